@@ -1,0 +1,7 @@
+//! wip
+
+pub mod files;
+pub mod grid;
+pub mod interpreter;
+pub mod names;
+pub mod selection;

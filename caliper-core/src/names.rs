@@ -1,0 +1,47 @@
+//! Names that come from outside, each a type whose only door is [`std::str::FromStr`].
+//!
+//! A raw string stops here: what holds a [`PackageName`] or a [`PythonVersion`] need not check it
+//! again, and serde goes through the same door.
+
+mod digest;
+mod package;
+mod python;
+mod time;
+
+pub use digest::{ParseDigestError, Sha256, Sha256Stream};
+pub use package::{PackageName, ParsePackageNameError};
+pub use python::{AbiTag, ParseAbiTagError, ParsePythonVersionError, PythonVersion};
+pub use time::{ParseTimestampError, Timestamp};
+
+/// Gives a type with `FromStr` and `Display` the serde implementations that go through them.
+macro_rules! serde_as_string {
+    ($type:ty, $description:literal, $pattern:literal) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "string",
+                    "description": $description,
+                    "pattern": $pattern,
+                })
+            }
+        }
+    };
+}
+pub(crate) use serde_as_string;

@@ -1,0 +1,81 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::serde_as_string;
+
+/// A moment in UTC, printed as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) with a `Z`.
+///
+/// Also parses a bare date, `2021-03-01`, as its first moment in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(jiff::Timestamp);
+
+impl Timestamp {
+    /// The moment `seconds` after 1970-01-01T00:00:00Z; saturates at the years -9999 and 9999.
+    pub fn from_unix_seconds(seconds: i64) -> Self {
+        let limit = if seconds < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        Self(jiff::Timestamp::from_second(seconds).unwrap_or(limit))
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z.
+    pub fn unix_seconds(self) -> i64 {
+        self.0.as_second()
+    }
+}
+
+impl From<std::time::SystemTime> for Timestamp {
+    /// Keeps milliseconds.
+    fn from(time: std::time::SystemTime) -> Self {
+        let milliseconds = time
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX));
+        Self(jiff::Timestamp::from_millisecond(milliseconds).unwrap_or(jiff::Timestamp::MAX))
+    }
+}
+
+/// Why a text is not a moment in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a date: write `2021-03-01` or `2021-03-01T12:00:00Z`")]
+pub struct ParseTimestampError(String);
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let date = || -> Option<jiff::Timestamp> {
+            let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
+            Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        };
+        text.parse()
+            .ok()
+            .or_else(date)
+            .map(Self)
+            .ok_or_else(|| ParseTimestampError(text.chars().take(60).collect()))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+serde_as_string!(Timestamp, "a moment in UTC, RFC 3339", "^-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_moments_parse() {
+        for (text, expected) in [
+            ("2021-03-01", "2021-03-01T00:00:00Z"),
+            ("2021-03-01T12:00:00.123456Z", "2021-03-01T12:00:00.123456Z"),
+            ("2021-03-01T12:00:00+02:00", "2021-03-01T10:00:00Z"),
+        ] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), expected);
+        }
+        for bad in ["", "yesterday", "2021-13-01", "2021-03-01T25:00:00Z"] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+    }
+}
