@@ -1,1 +1,68 @@
-//! x
+//! What can be installed: asks a package index, and finds the file for every release × Python.
+//!
+//! An [index](index::PackageIndex) answers a project name with a [project](index::Project): its
+//! releases, and the files of each. A file is a [wheel](wheel::WheelName) or a source distribution
+//! ([`sdist::SdistName`]), and a wheel's name carries [tags](tag::Tag) that say where it fits. What an
+//! interpreter accepts is an ordered list of such tags ([`compatibility::SupportedTags`]).
+//! [`resolve::resolve`] brings the two together and lays out a [`Grid`](caliper_core::grid::Grid)
+//! whose every cell holds the file that pip would choose, or the reason why there is none. A
+//! [`download::Downloader`] then fetches files, verified, and a [`serve::FolderServer`] is an index
+//! of one's own.
+//!
+//! ```
+//! use caliper_core::grid::Choice;
+//! use caliper_core::interpreter::{Interpreter, Libc, Platform};
+//! use caliper_core::selection::Selection;
+//! use caliper_pypi::index::{IndexInMemory, Project};
+//! use caliper_pypi::resolve::resolve;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let package = "demo".parse()?;
+//! let index = IndexInMemory::default().with(Project::from_filenames(
+//!     "demo".parse()?,
+//!     ["demo-1.0.tar.gz", "demo-1.0-cp311-cp311-manylinux2014_x86_64.whl"],
+//! ));
+//! let debian_12 = Platform::Linux {
+//!     arch: "x86_64".to_owned(),
+//!     libc: Libc::Glibc { major: 2, minor: 36 },
+//! };
+//! let pythons = [
+//!     Interpreter::assumed("3.11".parse()?, debian_12.clone()),
+//!     Interpreter::assumed("3.13".parse()?, debian_12),
+//! ];
+//!
+//! let grid = resolve(&package, &Selection::default(), &pythons, &index)?;
+//! let chosen: Vec<String> = grid
+//!     .cells
+//!     .iter()
+//!     .map(|cell| match &cell.choice {
+//!         Choice::File { file, .. } => format!("{}: {}", cell.id, file.filename),
+//!         Choice::Missing(missing) => format!("{}: {}", cell.id, missing.reason),
+//!     })
+//!     .collect();
+//! assert_eq!(
+//!     chosen,
+//!     [
+//!         "1.0/3.11: demo-1.0-cp311-cp311-manylinux2014_x86_64.whl",
+//!         "1.0/3.13: demo-1.0.tar.gz",
+//!     ]
+//! );
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here prints, starts a process, or runs code of a package: names, answers and archives
+//! are read as text from strangers, with a limit on each.
+
+pub mod compatibility;
+pub mod download;
+mod http;
+pub mod index;
+pub mod metadata;
+pub mod resolve;
+pub mod sdist;
+pub mod serve;
+pub mod tag;
+pub mod wheel;
+
+pub use http::{Notice, Notices, RequestError};

@@ -1,0 +1,407 @@
+//! Requests that survive the world: limits on time and size, bounded retries, credentials that reach
+//! their own host only and no text at all.
+
+mod error;
+mod notice;
+
+use std::fmt;
+use std::io::Read as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine as _;
+use percent_encoding::percent_decode_str;
+use ureq::ResponseExt as _;
+use url::Url;
+
+pub use error::RequestError;
+pub use notice::{Notice, Notices};
+
+use crate::index::ClientOptions;
+
+/// The first wait before a retry; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(400);
+/// No wait that we choose ourselves is longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What a user name and a password become in a request. Prints as nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credentials(String);
+
+impl Credentials {
+    /// Takes the credentials out of `url`, if it has any.
+    pub(crate) fn take_from(url: &mut Url) -> Option<Self> {
+        if url.username().is_empty() && url.password().is_none() {
+            return None;
+        }
+        let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
+        pair.push(b':');
+        pair.extend(percent_decode_str(url.password().unwrap_or_default()));
+        // Neither can fail: a URL without a host has no credentials.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Some(Self(format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(pair)
+        )))
+    }
+
+    /// The value of the `Authorization` header ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
+    pub(crate) fn header(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Credentials(..)")
+    }
+}
+
+/// Makes requests.
+#[derive(Debug)]
+pub(crate) struct Http {
+    agent: ureq::Agent,
+    retries: u32,
+    longest_retry_after: Duration,
+    notices: Notices,
+    credentials: Mutex<Vec<(url::Origin, Credentials)>>,
+}
+
+/// The head of an answer, with its body still to be read.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Where the answer came from in the end, behind all redirects.
+    pub(crate) url: Url,
+    response: ureq::http::Response<ureq::Body>,
+}
+
+impl Answer {
+    /// A header's value, if it is there and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// Reads the whole body.
+    pub(crate) fn read(self, limit: u64) -> Result<Vec<u8>, RequestError> {
+        let address = shown(&self.url);
+        let declared = self.response.body().content_length();
+        if declared.is_some_and(|declared| declared > limit) {
+            return Err(RequestError::TooLarge {
+                url: address,
+                limit,
+            });
+        }
+        let mut bytes = Vec::new();
+        // The limit counts what comes out of decompression.
+        let mut reader = self.into_reader().take(limit + 1);
+        if let Err(error) = reader.read_to_end(&mut bytes) {
+            return Err(RequestError::in_body(
+                address,
+                error,
+                bytes.len() as u64,
+                declared,
+            ));
+        }
+        if bytes.len() as u64 > limit {
+            return Err(RequestError::TooLarge {
+                url: address,
+                limit,
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// The body as a stream, for a caller that keeps its own limit.
+    pub(crate) fn into_reader(self) -> impl std::io::Read {
+        self.response
+            .into_body()
+            .into_with_config()
+            .limit(u64::MAX)
+            .reader()
+    }
+}
+
+impl Http {
+    pub(crate) fn new(options: &ClientOptions) -> Self {
+        let tls = ureq::tls::TlsConfig::builder()
+            .provider(ureq::tls::TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(roots());
+        let agent = ureq::Agent::config_builder()
+            .tls_config(tls.build())
+            .http_status_as_error(false)
+            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
+            .timeout_resolve(Some(options.connect_timeout))
+            .timeout_connect(Some(options.connect_timeout))
+            .timeout_recv_response(Some(options.answer_timeout))
+            .timeout_per_read(Some(options.answer_timeout))
+            .user_agent(concat!("caliper/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Self {
+            agent,
+            retries: options.retries,
+            longest_retry_after: options.longest_retry_after,
+            notices: options.notices.clone(),
+            credentials: Mutex::default(),
+        }
+    }
+
+    /// Sends these credentials with every later request to the host of `url`.
+    pub(crate) fn remember(&self, url: &Url, credentials: Credentials) {
+        let mut known = self
+            .credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let origin = url.origin();
+        if !known.iter().any(|(known, _)| *known == origin) {
+            known.push((origin, credentials));
+        }
+    }
+
+    pub(crate) fn notify(&self, notice: &Notice) {
+        self.notices.send(notice);
+    }
+
+    /// One request, without a look at the status of its answer.
+    pub(crate) fn get(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        deadline: Instant,
+    ) -> Result<Answer, RequestError> {
+        let mut request = self.agent.get(url.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let known = self
+            .credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((_, credentials)) = known.iter().find(|(origin, _)| *origin == url.origin()) {
+            request = request.header("Authorization", credentials.header());
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut config = request
+            .config()
+            .timeout_global(Some(left.max(Duration::from_millis(1))));
+        if is_loopback(url) {
+            // No proxy can reach our own machine's loopback.
+            config = config.proxy(None);
+        }
+        let response = config
+            .build()
+            .call()
+            .map_err(|error| RequestError::before_body(shown(url), error))?;
+        // `ureq` speaks of the same address in another type.
+        let final_url = response
+            .get_uri()
+            .to_string()
+            .parse()
+            .unwrap_or_else(|_| url.clone());
+        Ok(Answer {
+            status: response.status().as_u16(),
+            url: final_url,
+            response,
+        })
+    }
+
+    /// The answer, or the error that its status stands for. `accepted` statuses are answers.
+    pub(crate) fn get_ok(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        accepted: &[u16],
+        deadline: Instant,
+    ) -> Result<Answer, RequestError> {
+        let answer = self.get(url, headers, deadline)?;
+        if (200..300).contains(&answer.status) || accepted.contains(&answer.status) {
+            return Ok(answer);
+        }
+        let retry_after = answer
+            .header("retry-after")
+            .and_then(|text| retry_after(text.trim()));
+        let url = shown(&answer.url);
+        Err(match (answer.status, retry_after) {
+            (429, _) | (503, Some(_)) => RequestError::RateLimited {
+                url,
+                status: answer.status,
+                retry_after,
+            },
+            (status, _) => RequestError::Status { url, status },
+        })
+    }
+
+    /// Does `attempt` until it succeeds, fails for good, has failed too often, or `deadline` is near.
+    ///
+    /// The attempt is handed the number of failures so far, and may take it back to zero when it
+    /// made progress.
+    pub(crate) fn with_retries<T>(
+        &self,
+        deadline: Instant,
+        mut attempt: impl FnMut(&mut u32) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        let mut failures = 0;
+        loop {
+            let error = match attempt(&mut failures) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let Some(wait) = self.wait_after(&error, failures) else {
+                return Err(error);
+            };
+            if Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            failures += 1;
+            self.notify(&Notice::Retrying {
+                attempt: failures,
+                of: self.retries,
+                wait,
+                reason: error.to_string(),
+            });
+            std::thread::sleep(wait);
+        }
+    }
+
+    fn wait_after(&self, error: &RequestError, failures: u32) -> Option<Duration> {
+        if failures >= self.retries || !error.is_passing() {
+            return None;
+        }
+        if let RequestError::RateLimited {
+            retry_after: Some(wait),
+            ..
+        } = error
+        {
+            return (*wait <= self.longest_retry_after).then_some(*wait);
+        }
+        let wait = FIRST_WAIT
+            .saturating_mul(1 << failures.min(10))
+            .min(LONGEST_WAIT);
+        // Jitter keeps many clients that failed together from coming back together.
+        Some(wait.mul_f64(0.5 + fastrand::f64()))
+    }
+}
+
+/// The certificates to trust: those of the operating system, or of `SSL_CERT_FILE`.
+///
+/// The platform verifier reads `SSL_CERT_FILE` and `SSL_CERT_DIR` on Unixes without a certificate
+/// service of their own; elsewhere the file must be read here.
+fn roots() -> ureq::tls::RootCerts {
+    use ureq::tls::{PemItem, RootCerts, parse_pem};
+
+    let service = cfg!(any(target_os = "macos", target_os = "ios", windows));
+    let file = std::env::var_os("SSL_CERT_FILE").filter(|path| service && !path.is_empty());
+    let Some(pem) = file.and_then(|path| std::fs::read(path).ok()) else {
+        return RootCerts::PlatformVerifier;
+    };
+    let certificates = parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    RootCerts::Specific(Arc::new(certificates.collect()))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Reads `Retry-After`: seconds, or a date
+/// ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// An address as it may stand in an error: without credentials, and without a query, which may hold
+/// a signature.
+pub(crate) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = Credentials::take_from(&mut url);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+/// The start of a text from a stranger, fit to stand in an error.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let mut excerpt: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(|character| character.escape_debug())
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        excerpt.push('…');
+    }
+    excerpt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(
+            retry_after("Fri, 31 Dec 1999 23:59:59 GMT"),
+            Some(Duration::ZERO)
+        );
+        assert!(retry_after("Fri, 31 Dec 2199 23:59:59 GMT") > Some(Duration::from_secs(1)));
+        assert_eq!(retry_after("soon"), None);
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        let url = "https://me:secret@host.example/a?signature=secret#secret"
+            .parse()
+            .unwrap();
+        assert_eq!(shown(&url), "https://host.example/a");
+    }
+
+    #[test]
+    fn waits_grow_and_stay_bounded() {
+        let http = Http::new(&ClientOptions {
+            retries: 20,
+            ..ClientOptions::default()
+        });
+        let error = RequestError::Status {
+            url: String::new(),
+            status: 503,
+        };
+        for failures in 0..20 {
+            let wait = http.wait_after(&error, failures).unwrap();
+            assert!(
+                wait >= FIRST_WAIT / 2 && wait <= LONGEST_WAIT.mul_f64(1.5),
+                "{wait:?}"
+            );
+        }
+        assert_eq!(http.wait_after(&error, 20), None);
+        let limited = |seconds| RequestError::RateLimited {
+            url: String::new(),
+            status: 429,
+            retry_after: Some(Duration::from_secs(seconds)),
+        };
+        assert_eq!(
+            http.wait_after(&limited(3), 0),
+            Some(Duration::from_secs(3))
+        );
+        assert_eq!(http.wait_after(&limited(3600), 0), None); // longer than anybody wants to wait
+        let gone = RequestError::Status {
+            url: String::new(),
+            status: 410,
+        };
+        assert_eq!(http.wait_after(&gone, 0), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! Package indexes: what they offer, and how they are asked.
+//!
+//! Specification: [simple repository API](https://packaging.python.org/en/latest/specifications/simple-repository-api/)
+//! ([PEP 503](https://peps.python.org/pep-0503/), [PEP 691](https://peps.python.org/pep-0691/),
+//! [PEP 700](https://peps.python.org/pep-0700/)).
+
+mod address;
+mod answer;
+mod cache;
+mod client;
+mod error;
+mod html;
+mod json;
+mod memory;
+mod project;
+
+use caliper_core::names::PackageName;
+
+pub use address::{DEFAULT_INDEX, IndexAddress, ParseIndexAddressError};
+pub use client::{ClientOptions, IndexClient};
+pub use error::IndexError;
+pub use memory::IndexInMemory;
+pub use project::{FileFault, FileName, MalformedFile, Project, ProjectFile, Release};
+
+/// Something that knows projects and their files.
+///
+/// The real one is [`IndexClient`]; [`IndexInMemory`] is for tests, and [`FolderServer`] makes a real
+/// one out of a folder.
+///
+/// [`FolderServer`]: crate::serve::FolderServer
+pub trait PackageIndex: Send + Sync {
+    /// Everything that the index offers of the project called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::NotFound`] if there is no such project; any other variant if the index could
+    /// not be asked.
+    fn project(&self, name: &PackageName) -> Result<Project, IndexError>;
+}

@@ -1,0 +1,197 @@
+//! The JSON forms: the simple API ([PEP 691](https://peps.python.org/pep-0691/),
+//! [PEP 700](https://peps.python.org/pep-0700/)) and the older
+//! [project JSON](https://docs.pypi.org/api/json/).
+//!
+//! Both describe a file with the same facts under different names, so one reader takes both.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::answer::{Collector, Entry, check_version};
+
+/// Reads `text` into `collector`.
+///
+/// # Errors
+///
+/// What is wrong, if this is neither form.
+pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), String> {
+    if let Ok(answer) = serde_json::from_str::<Answer<'_, File<'_>>>(text) {
+        return answer.collect(collector, |collector, file| collector.file(file.into()));
+    }
+    // Some entry has not the form that it should have: look at each on its own.
+    let answer: Answer<'_, &RawValue> = serde_json::from_str(text)
+        .map_err(|error| format!("expected an index's JSON ({error})"))?;
+    answer.collect(collector, |collector, raw| {
+        match serde_json::from_str::<File<'_>>(raw.get()) {
+            Ok(file) => collector.file(file.into()),
+            Err(error) => collector.malformed(error.to_string()),
+        }
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "F: Deserialize<'de>"))]
+struct Answer<'a, F> {
+    #[serde(borrow)]
+    meta: Option<Meta<'a>>,
+    /// The simple API.
+    files: Option<Vec<F>>,
+    #[serde(borrow, default)]
+    versions: Vec<Text<'a>>,
+    /// Project JSON: every release.
+    #[serde(borrow)]
+    releases: Option<BTreeMap<Text<'a>, Vec<F>>>,
+    /// Project JSON: the newest release, in answers that leave out the others.
+    urls: Option<Vec<F>>,
+}
+
+#[derive(Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "api-version")]
+    api_version: Option<Text<'a>>,
+}
+
+impl<F> Answer<'_, F> {
+    fn collect(
+        self,
+        collector: &mut Collector,
+        mut add: impl FnMut(&mut Collector, F),
+    ) -> Result<(), String> {
+        if let Some(version) = self.meta.and_then(|meta| meta.api_version) {
+            check_version(&version.0)?;
+        }
+        for version in self.versions {
+            collector.release(&version.0);
+        }
+        let files: Vec<F> = match (self.files, self.releases, self.urls) {
+            (Some(files), _, _) => files,
+            (None, Some(releases), _) => {
+                let mut files = Vec::new();
+                for (version, of_release) in releases {
+                    collector.release(&version.0);
+                    files.extend(of_release);
+                }
+                files
+            }
+            (None, None, Some(files)) => files,
+            (None, None, None) => return Err("it lists no files".to_owned()),
+        };
+        for file in files {
+            add(collector, file);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct File<'a> {
+    #[serde(borrow)]
+    filename: Text<'a>,
+    #[serde(borrow)]
+    url: Text<'a>,
+    #[serde(borrow, default, alias = "digests")]
+    hashes: Hashes<'a>,
+    size: Option<u64>,
+    #[serde(borrow, rename = "upload-time", alias = "upload_time_iso_8601")]
+    upload_time: Option<Text<'a>>,
+    #[serde(borrow, rename = "requires-python", alias = "requires_python")]
+    requires_python: Option<Text<'a>>,
+    #[serde(default)]
+    yanked: Yanked,
+}
+
+#[derive(Deserialize, Default)]
+struct Hashes<'a> {
+    #[serde(borrow)]
+    sha256: Option<Text<'a>>,
+}
+
+impl<'a> From<File<'a>> for Entry<'a> {
+    fn from(file: File<'a>) -> Self {
+        Self {
+            filename: file.filename.0,
+            url: file.url.0,
+            sha256: file.hashes.sha256.map(|text| text.0),
+            size: file.size,
+            upload_time: file.upload_time.map(|text| text.0),
+            requires_python: file.requires_python.map(|text| text.0),
+            yanked: file.yanked.0,
+        }
+    }
+}
+
+/// A string that stays where it is in the answer, unless it has escapes.
+///
+/// `Option<Cow<str>>` would always copy.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// `false`, `true`, or the reason of a withdrawal ([PEP 592](https://peps.python.org/pep-0592/)).
+#[derive(Default)]
+struct Yanked(bool);
+
+impl<'de> Deserialize<'de> for Yanked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct YankedVisitor;
+
+        impl<'de> Visitor<'de> for YankedVisitor {
+            type Value = Yanked;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("`true`, `false` or a reason")
+            }
+
+            fn visit_bool<E: de::Error>(self, yanked: bool) -> Result<Yanked, E> {
+                Ok(Yanked(yanked))
+            }
+
+            fn visit_str<E: de::Error>(self, _reason: &str) -> Result<Yanked, E> {
+                Ok(Yanked(true)) // also when the reason is empty
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Yanked, E> {
+                Ok(Yanked(false))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Yanked, A::Error> {
+                Err(de::Error::custom("`yanked` is a list"))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Yanked, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Err(de::Error::custom("`yanked` is an object"))
+            }
+        }
+
+        deserializer.deserialize_any(YankedVisitor)
+    }
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeSet;
+
+use caliper_core::names::PythonVersion;
+use caliper_core::selection::{SdistPolicy, Selection};
+
+use super::releases::{existed_file, select};
+use crate::index::{FileName, Project};
+use crate::tag::PlatformTag;
+use crate::wheel::WheelName;
+
+/// The Pythons that the files of a project are made for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PythonsMadeFor {
+    /// The CPythons that wheels for Linux name with their own ABI or tag.
+    pub exact: BTreeSet<PythonVersion>,
+    /// Whether some file is for no one Python: a pure wheel, one with the stable ABI, or a source
+    /// distribution.
+    pub any: bool,
+}
+
+/// Which Pythons the selected releases of `project` are made for, on Linux of any kind.
+///
+/// Withdrawn files count only if the selection takes them. A selection that selects nothing gives
+/// no Pythons.
+pub fn pythons_made_for(project: &Project, selection: &Selection) -> PythonsMadeFor {
+    let mut made_for = PythonsMadeFor::default();
+    let Ok(releases) = select(project, project.name(), selection) else {
+        return made_for;
+    };
+    for selected in releases {
+        let files = selected.release.files().iter().filter(|file| {
+            let dated = selection.as_of.is_none() || file.file.upload_time.is_some();
+            let offered = !file.file.yanked || selected.pinned || selection.yanked;
+            dated && offered && existed_file(file, selection)
+        });
+        for file in files {
+            match &file.name {
+                FileName::Sdist(_) => made_for.any |= selection.sdist != SdistPolicy::Never,
+                FileName::Wheel(wheel) if selection.sdist != SdistPolicy::Only => {
+                    add(wheel, &mut made_for);
+                }
+                FileName::Wheel(_) => {}
+            }
+        }
+    }
+    made_for
+}
+
+fn add(wheel: &WheelName, made_for: &mut PythonsMadeFor) {
+    if !wheel
+        .platforms()
+        .any(|platform| PlatformTag::of(platform).is_for_linux())
+    {
+        return;
+    }
+    for python in wheel.pythons() {
+        // `py3` and `py311` are for any interpreter of the language.
+        let generic = python.strip_prefix("py");
+        if generic.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit())) {
+            made_for.any = true;
+            continue;
+        }
+        // Of other interpreters, such as `pp39`.
+        let Ok(version) = python.parse::<PythonVersion>() else {
+            continue;
+        };
+        for abi in wheel.abis() {
+            match abi {
+                "abi3" | "abi3t" => made_for.any = true,
+                "none" => _ = made_for.exact.insert(version),
+                abi if abi.starts_with(python) => {
+                    let free_threaded = abi[python.len()..].starts_with('t');
+                    made_for
+                        .exact
+                        .insert(version.with_free_threading(free_threaded));
+                }
+                _ => {}
+            }
+        }
+    }
+}

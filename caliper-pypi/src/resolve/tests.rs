@@ -1,0 +1,335 @@
+//! One table for each rule, and properties over random projects.
+
+use caliper_core::grid::DistFile;
+use caliper_core::interpreter::{Libc, Platform};
+use proptest::prelude::*;
+
+use super::*;
+use crate::index::IndexInMemory;
+
+/// A file of which only the name is known, changed by `change`.
+pub(super) fn file(filename: &str, change: impl FnOnce(&mut DistFile)) -> DistFile {
+    let project = Project::from_filenames("demo".parse().unwrap(), [filename]);
+    let mut file = project.releases()[0].files()[0].file.clone();
+    change(&mut file);
+    file
+}
+
+/// A file in one line: its name, and behind it `yanked`, `python=…` or `time=…`.
+fn described(line: &str) -> DistFile {
+    let mut words = line.split_whitespace();
+    file(words.next().unwrap(), |file| {
+        for word in words {
+            match word.split_once('=') {
+                None if word == "yanked" => file.yanked = true,
+                Some(("python", text)) => file.requires_python = Some(text.to_owned()),
+                Some(("time", text)) => file.upload_time = Some(text.parse().unwrap()),
+                _ => panic!("{word}"),
+            }
+        }
+    })
+}
+
+fn project(lines: &[&str]) -> Project {
+    Project::from_files(
+        "demo".parse().unwrap(),
+        lines.iter().map(|line| described(line)),
+    )
+}
+
+fn interpreter(python: &str) -> Interpreter {
+    let platform = Platform::Linux {
+        arch: "x86_64".to_owned(),
+        libc: Libc::Glibc {
+            major: 2,
+            minor: 36,
+        },
+    };
+    Interpreter::assumed(python.parse().unwrap(), platform)
+}
+
+fn try_resolve(
+    lines: &[&str],
+    selection: &Selection,
+    pythons: &[&str],
+) -> Result<Grid, ResolveError> {
+    let index = IndexInMemory::default().with(project(lines));
+    let pythons: Vec<_> = pythons.iter().map(|python| interpreter(python)).collect();
+    resolve(&"demo".parse().unwrap(), selection, &pythons, &index)
+}
+
+/// The grid in lines: the cell, and its file or reason.
+fn show(lines: &[&str], selection: &Selection, pythons: &[&str]) -> String {
+    use caliper_core::grid::Choice;
+    let grid = match try_resolve(lines, selection, pythons) {
+        Ok(grid) => grid,
+        Err(error) => return format!("error: {error}"),
+    };
+    let lines = grid.cells.iter().map(|cell| match &cell.choice {
+        Choice::File { file, abi } => format!("{} {} for {abi}", cell.id, file.filename),
+        Choice::Missing(missing) => format!(
+            "{} - {}{}{}",
+            cell.id,
+            missing.reason,
+            missing
+                .nearest
+                .as_ref()
+                .map(|name| format!(", nearest {name}"))
+                .unwrap_or_default(),
+            missing
+                .mismatch
+                .map(|part| format!(" ({part:?})"))
+                .unwrap_or_default(),
+        ),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn versions(text: &str) -> Selection {
+    Selection {
+        versions: text.parse().unwrap(),
+        ..Selection::default()
+    }
+}
+
+#[test]
+fn the_best_tag_is_taken_then_the_highest_build() {
+    insta::assert_snapshot!(show(&[
+        "demo-1-py3-none-any.whl",
+        "demo-1-cp37-abi3-manylinux2014_x86_64.whl",
+        "demo-1-cp311-cp311-manylinux1_x86_64.whl",
+        "demo-1-cp311-cp311-manylinux_2_28_x86_64.whl", // nearer to the machine's glibc
+        "demo-1.tar.gz",
+        "demo-2-1-py3-none-any.whl",
+        "demo-2-10-py3-none-any.whl",
+        "demo-2-py3-none-any.whl",
+        "demo-3.tar.gz",
+        "demo-3.zip",
+    ], &Selection::default(), &["3.11", "3.12", "3.13t", "2.7"]), @"");
+}
+
+#[test]
+fn yanked_files_need_a_pin() {
+    let lines = [
+        "demo-1-py3-none-any.whl yanked",
+        "demo-2-py3-none-any.whl yanked",
+        "demo-2.tar.gz",
+        "demo-3-py3-none-any.whl",
+    ];
+    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions("==1"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions("==1.*"), &["3.11"]), @"");
+    // What was not withdrawn comes first, were it a source distribution.
+    insta::assert_snapshot!(show(&lines, &versions("1, 2"), &["3.11"]), @"");
+    let yanked = Selection {
+        yanked: true,
+        ..Selection::default()
+    };
+    insta::assert_snapshot!(show(&lines, &yanked, &["3.11"]), @"");
+}
+
+#[test]
+fn pre_releases_are_taken_when_asked_for_or_alone() {
+    let lines = ["demo-1.tar.gz", "demo-2.0b1.tar.gz", "demo-3.dev1.tar.gz"];
+    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions(">=2.0a1"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions(">1"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions(">=0,!=2.0b1"), &["3.11"]), @"");
+    let pre = Selection {
+        pre: true,
+        ..Selection::default()
+    };
+    insta::assert_snapshot!(show(&lines, &pre, &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines[1..], &Selection::default(), &["3.11"]), @"");
+}
+
+#[test]
+fn the_python_is_held_against_requires_python() {
+    let lines = [
+        "demo-1-py3-none-any.whl python=>=3.12",
+        "demo-1.tar.gz",
+        "demo-2-py3-none-any.whl python=>=3.12",
+        "demo-3-cp313-cp313-manylinux1_x86_64.whl python=>=3.13",
+        "demo-4-py3-none-any.whl python=what",
+    ];
+    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11", "3.12"]), @"");
+}
+
+#[test]
+fn every_empty_cell_says_why() {
+    let lines = [
+        "demo-1.tar.gz",
+        "demo-2-cp310-cp310-manylinux1_x86_64.whl",
+        "demo-2-cp39-cp39-manylinux1_x86_64.whl",
+        "demo-2-cp310-cp310-win_amd64.whl",
+        "demo-3-cp311-cp311-win_amd64.whl",
+        "demo-3-cp311-cp311-macosx_11_0_arm64.whl",
+        "demo-4-cp312-cp312-manylinux1_x86_64.whl",
+        "demo-4-pp39-pypy39_pp73-manylinux1_x86_64.whl",
+        "demo-5-cp311-cp311-manylinux_2_39_x86_64.whl",
+        "demo-5-cp310-cp310-manylinux_2_17_x86_64.whl",
+        "demo-6-py2.7.tar.gz",
+    ];
+    let never = Selection {
+        sdist: SdistPolicy::Never,
+        ..Selection::default()
+    };
+    insta::assert_snapshot!(show(&lines, &never, &["3.11"]), @"");
+    let only = Selection {
+        sdist: SdistPolicy::Only,
+        ..Selection::default()
+    };
+    insta::assert_snapshot!(show(&lines, &only, &["3.11"]), @"");
+}
+
+#[test]
+fn a_date_limit_hides_what_came_later_and_reports_what_has_no_date() {
+    let lines = [
+        "demo-1-py3-none-any.whl time=2020-01-01",
+        "demo-1-cp311-cp311-manylinux1_x86_64.whl time=2022-01-01", // a wheel added later
+        "demo-2-py3-none-any.whl",
+        "demo-3-py3-none-any.whl time=2022-01-01",
+    ];
+    let as_of = |date: &str, text: &str| {
+        let versions = text.parse().unwrap();
+        Selection {
+            as_of: Some(date.parse().unwrap()),
+            versions,
+            ..Selection::default()
+        }
+    };
+    insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", ">0"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &as_of("2022-01-01", ">0"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", "3"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines[3..], &as_of("2021-01-01", ">0"), &["3.11"]), @"");
+}
+
+#[test]
+fn a_selection_that_selects_nothing_says_what_there_is() {
+    let lines = ["demo-1.9.tar.gz", "demo-1.10.tar.gz", "demo-2.0.tar.gz"];
+    insta::assert_snapshot!(show(&lines, &versions(">=3"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions("1.1"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions("1.11"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&["demo-1.exe"], &Selection::default(), &["3.11"]), @"");
+    let missing = resolve(
+        &"absent".parse().unwrap(),
+        &Selection::default(),
+        &[],
+        &IndexInMemory::default(),
+    );
+    let missing = missing.unwrap_err();
+    insta::assert_snapshot!(missing, @"");
+    insta::assert_snapshot!(std::error::Error::source(&missing).unwrap(), @"");
+}
+
+#[test]
+fn one_column_for_each_python() {
+    let index = IndexInMemory::default().with(project(&["demo-1.tar.gz"]));
+    let once = interpreter("3.11");
+    let mut other = once.clone();
+    other.abi = "cp311d".parse().unwrap();
+    let resolve = |interpreters: &[Interpreter]| {
+        resolve(
+            &"demo".parse().unwrap(),
+            &Selection::default(),
+            interpreters,
+            &index,
+        )
+    };
+    assert_eq!(
+        resolve(&[once.clone(), once.clone()]).unwrap().cells.len(),
+        1
+    );
+    insta::assert_snapshot!(resolve(&[once, other]).unwrap_err(), @"");
+}
+
+#[test]
+fn spellings_of_one_version_are_one_row() {
+    insta::assert_snapshot!(show(
+        &["demo-1.0.0-py3-none-any.whl", "demo-1.0.tar.gz", "demo-1.0-py2-none-any.whl"],
+        &versions("1"), &["2.7", "3.11"],
+    ), @"");
+}
+
+#[test]
+fn the_pythons_that_files_are_made_for() {
+    let made_for = |lines: &[&str], selection: &Selection| {
+        let made_for = pythons_made_for(&project(lines), selection);
+        let exact: Vec<String> = made_for.exact.iter().map(ToString::to_string).collect();
+        (exact.join(" "), made_for.any)
+    };
+    let all = Selection::default();
+    let cases: &[(&[&str], &str, bool)] = &[
+        (&["demo-1-cp310-cp310-manylinux1_x86_64.whl"], "3.10", false), // the original made 3.1.0 of it
+        (&["demo-1-cp27-cp27mu-manylinux1_x86_64.whl"], "2.7", false),
+        (
+            &["demo-1-cp313-cp313t-musllinux_1_2_x86_64.whl"],
+            "3.13t",
+            false,
+        ),
+        (&["demo-1-cp37-abi3-linux_aarch64.whl"], "", true),
+        (&["demo-1-py2.py3-none-any.whl"], "", true),
+        (&["demo-1-cp311-none-any.whl"], "3.11", false),
+        (&["demo-1-cp311-cp311-win_amd64.whl"], "", false),
+        (
+            &["demo-1-pp39-pypy39_pp73-manylinux1_x86_64.whl"],
+            "",
+            false,
+        ),
+        (&["demo-1.tar.gz"], "", true),
+        (
+            &["demo-1-cp311-cp311-manylinux1_x86_64.whl yanked"],
+            "",
+            false,
+        ),
+    ];
+    for (lines, exact, any) in cases {
+        assert_eq!(
+            made_for(lines, &all),
+            ((*exact).to_owned(), *any),
+            "{lines:?}"
+        );
+    }
+    let never = Selection {
+        sdist: SdistPolicy::Never,
+        ..Selection::default()
+    };
+    assert_eq!(made_for(&["demo-1.tar.gz"], &never), (String::new(), false));
+}
+
+use caliper_core::selection::SdistPolicy;
+
+fn any_file() -> impl Strategy<Value = String> {
+    let name = prop_oneof![
+        "(1|1\\.0|1\\.0\\.0|2|2\\.0b1)(-[1-3])?-(cp311-cp311|cp310-abi3|cp312-cp312)-(manylinux1_x86_64|manylinux_2_28_x86_64|win_amd64)\\.whl",
+        "(1|1\\.0|2)(-[1-3])?-(py3|py2\\.py3|cp311)-none-any\\.whl",
+        "(1|1\\.0|2)\\.(tar\\.gz|zip)",
+    ];
+    (
+        name,
+        "( yanked)?( python=>=3\\.1[0-3])?( time=20(19|21)-01-01)?",
+    )
+        .prop_map(|(name, rest)| format!("demo-{name}{rest}"))
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_the_answer_does_not_matter(
+        (lines, shuffled) in prop::collection::vec(any_file(), 1..20)
+            .prop_flat_map(|lines| (Just(lines.clone()), Just(lines).prop_shuffle())),
+        pre: bool, yanked: bool, limited: bool,
+    ) {
+        let as_of = limited.then(|| "2020-01-01".parse().unwrap());
+        let selection = Selection { pre, yanked, as_of, ..Selection::default() };
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let shuffled: Vec<&str> = shuffled.iter().map(String::as_str).collect();
+        let pythons = ["3.11", "2.7", "3.13t"];
+        let shown = show(&lines, &selection, &pythons);
+        prop_assert_eq!(&shown, &show(&shuffled, &selection, &pythons));
+        // Rows and columns are full and sorted.
+        if let Ok(grid) = try_resolve(&lines, &selection, &pythons) {
+            prop_assert!(grid.cells.is_sorted_by(|a, b| a.id < b.id));
+            prop_assert_eq!(grid.cells.len() % 3, 0);
+        }
+    }
+}
