@@ -1,7 +1,12 @@
 //! wip
 
+pub mod compare;
+pub mod event;
 pub mod files;
 pub mod grid;
 pub mod interpreter;
 pub mod names;
+pub mod plan;
+pub mod record;
 pub mod selection;
+pub mod template;

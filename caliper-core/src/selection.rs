@@ -54,10 +54,12 @@ impl FromStr for Versions {
                 .map(Self::Listed)
                 .map_err(|source| error(source.to_string()));
         }
-        text.parse().map(Self::Matching).map_err(|source: pep440_rs::VersionSpecifiersParseError| {
-            // The first line says what is wrong; the others draw the text with a marker under it.
-            error(source.to_string().lines().next().unwrap_or_default().to_owned())
-        })
+        text.parse().map(Self::Matching).map_err(
+            |source: pep440_rs::VersionSpecifiersParseError| {
+                // The first line says what is wrong; the others draw the text with a marker under it.
+                error(source.to_string().lines().next().unwrap_or_default().to_owned())
+            },
+        )
     }
 }
 
@@ -76,7 +78,9 @@ impl fmt::Display for Versions {
 
 /// Why a text does not select releases.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` does not select releases ({detail}): write specifiers such as `>=1.0,<2`, or versions")]
+#[error(
+    "`{text}` does not select releases ({detail}): write specifiers such as `>=1.0,<2`, or versions"
+)]
 pub struct ParseVersionsError {
     text: String,
     detail: String,
@@ -107,8 +111,8 @@ mod tests {
         };
         assert_eq!(show(">=1.0, <2"), ">=1.0, <2");
         assert_eq!(show("1.10, 1.9"), "1.10, 1.9");
-        insta::assert_snapshot!(show(">=x"), @"");
-        insta::assert_snapshot!(show("1.0;2"), @"");
-        insta::assert_snapshot!(show(" "), @"");
+        insta::assert_snapshot!(show(">=x"), @"error: `>=x` does not select releases (Failed to parse version: expected version to start with a number, but no leading ASCII digits were found:): write specifiers such as `>=1.0,<2`, or versions");
+        insta::assert_snapshot!(show("1.0;2"), @"error: `1.0;2` does not select releases (after parsing `1.0`, found `;2`, which is not part of a valid version): write specifiers such as `>=1.0,<2`, or versions");
+        insta::assert_snapshot!(show(" "), @"error: `` does not select releases (it is empty): write specifiers such as `>=1.0,<2`, or versions");
     }
 }

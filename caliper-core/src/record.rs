@@ -1,0 +1,189 @@
+//! What happened in a cell.
+//!
+//! A failing build or test is a result like any other. What the world did (a full disk, a lost
+//! network, an engine that went away) is `not_measured`, and is measured again by the next run.
+
+mod build_reason;
+mod outcome;
+
+use pep440_rs::Version;
+use serde::{Deserialize, Serialize};
+
+pub use build_reason::BuildReason;
+pub use outcome::{CellOutcome, TestEnd, TestOutcome};
+
+use crate::grid::{CellId, Missing, Variant};
+use crate::interpreter::Interpreter;
+use crate::names::{AbiTag, PythonVersion, Sha256, Timestamp};
+
+/// The version of the format that [`Record`] is written in.
+///
+/// 1: the first.
+pub const SCHEMA: u32 = 1;
+
+/// All that is known of one cell: what it was made from, and how its tests ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Record {
+    /// The version of this format: [`SCHEMA`].
+    pub schema: u32,
+    /// The release.
+    #[schemars(with = "String")]
+    pub version: Version,
+    /// The Python.
+    pub python: PythonVersion,
+    /// The ABI tag of that Python; `None` where there was nothing to install.
+    pub abi: Option<AbiTag>,
+    /// The further axes of the grid.
+    #[serde(default)]
+    pub variant: Variant,
+    /// The digest over all that decides the result; see [`crate::plan::cell_key`].
+    pub key: Sha256,
+    /// The name of the backend that measured it.
+    pub backend: String,
+    /// The file that was installed.
+    pub file: Option<RecordedFile>,
+    /// Why there was nothing to install.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// The image that the environment started from.
+    pub base: Option<Base>,
+    /// The rendered Dockerfile.
+    pub dockerfile: Option<String>,
+    /// The Python, as it described itself.
+    pub interpreter: Option<Interpreter>,
+    /// What the environment held when the tests began, sorted by name.
+    pub installed: Vec<Installed>,
+    /// Where the cell ended.
+    pub outcome: CellOutcome,
+    /// What kept it from being measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How the environment was made; `None` where none was begun.
+    pub build: Option<BuildRecord>,
+    /// The tests, the import of the dependency first.
+    pub tests: Vec<TestRecord>,
+    /// When the cell was begun.
+    pub started: Timestamp,
+    /// When its last test had ended.
+    pub finished: Timestamp,
+}
+
+impl Record {
+    /// Which cell this is a record of.
+    pub fn id(&self) -> CellId {
+        CellId { version: self.version.clone(), python: self.python, variant: self.variant.clone() }
+    }
+
+    /// Whether every test ran and passed.
+    pub fn passed(&self) -> bool {
+        self.outcome == CellOutcome::Tested
+            && self.tests.iter().all(|test| test.outcome == TestOutcome::Passed)
+    }
+}
+
+/// The file that was installed in a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RecordedFile {
+    /// Its name.
+    pub filename: String,
+    /// Where it came from; no credentials.
+    pub url: String,
+    /// Its digest.
+    pub sha256: Option<Sha256>,
+}
+
+/// An image that environments start from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Base {
+    /// The name that it was asked for by, such as `python:3.11`.
+    pub name: String,
+    /// The digest of the image that the name stood for.
+    pub digest: String,
+}
+
+/// A distribution that was installed.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct Installed {
+    /// Its name, as its metadata spells it.
+    pub name: String,
+    /// Its version, as its metadata spells it.
+    pub version: String,
+}
+
+/// How the environment of a cell was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BuildRecord {
+    /// Whether there was an environment in the end.
+    pub ok: bool,
+    /// Wall-clock time, in seconds.
+    pub seconds: f64,
+    /// Why there was none.
+    pub reason: Option<BuildReason>,
+    /// All that the build printed.
+    pub log: Option<BlobRef>,
+}
+
+/// How one run of one test ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TestRecord {
+    /// The test's name.
+    pub name: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How it ended.
+    pub outcome: TestOutcome,
+    /// More about how it ended, where the outcome does not say all.
+    pub reason: Option<String>,
+    /// The exit status, where the program ended by itself.
+    pub retval: Option<i32>,
+    /// The number of the signal that ended it.
+    pub signal: Option<i32>,
+    /// Wall-clock time, in seconds.
+    pub seconds: f64,
+    /// The most memory that it used at once, in bytes, where the backend can tell.
+    pub peak_memory: Option<u64>,
+    /// Which of the test's repeats this is, from 1.
+    pub attempt: u32,
+    /// Standard output, as text; shortened in the middle where it is long.
+    pub output: String,
+    /// Standard error, as text; shortened in the middle where it is long.
+    pub error: String,
+    /// All that was kept of standard output, where [`TestRecord::output`] is not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_blob: Option<BlobRef>,
+    /// All that was kept of standard error, where [`TestRecord::error`] is not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_blob: Option<BlobRef>,
+    /// Whether the program printed more than was kept.
+    pub truncated: bool,
+    /// How the result compares with the baseline's. Depends on other records, so only a summary
+    /// has it.
+    #[serde(default)]
+    pub verdict: Option<crate::compare::Verdict>,
+}
+
+/// The name of a blob in a store: `blob:` and the digest of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlobRef(pub Sha256);
+
+impl std::fmt::Display for BlobRef {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "blob:{}", self.0)
+    }
+}
+
+impl std::str::FromStr for BlobRef {
+    type Err = crate::names::ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.strip_prefix("blob:").unwrap_or(text).parse().map(Self)
+    }
+}
+
+crate::names::serde_as_string!(
+    BlobRef,
+    "the name of a blob in the store",
+    "^blob:sha256:[0-9a-f]{64}$"
+);

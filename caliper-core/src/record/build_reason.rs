@@ -1,0 +1,189 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why an environment could not be made, as far as the log of the build tells.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildReason {
+    /// Requirements that cannot hold together.
+    DependencyConflict,
+    /// A requirement that no distribution on the index meets.
+    NoMatchingDistribution,
+    /// A source distribution wants a compiler, or a header, that is not there.
+    CompilerMissing,
+    /// A requirement declares that it needs another Python.
+    RequiresPython,
+    /// The build of a source distribution failed in another way.
+    SourceBuildFailed,
+    /// A file is not the one that was asked for.
+    HashMismatch,
+    /// The network, or a server in it, did not answer.
+    Network,
+    /// There was no room left on the disk.
+    Disk,
+    /// The build took longer than it may.
+    TimedOut,
+    /// The log does not say.
+    Unknown,
+}
+
+/// What the logs of pip, uv and the container engines say, the most telling first. Matched in lower
+/// case.
+const TELLTALES: &[(BuildReason, &[&str])] = &[
+    (BuildReason::Disk, &["no space left on device", "disk quota exceeded"]),
+    (
+        BuildReason::HashMismatch,
+        &["hash mismatch", "do not match the hashes", "hashes are mismatched"],
+    ),
+    (
+        BuildReason::Network,
+        &[
+            "temporary failure in name resolution",
+            "name or service not known",
+            "could not resolve host",
+            "unable to resolve host address",
+            "dns error",
+            "connection refused",
+            "connection reset by peer",
+            "connection timed out",
+            "operation timed out",
+            "read timed out",
+            "network is unreachable",
+            "no route to host",
+            "tls handshake",
+            "certificate verify failed",
+            "remote end closed connection",
+            "error sending request",
+            "502 bad gateway",
+            "503 service unavailable",
+            "504 gateway",
+            "newconnectionerror",
+        ],
+    ),
+    (
+        BuildReason::DependencyConflict,
+        &["resolutionimpossible", "conflicting dependencies", "requirements are unsatisfiable"],
+    ),
+    (
+        BuildReason::RequiresPython,
+        &["requires a different python", "requires python", "python version not supported"],
+    ),
+    (
+        BuildReason::CompilerMissing,
+        &[
+            "unable to execute 'gcc'",
+            "unable to execute 'x86_64-linux-gnu-gcc'",
+            "command 'gcc' failed: no such file",
+            "error: command 'cc' failed",
+            "unable to find a compiler",
+            "unknown compiler",
+            "python.h: no such file",
+            "fatal error: python.h",
+            "can't find rust compiler",
+            "gcc: command not found",
+            "no such file or directory: 'gcc'",
+        ],
+    ),
+    (
+        BuildReason::SourceBuildFailed,
+        &[
+            "failed building wheel",
+            "failed to build",
+            "setup.py egg_info",
+            "build backend",
+            "metadata-generation-failed",
+            "subprocess-exited-with-error",
+        ],
+    ),
+    (
+        BuildReason::NoMatchingDistribution,
+        &[
+            "no matching distribution found",
+            "could not find a version that satisfies",
+            "not found in the package registry",
+            "there are no versions of",
+        ],
+    ),
+];
+
+impl BuildReason {
+    /// Reads the reason from what a failed build printed.
+    pub fn read(log: &str) -> Self {
+        let log = log.to_lowercase();
+        TELLTALES
+            .iter()
+            .find(|(_, telltales)| telltales.iter().any(|telltale| log.contains(telltale)))
+            .map_or(Self::Unknown, |(reason, _)| *reason)
+    }
+
+    /// Whether the world is to blame, so that the cell must be measured again.
+    pub fn is_spurious(self) -> bool {
+        match self {
+            Self::DependencyConflict
+            | Self::NoMatchingDistribution
+            | Self::CompilerMissing
+            | Self::RequiresPython
+            | Self::SourceBuildFailed
+            | Self::TimedOut
+            | Self::Unknown => false,
+            Self::HashMismatch | Self::Network | Self::Disk => true,
+        }
+    }
+}
+
+impl fmt::Display for BuildReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::DependencyConflict => "dependencies conflict",
+            Self::NoMatchingDistribution => "no matching distribution",
+            Self::CompilerMissing => "compiler or header missing",
+            Self::RequiresPython => "requires another Python",
+            Self::SourceBuildFailed => "source build failed",
+            Self::HashMismatch => "hash mismatch",
+            Self::Network => "network",
+            Self::Disk => "disk full",
+            Self::TimedOut => "build timed out",
+            Self::Unknown => "unknown, see the log",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_tell_their_reason() {
+        for (log, reason) in [
+            ("ERROR: No matching distribution found for x==9", BuildReason::NoMatchingDistribution),
+            // pip prints both lines; what the network did comes first.
+            (
+                "Temporary failure in name resolution\nERROR: No matching distribution found for x",
+                BuildReason::Network,
+            ),
+            ("error: OSError: [Errno 28] No space left on device", BuildReason::Disk),
+            ("x.c:1:10: fatal error: Python.h: No such file", BuildReason::CompilerMissing),
+            (
+                "Because a==1 depends on b<2 and b>2, your requirements are unsatisfiable.",
+                BuildReason::DependencyConflict,
+            ),
+            ("ERROR: Package 'x' requires a different Python: 3.9.2", BuildReason::RequiresPython),
+            ("", BuildReason::Unknown),
+        ] {
+            assert_eq!(BuildReason::read(log), reason, "{log}");
+        }
+    }
+}
