@@ -59,9 +59,7 @@ impl SupportedTags {
             start.get_or_insert(rank);
             rank += u32::try_from(length).unwrap_or(u32::MAX);
         }
-        let platform_ranks = (0..)
-            .zip(&platforms)
-            .map(|(rank, name)| (name.as_str().into(), rank));
+        let platform_ranks = (0..).zip(&platforms).map(|(rank, name)| (name.as_str().into(), rank));
         Self {
             python: interpreter.python,
             platform_ranks: platform_ranks.collect(),
@@ -75,11 +73,7 @@ impl SupportedTags {
     pub fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
         self.blocks.iter().flat_map(|block| {
             let any = block.any.then_some("any").into_iter();
-            let platforms = self
-                .platforms
-                .iter()
-                .filter(|_| !block.any)
-                .map(String::as_str);
+            let platforms = self.platforms.iter().filter(|_| !block.any).map(String::as_str);
             any.chain(platforms)
                 .map(|platform| Tag::from_parts(&block.python, &block.abi, platform))
         })
@@ -96,10 +90,7 @@ impl SupportedTags {
                     starts.on_any
                 } else {
                     let offset = self.platform_ranks.get(platform);
-                    starts
-                        .on_platforms
-                        .zip(offset)
-                        .map(|(start, offset)| start + offset)
+                    starts.on_platforms.zip(offset).map(|(start, offset)| start + offset)
                 };
                 best = best.into_iter().chain(rank).min();
             }
@@ -113,10 +104,7 @@ impl SupportedTags {
             None
         } else if self.starts_of(wheel).next().is_some() {
             Some(Mismatch::Platform)
-        } else if wheel
-            .pythons()
-            .any(|python| self.starts.contains_key(python))
-        {
+        } else if wheel.pythons().any(|python| self.starts.contains_key(python)) {
             Some(Mismatch::Abi)
         } else {
             Some(Mismatch::Python)
@@ -167,11 +155,7 @@ fn blocks(interpreter: &Interpreter) -> Vec<Block> {
     let (major, minor) = (python.major(), python.minor());
     let mut blocks = Vec::new();
     let mut push = |python: &str, abi: &str, any: bool| {
-        blocks.push(Block {
-            python: python.to_owned(),
-            abi: abi.to_owned(),
-            any,
-        });
+        blocks.push(Block { python: python.to_owned(), abi: abi.to_owned(), any });
     };
     let abi = interpreter.abi.as_str();
     let own = match interpreter.implementation {
@@ -191,9 +175,8 @@ fn blocks(interpreter: &Interpreter) -> Vec<Block> {
             None
         }
         _ => {
-            let flags = abi
-                .trim_start_matches("cp")
-                .trim_start_matches(|c: char| c.is_ascii_digit());
+            let flags =
+                abi.trim_start_matches("cp").trim_start_matches(|c: char| c.is_ascii_digit());
             let free_threaded = flags.contains('t');
             // Since 3.8 a debug build also loads what was built for a release build.
             if (major, minor) >= (3, 8) && flags.contains('d') {
@@ -241,70 +224,33 @@ mod tests {
     fn supported(python: &str) -> SupportedTags {
         let platform = Platform::Linux {
             arch: "x86_64".to_owned(),
-            libc: Libc::Glibc {
-                major: 2,
-                minor: 36,
-            },
+            libc: Libc::Glibc { major: 2, minor: 36 },
         };
         SupportedTags::of(&Interpreter::assumed(python.parse().unwrap(), platform))
     }
 
     #[test]
     fn the_mismatch_names_the_part_that_misses() {
+        use Mismatch::{Abi, Platform, Python};
         let cases: &[(&str, &str, Option<Mismatch>)] = &[
             ("3.11", "cp311-cp311-manylinux2014_x86_64", None),
             ("3.11", "cp37-abi3-manylinux1_x86_64", None), // a stable ABI serves later Pythons
-            (
-                "3.13t",
-                "cp37-abi3-manylinux1_x86_64",
-                Some(Mismatch::Python),
-            ), // not free-threaded ones
-            (
-                "3.13t",
-                "cp313-cp313-manylinux1_x86_64",
-                Some(Mismatch::Abi),
-            ),
-            (
-                "3.13",
-                "cp313-cp313t-manylinux1_x86_64",
-                Some(Mismatch::Abi),
-            ),
-            ("2.7", "cp27-cp27m-manylinux1_x86_64", Some(Mismatch::Abi)), // narrow Unicode
-            (
-                "3.11",
-                "cp310-cp310-manylinux2014_x86_64",
-                Some(Mismatch::Abi),
-            ), // cp310 fits as abi3
-            (
-                "3.11",
-                "cp312-cp312-manylinux2014_x86_64",
-                Some(Mismatch::Python),
-            ),
-            (
-                "3.11",
-                "cp311-cp311-manylinux_2_39_x86_64",
-                Some(Mismatch::Platform),
-            ),
-            (
-                "3.11",
-                "cp311-cp311-musllinux_1_2_x86_64",
-                Some(Mismatch::Platform),
-            ),
-            (
-                "3.11",
-                "pp39-pypy39_pp73-manylinux1_x86_64",
-                Some(Mismatch::Python),
-            ),
+            ("3.13t", "cp37-abi3-manylinux1_x86_64", Some(Abi)), // but not free-threaded ones
+            ("3.13t", "cp313-cp313-manylinux1_x86_64", Some(Abi)),
+            ("3.13", "cp313-cp313t-manylinux1_x86_64", Some(Abi)),
+            ("2.7", "cp27-cp27m-manylinux1_x86_64", Some(Abi)), // narrow Unicode
+            ("3.11", "cp310-cp310-manylinux1_x86_64", Some(Abi)), // cp310 fits as abi3
+            ("3.11", "cp312-cp312-manylinux1_x86_64", Some(Python)),
+            ("3.11", "cp311-cp311-manylinux_2_39_x86_64", Some(Platform)),
+            ("3.11", "cp311-cp311-musllinux_1_2_x86_64", Some(Platform)),
+            ("3.11", "pp39-pypy39_pp73-manylinux1_x86_64", Some(Python)),
             ("3.11", "py2.py3-none-any", None),
-            ("2.7", "py3-none-any", Some(Mismatch::Python)),
+            ("2.7", "py3-none-any", Some(Python)),
         ];
         for (python, tag, expected) in cases {
             let wheel = format!("demo-1-{tag}.whl").parse().unwrap();
-            assert_eq!(
-                supported(python).mismatch(&wheel),
-                *expected,
-                "{python} {tag}"
-            );
+            let mismatch = supported(python).mismatch(&wheel);
+            assert_eq!(mismatch, *expected, "{python} {tag}");
         }
     }
 

@@ -70,19 +70,12 @@ impl Downloader {
     /// Fetches with the limits, credentials and notices of `client` into `folder`, which is made when
     /// it is needed.
     pub fn new(client: &IndexClient, folder: impl Into<PathBuf>, options: DownloadOptions) -> Self {
-        Self {
-            client: client.clone(),
-            folder: folder.into(),
-            options,
-            under_way: Mutex::default(),
-        }
+        Self { client: client.clone(), folder: folder.into(), options, under_way: Mutex::default() }
     }
 
     /// The verified copy that is here already, without any request.
     pub fn cached(&self, file: &DistFile) -> Option<PathBuf> {
-        let path = self
-            .folder_of(file.sha256?)
-            .join(checked_name(&file.filename).ok()?);
+        let path = self.folder_of(file.sha256?).join(checked_name(&file.filename).ok()?);
         let there = std::fs::metadata(&path).ok()?;
         let as_declared = file.size.is_none_or(|size| size == there.len());
         (there.is_file() && as_declared).then_some(path)
@@ -182,18 +175,10 @@ impl Downloader {
             return Err(DownloadError::NoDigest);
         }
         self.refuse_offline()?;
-        let folder = self
-            .folder
-            .join("unverified")
-            .join(Sha256::of(file.url.as_bytes()).hex());
-        let keep = |source| DownloadError::Keep {
-            path: folder.clone(),
-            source,
-        };
+        let folder = self.folder.join("unverified").join(Sha256::of(file.url.as_bytes()).hex());
+        let keep = |source| DownloadError::Keep { path: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(keep)?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".part-")
-            .tempfile_in(&folder);
+        let temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(&folder);
         let temporary = temporary.map_err(keep)?.into_temp_path();
         let mut partial = Partial::open(&temporary).map_err(keep)?;
         self.stream(file, &mut partial, progress)?;
@@ -209,14 +194,12 @@ impl Downloader {
         partial: &mut Partial,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), DownloadError> {
-        let url: Url = file.url.parse().map_err(|_| DownloadError::Address {
-            url: crate::http::excerpt(&file.url),
-        })?;
+        let url: Url = file
+            .url
+            .parse()
+            .map_err(|_| DownloadError::Address { url: crate::http::excerpt(&file.url) })?;
         let limit = self.options.largest_file.min(file.size.unwrap_or(u64::MAX));
-        if file
-            .size
-            .is_some_and(|size| size > self.options.largest_file)
-        {
+        if file.size.is_some_and(|size| size > self.options.largest_file) {
             let url = crate::http::shown(&url);
             return Err(crate::http::RequestError::TooLarge { url, limit }.into());
         }
@@ -240,19 +223,12 @@ impl Downloader {
         })?;
         match kept_back {
             None => Ok(()),
-            Some(source) => Err(DownloadError::Keep {
-                path: partial.path().to_owned(),
-                source,
-            }),
+            Some(source) => Err(DownloadError::Keep { path: partial.path().to_owned(), source }),
         }
     }
 
     fn refuse_offline(&self) -> Result<(), DownloadError> {
-        if self.client.options().offline {
-            Err(DownloadError::Offline)
-        } else {
-            Ok(())
-        }
+        if self.client.options().offline { Err(DownloadError::Offline) } else { Ok(()) }
     }
 
     fn folder_of(&self, sha256: Sha256) -> PathBuf {
@@ -260,23 +236,14 @@ impl Downloader {
     }
 
     fn lock_of(&self, sha256: Sha256) -> Arc<Mutex<()>> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(under_way.entry(sha256).or_default())
     }
 
     fn forget_lock(&self, sha256: Sha256) {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         // Only our own map holds it: nobody waits.
-        if under_way
-            .get(&sha256)
-            .is_some_and(|lock| Arc::strong_count(lock) == 1)
-        {
+        if under_way.get(&sha256).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             under_way.remove(&sha256);
         }
     }
@@ -299,20 +266,11 @@ fn checked_name(name: &str) -> Result<&str, DownloadError> {
         && !name.ends_with(['.', ' ']) // Windows drops these
         && !name.contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|'])
         && !name.chars().any(char::is_control);
-    if safe {
-        Ok(name)
-    } else {
-        Err(DownloadError::Name {
-            name: crate::http::excerpt(name),
-        })
-    }
+    if safe { Ok(name) } else { Err(DownloadError::Name { name: crate::http::excerpt(name) }) }
 }
 
 fn shown_address(url: &str) -> String {
-    url.parse().map_or_else(
-        |_| crate::http::excerpt(url),
-        |url| crate::http::shown(&url),
-    )
+    url.parse().map_or_else(|_| crate::http::excerpt(url), |url| crate::http::shown(&url))
 }
 
 #[cfg(test)]
@@ -324,9 +282,9 @@ mod tests {
         for good in ["demo-1.0-py3-none-any.whl", "Demo+x-1.0.tar.gz"] {
             assert!(checked_name(good).is_ok(), "{good}");
         }
-        for bad in [
-            "", ".", "..", "../x", "a/b", "a\\b", "C:x", ".part", ".lock", "a\nb", "a\u{7f}",
-        ] {
+        for bad in
+            ["", ".", "..", "../x", "a/b", "a\\b", "C:x", ".part", ".lock", "a\nb", "a\u{7f}"]
+        {
             assert!(checked_name(bad).is_err(), "{bad}");
         }
     }

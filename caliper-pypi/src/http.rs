@@ -40,10 +40,7 @@ impl Credentials {
         // Neither can fail: a URL without a host has no credentials.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Some(Self(format!(
-            "Basic {}",
-            base64::engine::general_purpose::STANDARD.encode(pair)
-        )))
+        Some(Self(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))))
     }
 
     /// The value of the `Authorization` header ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
@@ -87,38 +84,23 @@ impl Answer {
         let address = shown(&self.url);
         let declared = self.response.body().content_length();
         if declared.is_some_and(|declared| declared > limit) {
-            return Err(RequestError::TooLarge {
-                url: address,
-                limit,
-            });
+            return Err(RequestError::TooLarge { url: address, limit });
         }
         let mut bytes = Vec::new();
         // The limit counts what comes out of decompression.
         let mut reader = self.into_reader().take(limit + 1);
         if let Err(error) = reader.read_to_end(&mut bytes) {
-            return Err(RequestError::in_body(
-                address,
-                error,
-                bytes.len() as u64,
-                declared,
-            ));
+            return Err(RequestError::in_body(address, error, bytes.len() as u64, declared));
         }
         if bytes.len() as u64 > limit {
-            return Err(RequestError::TooLarge {
-                url: address,
-                limit,
-            });
+            return Err(RequestError::TooLarge { url: address, limit });
         }
         Ok(bytes)
     }
 
     /// The body as a stream, for a caller that keeps its own limit.
     pub(crate) fn into_reader(self) -> impl std::io::Read {
-        self.response
-            .into_body()
-            .into_with_config()
-            .limit(u64::MAX)
-            .reader()
+        self.response.into_body().into_with_config().limit(u64::MAX).reader()
     }
 }
 
@@ -150,10 +132,7 @@ impl Http {
 
     /// Sends these credentials with every later request to the host of `url`.
     pub(crate) fn remember(&self, url: &Url, credentials: Credentials) {
-        let mut known = self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
         let origin = url.origin();
         if !known.iter().any(|(known, _)| *known == origin) {
             known.push((origin, credentials));
@@ -175,37 +154,21 @@ impl Http {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let known = self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, credentials)) = known.iter().find(|(origin, _)| *origin == url.origin()) {
             request = request.header("Authorization", credentials.header());
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut config = request
-            .config()
-            .timeout_global(Some(left.max(Duration::from_millis(1))));
+        let mut config = request.config().timeout_global(Some(left.max(Duration::from_millis(1))));
         if is_loopback(url) {
             // No proxy can reach our own machine's loopback.
             config = config.proxy(None);
         }
-        let response = config
-            .build()
-            .call()
-            .map_err(|error| RequestError::before_body(shown(url), error))?;
+        let response =
+            config.build().call().map_err(|error| RequestError::before_body(shown(url), error))?;
         // `ureq` speaks of the same address in another type.
-        let final_url = response
-            .get_uri()
-            .to_string()
-            .parse()
-            .unwrap_or_else(|_| url.clone());
-        Ok(Answer {
-            status: response.status().as_u16(),
-            url: final_url,
-            response,
-        })
+        let final_url = response.get_uri().to_string().parse().unwrap_or_else(|_| url.clone());
+        Ok(Answer { status: response.status().as_u16(), url: final_url, response })
     }
 
     /// The answer, or the error that its status stands for. `accepted` statuses are answers.
@@ -220,16 +183,12 @@ impl Http {
         if (200..300).contains(&answer.status) || accepted.contains(&answer.status) {
             return Ok(answer);
         }
-        let retry_after = answer
-            .header("retry-after")
-            .and_then(|text| retry_after(text.trim()));
+        let retry_after = answer.header("retry-after").and_then(|text| retry_after(text.trim()));
         let url = shown(&answer.url);
         Err(match (answer.status, retry_after) {
-            (429, _) | (503, Some(_)) => RequestError::RateLimited {
-                url,
-                status: answer.status,
-                retry_after,
-            },
+            (429, _) | (503, Some(_)) => {
+                RequestError::RateLimited { url, status: answer.status, retry_after }
+            }
             (status, _) => RequestError::Status { url, status },
         })
     }
@@ -270,16 +229,10 @@ impl Http {
         if failures >= self.retries || !error.is_passing() {
             return None;
         }
-        if let RequestError::RateLimited {
-            retry_after: Some(wait),
-            ..
-        } = error
-        {
+        if let RequestError::RateLimited { retry_after: Some(wait), .. } = error {
             return (*wait <= self.longest_retry_after).then_some(*wait);
         }
-        let wait = FIRST_WAIT
-            .saturating_mul(1 << failures.min(10))
-            .min(LONGEST_WAIT);
+        let wait = FIRST_WAIT.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT);
         // Jitter keeps many clients that failed together from coming back together.
         Some(wait.mul_f64(0.5 + fastrand::f64()))
     }
@@ -336,11 +289,7 @@ pub(crate) fn shown(url: &Url) -> String {
 /// The start of a text from a stranger, fit to stand in an error.
 pub(crate) fn excerpt(text: &str) -> String {
     const LONGEST: usize = 120;
-    let mut excerpt: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(|character| character.escape_debug())
-        .collect();
+    let mut excerpt: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST).is_some() {
         excerpt.push('…');
     }
@@ -354,38 +303,24 @@ mod tests {
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
-        assert_eq!(
-            retry_after("Fri, 31 Dec 1999 23:59:59 GMT"),
-            Some(Duration::ZERO)
-        );
-        assert!(retry_after("Fri, 31 Dec 2199 23:59:59 GMT") > Some(Duration::from_secs(1)));
+        assert_eq!(retry_after("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
+        assert!(retry_after("Tue, 31 Dec 2199 23:59:59 GMT") > Some(Duration::from_secs(1)));
         assert_eq!(retry_after("soon"), None);
     }
 
     #[test]
     fn what_is_shown_holds_no_secret() {
-        let url = "https://me:secret@host.example/a?signature=secret#secret"
-            .parse()
-            .unwrap();
+        let url = "https://me:secret@host.example/a?signature=secret#secret".parse().unwrap();
         assert_eq!(shown(&url), "https://host.example/a");
     }
 
     #[test]
     fn waits_grow_and_stay_bounded() {
-        let http = Http::new(&ClientOptions {
-            retries: 20,
-            ..ClientOptions::default()
-        });
-        let error = RequestError::Status {
-            url: String::new(),
-            status: 503,
-        };
+        let http = Http::new(&ClientOptions { retries: 20, ..ClientOptions::default() });
+        let error = RequestError::Status { url: String::new(), status: 503 };
         for failures in 0..20 {
             let wait = http.wait_after(&error, failures).unwrap();
-            assert!(
-                wait >= FIRST_WAIT / 2 && wait <= LONGEST_WAIT.mul_f64(1.5),
-                "{wait:?}"
-            );
+            assert!(wait >= FIRST_WAIT / 2 && wait <= LONGEST_WAIT.mul_f64(1.5), "{wait:?}");
         }
         assert_eq!(http.wait_after(&error, 20), None);
         let limited = |seconds| RequestError::RateLimited {
@@ -393,15 +328,9 @@ mod tests {
             status: 429,
             retry_after: Some(Duration::from_secs(seconds)),
         };
-        assert_eq!(
-            http.wait_after(&limited(3), 0),
-            Some(Duration::from_secs(3))
-        );
+        assert_eq!(http.wait_after(&limited(3), 0), Some(Duration::from_secs(3)));
         assert_eq!(http.wait_after(&limited(3600), 0), None); // longer than anybody wants to wait
-        let gone = RequestError::Status {
-            url: String::new(),
-            status: 410,
-        };
+        let gone = RequestError::Status { url: String::new(), status: 410 };
         assert_eq!(http.wait_after(&gone, 0), None);
     }
 }

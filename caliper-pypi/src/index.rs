@@ -20,6 +20,7 @@ pub use address::{DEFAULT_INDEX, IndexAddress, ParseIndexAddressError};
 pub use client::{ClientOptions, IndexClient};
 pub use error::IndexError;
 pub use memory::IndexInMemory;
+pub(crate) use project::kind_of;
 pub use project::{FileFault, FileName, MalformedFile, Project, ProjectFile, Release};
 
 /// Something that knows projects and their files.

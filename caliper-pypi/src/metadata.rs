@@ -87,13 +87,10 @@ pub fn read_metadata_bytes(path: &Path) -> Result<Vec<u8>, WheelError> {
         .map_err(fault)?
         .into_iter()
         .find(|name| {
-            name.strip_suffix(".dist-info/METADATA")
-                .is_some_and(|folder| !folder.contains('/'))
+            name.strip_suffix(".dist-info/METADATA").is_some_and(|folder| !folder.contains('/'))
         })
         .ok_or_else(|| fault(Fault::Metadata))?;
-    let member = archive
-        .by_name(&wanted)
-        .map_err(|error| fault(Fault::Archive(error.into())))?;
+    let member = archive.by_name(&wanted).map_err(|error| fault(Fault::Archive(error.into())))?;
     let mut bytes = Vec::new();
     // The size that the archive declares is the archive's word only.
     let read = member.take(LARGEST_METADATA + 1).read_to_end(&mut bytes);
@@ -157,10 +154,7 @@ pub struct WheelError {
 
 impl WheelError {
     fn new(path: &Path, source: Fault) -> Self {
-        Self {
-            path: path.to_owned(),
-            source,
-        }
+        Self { path: path.to_owned(), source }
     }
 }
 

@@ -39,12 +39,10 @@ pub fn resolve(
     interpreters: &[Interpreter],
     index: &dyn PackageIndex,
 ) -> Result<Grid, ResolveError> {
-    let project = index
-        .project(package)
-        .map_err(|source| ResolveError::Index {
-            package: package.clone(),
-            source,
-        })?;
+    let project = index.project(package).map_err(|source| ResolveError::Index {
+        package: package.clone(),
+        source: Box::new(source),
+    })?;
     resolve_project(&project, package, selection, interpreters)
 }
 
@@ -83,20 +81,12 @@ pub fn resolve_project(
     for selected in releases {
         for column in &columns {
             cells.push(GridCell {
-                id: CellId::new(
-                    selected.release.version().clone(),
-                    column.interpreter.python,
-                ),
+                id: CellId::new(selected.release.version().clone(), column.interpreter.python),
                 choice: cell::choose(&selected, column, selection),
             });
         }
     }
-    Ok(Grid {
-        schema: SCHEMA,
-        package: package.clone(),
-        as_of: selection.as_of,
-        cells,
-    })
+    Ok(Grid { schema: SCHEMA, package: package.clone(), as_of: selection.as_of, cells })
 }
 
 #[cfg(test)]

@@ -52,11 +52,7 @@ impl SdistName {
     }
 
     pub(crate) fn from_parts(parts: &SdistParts<'_>, version: Version) -> Self {
-        Self {
-            text: parts.text.into(),
-            version,
-            python: parts.python.map(Into::into),
-        }
+        Self { text: parts.text.into(), version, python: parts.python.map(Into::into) }
     }
 
     /// The release.
@@ -91,10 +87,7 @@ pub(crate) struct SdistParts<'a> {
 
 impl<'a> SdistParts<'a> {
     pub(crate) fn split(text: &'a str, project: &PackageName) -> Result<Self, ParseSdistNameError> {
-        let error = |fault| ParseSdistNameError {
-            text: crate::http::excerpt(text),
-            fault,
-        };
+        let error = |fault| ParseSdistNameError { text: crate::http::excerpt(text), fault };
         let stem = EXTENSIONS
             .iter()
             .find_map(|extension| text.strip_suffix(extension))
@@ -111,19 +104,12 @@ impl<'a> SdistParts<'a> {
             Some((version, python)) if is_old_python(python) => (version, Some(python)),
             _ => (version, None),
         };
-        Ok(Self {
-            text,
-            version,
-            python,
-        })
+        Ok(Self { text, version, python })
     }
 
     /// The error of a version that PEP 440 does not know.
     pub(crate) fn bad_version(&self) -> ParseSdistNameError {
-        ParseSdistNameError {
-            text: crate::http::excerpt(self.text),
-            fault: Fault::Version,
-        }
+        ParseSdistNameError { text: crate::http::excerpt(self.text), fault: Fault::Version }
     }
 }
 
@@ -163,11 +149,7 @@ mod tests {
             ("demo", "Demo-1.0.zip", Some("1.0")),
             ("a-b", "a-b-1.0.tar.bz2", Some("1.0")), // dashes are in the project
             ("a-b", "a_b-1.0-1.tgz", Some("1.0.post1")), // and in the version
-            (
-                "zope.interface",
-                "zope.interface-4.0.5.tar.xz",
-                Some("4.0.5"),
-            ),
+            ("zope.interface", "zope.interface-4.0.5.tar.xz", Some("4.0.5")),
             ("demo", "demo-1.0b2.tar", Some("1.0b2")),
             ("demo", "demo-1.0.linux-x86_64.tar.gz", None), // a `bdist_dumb`
             ("demo", "demo-2-1.0.tar.gz", None),            // of the project `demo-2`
@@ -198,8 +180,8 @@ mod tests {
     fn what_is_not_a_source_distribution_says_why() {
         let project = "demo".parse().unwrap();
         let why = |text: &str| SdistName::parse(text, &project).unwrap_err().to_string();
-        insta::assert_snapshot!(why("demo-1.0.rpm"), @"");
-        insta::assert_snapshot!(why("other-1.0.zip"), @"");
-        insta::assert_snapshot!(why("demo-2004d.zip"), @"");
+        insta::assert_snapshot!(why("demo-1.0.rpm"), @"`demo-1.0.rpm` is not the name of a source distribution: its ending is not that of an archive such as `.tar.gz` or `.zip`");
+        insta::assert_snapshot!(why("other-1.0.zip"), @"`other-1.0.zip` is not the name of a source distribution: it does not start with the project's name and a dash");
+        insta::assert_snapshot!(why("demo-2004d.zip"), @"`demo-2004d.zip` is not the name of a source distribution: what stands behind the project's name is not a version (PEP 440)");
     }
 }

@@ -98,10 +98,7 @@ impl FolderServer {
         if let Err(source) = std::fs::read_dir(&folder) {
             return Err(ServeError::Folder { folder, source });
         }
-        let failed = |source| ServeError::Listen {
-            address: options.listen,
-            source,
-        };
+        let failed = |source| ServeError::Listen { address: options.listen, source };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("folder-server")
@@ -109,18 +106,13 @@ impl FolderServer {
             .enable_time()
             .build()
             .map_err(failed)?;
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind(options.listen))
-            .map_err(failed)?;
+        let listener =
+            runtime.block_on(tokio::net::TcpListener::bind(options.listen)).map_err(failed)?;
         let listening = listener.local_addr().map_err(failed)?;
         let requests = Arc::new(AtomicU64::new(0));
         let site = Arc::new(Site::new(folder, options));
         runtime.spawn(accept(listener, site, Arc::clone(&requests)));
-        Ok(Self {
-            listening,
-            requests,
-            runtime: Some(runtime),
-        })
+        Ok(Self { listening, requests, runtime: Some(runtime) })
     }
 
     /// The address to give to an installer as its index.

@@ -69,8 +69,7 @@ impl WheelName {
     pub fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
         self.pythons().flat_map(move |python| {
             self.abis().flat_map(move |abi| {
-                self.platforms()
-                    .map(move |platform| Tag::from_parts(python, abi, platform))
+                self.platforms().map(move |platform| Tag::from_parts(python, abi, platform))
             })
         })
     }
@@ -85,10 +84,7 @@ impl WheelName {
             .build
             .map(|text| BuildTag::read(text).ok_or_else(|| error(Fault::Build)))
             .transpose()?;
-        let (pythons, rest) = parts
-            .tags
-            .split_once('-')
-            .ok_or_else(|| error(Fault::Parts))?;
+        let (pythons, rest) = parts.tags.split_once('-').ok_or_else(|| error(Fault::Parts))?;
         let (abis, platforms) = rest.split_once('-').ok_or_else(|| error(Fault::Parts))?;
         let identifier = |tag: &str| {
             let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -96,9 +92,7 @@ impl WheelName {
         };
         let written =
             |tag: &str| !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_graphic());
-        if !(pythons
-            .split('.')
-            .all(|tag| written(tag) && identifier(tag))
+        if !(pythons.split('.').all(|tag| written(tag) && identifier(tag))
             && abis.split('.').all(written)
             && platforms.split('.').all(written))
         {
@@ -143,11 +137,7 @@ pub(crate) fn is_spelling_of(spelling: &str, project: &PackageName) -> bool {
             continue;
         }
         in_run = separator;
-        let byte = if separator {
-            b'-'
-        } else {
-            byte.to_ascii_lowercase()
-        };
+        let byte = if separator { b'-' } else { byte.to_ascii_lowercase() };
         if expected.next() != Some(byte) {
             return false;
         }
@@ -180,10 +170,7 @@ impl BuildTag {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let number = text[..digits].parse().ok()?;
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-        plain.then(|| Self {
-            number,
-            rest: text[digits..].into(),
-        })
+        plain.then(|| Self { number, rest: text[digits..].into() })
     }
 }
 
@@ -199,9 +186,7 @@ pub(crate) struct WheelParts<'a> {
 impl<'a> WheelParts<'a> {
     pub(crate) fn split(text: &'a str) -> Result<Self, ParseWheelNameError> {
         let error = |fault| ParseWheelNameError::new(text, fault);
-        let stem = text
-            .strip_suffix(".whl")
-            .ok_or_else(|| error(Fault::Extension))?;
+        let stem = text.strip_suffix(".whl").ok_or_else(|| error(Fault::Extension))?;
         // A name becomes part of paths.
         if text.len() > 255 || text.contains(['/', '\\']) {
             return Err(error(Fault::Parts));
@@ -217,13 +202,7 @@ impl<'a> WheelParts<'a> {
         if project.is_empty() || project.contains("__") || !project.bytes().all(plain) {
             return Err(error(Fault::Project));
         }
-        Ok(Self {
-            text,
-            project,
-            version,
-            build,
-            tags,
-        })
+        Ok(Self { text, project, version, build, tags })
     }
 
     /// The error of a version that PEP 440 does not know.
@@ -242,10 +221,7 @@ pub struct ParseWheelNameError {
 
 impl ParseWheelNameError {
     fn new(text: &str, fault: Fault) -> Self {
-        Self {
-            text: crate::http::excerpt(text),
-            fault,
-        }
+        Self { text: crate::http::excerpt(text), fault }
     }
 }
 
@@ -282,10 +258,7 @@ mod tests {
         assert!(name.is_of(&"zope-interface".parse().unwrap()));
         assert!(!name.is_of(&"zope".parse().unwrap()));
         assert_eq!(name.version().to_string(), "5.0");
-        assert_eq!(
-            name.build().map(|build| (build.number(), build.rest())),
-            Some((1, "b"))
-        );
+        assert_eq!(name.build().map(|build| (build.number(), build.rest())), Some((1, "b")));
         let tags: Vec<String> = name.tags().map(|tag| tag.to_string()).collect();
         assert_eq!(
             tags,
@@ -308,12 +281,12 @@ mod tests {
     #[test]
     fn what_is_not_a_wheel_says_why() {
         let why = |text: &str| text.parse::<WheelName>().unwrap_err().to_string();
-        insta::assert_snapshot!(why("a-1-py3-none-any.zip"), @"");
-        insta::assert_snapshot!(why("a-1-none-any.whl"), @"");
-        insta::assert_snapshot!(why("a__b-1-py3-none-any.whl"), @"");
-        insta::assert_snapshot!(why("a-1_x-py3-none-any.whl"), @"");
-        insta::assert_snapshot!(why("a-1-b1-py3-none-any.whl"), @"");
-        insta::assert_snapshot!(why("a-1-py3..py2-none-any.whl"), @"");
+        insta::assert_snapshot!(why("a-1-py3-none-any.zip"), @"`a-1-py3-none-any.zip` is not the name of a wheel: it does not end in `.whl`");
+        insta::assert_snapshot!(why("a-1-none-any.whl"), @"`a-1-none-any.whl` is not the name of a wheel: expected `project-version(-build)-python-abi-platform.whl`");
+        insta::assert_snapshot!(why("a__b-1-py3-none-any.whl"), @"`a__b-1-py3-none-any.whl` is not the name of a wheel: its first part is not an escaped project name");
+        insta::assert_snapshot!(why("a-1_x-py3-none-any.whl"), @"`a-1_x-py3-none-any.whl` is not the name of a wheel: its second part is not a version (PEP 440)");
+        insta::assert_snapshot!(why("a-1-b1-py3-none-any.whl"), @"`a-1-b1-py3-none-any.whl` is not the name of a wheel: its build tag does not start with a number");
+        insta::assert_snapshot!(why("a-1-py3..py2-none-any.whl"), @"`a-1-py3..py2-none-any.whl` is not the name of a wheel: one of its tags is empty or has characters that tags don't have");
         for bad in [
             "",
             ".whl",

@@ -21,11 +21,7 @@ pub(super) fn of(platform: &Platform) -> Vec<String> {
 
 fn linux(arch: &str, libc: Libc) -> Vec<String> {
     // A 64-bit ARM processor under a 32-bit system also runs what is for the older processor.
-    let archs: &[&str] = if arch == "armv8l" {
-        &["armv8l", "armv7l"]
-    } else {
-        &[arch]
-    };
+    let archs: &[&str] = if arch == "armv8l" { &["armv8l", "armv7l"] } else { &[arch] };
     let mut tags: Vec<String> = archs.iter().map(|arch| format!("linux_{arch}")).collect();
     for arch in archs {
         match libc {
@@ -57,19 +53,14 @@ fn many_linux(arch: &str, glibc: (u16, u16), tags: &mut Vec<String>) {
         return;
     }
     // The oldest glibc that any tag names: that of manylinux1, which only x86 had.
-    let oldest = if matches!(arch, "x86_64" | "i686") {
-        5
-    } else {
-        17
-    };
+    let oldest = if matches!(arch, "x86_64" | "i686") { 5 } else { 17 };
     let older_majors = (2..glibc.0).rev().map(|major| (major, LAST_GLIBC_MINOR));
     for (major, newest) in std::iter::once(glibc).chain(older_majors) {
         let oldest = if major == 2 { oldest } else { 0 };
         for minor in (oldest..=newest).rev() {
             tags.push(format!("manylinux_{major}_{minor}_{arch}"));
-            let legacy = LegacyManyLinux::ALL
-                .iter()
-                .find(|legacy| legacy.glibc() == (major, minor));
+            let legacy =
+                LegacyManyLinux::ALL.iter().find(|legacy| legacy.glibc() == (major, minor));
             tags.extend(legacy.map(|legacy| format!("{}_{arch}", legacy.name())));
         }
     }
@@ -79,11 +70,7 @@ fn many_linux(arch: &str, glibc: (u16, u16), tags: &mut Vec<String>) {
 fn mac_os(version: (u16, u16), arch: &str) -> Vec<String> {
     let mut tags = Vec::new();
     let mut push = |major: u16, minor: u16, formats: &[&str]| {
-        tags.extend(
-            formats
-                .iter()
-                .map(|format| format!("macosx_{major}_{minor}_{format}")),
-        );
+        tags.extend(formats.iter().map(|format| format!("macosx_{major}_{minor}_{format}")));
     };
     if version.0 == 10 {
         for minor in (0..=version.1).rev() {
@@ -109,9 +96,8 @@ fn mac_os(version: (u16, u16), arch: &str) -> Vec<String> {
 
 fn binary_formats(version: (u16, u16), arch: &str) -> Vec<&str> {
     let sets: &[&str] = match arch {
-        "x86_64" if version < (10, 4) => return Vec::new(),
+        "x86_64" | "i386" if version < (10, 4) => return Vec::new(),
         "x86_64" => &["intel", "fat64", "fat3", "universal2", "universal"],
-        "i386" if version < (10, 4) => return Vec::new(),
         "i386" => &["intel", "fat3", "fat", "universal"],
         "ppc64" if !((10, 4)..=(10, 5)).contains(&version) => return Vec::new(),
         "ppc64" => &["fat64", "universal"],

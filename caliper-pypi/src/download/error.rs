@@ -63,15 +63,15 @@ mod tests {
                 expected: digest,
                 actual: Sha256::of(b"x"),
             },
-            @""
+            @"https://files.example/a is not the file that the index describes: expected sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855, got sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
         );
-        insta::assert_snapshot!(DownloadError::NoDigest, @"");
-        insta::assert_snapshot!(DownloadError::Name { name: "../x".into() }, @"");
-        insta::assert_snapshot!(DownloadError::Address { url: "x".into() }, @"");
-        insta::assert_snapshot!(DownloadError::Offline, @"");
+        insta::assert_snapshot!(DownloadError::NoDigest, @"the index gives no sha256 for it, and files that cannot be verified are not allowed");
+        insta::assert_snapshot!(DownloadError::Name { name: "../x".into() }, @"`../x` is not accepted as the name of a file");
+        insta::assert_snapshot!(DownloadError::Address { url: "x".into() }, @"`x` is not an address that a file can be fetched from");
+        insta::assert_snapshot!(DownloadError::Offline, @"it is not on this machine yet: run once without the offline option");
         insta::assert_snapshot!(
             DownloadError::Keep { path: "/x".into(), source: io::ErrorKind::StorageFull.into() },
-            @""
+            @"could not write `/x`"
         );
     }
 }

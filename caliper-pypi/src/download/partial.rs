@@ -41,12 +41,8 @@ impl From<RequestError> for Broken {
 impl Partial {
     /// Opens what an earlier process left at `path`, or starts anew.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut digest = Sha256Stream::default();
         let mut length = 0;
         let mut buffer = vec![0; PART];
@@ -58,13 +54,7 @@ impl Partial {
             digest.update(&buffer[..count]);
             length += count as u64;
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            length,
-            digest,
-            etag: None,
-        })
+        Ok(Self { path: path.to_owned(), file, length, digest, etag: None })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -105,29 +95,17 @@ impl Partial {
         }
         if answer.status == 416 || (answer.status == 206 && !starts_here) {
             // What is here is no start of what is there.
-            let error = RequestError::Truncated {
-                url: address,
-                received: 0,
-                expected: size,
-            };
+            let error = RequestError::Truncated { url: address, received: 0, expected: size };
             return Err(error.into());
         }
         // A weak validator does not promise equal bytes.
-        self.etag = answer
-            .header("etag")
-            .filter(|etag| !etag.starts_with("W/"))
-            .map(str::to_owned);
-        let declared: Option<u64> = answer
-            .header("content-length")
-            .and_then(|text| text.parse().ok());
+        self.etag = answer.header("etag").filter(|etag| !etag.starts_with("W/")).map(str::to_owned);
+        let declared: Option<u64> =
+            answer.header("content-length").and_then(|text| text.parse().ok());
         let expected = declared.map(|declared| declared + self.length);
         let total = size.or(expected);
         if expected.is_some_and(|expected| expected > limit) {
-            return Err(RequestError::TooLarge {
-                url: address,
-                limit,
-            }
-            .into());
+            return Err(RequestError::TooLarge { url: address, limit }.into());
         }
         self.take(answer.into_reader(), &address, limit, total, progress)
     }
@@ -142,10 +120,7 @@ impl Partial {
     ) -> Result<(), Broken> {
         let mut buffer = vec![0; PART];
         let mut came = 0;
-        progress(Progress {
-            done: self.length,
-            total,
-        });
+        progress(Progress { done: self.length, total });
         loop {
             let url = || address.to_owned();
             let count = match reader.read(&mut buffer) {
@@ -162,24 +137,15 @@ impl Partial {
                 self.restart().map_err(Broken::Disk)?;
                 return Err(RequestError::TooLarge { url: url(), limit }.into());
             }
-            self.file
-                .write_all(&buffer[..count])
-                .map_err(Broken::Disk)?;
+            self.file.write_all(&buffer[..count]).map_err(Broken::Disk)?;
             self.digest.update(&buffer[..count]);
             self.length += count as u64;
             came += count as u64;
-            progress(Progress {
-                done: self.length,
-                total,
-            });
+            progress(Progress { done: self.length, total });
         }
         if total.is_some_and(|total| self.length < total) {
             let url = address.to_owned();
-            let error = RequestError::Truncated {
-                url,
-                received: self.length,
-                expected: total,
-            };
+            let error = RequestError::Truncated { url, received: self.length, expected: total };
             return Err(Broken::Request { error, came });
         }
         Ok(())

@@ -114,42 +114,20 @@ impl RequestError {
     /// What `error`, met before the body of an answer began, means.
     pub(crate) fn before_body(url: String, error: ureq::Error) -> Self {
         match error {
-            ureq::Error::Timeout(timeout) => Self::TimedOut {
-                url,
-                phase: phase(timeout),
-            },
+            ureq::Error::Timeout(timeout) => Self::TimedOut { url, phase: phase(timeout) },
             ureq::Error::TooManyRedirects => Self::Redirects { url },
-            ureq::Error::Rustls(source) => Self::Tls {
-                url,
-                source: source.into(),
-            },
-            ureq::Error::Tls(source) => Self::Tls {
-                url,
-                source: source.into(),
-            },
-            ureq::Error::Io(source) if is_tls(&source) => Self::Tls {
-                url,
-                source: source.into(),
-            },
-            ureq::Error::Io(source) if source.kind() == io::ErrorKind::TimedOut => Self::TimedOut {
-                url,
-                phase: "waiting for bytes",
-            },
-            ureq::Error::Io(source) => Self::Unreachable {
-                url,
-                source: source.into(),
-            },
+            ureq::Error::Rustls(source) => Self::Tls { url, source: source.into() },
+            ureq::Error::Tls(source) => Self::Tls { url, source: source.into() },
+            ureq::Error::Io(source) if is_tls(&source) => Self::Tls { url, source: source.into() },
+            ureq::Error::Io(source) if source.kind() == io::ErrorKind::TimedOut => {
+                Self::TimedOut { url, phase: "waiting for bytes" }
+            }
+            ureq::Error::Io(source) => Self::Unreachable { url, source: source.into() },
             error @ (ureq::Error::HostNotFound
             | ureq::Error::ConnectionFailed
             | ureq::Error::ConnectProxyFailed(_)
-            | ureq::Error::InvalidProxyUrl) => Self::Unreachable {
-                url,
-                source: error.into(),
-            },
-            error => Self::Garbled {
-                url,
-                source: error.into(),
-            },
+            | ureq::Error::InvalidProxyUrl) => Self::Unreachable { url, source: error.into() },
+            error => Self::Garbled { url, source: error.into() },
         }
     }
 
@@ -161,14 +139,10 @@ impl RequestError {
         expected: Option<u64>,
     ) -> Self {
         match ureq::Error::from(error) {
-            ureq::Error::Timeout(timeout) => Self::TimedOut {
-                url,
-                phase: phase(timeout),
-            },
-            ureq::Error::Io(source) if source.kind() == io::ErrorKind::TimedOut => Self::TimedOut {
-                url,
-                phase: "waiting for bytes",
-            },
+            ureq::Error::Timeout(timeout) => Self::TimedOut { url, phase: phase(timeout) },
+            ureq::Error::Io(source) if source.kind() == io::ErrorKind::TimedOut => {
+                Self::TimedOut { url, phase: "waiting for bytes" }
+            }
             ureq::Error::Io(source)
                 if matches!(
                     source.kind(),
@@ -178,16 +152,9 @@ impl RequestError {
                         | io::ErrorKind::BrokenPipe
                 ) =>
             {
-                Self::Truncated {
-                    url,
-                    received,
-                    expected,
-                }
+                Self::Truncated { url, received, expected }
             }
-            error => Self::Garbled {
-                url,
-                source: error.into(),
-            },
+            error => Self::Garbled { url, source: error.into() },
         }
     }
 }
@@ -204,7 +171,5 @@ fn phase(timeout: ureq::Timeout) -> &'static str {
 
 /// Whether an error of a stream comes from the TLS inside of it.
 fn is_tls(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }

@@ -30,24 +30,12 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Retrying {
-                attempt,
-                of,
-                wait,
-                reason,
-            } => {
+            Self::Retrying { attempt, of, wait, reason } => {
                 let seconds = wait.as_secs_f64();
-                write!(
-                    formatter,
-                    "{reason}; retry {attempt} of {of} in {seconds:.1} s"
-                )
+                write!(formatter, "{reason}; retry {attempt} of {of} in {seconds:.1} s")
             }
             Self::NotKept { path, reason } => {
-                write!(
-                    formatter,
-                    "could not keep an answer at `{}`: {reason}",
-                    path.display()
-                )
+                write!(formatter, "could not keep an answer at `{}`: {reason}", path.display())
             }
         }
     }
@@ -55,7 +43,9 @@ impl fmt::Display for Notice {
 
 /// Where notices go: nowhere by default.
 #[derive(Clone, Default)]
-pub struct Notices(Option<Arc<dyn Fn(&Notice) + Send + Sync>>);
+pub struct Notices(Option<Arc<Receiver>>);
+
+type Receiver = dyn Fn(&Notice) + Send + Sync;
 
 impl Notices {
     /// Hands each notice to `receiver`, on the thread that makes the request.
@@ -72,10 +62,6 @@ impl Notices {
 
 impl fmt::Debug for Notices {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0.is_some() {
-            "Notices(..)"
-        } else {
-            "Notices(none)"
-        })
+        formatter.write_str(if self.0.is_some() { "Notices(..)" } else { "Notices(none)" })
     }
 }

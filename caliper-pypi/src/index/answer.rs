@@ -60,13 +60,9 @@ fn is_json(content_type: &str) -> bool {
 
 fn is_html(content_type: &str) -> bool {
     let media_type = media_type(content_type);
-    [
-        "text/html",
-        "application/vnd.pypi.simple.v1+html",
-        "application/xhtml+xml",
-    ]
-    .iter()
-    .any(|html| media_type.eq_ignore_ascii_case(html))
+    ["text/html", "application/vnd.pypi.simple.v1+html", "application/xhtml+xml"]
+        .iter()
+        .any(|html| media_type.eq_ignore_ascii_case(html))
 }
 
 /// Refuses a version of the API whose major number is not 1
@@ -102,11 +98,7 @@ pub(super) struct Collector {
 
 impl Collector {
     fn new(name: PackageName, base: &Url) -> Self {
-        Self {
-            builder: ProjectBuilder::new(name),
-            base: base.clone(),
-            credentials: Vec::new(),
-        }
+        Self { builder: ProjectBuilder::new(name), base: base.clone(), credentials: Vec::new() }
     }
 
     /// Reads later relative addresses against this one, itself read against the present base.
@@ -121,8 +113,7 @@ impl Collector {
     }
 
     pub(super) fn malformed(&mut self, detail: String) {
-        self.builder
-            .leave_out(String::new(), FileFault::Entry { detail });
+        self.builder.leave_out(String::new(), FileFault::Entry { detail });
     }
 
     pub(super) fn file(&mut self, entry: Entry<'_>) {
@@ -133,9 +124,7 @@ impl Collector {
             Err(fault) => return self.builder.leave_out(filename, fault),
         };
         let Some(url) = self.absolute(&entry.url) else {
-            let fault = FileFault::Address {
-                filename: filename.clone(),
-            };
+            let fault = FileFault::Address { filename: filename.clone() };
             return self.builder.leave_out(filename, fault);
         };
         self.builder.add(DistFile {
@@ -171,10 +160,7 @@ impl Collector {
     }
 
     fn finish(self) -> Parsed {
-        Parsed {
-            project: self.builder.finish(),
-            credentials: self.credentials,
-        }
+        Parsed { project: self.builder.finish(), credentials: self.credentials }
     }
 }
 
@@ -225,18 +211,17 @@ mod tests {
         let name = "demo".parse().unwrap();
         let base = "https://index.example/simple/demo/".parse().unwrap();
         let json = r#"{"meta":{"api-version":"1.1"},"files":[]}"#;
-        for content_type in [
-            "application/json",
-            "application/vnd.pypi.simple.v1+json; charset=utf-8",
-        ] {
+        for content_type in
+            ["application/json", "application/vnd.pypi.simple.v1+json; charset=utf-8"]
+        {
             assert!(parse(&name, content_type, &base, json.as_bytes()).is_ok());
         }
         let why = |content_type, body: &[u8]| parse(&name, content_type, &base, body).unwrap_err();
-        insta::assert_snapshot!(why("text/plain", json.as_bytes()), @"");
-        insta::assert_snapshot!(why("application/json", b"\xff"), @"");
-        insta::assert_snapshot!(why("application/json", b"<html>"), @"");
-        insta::assert_snapshot!(why("application/json", b"{}"), @"");
-        insta::assert_snapshot!(why("application/json", br#"{"meta":{"api-version":"2.0"},"files":[]}"#), @"");
-        insta::assert_snapshot!(why("text/html", br#"<meta name="pypi:repository-version" content="2.0">"#), @"");
+        insta::assert_snapshot!(why("text/plain", json.as_bytes()), @"expected JSON or HTML");
+        insta::assert_snapshot!(why("application/json", b"\xff"), @"expected UTF-8");
+        insta::assert_snapshot!(why("application/json", b"<html>"), @"expected an index's JSON (expected value at line 1 column 1)");
+        insta::assert_snapshot!(why("application/json", b"{}"), @"it lists no files");
+        insta::assert_snapshot!(why("application/json", br#"{"meta":{"api-version":"2.0"},"files":[]}"#), @"it speaks version `2.0` of the simple API, and only 1 is known here");
+        insta::assert_snapshot!(why("text/html", br#"<meta name="pypi:repository-version" content="2.0">"#), @"it speaks version `2.0` of the simple API, and only 1 is known here");
     }
 }

@@ -59,15 +59,12 @@ impl Head {
 
     pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
         // A clock that went back must not make an answer hold for ever.
-        seconds(now)
-            .checked_sub(self.fetched)
-            .is_some_and(|age| age < self.max_age)
+        seconds(now).checked_sub(self.fetched).is_some_and(|age| age < self.max_age)
     }
 }
 
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
+    time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
 /// For how long an answer holds, in seconds.
@@ -115,9 +112,7 @@ pub(super) struct Cache {
 impl Cache {
     pub(super) fn new(root: &Path, index: &IndexAddress) -> Self {
         let index = Sha256::of(index.as_str().as_bytes()).hex();
-        Self {
-            folder: root.join("index").join(&index[..16]),
-        }
+        Self { folder: root.join("index").join(&index[..16]) }
     }
 
     pub(super) fn path(&self, project: &PackageName) -> PathBuf {
@@ -144,8 +139,7 @@ impl Cache {
         serde_json::to_writer(&mut file, head)?;
         file.write_all(b"\n")?;
         file.write_all(body)?;
-        file.persist(self.path(project))
-            .map_err(|error| error.error)?;
+        file.persist(self.path(project)).map_err(|error| error.error)?;
         Ok(())
     }
 }
@@ -171,10 +165,7 @@ mod tests {
         assert!(!Freshness::of(Some("no-store"), None).keep);
         let mut head = Head::new(String::new(), String::new(), b"");
         head.renew(Freshness::of(Some("max-age=600"), None), now);
-        assert!(
-            !head.is_fresh(now - Duration::from_secs(1)),
-            "the clock went back"
-        );
+        assert!(!head.is_fresh(now - Duration::from_secs(1)), "the clock went back");
     }
 
     #[test]
@@ -183,11 +174,7 @@ mod tests {
         let cache = Cache::new(folder.path(), &"https://index.example/".parse().unwrap());
         let name: PackageName = "demo".parse().unwrap();
         assert!(cache.load(&name).is_none());
-        let head = Head::new(
-            "https://index.example/demo/".into(),
-            "text/html".into(),
-            b"<a>",
-        );
+        let head = Head::new("https://index.example/demo/".into(), "text/html".into(), b"<a>");
         cache.store(&name, &head, b"<a>").unwrap();
         assert_eq!(cache.load(&name), Some((head, b"<a>".to_vec())));
 

@@ -80,18 +80,8 @@ impl IndexClient {
         if let Some(credentials) = address.credentials() {
             http.remember(address.url(), credentials.clone());
         }
-        let cache = options
-            .cache
-            .as_deref()
-            .map(|root| Cache::new(root, &address));
-        Self {
-            inner: Arc::new(Inner {
-                address,
-                options,
-                http,
-                cache,
-            }),
-        }
+        let cache = options.cache.as_deref().map(|root| Cache::new(root, &address));
+        Self { inner: Arc::new(Inner { address, options, http, cache }) }
     }
 
     /// The index that is asked.
@@ -130,10 +120,7 @@ impl Inner {
         }
         if self.options.offline {
             let index = self.address.to_string();
-            return Err(IndexError::Offline {
-                index,
-                project: name.clone(),
-            });
+            return Err(IndexError::Offline { index, project: name.clone() });
         }
         let (head, body, freshness) = self.ask(name, kept)?;
         // Only what can be read is kept.
@@ -157,11 +144,7 @@ impl Inner {
         let mut headers = vec![("Accept", ACCEPT)];
         if let Some((head, _)) = &kept {
             headers.extend(head.etag.as_deref().map(|etag| ("If-None-Match", etag)));
-            headers.extend(
-                head.last_modified
-                    .as_deref()
-                    .map(|date| ("If-Modified-Since", date)),
-            );
+            headers.extend(head.last_modified.as_deref().map(|date| ("If-Modified-Since", date)));
         }
         let deadline = Instant::now() + self.options.whole_timeout;
         let limit = self.options.largest_answer;
@@ -225,17 +208,12 @@ impl Inner {
     fn name_project(&self, name: &PackageName, error: RequestError) -> IndexError {
         let (index, project) = (self.address.to_string(), name.clone());
         match error {
-            RequestError::Status {
-                status: 404 | 410, ..
-            } => IndexError::NotFound { index, project },
-            RequestError::Status {
-                status: status @ (401 | 403),
-                ..
-            } => IndexError::Unauthorised {
-                index,
-                project,
-                status,
-            },
+            RequestError::Status { status: 404 | 410, .. } => {
+                IndexError::NotFound { index, project }
+            }
+            RequestError::Status { status: status @ (401 | 403), .. } => {
+                IndexError::Unauthorised { index, project, status }
+            }
             error => error.into(),
         }
     }

@@ -23,9 +23,8 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), String> 
         let attributes = Attributes(&tag.attributes);
         match &**tag.name {
             b"a" => {
-                if let Some(entry) = attributes
-                    .get("href")
-                    .and_then(|link| file(&link, &attributes))
+                if let Some(entry) =
+                    attributes.get("href").and_then(|link| file(&link, &attributes))
                 {
                     collector.file(entry);
                 }
@@ -53,16 +52,12 @@ fn file(link: &str, attributes: &Attributes<'_>) -> Option<Entry<'static>> {
     if filename.is_empty() {
         return None;
     }
-    let sha256 = fragment
-        .split('&')
-        .find_map(|part| part.strip_prefix("sha256="));
+    let sha256 = fragment.split('&').find_map(|part| part.strip_prefix("sha256="));
     Some(Entry {
         filename: filename.into(),
         url: address.to_owned().into(),
         sha256: sha256.map(|digest| digest.to_owned().into()),
-        size: attributes
-            .get("data-size")
-            .and_then(|text| text.parse().ok()),
+        size: attributes.get("data-size").and_then(|text| text.parse().ok()),
         upload_time: attributes.get("data-upload-time").map(Cow::Owned),
         requires_python: attributes.get("data-requires-python").map(Cow::Owned),
         yanked: attributes.get("data-yanked").is_some(),

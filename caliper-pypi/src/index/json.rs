@@ -26,11 +26,9 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), String> 
     // Some entry has not the form that it should have: look at each on its own.
     let answer: Answer<'_, &RawValue> = serde_json::from_str(text)
         .map_err(|error| format!("expected an index's JSON ({error})"))?;
-    answer.collect(collector, |collector, raw| {
-        match serde_json::from_str::<File<'_>>(raw.get()) {
-            Ok(file) => collector.file(file.into()),
-            Err(error) => collector.malformed(error.to_string()),
-        }
+    answer.collect(collector, |collector, raw| match serde_json::from_str::<File<'_>>(raw.get()) {
+        Ok(file) => collector.file(file.into()),
+        Err(error) => collector.malformed(error.to_string()),
     })
 }
 
@@ -69,7 +67,7 @@ impl<F> Answer<'_, F> {
             collector.release(&version.0);
         }
         let files: Vec<F> = match (self.files, self.releases, self.urls) {
-            (Some(files), _, _) => files,
+            (Some(files), ..) | (None, None, Some(files)) => files,
             (None, Some(releases), _) => {
                 let mut files = Vec::new();
                 for (version, of_release) in releases {
@@ -78,7 +76,6 @@ impl<F> Answer<'_, F> {
                 }
                 files
             }
-            (None, None, Some(files)) => files,
             (None, None, None) => return Err("it lists no files".to_owned()),
         };
         for file in files {

@@ -21,12 +21,9 @@ impl IndexInMemory {
 
 impl PackageIndex for IndexInMemory {
     fn project(&self, name: &PackageName) -> Result<Project, IndexError> {
-        self.projects
-            .get(name)
-            .cloned()
-            .ok_or_else(|| IndexError::NotFound {
-                index: "memory".to_owned(),
-                project: name.clone(),
-            })
+        self.projects.get(name).cloned().ok_or_else(|| IndexError::NotFound {
+            index: "memory".to_owned(),
+            project: name.clone(),
+        })
     }
 }

@@ -161,11 +161,7 @@ pub enum FileFault {
 /// The kind of file that the end of a name speaks of.
 pub(crate) fn kind_of(filename: &str) -> FileKind {
     // `.WHL` is no wheel to pip either.
-    if filename.strip_suffix(".whl").is_some() {
-        FileKind::Wheel
-    } else {
-        FileKind::Sdist
-    }
+    if filename.strip_suffix(".whl").is_some() { FileKind::Wheel } else { FileKind::Sdist }
 }
 
 /// Puts a project together, reading each version once however many files have it.
@@ -199,9 +195,7 @@ impl ProjectBuilder {
     /// Adds a file, or the reason why it cannot be used.
     pub(crate) fn add(&mut self, file: DistFile) {
         match self.read_name(&file.filename) {
-            Ok((release, name)) => self.releases[release]
-                .files
-                .push(ProjectFile { file, name }),
+            Ok((release, name)) => self.releases[release].files.push(ProjectFile { file, name }),
             Err(fault) => self.leave_out(file.filename, fault),
         }
     }
@@ -214,35 +208,23 @@ impl ProjectBuilder {
     pub(crate) fn digest(filename: &str, text: Option<&str>) -> Result<Option<Sha256>, FileFault> {
         text.map(str::parse)
             .transpose()
-            .map_err(|source| FileFault::Digest {
-                filename: filename.to_owned(),
-                source,
-            })
+            .map_err(|source| FileFault::Digest { filename: filename.to_owned(), source })
     }
 
     fn read_name(&mut self, filename: &str) -> Result<(usize, FileName), FileFault> {
         if kind_of(filename) == FileKind::Wheel {
             let parts = WheelParts::split(filename)?;
-            let release = self
-                .release(parts.version)
-                .ok_or_else(|| parts.bad_version())?;
+            let release = self.release(parts.version).ok_or_else(|| parts.bad_version())?;
             let wheel = WheelName::from_parts(&parts, self.releases[release].version.clone())?;
             if !wheel.is_of(&self.name) {
-                return Err(FileFault::OtherProject {
-                    filename: filename.to_owned(),
-                });
+                return Err(FileFault::OtherProject { filename: filename.to_owned() });
             }
             return Ok((release, FileName::Wheel(wheel)));
         }
         let parts = SdistParts::split(filename, &self.name)?;
-        let release = self
-            .release(parts.version)
-            .ok_or_else(|| parts.bad_version())?;
+        let release = self.release(parts.version).ok_or_else(|| parts.bad_version())?;
         let version = self.releases[release].version.clone();
-        Ok((
-            release,
-            FileName::Sdist(SdistName::from_parts(&parts, version)),
-        ))
+        Ok((release, FileName::Sdist(SdistName::from_parts(&parts, version))))
     }
 
     fn release(&mut self, text: &str) -> Option<usize> {
@@ -250,10 +232,7 @@ impl ProjectBuilder {
             return *known;
         }
         let release = text.parse().ok().map(|version| {
-            self.releases.push(Release {
-                version,
-                files: Vec::new(),
-            });
+            self.releases.push(Release { version, files: Vec::new() });
             self.releases.len() - 1
         });
         self.by_text.insert(text.into(), release);
@@ -264,9 +243,7 @@ impl ProjectBuilder {
         // A file that was left out may have been the only one of its release.
         let mut index = 0..;
         self.releases.retain(|release| {
-            let named = index
-                .next()
-                .is_some_and(|index| self.named.contains(&index));
+            let named = index.next().is_some_and(|index| self.named.contains(&index));
             named || !release.files.is_empty()
         });
         // Of equal versions the longest spelling comes first, and gives its name to the others.
@@ -275,9 +252,7 @@ impl ProjectBuilder {
             (std::cmp::Reverse(text.len()), text)
         };
         self.releases.sort_by(|a, b| {
-            a.version
-                .cmp(&b.version)
-                .then_with(|| spelling(&a.version).cmp(&spelling(&b.version)))
+            a.version.cmp(&b.version).then_with(|| spelling(&a.version).cmp(&spelling(&b.version)))
         });
         self.releases.dedup_by(|later, kept| {
             let same = later.version == kept.version;
@@ -296,16 +271,10 @@ impl ProjectBuilder {
                     .then_with(|| a.file.requires_python.cmp(&b.file.requires_python))
                     .then_with(|| a.file.url.cmp(&b.file.url))
             });
-            release
-                .files
-                .dedup_by(|later, kept| later.file.filename == kept.file.filename);
+            release.files.dedup_by(|later, kept| later.file.filename == kept.file.filename);
         }
         self.malformed.sort_by(|a, b| a.filename.cmp(&b.filename));
-        Project {
-            name: self.name,
-            releases: self.releases,
-            malformed: self.malformed,
-        }
+        Project { name: self.name, releases: self.releases, malformed: self.malformed }
     }
 }
 
@@ -317,11 +286,7 @@ mod tests {
     fn spellings_of_a_version_are_one_release() {
         let project = Project::from_filenames(
             "demo".parse().unwrap(),
-            [
-                "demo-1.0.tar.gz",
-                "demo-1.0.0-py3-none-any.whl",
-                "demo-1-cp27-none-any.whl",
-            ],
+            ["demo-1.0.tar.gz", "demo-1.0.0-py3-none-any.whl", "demo-1-cp27-none-any.whl"],
         );
         assert_eq!(project.releases().len(), 1);
         assert_eq!(project.releases()[0].version().to_string(), "1.0.0");
@@ -341,18 +306,16 @@ mod tests {
             ],
         );
         assert_eq!(
-            project
-                .releases()
-                .iter()
-                .map(|release| release.files().len())
-                .sum::<usize>(),
+            project.releases().iter().map(|release| release.files().len()).sum::<usize>(),
             1
         );
-        let faults: Vec<String> = project
-            .malformed()
-            .iter()
-            .map(|file| file.fault.to_string())
-            .collect();
-        insta::assert_snapshot!(faults.join("\n"), @"");
+        let faults: Vec<String> =
+            project.malformed().iter().map(|file| file.fault.to_string()).collect();
+        insta::assert_snapshot!(faults.join("\n"), @"
+        `` is not the name of a source distribution: its ending is not that of an archive such as `.tar.gz` or `.zip`
+        `demo-1.0.win32-py2.7.exe` is not the name of a source distribution: its ending is not that of an archive such as `.tar.gz` or `.zip`
+        `demo-x-py3-none-any.whl` is not the name of a wheel: its second part is not a version (PEP 440)
+        `other-1.0-py3-none-any.whl` is a wheel of another project
+        ");
     }
 }

@@ -48,11 +48,7 @@ pub(super) fn choose(
     selection: &Selection,
 ) -> Choice {
     let yanked_allowed = selected.pinned || selection.yanked;
-    let files = selected
-        .release
-        .files()
-        .iter()
-        .filter(|file| existed_file(file, selection));
+    let files = selected.release.files().iter().filter(|file| existed_file(file, selection));
     let fitting = files.clone().filter_map(|file| {
         let (rank, build) = match (&file.name, selection.sdist) {
             (FileName::Wheel(wheel), SdistPolicy::Fallback | SdistPolicy::Never) => {
@@ -77,37 +73,21 @@ pub(super) fn choose(
         };
         let not_yanked = !facts.yanked;
         let filename = Reverse(facts.filename.as_str());
-        Some((
-            Preference {
-                obstacle,
-                not_yanked,
-                rank,
-                build,
-                filename,
-            },
-            facts,
-        ))
+        Some((Preference { obstacle, not_yanked, rank, build, filename }, facts))
     });
     let Some((preference, file)) = fitting.max_by(|(a, _), (b, _)| a.cmp(b)) else {
-        return Choice::Missing(nothing_fits(files, column, selection));
+        return Choice::Missing(nothing_fits(&files, column, selection));
     };
     let reason = match preference.obstacle {
         Obstacle::None => {
             let abi = column.interpreter.abi.clone();
-            return Choice::File {
-                file: file.clone(),
-                abi,
-            };
+            return Choice::File { file: file.clone(), abi };
         }
         Obstacle::RequiresPython => MissingReason::RequiresPython,
         Obstacle::NoUploadTime => MissingReason::NoUploadTime,
         Obstacle::Yanked => MissingReason::Yanked,
     };
-    Choice::Missing(Missing {
-        reason,
-        nearest: Some(file.filename.clone()),
-        mismatch: None,
-    })
+    Choice::Missing(Missing { reason, nearest: Some(file.filename.clone()), mismatch: None })
 }
 
 fn admits(column: &Column<'_>, file: &DistFile) -> bool {
@@ -116,7 +96,7 @@ fn admits(column: &Column<'_>, file: &DistFile) -> bool {
 
 /// Why no file of a release fits, and which came nearest.
 fn nothing_fits<'a>(
-    files: impl Iterator<Item = &'a ProjectFile> + Clone,
+    files: &(impl Iterator<Item = &'a ProjectFile> + Clone),
     column: &Column<'_>,
     selection: &Selection,
 ) -> Missing {
@@ -136,21 +116,13 @@ fn nothing_fits<'a>(
         })
         .max_by(|(a, _), (b, _)| a.cmp(b));
     let Some(((nearness, name), _)) = nearest else {
-        let reason = match (
-            candidates.clone().next(),
-            files.clone().next(),
-            selection.sdist,
-        ) {
+        let reason = match (candidates.clone().next(), files.clone().next(), selection.sdist) {
             // Archives for one other Python.
             (Some(_), _, _) => MissingReason::NoCompatibleWheel,
             (None, Some(_), SdistPolicy::Never) => MissingReason::SdistOnly,
             (None, _, _) => MissingReason::NoFiles,
         };
-        return Missing {
-            reason,
-            nearest: None,
-            mismatch: None,
-        };
+        return Missing { reason, nearest: None, mismatch: None };
     };
     // No tag fits; but if no file wants this Python either, that says more.
     let reason = if candidates.clone().any(|file| admits(column, &file.file)) {
@@ -158,9 +130,5 @@ fn nothing_fits<'a>(
     } else {
         MissingReason::RequiresPython
     };
-    Missing {
-        reason,
-        nearest: Some(name.0.to_owned()),
-        mismatch: nearness.mismatch,
-    }
+    Missing { reason, nearest: Some(name.0.to_owned()), mismatch: nearness.mismatch }
 }

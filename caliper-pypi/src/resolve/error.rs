@@ -13,7 +13,7 @@ pub enum ResolveError {
         /// The project that was asked for.
         package: PackageName,
         /// Why.
-        source: IndexError,
+        source: Box<IndexError>,
     },
     /// The project has no release that could be selected.
     #[error(

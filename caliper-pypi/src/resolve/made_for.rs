@@ -11,7 +11,7 @@ use crate::wheel::WheelName;
 /// The Pythons that the files of a project are made for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PythonsMadeFor {
-    /// The CPythons that wheels for Linux name with their own ABI or tag.
+    /// The `CPython`s that wheels for Linux name with their own ABI or tag.
     pub exact: BTreeSet<PythonVersion>,
     /// Whether some file is for no one Python: a pure wheel, one with the stable ABI, or a source
     /// distribution.
@@ -47,10 +47,7 @@ pub fn pythons_made_for(project: &Project, selection: &Selection) -> PythonsMade
 }
 
 fn add(wheel: &WheelName, made_for: &mut PythonsMadeFor) {
-    if !wheel
-        .platforms()
-        .any(|platform| PlatformTag::of(platform).is_for_linux())
-    {
+    if !wheel.platforms().any(|platform| PlatformTag::of(platform).is_for_linux()) {
         return;
     }
     for python in wheel.pythons() {
@@ -70,9 +67,7 @@ fn add(wheel: &WheelName, made_for: &mut PythonsMadeFor) {
                 "none" => _ = made_for.exact.insert(version),
                 abi if abi.starts_with(python) => {
                     let free_threaded = abi[python.len()..].starts_with('t');
-                    made_for
-                        .exact
-                        .insert(version.with_free_threading(free_threaded));
+                    made_for.exact.insert(version.with_free_threading(free_threaded));
                 }
                 _ => {}
             }

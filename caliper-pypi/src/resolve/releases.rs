@@ -21,29 +21,17 @@ pub(super) fn select<'a>(
     package: &PackageName,
     selection: &Selection,
 ) -> Result<Vec<Selected<'a>>, ResolveError> {
-    let existing: Vec<&Release> = project
-        .releases()
-        .iter()
-        .filter(|release| existed(release, selection))
-        .collect();
+    let existing: Vec<&Release> =
+        project.releases().iter().filter(|release| existed(release, selection)).collect();
     let (Some(first), Some(last)) = (existing.first(), existing.last()) else {
-        return Err(ResolveError::NoRelease {
-            package: package.clone(),
-            as_of: selection.as_of,
-        });
+        return Err(ResolveError::NoRelease { package: package.clone(), as_of: selection.as_of });
     };
     let mut selected: Vec<Selected<'a>> = match &selection.versions {
         Versions::All => finals(existing.iter().copied(), selection.pre, false),
         Versions::Matching(specifiers) => {
-            let matching = existing
-                .iter()
-                .copied()
-                .filter(|release| specifiers.contains(release.version()));
-            finals(
-                matching,
-                selection.pre || name_a_pre_release(specifiers),
-                pin(specifiers),
-            )
+            let matching =
+                existing.iter().copied().filter(|release| specifiers.contains(release.version()));
+            finals(matching, selection.pre || name_a_pre_release(specifiers), pin(specifiers))
         }
         Versions::Listed(versions) => {
             let mut listed = Vec::with_capacity(versions.len());
@@ -52,10 +40,7 @@ pub(super) fn select<'a>(
                 let Ok(place) = place else {
                     return Err(not_listed(package, version, &existing, selection));
                 };
-                listed.push(Selected {
-                    release: existing[place],
-                    pinned: true,
-                });
+                listed.push(Selected { release: existing[place], pinned: true });
             }
             listed
         }
@@ -96,9 +81,7 @@ fn finals<'a>(
     pre: bool,
     pinned: bool,
 ) -> Vec<Selected<'a>> {
-    let mut selected: Vec<_> = releases
-        .map(|release| Selected { release, pinned })
-        .collect();
+    let mut selected: Vec<_> = releases.map(|release| Selected { release, pinned }).collect();
     let is_final = |selected: &Selected<'_>| !selected.release.version().any_prerelease();
     if !pre && selected.iter().any(is_final) {
         selected.retain(is_final);
@@ -109,10 +92,7 @@ fn finals<'a>(
 fn name_a_pre_release(specifiers: &VersionSpecifiers) -> bool {
     specifiers.iter().any(|specifier| {
         specifier.version().any_prerelease()
-            && !matches!(
-                specifier.operator(),
-                Operator::NotEqual | Operator::NotEqualStar
-            )
+            && !matches!(specifier.operator(), Operator::NotEqual | Operator::NotEqualStar)
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use pep440_rs::{Version, VersionSpecifier};
 
-use crate::index::Project;
+use crate::index::{Project, Release};
 
 /// Every specifier of a project, read once: thousands of files share a few.
 pub(super) struct Table<'a> {
@@ -27,10 +27,7 @@ impl Admitted<'_> {
 impl<'a> Table<'a> {
     pub(super) fn of(project: &'a Project) -> Self {
         let mut specifiers: HashMap<&str, Vec<VersionSpecifier>> = HashMap::new();
-        let files = project
-            .releases()
-            .iter()
-            .flat_map(|release| release.files());
+        let files = project.releases().iter().flat_map(Release::files);
         for text in files.filter_map(|file| file.file.requires_python.as_deref()) {
             if !specifiers.contains_key(text) {
                 specifiers.insert(text, read(text));
@@ -44,27 +41,17 @@ impl<'a> Table<'a> {
         // As pip: `3.15.0a1` counts as 3.15.0.
         let python = python.only_release();
         let refused = self.specifiers.iter().filter_map(|(text, specifiers)| {
-            let refused = specifiers
-                .iter()
-                .any(|specifier| !specifier.contains(&python));
+            let refused = specifiers.iter().any(|specifier| !specifier.contains(&python));
             refused.then_some(*text)
         });
-        Admitted {
-            refused: refused.collect(),
-        }
+        Admitted { refused: refused.collect() }
     }
 }
 
 /// The parts of a specifier. One that cannot be read keeps nobody out, as pip decides too.
 fn read(text: &str) -> Vec<VersionSpecifier> {
-    let parts = text
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
-    parts
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .unwrap_or_default()
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::parse).collect::<Result<_, _>>().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -93,12 +80,9 @@ mod tests {
         for (text, python, admitted) in cases {
             let project = Project::from_files(
                 "demo".parse().unwrap(),
-                [crate::resolve::tests::file(
-                    "demo-1-py3-none-any.whl",
-                    |file| {
-                        file.requires_python = Some((*text).to_owned());
-                    },
-                )],
+                [crate::resolve::tests::file("demo-1-py3-none-any.whl", |file| {
+                    file.requires_python = Some((*text).to_owned());
+                })],
             );
             let table = Table::of(&project);
             let allows = table.admitting(&python.parse().unwrap()).allows(Some(text));

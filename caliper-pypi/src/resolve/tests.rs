@@ -2,6 +2,7 @@
 
 use caliper_core::grid::DistFile;
 use caliper_core::interpreter::{Libc, Platform};
+use caliper_core::selection::SdistPolicy;
 use proptest::prelude::*;
 
 use super::*;
@@ -31,20 +32,12 @@ fn described(line: &str) -> DistFile {
 }
 
 fn project(lines: &[&str]) -> Project {
-    Project::from_files(
-        "demo".parse().unwrap(),
-        lines.iter().map(|line| described(line)),
-    )
+    Project::from_files("demo".parse().unwrap(), lines.iter().map(|line| described(line)))
 }
 
 fn interpreter(python: &str) -> Interpreter {
-    let platform = Platform::Linux {
-        arch: "x86_64".to_owned(),
-        libc: Libc::Glibc {
-            major: 2,
-            minor: 36,
-        },
-    };
+    let platform =
+        Platform::Linux { arch: "x86_64".to_owned(), libc: Libc::Glibc { major: 2, minor: 36 } };
     Interpreter::assumed(python.parse().unwrap(), platform)
 }
 
@@ -71,25 +64,15 @@ fn show(lines: &[&str], selection: &Selection, pythons: &[&str]) -> String {
             "{} - {}{}{}",
             cell.id,
             missing.reason,
-            missing
-                .nearest
-                .as_ref()
-                .map(|name| format!(", nearest {name}"))
-                .unwrap_or_default(),
-            missing
-                .mismatch
-                .map(|part| format!(" ({part:?})"))
-                .unwrap_or_default(),
+            missing.nearest.as_ref().map(|name| format!(", nearest {name}")).unwrap_or_default(),
+            missing.mismatch.map(|part| format!(" ({part:?})")).unwrap_or_default(),
         ),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn versions(text: &str) -> Selection {
-    Selection {
-        versions: text.parse().unwrap(),
-        ..Selection::default()
-    }
+    Selection { versions: text.parse().unwrap(), ..Selection::default() }
 }
 
 #[test]
@@ -105,7 +88,20 @@ fn the_best_tag_is_taken_then_the_highest_build() {
         "demo-2-py3-none-any.whl",
         "demo-3.tar.gz",
         "demo-3.zip",
-    ], &Selection::default(), &["3.11", "3.12", "3.13t", "2.7"]), @"");
+    ], &Selection::default(), &["3.11", "3.12", "3.13t", "2.7"]), @"
+    1/2.7 demo-1.tar.gz for cp27mu
+    1/3.11 demo-1-cp311-cp311-manylinux_2_28_x86_64.whl for cp311
+    1/3.12 demo-1-cp37-abi3-manylinux2014_x86_64.whl for cp312
+    1/3.13t demo-1-py3-none-any.whl for cp313t
+    2/2.7 - no compatible wheel, nearest demo-2-1-py3-none-any.whl (Python)
+    2/3.11 demo-2-10-py3-none-any.whl for cp311
+    2/3.12 demo-2-10-py3-none-any.whl for cp312
+    2/3.13t demo-2-10-py3-none-any.whl for cp313t
+    3/2.7 demo-3.tar.gz for cp27mu
+    3/3.11 demo-3.tar.gz for cp311
+    3/3.12 demo-3.tar.gz for cp312
+    3/3.13t demo-3.tar.gz for cp313t
+    ");
 }
 
 #[test]
@@ -116,31 +112,49 @@ fn yanked_files_need_a_pin() {
         "demo-2.tar.gz",
         "demo-3-py3-none-any.whl",
     ];
-    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &versions("==1"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &versions("==1.*"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11"]), @"
+    1/3.11 - yanked, nearest demo-1-py3-none-any.whl
+    2/3.11 demo-2.tar.gz for cp311
+    3/3.11 demo-3-py3-none-any.whl for cp311
+    ");
+    insta::assert_snapshot!(show(&lines, &versions("==1"), &["3.11"]), @"1/3.11 demo-1-py3-none-any.whl for cp311");
+    insta::assert_snapshot!(show(&lines, &versions("==1.*"), &["3.11"]), @"1/3.11 - yanked, nearest demo-1-py3-none-any.whl");
     // What was not withdrawn comes first, were it a source distribution.
-    insta::assert_snapshot!(show(&lines, &versions("1, 2"), &["3.11"]), @"");
-    let yanked = Selection {
-        yanked: true,
-        ..Selection::default()
-    };
-    insta::assert_snapshot!(show(&lines, &yanked, &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &versions("1, 2"), &["3.11"]), @"
+    1/3.11 demo-1-py3-none-any.whl for cp311
+    2/3.11 demo-2.tar.gz for cp311
+    ");
+    let yanked = Selection { yanked: true, ..Selection::default() };
+    insta::assert_snapshot!(show(&lines, &yanked, &["3.11"]), @"
+    1/3.11 demo-1-py3-none-any.whl for cp311
+    2/3.11 demo-2.tar.gz for cp311
+    3/3.11 demo-3-py3-none-any.whl for cp311
+    ");
 }
 
 #[test]
 fn pre_releases_are_taken_when_asked_for_or_alone() {
     let lines = ["demo-1.tar.gz", "demo-2.0b1.tar.gz", "demo-3.dev1.tar.gz"];
-    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &versions(">=2.0a1"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &versions(">1"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &versions(">=0,!=2.0b1"), &["3.11"]), @"");
-    let pre = Selection {
-        pre: true,
-        ..Selection::default()
-    };
-    insta::assert_snapshot!(show(&lines, &pre, &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines[1..], &Selection::default(), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11"]), @"1/3.11 demo-1.tar.gz for cp311");
+    insta::assert_snapshot!(show(&lines, &versions(">=2.0a1"), &["3.11"]), @"
+    2.0b1/3.11 demo-2.0b1.tar.gz for cp311
+    3.dev1/3.11 demo-3.dev1.tar.gz for cp311
+    ");
+    insta::assert_snapshot!(show(&lines, &versions(">1"), &["3.11"]), @"
+    2.0b1/3.11 demo-2.0b1.tar.gz for cp311
+    3.dev1/3.11 demo-3.dev1.tar.gz for cp311
+    ");
+    insta::assert_snapshot!(show(&lines, &versions(">=0,!=2.0b1"), &["3.11"]), @"1/3.11 demo-1.tar.gz for cp311");
+    let pre = Selection { pre: true, ..Selection::default() };
+    insta::assert_snapshot!(show(&lines, &pre, &["3.11"]), @"
+    1/3.11 demo-1.tar.gz for cp311
+    2.0b1/3.11 demo-2.0b1.tar.gz for cp311
+    3.dev1/3.11 demo-3.dev1.tar.gz for cp311
+    ");
+    insta::assert_snapshot!(show(&lines[1..], &Selection::default(), &["3.11"]), @"
+    2.0b1/3.11 demo-2.0b1.tar.gz for cp311
+    3.dev1/3.11 demo-3.dev1.tar.gz for cp311
+    ");
 }
 
 #[test]
@@ -152,7 +166,16 @@ fn the_python_is_held_against_requires_python() {
         "demo-3-cp313-cp313-manylinux1_x86_64.whl python=>=3.13",
         "demo-4-py3-none-any.whl python=what",
     ];
-    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11", "3.12"]), @"");
+    insta::assert_snapshot!(show(&lines, &Selection::default(), &["3.11", "3.12"]), @"
+    1/3.11 demo-1.tar.gz for cp311
+    1/3.12 demo-1-py3-none-any.whl for cp312
+    2/3.11 - requires another Python, nearest demo-2-py3-none-any.whl
+    2/3.12 demo-2-py3-none-any.whl for cp312
+    3/3.11 - requires another Python, nearest demo-3-cp313-cp313-manylinux1_x86_64.whl (Python)
+    3/3.12 - requires another Python, nearest demo-3-cp313-cp313-manylinux1_x86_64.whl (Python)
+    4/3.11 demo-4-py3-none-any.whl for cp311
+    4/3.12 demo-4-py3-none-any.whl for cp312
+    ");
 }
 
 #[test]
@@ -170,16 +193,24 @@ fn every_empty_cell_says_why() {
         "demo-5-cp310-cp310-manylinux_2_17_x86_64.whl",
         "demo-6-py2.7.tar.gz",
     ];
-    let never = Selection {
-        sdist: SdistPolicy::Never,
-        ..Selection::default()
-    };
-    insta::assert_snapshot!(show(&lines, &never, &["3.11"]), @"");
-    let only = Selection {
-        sdist: SdistPolicy::Only,
-        ..Selection::default()
-    };
-    insta::assert_snapshot!(show(&lines, &only, &["3.11"]), @"");
+    let never = Selection { sdist: SdistPolicy::Never, ..Selection::default() };
+    insta::assert_snapshot!(show(&lines, &never, &["3.11"]), @"
+    1/3.11 - only a source distribution
+    2/3.11 - no compatible wheel, nearest demo-2-cp310-cp310-manylinux1_x86_64.whl (Abi)
+    3/3.11 - no compatible wheel, nearest demo-3-cp311-cp311-macosx_11_0_arm64.whl (Platform)
+    4/3.11 - no compatible wheel, nearest demo-4-cp312-cp312-manylinux1_x86_64.whl (Python)
+    5/3.11 - no compatible wheel, nearest demo-5-cp311-cp311-manylinux_2_39_x86_64.whl (Platform)
+    6/3.11 - only a source distribution
+    ");
+    let only = Selection { sdist: SdistPolicy::Only, ..Selection::default() };
+    insta::assert_snapshot!(show(&lines, &only, &["3.11"]), @"
+    1/3.11 demo-1.tar.gz for cp311
+    2/3.11 - no files
+    3/3.11 - no files
+    4/3.11 - no files
+    5/3.11 - no files
+    6/3.11 - no compatible wheel
+    ");
 }
 
 #[test]
@@ -192,34 +223,36 @@ fn a_date_limit_hides_what_came_later_and_reports_what_has_no_date() {
     ];
     let as_of = |date: &str, text: &str| {
         let versions = text.parse().unwrap();
-        Selection {
-            as_of: Some(date.parse().unwrap()),
-            versions,
-            ..Selection::default()
-        }
+        Selection { as_of: Some(date.parse().unwrap()), versions, ..Selection::default() }
     };
-    insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", ">0"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &as_of("2022-01-01", ">0"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", "3"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines[3..], &as_of("2021-01-01", ">0"), &["3.11"]), @"");
+    insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", ">0"), &["3.11"]), @"
+    1/3.11 demo-1-py3-none-any.whl for cp311
+    2/3.11 - no upload time, nearest demo-2-py3-none-any.whl
+    ");
+    insta::assert_snapshot!(show(&lines, &as_of("2022-01-01", ">0"), &["3.11"]), @"
+    1/3.11 demo-1-cp311-cp311-manylinux1_x86_64.whl for cp311
+    2/3.11 - no upload time, nearest demo-2-py3-none-any.whl
+    3/3.11 demo-3-py3-none-any.whl for cp311
+    ");
+    insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", "3"), &["3.11"]), @"error: `demo` has no release 3 that was uploaded by 2021-01-01T00:00:00Z: the nearest is 2");
+    insta::assert_snapshot!(show(&lines[3..], &as_of("2021-01-01", ">0"), &["3.11"]), @"error: `demo` has no releases that were uploaded by 2021-01-01T00:00:00Z: choose a later date");
 }
 
 #[test]
 fn a_selection_that_selects_nothing_says_what_there_is() {
     let lines = ["demo-1.9.tar.gz", "demo-1.10.tar.gz", "demo-2.0.tar.gz"];
-    insta::assert_snapshot!(show(&lines, &versions(">=3"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &versions("1.1"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&lines, &versions("1.11"), &["3.11"]), @"");
-    insta::assert_snapshot!(show(&["demo-1.exe"], &Selection::default(), &["3.11"]), @"");
-    let missing = resolve(
-        &"absent".parse().unwrap(),
-        &Selection::default(),
-        &[],
-        &IndexInMemory::default(),
-    );
+    insta::assert_snapshot!(show(&lines, &versions(">=3"), &["3.11"]), @"error: `>=3` selects none of the 3 releases of `demo` (1.9 to 2.0)");
+    insta::assert_snapshot!(show(&lines, &versions("1.1"), &["3.11"]), @"error: `demo` has no release 1.1: the nearest is 1.9");
+    insta::assert_snapshot!(show(&lines, &versions("1.11"), &["3.11"]), @"error: `demo` has no release 1.11: the nearest are 1.10 and 2.0");
+    let demo = "demo".parse().unwrap();
+    let nothing = Project::from_filenames("demo".parse().unwrap(), ["demo-1.exe"]);
+    let nothing = resolve_project(&nothing, &demo, &Selection::default(), &[]);
+    insta::assert_snapshot!(nothing.unwrap_err(), @"`demo` has no releases on this index");
+    let missing =
+        resolve(&"absent".parse().unwrap(), &Selection::default(), &[], &IndexInMemory::default());
     let missing = missing.unwrap_err();
-    insta::assert_snapshot!(missing, @"");
-    insta::assert_snapshot!(std::error::Error::source(&missing).unwrap(), @"");
+    insta::assert_snapshot!(missing, @"could not learn which releases `absent` has");
+    insta::assert_snapshot!(std::error::Error::source(&missing).unwrap(), @"the index at memory has no project `absent`: check its spelling, or name another index");
 }
 
 #[test]
@@ -229,18 +262,10 @@ fn one_column_for_each_python() {
     let mut other = once.clone();
     other.abi = "cp311d".parse().unwrap();
     let resolve = |interpreters: &[Interpreter]| {
-        resolve(
-            &"demo".parse().unwrap(),
-            &Selection::default(),
-            interpreters,
-            &index,
-        )
+        resolve(&"demo".parse().unwrap(), &Selection::default(), interpreters, &index)
     };
-    assert_eq!(
-        resolve(&[once.clone(), once.clone()]).unwrap().cells.len(),
-        1
-    );
-    insta::assert_snapshot!(resolve(&[once, other]).unwrap_err(), @"");
+    assert_eq!(resolve(&[once.clone(), once.clone()]).unwrap().cells.len(), 1);
+    insta::assert_snapshot!(resolve(&[once, other]).unwrap_err(), @"two different interpreters are Python 3.11 (cp311 and cp311d): choose one of them");
 }
 
 #[test]
@@ -248,7 +273,10 @@ fn spellings_of_one_version_are_one_row() {
     insta::assert_snapshot!(show(
         &["demo-1.0.0-py3-none-any.whl", "demo-1.0.tar.gz", "demo-1.0-py2-none-any.whl"],
         &versions("1"), &["2.7", "3.11"],
-    ), @"");
+    ), @"
+    1.0.0/2.7 demo-1.0-py2-none-any.whl for cp27mu
+    1.0.0/3.11 demo-1.0.0-py3-none-any.whl for cp311
+    ");
 }
 
 #[test]
@@ -262,42 +290,21 @@ fn the_pythons_that_files_are_made_for() {
     let cases: &[(&[&str], &str, bool)] = &[
         (&["demo-1-cp310-cp310-manylinux1_x86_64.whl"], "3.10", false), // the original made 3.1.0 of it
         (&["demo-1-cp27-cp27mu-manylinux1_x86_64.whl"], "2.7", false),
-        (
-            &["demo-1-cp313-cp313t-musllinux_1_2_x86_64.whl"],
-            "3.13t",
-            false,
-        ),
+        (&["demo-1-cp313-cp313t-musllinux_1_2_x86_64.whl"], "3.13t", false),
         (&["demo-1-cp37-abi3-linux_aarch64.whl"], "", true),
         (&["demo-1-py2.py3-none-any.whl"], "", true),
         (&["demo-1-cp311-none-any.whl"], "3.11", false),
         (&["demo-1-cp311-cp311-win_amd64.whl"], "", false),
-        (
-            &["demo-1-pp39-pypy39_pp73-manylinux1_x86_64.whl"],
-            "",
-            false,
-        ),
+        (&["demo-1-pp39-pypy39_pp73-manylinux1_x86_64.whl"], "", false),
         (&["demo-1.tar.gz"], "", true),
-        (
-            &["demo-1-cp311-cp311-manylinux1_x86_64.whl yanked"],
-            "",
-            false,
-        ),
+        (&["demo-1-cp311-cp311-manylinux1_x86_64.whl yanked"], "", false),
     ];
     for (lines, exact, any) in cases {
-        assert_eq!(
-            made_for(lines, &all),
-            ((*exact).to_owned(), *any),
-            "{lines:?}"
-        );
+        assert_eq!(made_for(lines, &all), ((*exact).to_owned(), *any), "{lines:?}");
     }
-    let never = Selection {
-        sdist: SdistPolicy::Never,
-        ..Selection::default()
-    };
+    let never = Selection { sdist: SdistPolicy::Never, ..Selection::default() };
     assert_eq!(made_for(&["demo-1.tar.gz"], &never), (String::new(), false));
 }
-
-use caliper_core::selection::SdistPolicy;
 
 fn any_file() -> impl Strategy<Value = String> {
     let name = prop_oneof![
@@ -305,10 +312,7 @@ fn any_file() -> impl Strategy<Value = String> {
         "(1|1\\.0|2)(-[1-3])?-(py3|py2\\.py3|cp311)-none-any\\.whl",
         "(1|1\\.0|2)\\.(tar\\.gz|zip)",
     ];
-    (
-        name,
-        "( yanked)?( python=>=3\\.1[0-3])?( time=20(19|21)-01-01)?",
-    )
+    (name, "( yanked)?( python=>=3\\.1[0-3])?( time=20(19|21)-01-01)?")
         .prop_map(|(name, rest)| format!("demo-{name}{rest}"))
 }
 

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use caliper_core::grid::FileKind;
 use caliper_core::names::{PackageName, Sha256, Sha256Stream, Timestamp};
 use pep440_rs::Version;
 
+use crate::index::kind_of;
 use crate::metadata::{Metadata, read_metadata_bytes};
 use crate::sdist::SdistName;
 use crate::wheel::WheelName;
@@ -19,8 +21,11 @@ use crate::wheel::WheelName;
 pub(super) struct Folder {
     path: PathBuf,
     /// By path; holds as long as size and time of change stay the same.
-    learnt: Mutex<HashMap<PathBuf, (u64, SystemTime, Arc<Learnt>)>>,
+    learnt: Mutex<HashMap<PathBuf, Known>>,
 }
+
+/// The size and time of change of a file, and what was learnt of it then.
+type Known = (u64, SystemTime, Arc<Learnt>);
 
 /// What a file must be read for.
 #[derive(Debug)]
@@ -44,10 +49,7 @@ pub(super) struct Offered {
 
 impl Folder {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            learnt: Mutex::default(),
-        }
+        Self { path, learnt: Mutex::default() }
     }
 
     /// The wheels and source distributions, sorted by project, version and name.
@@ -90,14 +92,11 @@ impl Folder {
         {
             return Ok(Arc::clone(learnt));
         }
-        let is_wheel = offered.filename.ends_with(".whl");
+        let is_wheel = kind_of(&offered.filename) == FileKind::Wheel;
         // A file that is no archive is offered all the same: installers are to say so.
-        let metadata = is_wheel
-            .then(|| read_metadata_bytes(&offered.path).ok())
-            .flatten();
-        let parsed = metadata
-            .as_deref()
-            .and_then(|bytes| Metadata::parse(&String::from_utf8_lossy(bytes)));
+        let metadata = is_wheel.then(|| read_metadata_bytes(&offered.path).ok()).flatten();
+        let parsed =
+            metadata.as_deref().and_then(|bytes| Metadata::parse(&String::from_utf8_lossy(bytes)));
         let learnt = Arc::new(Learnt {
             sha256: digest(&offered.path)?,
             requires_python: parsed.and_then(|metadata| metadata.requires_python),
@@ -148,7 +147,7 @@ fn digest(path: &Path) -> io::Result<Sha256> {
 /// Nothing says where the project ends in an older source distribution's name: it ends at the first
 /// dash behind which there is a version.
 fn project_of(filename: &str) -> Option<(PackageName, Version)> {
-    if filename.ends_with(".whl") {
+    if kind_of(filename) == FileKind::Wheel {
         let wheel: WheelName = filename.parse().ok()?;
         return Some((wheel.project().parse().ok()?, wheel.version().clone()));
     }

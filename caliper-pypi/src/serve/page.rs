@@ -16,11 +16,7 @@ use super::folder::Learnt;
 const API_VERSION: &str = "1.1";
 
 /// What may stand in a path as it is.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// One file on a project's page.
 pub(super) struct Row {
@@ -38,10 +34,7 @@ pub(super) struct Row {
 impl Row {
     /// Relative to the page of the project, as many indexes write it.
     fn relative_url(&self) -> String {
-        format!(
-            "../../files/{}",
-            utf8_percent_encode(&self.filename, IN_PATH)
-        )
+        format!("../../files/{}", utf8_percent_encode(&self.filename, IN_PATH))
     }
 
     fn metadata_digest(&self) -> Option<Sha256> {
@@ -125,10 +118,8 @@ pub(super) fn project_html(project: &PackageName, rows: &[Row]) -> String {
 
 /// The list of projects, as JSON.
 pub(super) fn list_json(projects: &BTreeSet<PackageName>) -> Value {
-    let projects: Vec<Value> = projects
-        .iter()
-        .map(|project| json!({ "name": project.normalized() }))
-        .collect();
+    let projects: Vec<Value> =
+        projects.iter().map(|project| json!({ "name": project.normalized() })).collect();
     json!({ "meta": { "api-version": API_VERSION }, "projects": projects })
 }
 
@@ -151,8 +142,5 @@ fn html(title: &str, links: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -29,11 +29,7 @@ pub(super) fn read(header: Option<&str>, length: u64) -> Wanted {
         let first: u64 = first.parse().ok()?;
         let end = match last {
             "" => length,
-            last => last
-                .parse::<u64>()
-                .ok()
-                .filter(|last| *last >= first)?
-                .saturating_add(1),
+            last => last.parse::<u64>().ok().filter(|last| *last >= first)?.saturating_add(1),
         };
         Some((first, end.min(length)))
     };

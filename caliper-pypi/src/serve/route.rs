@@ -36,25 +36,16 @@ struct Page {
 
 impl Site {
     pub(super) fn new(folder: PathBuf, options: ServeOptions) -> Self {
-        Self {
-            folder: Folder::new(folder),
-            options,
-        }
+        Self { folder: Folder::new(folder), options }
     }
 
     pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Content> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return text(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "only GET and HEAD are answered here",
-            );
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
         }
         let answer = self.route(request.uri().path(), request.headers());
         let mut answer = answer.unwrap_or_else(|error| {
-            text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                &format!("the folder cannot be read: {error}"),
-            )
+            text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the folder cannot be read: {error}"))
         });
         if *request.method() == Method::HEAD {
             *answer.body_mut() = Content::Bytes(Bytes::new());
@@ -97,12 +88,7 @@ impl Site {
 
     fn project(&self, project: &PackageName, headers: &HeaderMap) -> io::Result<Response<Content>> {
         let mut rows = Vec::new();
-        for file in self
-            .folder
-            .files()?
-            .into_iter()
-            .filter(|file| file.project == *project)
-        {
+        for file in self.folder.files()?.into_iter().filter(|file| file.project == *project) {
             rows.push(Row {
                 learnt: self.folder.learn(&file)?,
                 upload_time: file.upload_time(),
@@ -139,10 +125,7 @@ impl Site {
             return text(StatusCode::NOT_ACCEPTABLE, "there are HTML and JSON here");
         };
         let body = if content_type == JSON { json() } else { html() };
-        let page = Page {
-            content_type: content_type.to_owned(),
-            body: body.into_bytes(),
-        };
+        let page = Page { content_type: content_type.to_owned(), body: body.into_bytes() };
         let cache_control = match self.options.max_age.as_secs() {
             0 => "no-cache".to_owned(),
             seconds => format!("max-age={seconds}"),
@@ -159,19 +142,13 @@ impl Site {
         if let Some(file) = files.iter().find(|file| file.filename == name) {
             return self.bytes_of(file, headers);
         }
-        let wheel = name
-            .strip_suffix(".metadata")
-            .filter(|_| self.options.metadata);
+        let wheel = name.strip_suffix(".metadata").filter(|_| self.options.metadata);
         let wheel = wheel.and_then(|wheel| files.iter().find(|file| file.filename == wheel));
         if let Some(wheel) = wheel
             && let Some(metadata) = &self.folder.learn(wheel)?.metadata
         {
             let content_type = "application/octet-stream".to_owned();
-            return Ok(Page {
-                content_type,
-                body: metadata.clone(),
-            }
-            .unless_known(headers));
+            return Ok(Page { content_type, body: metadata.clone() }.unless_known(headers));
         }
         Ok(not_found())
     }
@@ -191,11 +168,7 @@ impl Site {
             Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
             Wanted::Outside => {
                 let mut answer = text(StatusCode::RANGE_NOT_SATISFIABLE, "no such bytes");
-                set(
-                    &mut answer,
-                    header::CONTENT_RANGE,
-                    &format!("bytes */{length}"),
-                );
+                set(&mut answer, header::CONTENT_RANGE, &format!("bytes */{length}"));
                 return Ok(answer);
             }
         };
@@ -204,18 +177,10 @@ impl Site {
         let mut answer = Response::new(Content::File { file, left });
         *answer.status_mut() = status;
         set(&mut answer, header::CONTENT_LENGTH, &left.to_string());
-        set(
-            &mut answer,
-            header::CONTENT_TYPE,
-            "application/octet-stream",
-        );
+        set(&mut answer, header::CONTENT_TYPE, "application/octet-stream");
         set(&mut answer, header::ACCEPT_RANGES, "bytes");
         set(&mut answer, header::ETAG, &etag);
-        set(
-            &mut answer,
-            header::LAST_MODIFIED,
-            &httpdate::fmt_http_date(offered.changed),
-        );
+        set(&mut answer, header::LAST_MODIFIED, &httpdate::fmt_http_date(offered.changed));
         if status == StatusCode::PARTIAL_CONTENT {
             let range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
             set(&mut answer, header::CONTENT_RANGE, &range);
@@ -267,16 +232,10 @@ fn best_form(accept: Option<&str>) -> Option<&'static str> {
             let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
             Some((exactness, weight.unwrap_or(1.0)))
         });
-        ranges
-            .max_by_key(|(exactness, _)| *exactness)
-            .map_or(0.0, |(_, weight)| weight)
+        ranges.max_by_key(|(exactness, _)| *exactness).map_or(0.0, |(_, weight)| weight)
     };
     // A browser and `curl` accept anything: HTML is what they can show.
-    let forms = if accept.contains(JSON) {
-        [JSON, HTML, OLD_HTML]
-    } else {
-        [OLD_HTML, HTML, JSON]
-    };
+    let forms = if accept.contains(JSON) { [JSON, HTML, OLD_HTML] } else { [OLD_HTML, HTML, JSON] };
     let mut best: Option<(&'static str, f32)> = None;
     for form in forms {
         let weight = weight_of(form);
@@ -297,9 +256,7 @@ fn etag(sha256: Sha256) -> String {
 
 fn knows(headers: &HeaderMap, etag: &str) -> bool {
     value(headers, &header::IF_NONE_MATCH).is_some_and(|known| {
-        known
-            .split(',')
-            .any(|known| matches!(known.trim(), "*") || known.trim() == etag)
+        known.split(',').any(|known| matches!(known.trim(), "*") || known.trim() == etag)
     })
 }
 
@@ -313,19 +270,12 @@ fn set(answer: &mut Response<Content>, name: HeaderName, value: &str) {
 fn text(status: StatusCode, message: &str) -> Response<Content> {
     let mut answer = Response::new(Content::Bytes(format!("{message}\n").into()));
     *answer.status_mut() = status;
-    set(
-        &mut answer,
-        header::CONTENT_TYPE,
-        "text/plain; charset=utf-8",
-    );
+    set(&mut answer, header::CONTENT_TYPE, "text/plain; charset=utf-8");
     answer
 }
 
 fn not_found() -> Response<Content> {
-    text(
-        StatusCode::NOT_FOUND,
-        "there is no such page here; projects are under /simple/",
-    )
+    text(StatusCode::NOT_FOUND, "there is no such page here; projects are under /simple/")
 }
 
 fn not_modified(etag: &str) -> Response<Content> {
@@ -355,10 +305,7 @@ mod tests {
             (Some("text/html"), Some(OLD_HTML)),
             (Some("*/*"), Some(OLD_HTML)), // curl
             (None, Some(OLD_HTML)),
-            (
-                Some("application/vnd.pypi.simple.v1+json;q=0.1, text/html"),
-                Some(OLD_HTML),
-            ),
+            (Some("application/vnd.pypi.simple.v1+json;q=0.1, text/html"), Some(OLD_HTML)),
             (Some("image/png"), None),
             (Some("text/html;q=0"), None),
         ];
