@@ -1,1 +1,7 @@
-//! x
+//! wip
+
+pub mod backend;
+pub mod capture;
+pub mod interrupt;
+mod probe;
+pub mod project;

@@ -5,6 +5,7 @@ pub mod event;
 pub mod files;
 pub mod grid;
 pub mod interpreter;
+pub mod modules;
 pub mod names;
 pub mod plan;
 pub mod record;

@@ -1,0 +1,333 @@
+//! The user's files: which of them a cell gets, and a digest over them.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use caliper_core::names::{Sha256, Sha256Stream};
+
+mod ignore;
+
+pub use ignore::{Ignore, IgnoreError};
+
+/// The files of the user's project, as every test finds them.
+///
+/// Left out are `.caliper`, version control, the configuration itself (what it says enters a cell's
+/// key by itself), and whatever `.dockerignore` names.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: PathBuf,
+    entries: Vec<Entry>,
+    digest: Sha256,
+    bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// Relative to the root; `/` between the components.
+    path: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Directory,
+    File { executable: bool },
+    Link { target: PathBuf },
+}
+
+/// Never part of a project: Caliper's own results, and the bookkeeping of version control, which
+/// changes without any file changing.
+const NEVER: &[&str] = &[".caliper", ".git", ".hg", ".svn"];
+
+/// A project is copied for every test, so a larger one is probably a mistake: a data set or an
+/// environment that nobody meant to copy.
+const MOST_BYTES: u64 = 1 << 30;
+const MOST_ENTRIES: usize = 50_000;
+
+impl Project {
+    /// Reads the folder `root`, without the file `config` in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError`] if a file cannot be read, a link leaves the folder, `.dockerignore` is not
+    /// valid, or the folder is too large to be copied for every test.
+    pub fn read(root: &Path, config: Option<&Path>) -> Result<Self, ProjectError> {
+        let root = fs::canonicalize(root)
+            .map_err(|source| ProjectError::Read { path: root.to_owned(), source })?;
+        let config = config.and_then(|config| fs::canonicalize(config).ok());
+        let ignore = Ignore::read(&root)?;
+        let mut walk = Walk { root: &root, config, ignore, entries: Vec::new(), bytes: 0 };
+        walk.directory("")?;
+        let Walk { mut entries, bytes, .. } = walk;
+        entries.sort_by(|one, other| one.path.cmp(&other.path));
+        let digest = digest(&root, &entries)?;
+        Ok(Self { root, entries, digest, bytes })
+    }
+
+    /// The digest over the names, kinds and contents of all files.
+    pub fn digest(&self) -> &Sha256 {
+        &self.digest
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How much there is to copy, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Copies the project to `target`, which must not exist.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the file system says.
+    pub fn copy_to(&self, target: &Path) -> io::Result<()> {
+        fs::create_dir_all(target)?;
+        for entry in &self.entries {
+            let to = target.join(&entry.path);
+            match &entry.kind {
+                Kind::Directory => fs::create_dir(&to)?,
+                // Also takes the permissions along.
+                Kind::File { .. } => fs::copy(self.root.join(&entry.path), &to).map(drop)?,
+                Kind::Link { target } => std::os::unix::fs::symlink(target, &to)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    config: Option<PathBuf>,
+    ignore: Ignore,
+    entries: Vec<Entry>,
+    bytes: u64,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, relative: &str) -> Result<(), ProjectError> {
+        let path = self.root.join(relative);
+        let failed = |source| ProjectError::Read { path: path.clone(), source };
+        for entry in fs::read_dir(&path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().into_string() else {
+                return Err(ProjectError::NotUnicode { path: entry.path() });
+            };
+            if NEVER.contains(&name.as_str()) {
+                continue;
+            }
+            let child = if relative.is_empty() { name } else { format!("{relative}/{name}") };
+            self.entry(child, &entry.path())?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, relative: String, path: &Path) -> Result<(), ProjectError> {
+        let failed = |source| ProjectError::Read { path: path.to_owned(), source };
+        let metadata = fs::symlink_metadata(path).map_err(failed)?;
+        let ignored = self.ignore.matches(&relative);
+        if metadata.is_dir() {
+            // Something below an ignored folder may be taken back in by a `!` line.
+            if ignored && !self.ignore.has_exceptions() {
+                return Ok(());
+            }
+            if !ignored {
+                self.push(relative.clone(), Kind::Directory, 0)?;
+            }
+            return self.directory(&relative);
+        }
+        if ignored || self.config.as_deref() == Some(path) {
+            return Ok(());
+        }
+        self.parents(&relative)?;
+        if metadata.is_symlink() {
+            let target = fs::read_link(path).map_err(failed)?;
+            let inside = fs::canonicalize(path).is_ok_and(|real| real.starts_with(self.root));
+            // An absolute target names the original, which a test could then write to.
+            if !inside || target.is_absolute() {
+                return Err(ProjectError::LinkLeaves { path: path.to_owned(), target });
+            }
+            self.push(relative, Kind::Link { target }, 0)
+        } else if metadata.is_file() {
+            use std::os::unix::fs::PermissionsExt as _;
+            let executable = metadata.permissions().mode() & 0o111 != 0;
+            self.push(relative, Kind::File { executable }, metadata.len())
+        } else {
+            // A socket, a pipe, a device: cannot be copied and is no part of a project.
+            Ok(())
+        }
+    }
+
+    /// Adds the ignored folders above a file that was taken back in.
+    fn parents(&mut self, relative: &str) -> Result<(), ProjectError> {
+        for (index, _) in relative.match_indices('/') {
+            let parent = &relative[..index];
+            if self.ignore.matches(parent) && !self.entries.iter().any(|entry| entry.path == parent)
+            {
+                self.push(parent.to_owned(), Kind::Directory, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, path: String, kind: Kind, bytes: u64) -> Result<(), ProjectError> {
+        self.entries.push(Entry { path, kind });
+        self.bytes += bytes;
+        if self.entries.len() > MOST_ENTRIES || self.bytes > MOST_BYTES {
+            return Err(ProjectError::TooLarge {
+                root: self.root.to_owned(),
+                entries: self.entries.len(),
+                mebibytes: self.bytes >> 20,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn digest(root: &Path, entries: &[Entry]) -> Result<Sha256, ProjectError> {
+    let mut all = Sha256Stream::default();
+    for entry in entries {
+        all.field(entry.path.as_bytes());
+        match &entry.kind {
+            Kind::Directory => all.field(b"directory"),
+            Kind::Link { target } => {
+                all.field(b"link");
+                all.field(target.as_os_str().as_encoded_bytes());
+            }
+            Kind::File { executable } => {
+                all.field(if *executable { b"program" } else { b"file" });
+                let path = root.join(&entry.path);
+                let content =
+                    digest_file(&path).map_err(|source| ProjectError::Read { path, source })?;
+                all.field(content.hex().as_bytes());
+            }
+        }
+    }
+    Ok(all.finish())
+}
+
+fn digest_file(path: &Path) -> io::Result<Sha256> {
+    let mut file = fs::File::open(path)?;
+    let mut stream = Sha256Stream::default();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(stream.finish()),
+            read => stream.update(&buffer[..read]),
+        }
+    }
+}
+
+/// Why a project cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectError {
+    /// A file or folder cannot be read.
+    #[error("could not read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the file system says.
+        source: io::Error,
+    },
+    /// A name is not Unicode.
+    #[error("the name of `{}` is not Unicode; rename it or list it in .dockerignore", path.display())]
+    NotUnicode {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A link points out of the project, or to an absolute path.
+    #[error(
+        "the link `{}` leads to `{}`, out of the project; copy what it leads to, or list the link \
+         in .dockerignore",
+        path.display(),
+        target.display()
+    )]
+    LinkLeaves {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// There is too much to copy for every test.
+    #[error(
+        "the project `{}` has more than {entries} files or {mebibytes} MiB, and every test gets a \
+         copy of it; list what tests don't need in .dockerignore",
+        root.display()
+    )]
+    TooLarge {
+        /// The folder.
+        root: PathBuf,
+        /// How many files and folders were seen.
+        entries: usize,
+        /// How large they are.
+        mebibytes: u64,
+    },
+    /// `.dockerignore` is not valid.
+    #[error(transparent)]
+    Ignore(#[from] IgnoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn paths(project: &Project) -> Vec<&str> {
+        project.entries.iter().map(|entry| entry.path.as_str()).collect()
+    }
+
+    #[test]
+    fn a_project_is_what_is_not_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for path in ["a.py", "caliper.yaml", ".caliper/x", ".git/x", "data/big", "data/keep/small"]
+        {
+            write(root, path, path);
+        }
+        write(root, ".dockerignore", "data\n!data/keep/small\n");
+        let project = Project::read(root, Some(&root.join("caliper.yaml"))).unwrap();
+        assert_eq!(
+            paths(&project),
+            [".dockerignore", "a.py", "data", "data/keep", "data/keep/small"]
+        );
+
+        let target = root.join(".caliper/copy");
+        project.copy_to(&target).unwrap();
+        assert!(target.join("data/keep/small").exists() && !target.join("data/big").exists());
+    }
+
+    #[test]
+    fn the_digest_follows_names_contents_and_modes() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        write(root, "a.py", "1");
+        let read = || *Project::read(root, None).unwrap().digest();
+        let first = read();
+        assert_eq!(read(), first);
+        write(root, ".caliper/results.json", "{}");
+        assert_eq!(read(), first);
+        write(root, "a.py", "2");
+        let second = read();
+        assert_ne!(second, first);
+        fs::rename(root.join("a.py"), root.join("b.py")).unwrap();
+        assert_ne!(read(), second);
+    }
+
+    #[test]
+    fn a_link_out_of_the_project_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("x")).unwrap();
+        let error = Project::read(folder.path(), None).unwrap_err();
+        assert!(matches!(error, ProjectError::LinkLeaves { .. }), "{error}");
+    }
+}
