@@ -1,6 +1,7 @@
 //! wip
 
 pub mod compare;
+pub mod config;
 pub mod event;
 pub mod files;
 pub mod grid;

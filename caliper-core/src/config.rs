@@ -1,0 +1,92 @@
+//! `caliper.yaml`: what to measure, read strictly.
+//!
+//! Every problem is reported at once, with its line, an excerpt and the fix; nothing that is not
+//! understood is ignored.
+
+mod problem;
+mod read;
+mod units;
+mod yaml;
+
+use std::io;
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+pub use problem::ConfigError;
+
+use crate::names::{PackageName, PythonVersion};
+use crate::plan::{Limits, Setup, Test};
+use crate::selection::Selection;
+use crate::template::{Args, Template};
+
+/// What stands in a `caliper.yaml`, checked, with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The title of the analysis.
+    pub name: String,
+    /// The package whose releases are measured.
+    pub dependency: PackageName,
+    /// Which of its releases and files.
+    pub selection: Selection,
+    /// On which Pythons; empty: the backend's default.
+    pub python_versions: Vec<PythonVersion>,
+    /// The user's Dockerfile template, if there is one.
+    pub dockerfile: Option<Template>,
+    /// The template of a base image's name.
+    pub base: Template,
+    /// The user's own template variables.
+    pub args: Args,
+    /// What is installed beside the dependency.
+    pub requirements: Vec<String>,
+    /// The tests, in order.
+    pub tests: Vec<Test>,
+    /// What a test may use.
+    pub limits: Limits,
+    /// The release that results are held against; by default the newest at which the test passes.
+    pub baseline: Option<Version>,
+    /// The releases that must pass.
+    pub expect: Option<VersionSpecifiers>,
+}
+
+/// Reads a file of the project, named relative to the configuration's folder.
+///
+/// The caller decides what a project is; it answers with an error for a file that does not exist or
+/// that lies outside.
+pub type ReadProjectFile<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
+
+impl Config {
+    /// The default of `base`: the name under which the Docker community publishes Pythons.
+    pub const BASE: &'static str = "python:{{ python }}";
+
+    /// Reads a configuration.
+    ///
+    /// `name` is what errors call it. `read` gives the template and shows that the tests' files
+    /// exist.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] holds every problem at once.
+    pub fn from_yaml(
+        name: &str,
+        text: &str,
+        read: ReadProjectFile<'_>,
+    ) -> Result<Self, ConfigError> {
+        read::config(name, text, read)
+    }
+
+    /// What is done in every cell.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            dockerfile: self.dockerfile.clone(),
+            base: self.base.clone(),
+            args: self.args.clone(),
+            requirements: self.requirements.clone(),
+            tests: self.tests.clone(),
+            limits: self.limits.clone(),
+            as_of: self.selection.as_of,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

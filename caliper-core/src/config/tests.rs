@@ -1,0 +1,205 @@
+use std::io;
+
+use super::*;
+
+/// A project with a template and one script.
+fn read(path: &str) -> io::Result<Vec<u8>> {
+    match path {
+        "Dockerfile" => Ok(b"FROM {{ base }}\nRUN pip install {{ filename }}\n".to_vec()),
+        "broken" => Ok(b"FROM {{ bse }}\n".to_vec()),
+        "test.py" => Ok(Vec::new()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::from_yaml("caliper.yaml", text, &read).map_err(|error| error.to_string())
+}
+
+/// The problems of a configuration, in full.
+fn problems(text: &str) -> String {
+    parse(text).expect_err("there is something wrong with it")
+}
+
+#[test]
+fn everything_but_the_dependency_has_a_default() {
+    let config = parse("analysis:\n  dependency: Jinja2\n").unwrap();
+    assert_eq!(config.name, "Jinja2");
+    assert_eq!(config.base.source, "python:{{ python }}");
+    assert!(config.tests.is_empty() && config.python_versions.is_empty());
+    assert_eq!(config.limits, Limits::default());
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = parse(
+        r#"
+analysis:
+  name: Testing tensorflow
+  packagemanager: pypi
+  dependency: tensorflow
+  versions: ">=1.0,<2"
+  python_versions: [cp27, "3.11", 3.10]
+  sdist: never
+  dockerfile: Dockerfile
+  base: "python:{{ python }}-slim"
+  args: {additionaldeps: [scikit-learn], fast: true, level: 3.10}
+  requirements: ["numpy<2"]
+  tests:
+    - test.py
+    - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3}
+  limits: {timeout: 1m, idle: 5m, memory: 2GiB, cpus: 1.5, pids: 512, output: 1MiB, network: none}
+  baseline: "2.0.0"
+  expect: ">=2.0"
+"#,
+    )
+    .unwrap();
+    insta::assert_debug_snapshot!(config);
+}
+
+#[test]
+fn unquoted_numbers_keep_their_digits() {
+    let config = parse("analysis: {dependency: x, versions: [0.1, 1.10, 2]}").unwrap();
+    assert_eq!(config.selection.versions.to_string(), "0.1, 1.10, 2");
+    let config = parse("analysis: {dependency: x, versions: 1.10}").unwrap();
+    assert_eq!(config.selection.versions.to_string(), "1.10");
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    insta::assert_snapshot!(problems(
+        r"
+analysis:
+  dependancy: jinja2
+  versions: '=>1.0'
+  python_versions: [py3, 3.11, 3.11]
+  dockerfile: Dockerfil
+  limits: {timeout: 10, memroy: 2GiB, network: some}
+  limits: {}
+  tests:
+    - missing.py
+    - ../outside.py
+    - test.py
+    - test.py
+    - {run: python a.py | tee b}
+    - {name: x}
+  nonsense: 1
+  expect:
+"
+    ));
+}
+
+#[test]
+fn the_root_is_analysis() {
+    insta::assert_snapshot!(problems(""), @"
+    the configuration must be keys with values
+     --> caliper.yaml:1:1
+      |
+    1 |
+      | ^
+      |
+      = help: it holds `analysis`
+    ");
+    insta::assert_snapshot!(problems("- x"), @"
+    the configuration must be keys with values
+     --> caliper.yaml:1:1
+      |
+    1 | - x
+      | ^^^
+      |
+      = help: it holds `analysis`
+    ");
+    insta::assert_snapshot!(problems("dependency: x"), @"
+    unknown key `dependency`
+     --> caliper.yaml:1:1
+      |
+    1 | dependency: x
+      | ^^^^^^^^^^
+      |
+      = help: the keys here are `analysis`
+    ");
+    insta::assert_snapshot!(problems("analysis: {}"), @"
+    there is no `dependency`
+     --> caliper.yaml:1:1
+      |
+    1 | analysis: {}
+      | ^^^^^^^^
+      |
+      = help: name a package: `dependency: jinja2`
+    ");
+    insta::assert_snapshot!(problems("analysis: x: y"), @"
+    this is not valid YAML: mapping values are not allowed in this context
+     --> caliper.yaml:1:12
+      |
+    1 | analysis: x: y
+      |            ^
+    ");
+}
+
+#[test]
+fn a_broken_template_is_shown() {
+    insta::assert_snapshot!(problems("analysis:\n  dependency: x\n  dockerfile: broken\n"), @"
+    template `broken`, line 1: there is no variable `bse`
+              1 | FROM {{ bse }}
+           help: did you mean `base`?
+           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements
+     --> caliper.yaml:3:15
+      |
+    3 |   dockerfile: broken
+      |               ^^^^^^
+    ");
+    insta::assert_snapshot!(problems("analysis:\n  dependency: x\n  args: {base: 1, a b: 2}\n"), @"
+    `base` is a template variable of Caliper's own
+     --> caliper.yaml:3:10
+      |
+    3 |   args: {base: 1, a b: 2}
+      |          ^^^^
+      |
+      = help: choose another name
+
+    `a b` cannot be the name of a template variable
+     --> caliper.yaml:3:19
+      |
+    3 |   args: {base: 1, a b: 2}
+      |                   ^^^
+      |
+      = help: use letters, digits and `_`
+    ");
+}
+
+#[test]
+fn requirements_cannot_pass_for_options() {
+    insta::assert_snapshot!(
+        problems("analysis:\n  dependency: x\n  requirements: [--index-url=x, 'a`id`', numpy<2]\n"),
+        @"
+    `--index-url=x` is not a requirement
+     --> caliper.yaml:3:18
+      |
+    3 |   requirements: [--index-url=x, 'a`id`', numpy<2]
+      |                  ^^^^^^^^^^^^^
+      |
+      = help: name a package and what may be installed of it: `numpy<2`
+
+    `a`id`` is not a requirement
+     --> caliper.yaml:3:33
+      |
+    3 |   requirements: [--index-url=x, 'a`id`', numpy<2]
+      |                                 ^^^^^^^
+      |
+      = help: name a package and what may be installed of it: `numpy<2`
+    "
+    );
+}
+
+#[test]
+fn escape_sequences_do_not_reach_the_terminal() {
+    let shown = problems("analysis:\n  dependency: \"\\e[2Jx\"\n  \"a\\e[31m\": 1\n");
+    assert!(!shown.contains('\x1b'), "{shown:?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "(analysis:\n  )?[ -~\n]{0,120}") {
+        let _ = parse(&text);
+    }
+}
