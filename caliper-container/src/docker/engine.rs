@@ -1,0 +1,325 @@
+//! The way to the engine: one private runtime, one client, and what its answers mean.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use hyper::client::HttpConnector;
+use hyper::{Body, Method, Request, Response};
+use hyperlocal::UnixConnector;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+
+use super::host::Host;
+use crate::backend::BackendError;
+use crate::interrupt::Interrupt;
+
+/// How long the engine may take over a request that is not a build, a pull or a test. Generous: an
+/// engine under load takes seconds to start a container.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// An engine, and the runtime on which everything that is asked of it runs.
+pub(super) struct Engine {
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    /// What shiplift has a call for: attach, start, wait, stop, remove.
+    pub(super) docker: shiplift::Docker,
+    client: Client,
+    host: Host,
+}
+
+enum Client {
+    Unix { client: hyper::Client<UnixConnector>, path: String },
+    Tcp { client: hyper::Client<HttpConnector>, authority: String },
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Engine").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Dropping a runtime waits, which panics on a thread that belongs to another one.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Engine {
+    /// A way to the engine at `host`. Does not talk to it yet.
+    pub(super) fn new(host: Host) -> Result<Self, BackendError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            // Bytes are handed on here, nothing is computed.
+            .worker_threads(2)
+            .thread_name("caliper-docker")
+            .enable_all()
+            .build()
+            .map_err(BackendError::machine(
+                "could not start the threads that talk to the engine",
+            ))?;
+        let (docker, client) = match &host {
+            Host::Unix(path) => (
+                shiplift::Docker::unix(path.clone()),
+                // A kept connection goes stale when the engine restarts, and a socket costs nothing.
+                Client::Unix {
+                    client: hyper::Client::builder().pool_max_idle_per_host(0).build(UnixConnector),
+                    path: path.clone(),
+                },
+            ),
+            Host::Tcp(authority) => {
+                let address = format!("http://{authority}").parse().map_err(|error| {
+                    BackendError::Unreachable {
+                        endpoint: host.to_string(),
+                        source: Box::new(error),
+                    }
+                })?;
+                (
+                    shiplift::Docker::host(address),
+                    Client::Tcp { client: hyper::Client::new(), authority: authority.clone() },
+                )
+            }
+        };
+        Ok(Self { runtime: Some(runtime), docker, client, host })
+    }
+
+    /// Waits for `future` on the private runtime. Safe to call from any thread, also from one that
+    /// belongs to a runtime of the embedder's.
+    pub(super) fn block_on<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        let runtime = self.runtime.as_ref().expect("the runtime lives as long as its owner");
+        if tokio::runtime::Handle::try_current().is_err() {
+            return runtime.block_on(future);
+        }
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| runtime.block_on(future));
+            waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// As [`Engine::block_on`], and gives up when `interrupt` is raised.
+    pub(super) fn block_on_until<F, T>(
+        &self,
+        interrupt: &Interrupt,
+        future: F,
+    ) -> Result<T, BackendError>
+    where
+        F: Future<Output = Result<T, BackendError>> + Send,
+        T: Send,
+    {
+        self.block_on(async {
+            tokio::select! {
+                result = future => result,
+                () = raised(interrupt) => Err(BackendError::Interrupted),
+            }
+        })
+    }
+
+    /// Sends a request and hands out the answer, whose body is still to come.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Body, &'static str)>,
+    ) -> Result<Response<Body>, Fault> {
+        let uri: hyper::Uri = match &self.client {
+            Client::Unix { path: socket, .. } => hyperlocal::Uri::new(socket, path).into(),
+            Client::Tcp { authority, .. } => {
+                format!("http://{authority}{path}").parse().map_err(Fault::transport)?
+            }
+        };
+        // The engine wants a host, and does not look at it.
+        let mut request = Request::builder().method(method).uri(uri).header("Host", "caliper");
+        if let Some((_, kind)) = &body {
+            request = request.header("Content-Type", *kind);
+        }
+        let body = body.map_or_else(Body::empty, |(body, _)| body);
+        let request = request.body(body).map_err(Fault::transport)?;
+        let response = match &self.client {
+            Client::Unix { client, .. } => client.request(request).await,
+            Client::Tcp { client, .. } => client.request(request).await,
+        };
+        let response = response.map_err(Fault::transport)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let code = response.status().as_u16();
+        let bytes = hyper::body::to_bytes(response.into_body()).await.map_err(Fault::transport)?;
+        Err(Fault::Status { code, message: message(&bytes) })
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(super) async fn bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Vec<u8>, Fault> {
+        let body = body.map(|value| (Body::from(value.to_string()), "application/json"));
+        let all = async {
+            let response = self.send(method, path, body).await?;
+            let bytes = hyper::body::to_bytes(response.into_body()).await;
+            Ok(bytes.map_err(Fault::transport)?.to_vec())
+        };
+        patiently(all).await
+    }
+
+    /// Sends a request and reads the answer as JSON.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, Fault> {
+        let bytes = self.bytes(method, path, body).await?;
+        serde_json::from_slice(&bytes).map_err(Fault::transport)
+    }
+
+    /// Asks for JSON.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
+        self.json(Method::GET, path, None).await
+    }
+
+    /// The error for `action`, at which `fault` came about.
+    pub(super) fn error(&self, action: impl Into<String>, fault: Fault) -> BackendError {
+        match fault {
+            Fault::Status { message, .. } => {
+                BackendError::Refused { action: action.into(), message }
+            }
+            Fault::Transport(source) => BackendError::Unreachable {
+                endpoint: self.host.to_string(),
+                source: Box::new(Trouble { fix: self.fix(source.as_ref()), source }),
+            },
+        }
+    }
+
+    fn fix(&self, error: &(dyn Error + 'static)) -> &'static str {
+        match (io_kind(error), &self.host) {
+            (Some(io::ErrorKind::PermissionDenied), _) => {
+                "this user may not use the engine's socket: add the user to its group (on most \
+                 systems `sudo usermod -aG docker $USER`, then log in again)"
+            }
+            (Some(io::ErrorKind::NotFound), Host::Unix(_)) => {
+                "there is no such socket: install and start a container engine, or point \
+                 DOCKER_HOST at one"
+            }
+            (Some(io::ErrorKind::ConnectionRefused), _) => {
+                "nothing listens there: start the container engine, or point DOCKER_HOST at one"
+            }
+            _ => "the connection to the engine failed",
+        }
+    }
+}
+
+/// Ends when `interrupt` is raised.
+pub(super) async fn raised(interrupt: &Interrupt) {
+    while !interrupt.is_raised() {
+        tokio::time::sleep(Interrupt::POLL).await;
+    }
+}
+
+/// Waits for an answer as long as one may take.
+pub(super) async fn patiently<T>(
+    future: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| {
+        let message = format!("no answer for {} seconds", PATIENCE.as_secs());
+        Err(Fault::transport(io::Error::new(io::ErrorKind::TimedOut, message)))
+    })
+}
+
+/// Why a request did not do what it was for.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The engine answered that it would not.
+    Status { code: u16, message: String },
+    /// There was no answer, or not one that can be understood.
+    Transport(Box<dyn Error + Send + Sync>),
+}
+
+impl Fault {
+    /// For `map_err`.
+    pub(super) fn transport(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Transport(Box::new(error))
+    }
+
+    /// Whether the thing that was asked for does not exist.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Status { code: 404, .. })
+    }
+
+    /// Whether something else needs what was to be changed.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Status { code: 409, .. })
+    }
+}
+
+impl From<shiplift::Error> for Fault {
+    fn from(error: shiplift::Error) -> Self {
+        match error {
+            shiplift::Error::Fault { code, message } => {
+                Self::Status { code: code.as_u16(), message }
+            }
+            // shiplift's own text hides the cause, which is where an `io::Error` says what happened.
+            shiplift::Error::Hyper(error) => Self::transport(error),
+            other => Self::transport(other),
+        }
+    }
+}
+
+/// A failed connection, with what a person can do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{fix}")]
+struct Trouble {
+    fix: &'static str,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// What the operating system said, where it is at the bottom of `error`.
+fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let mut next = Some(error);
+    let mut found = None;
+    while let Some(error) = next {
+        found = error.downcast_ref::<io::Error>().map(io::Error::kind).or(found);
+        next = error.source();
+    }
+    found
+}
+
+/// The engine's words in the body of an answer that is not a success.
+fn message(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        message: String,
+    }
+    match serde_json::from_slice::<Answer>(body) {
+        Ok(answer) => answer.message.trim().to_owned(),
+        Err(_) => String::from_utf8_lossy(body).trim().chars().take(500).collect(),
+    }
+}
+
+/// `path?name=value&…`, encoded.
+pub(super) fn query<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    format!("{path}?{query}")
+}
+
+/// A name as it may stand in the path of a request.
+pub(super) fn segment(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:/@".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

@@ -1,0 +1,90 @@
+//! Where the engine is.
+
+use std::fmt;
+
+/// The address of an engine, as `DOCKER_HOST` spells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Host {
+    /// The path of a socket on this machine.
+    Unix(String),
+    /// `name:port`, without encryption.
+    Tcp(String),
+}
+
+/// Why an address is not one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum BadHost {
+    /// It is not an address at all, or an unfinished one.
+    Malformed,
+    /// It is a kind of address that cannot be reached yet, such as `ssh`.
+    Scheme(String),
+}
+
+impl Host {
+    /// Where an engine is unless somebody says otherwise.
+    pub(super) const DEFAULT: &str = "unix:///var/run/docker.sock";
+
+    /// Reads an address: `unix:///path` or `tcp://name:port`.
+    ///
+    /// shiplift would panic on anything that is malformed, so it only gets what passed here.
+    pub(super) fn parse(text: &str) -> Result<Self, BadHost> {
+        let (scheme, rest) = text.split_once("://").ok_or(BadHost::Malformed)?;
+        match scheme {
+            "unix" if rest.starts_with('/') && rest.len() > 1 => Ok(Self::Unix(rest.to_owned())),
+            "tcp" | "http" => {
+                let authority = rest.trim_end_matches('/');
+                let uri: hyper::Uri =
+                    format!("http://{authority}").parse().map_err(|_| BadHost::Malformed)?;
+                let host = uri.host().filter(|host| !host.is_empty()).ok_or(BadHost::Malformed)?;
+                if uri.path() != "/" || authority.contains('@') {
+                    return Err(BadHost::Malformed);
+                }
+                // The port that the engine's documentation gives to unencrypted connections.
+                Ok(Self::Tcp(format!("{host}:{}", uri.port_u16().unwrap_or(2375))))
+            }
+            "ssh" | "https" | "npipe" | "fd" => Err(BadHost::Scheme(scheme.to_owned())),
+            _ => Err(BadHost::Malformed),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(formatter, "unix://{path}"),
+            Self::Tcp(authority) => write!(formatter, "tcp://{authority}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_before_anybody_can_panic_on_it() {
+        let scheme = |name: &str| Err(BadHost::Scheme(name.to_owned()));
+        let unix = |path: &str| Ok(Host::Unix(path.to_owned()));
+        let tcp = |authority: &str| Ok(Host::Tcp(authority.to_owned()));
+        for (text, expected) in [
+            ("unix:///var/run/docker.sock", unix("/var/run/docker.sock")),
+            ("tcp://10.0.0.1:2376", tcp("10.0.0.1:2376")),
+            ("tcp://box", tcp("box:2375")),
+            ("tcp://[::1]:2375/", tcp("[::1]:2375")),
+            ("http://localhost:8000", tcp("localhost:8000")),
+            ("ssh://me@box", scheme("ssh")),
+            ("https://box:2376", scheme("https")),
+            ("unix://", Err(BadHost::Malformed)),
+            ("unix://docker.sock", Err(BadHost::Malformed)),
+            ("/var/run/docker.sock", Err(BadHost::Malformed)),
+            ("tcp://", Err(BadHost::Malformed)),
+            ("tcp://:2375", Err(BadHost::Malformed)),
+            ("tcp://a b:1", Err(BadHost::Malformed)),
+            ("tcp://box:port", Err(BadHost::Malformed)),
+            ("tcp://box/path", Err(BadHost::Malformed)),
+            ("", Err(BadHost::Malformed)),
+        ] {
+            assert_eq!(Host::parse(text), expected, "{text}");
+        }
+    }
+}
