@@ -149,17 +149,21 @@ impl Downloader {
         } else {
             folder.join(format!(".part-{}", std::process::id()))
         };
-        let mut partial = Partial::open(&partial_path).map_err(keep(&partial_path))?;
-        self.stream(file, &mut partial, progress)?;
-        let actual = partial.digest().map_err(keep(&partial_path))?;
-        if actual != sha256 {
-            partial.discard();
-            return Err(DownloadError::Digest {
-                url: shown_address(&file.url),
-                expected: sha256,
-                actual,
-            });
-        }
+        let partial = loop {
+            let mut partial = Partial::open(&partial_path).map_err(keep(&partial_path))?;
+            let left_over = partial.is_begun();
+            self.stream(file, &mut partial, progress)?;
+            let actual = partial.digest().map_err(keep(&partial_path))?;
+            if actual == sha256 {
+                break partial;
+            }
+            partial.discard().map_err(keep(&partial_path))?;
+            // The fault may be in what an earlier process left: without it there is none.
+            if !left_over {
+                let url = shown_address(&file.url);
+                return Err(DownloadError::Digest { url, expected: sha256, actual });
+            }
+        };
         let path = folder.join(name);
         partial.name(&path).map_err(keep(&path))?;
         Ok(path)
@@ -209,8 +213,8 @@ impl Downloader {
         http.with_retries(deadline, |failures| {
             match partial.attempt(http, &url, file.size, limit, deadline, progress) {
                 Ok(()) => Ok(()),
-                Err(partial::Broken::Request { error, came }) => {
-                    if came > 0 && error.is_passing() {
+                Err(partial::Broken::Request { error, progress }) => {
+                    if progress && error.is_passing() {
                         *failures = 0; // it goes on, however often it breaks
                     }
                     Err(error)

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use percent_encoding::percent_decode_str;
-use ureq::ResponseExt as _;
 use url::Url;
 
 pub use error::RequestError;
@@ -23,6 +22,10 @@ use crate::index::ClientOptions;
 const FIRST_WAIT: Duration = Duration::from_millis(400);
 /// No wait that we choose ourselves is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How many redirects lead to one answer at most; as many as pip's client and browsers follow, more
+/// or less.
+const MOST_REDIRECTS: usize = 10;
 
 /// What a user name and a password become in a request. Prints as nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -113,7 +116,8 @@ impl Http {
         let agent = ureq::Agent::config_builder()
             .tls_config(tls.build())
             .http_status_as_error(false)
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_resolve(Some(options.connect_timeout))
             .timeout_connect(Some(options.connect_timeout))
             .timeout_recv_response(Some(options.answer_timeout))
@@ -143,10 +147,35 @@ impl Http {
         self.notices.send(notice);
     }
 
-    /// One request, without a look at the status of its answer.
+    /// One request and the redirects behind it, without a look at the status of the answer.
+    ///
+    /// Redirects are followed here, since only here it is known which host gets which credentials.
     pub(crate) fn get(
         &self,
         url: &Url,
+        headers: &[(&str, &str)],
+        deadline: Instant,
+    ) -> Result<Answer, RequestError> {
+        let mut url = url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let answer = self.get_once(url, headers, deadline)?;
+            let location = match answer.status {
+                301 | 302 | 303 | 307 | 308 => answer.header("location"),
+                _ => None,
+            };
+            let Some(location) = location else { return Ok(answer) };
+            let Ok(mut next) = answer.url.join(location.trim()) else { return Ok(answer) };
+            if let Some(credentials) = Credentials::take_from(&mut next) {
+                self.remember(&next, credentials);
+            }
+            url = next;
+        }
+        Err(RequestError::Redirects { url: shown(&url) })
+    }
+
+    fn get_once(
+        &self,
+        url: Url,
         headers: &[(&str, &str)],
         deadline: Instant,
     ) -> Result<Answer, RequestError> {
@@ -154,21 +183,25 @@ impl Http {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, credentials)) = known.iter().find(|(origin, _)| *origin == url.origin()) {
+        if let Some(credentials) = self.credentials_for(&url) {
             request = request.header("Authorization", credentials.header());
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let mut config = request.config().timeout_global(Some(left.max(Duration::from_millis(1))));
-        if is_loopback(url) {
+        if is_loopback(&url) {
             // No proxy can reach our own machine's loopback.
             config = config.proxy(None);
         }
-        let response =
-            config.build().call().map_err(|error| RequestError::before_body(shown(url), error))?;
-        // `ureq` speaks of the same address in another type.
-        let final_url = response.get_uri().to_string().parse().unwrap_or_else(|_| url.clone());
-        Ok(Answer { status: response.status().as_u16(), url: final_url, response })
+        match config.build().call() {
+            Ok(response) => Ok(Answer { status: response.status().as_u16(), url, response }),
+            Err(error) => Err(RequestError::before_body(shown(&url), error)),
+        }
+    }
+
+    fn credentials_for(&self, url: &Url) -> Option<Credentials> {
+        let known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_host = known.iter().find(|(origin, _)| *origin == url.origin());
+        of_host.map(|(_, credentials)| credentials.clone())
     }
 
     /// The answer, or the error that its status stands for. `accepted` statuses are answers.

@@ -16,16 +16,12 @@ use caliper_pypi::resolve::resolve_project;
 fn recorded(path: &Path) -> String {
     let mut text = String::new();
     let file = std::fs::File::open(path).unwrap();
-    flate2::read::GzDecoder::new(file)
-        .read_to_string(&mut text)
-        .unwrap();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
     text
 }
 
 fn file(words: &[&str]) -> DistFile {
-    let [filename, requires_python, yanked] = words else {
-        panic!("{words:?}")
-    };
+    let [filename, requires_python, yanked] = words else { panic!("{words:?}") };
     DistFile {
         filename: (*filename).to_owned(),
         url: format!("https://files.example/{filename}"),
@@ -55,10 +51,7 @@ fn interpreter(facts: &str) -> Interpreter {
         version: python.parse().unwrap(),
         implementation: Implementation::CPython,
         abi: abi.parse().unwrap(),
-        platform: Platform::Linux {
-            arch: arch.to_owned(),
-            libc,
-        },
+        platform: Platform::Linux { arch: arch.to_owned(), libc },
     }
 }
 
@@ -70,15 +63,10 @@ fn compare(path: &Path) -> usize {
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
     let files = lines.iter().filter(|line| line[0] == "file");
     let project = Project::from_files(name, files.map(|line| file(&line[1..])));
-    let selection = Selection {
-        pre: true,
-        ..Selection::default()
-    };
+    let selection = Selection { pre: true, ..Selection::default() };
     let mut compared = 0;
     for grid in lines.iter().filter(|line| line[0] == "grid") {
-        let [_, facts, rows, filled, digest] = grid[..] else {
-            panic!("{grid:?}")
-        };
+        let [_, facts, rows, filled, digest] = grid[..] else { panic!("{grid:?}") };
         let name = project.name().clone();
         let found = resolve_project(&project, &name, &selection, &[interpreter(facts)]).unwrap();
         let chosen: Vec<&str> = found
@@ -90,15 +78,9 @@ fn compare(path: &Path) -> usize {
             })
             .collect();
         let text: String = chosen.iter().map(|name| format!("{name}\n")).collect();
-        let counts = [
-            chosen.len(),
-            chosen.iter().filter(|name| **name != "-").count(),
-        ];
+        let counts = [chosen.len(), chosen.iter().filter(|name| **name != "-").count()];
         assert_eq!(
-            (
-                counts.map(|count| count.to_string()),
-                Sha256::of(text.as_bytes()).hex()
-            ),
+            (counts.map(|count| count.to_string()), Sha256::of(text.as_bytes()).hex()),
             ([rows, filled].map(str::to_owned), digest.to_owned()),
             "{name} for {facts}:\n{text}",
         );
@@ -109,10 +91,8 @@ fn compare(path: &Path) -> usize {
 
 #[test]
 fn choices_are_those_of_packaging() {
-    let folder = std::env::var_os("CALIPER_CHOICES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/choices"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("CALIPER_CHOICES")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/choices"), PathBuf::from);
     let mut compared = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();

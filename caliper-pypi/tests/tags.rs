@@ -19,14 +19,10 @@ fn interpreter(facts: &str) -> Interpreter {
             let arch = arch.to_owned();
             Platform::Linux { arch, libc }
         }
-        ["macos", major, minor, arch] => Platform::MacOs {
-            major: number(major),
-            minor: number(minor),
-            arch: arch.to_owned(),
-        },
-        ["windows", arch] => Platform::Windows {
-            arch: arch.to_owned(),
-        },
+        ["macos", major, minor, arch] => {
+            Platform::MacOs { major: number(major), minor: number(minor), arch: arch.to_owned() }
+        }
+        ["windows", arch] => Platform::Windows { arch: arch.to_owned() },
         _ => panic!("{facts}"),
     };
     let python: PythonVersion = words[1].parse().unwrap();
@@ -49,10 +45,8 @@ fn tags_are_those_of_packaging() {
     let mut compared = 0;
     for line in include_str!("tags/packaging.txt").lines().skip(1) {
         let (facts, expected) = line.split_once(": ").unwrap();
-        let tags: Vec<String> = SupportedTags::of(&interpreter(facts))
-            .tags()
-            .map(|tag| format!("{tag}\n"))
-            .collect();
+        let tags: Vec<String> =
+            SupportedTags::of(&interpreter(facts)).tags().map(|tag| format!("{tag}\n")).collect();
         let digest = Sha256::of(tags.concat().as_bytes()).hex();
         let found = format!("{} {digest}", tags.len());
         assert_eq!(found, expected, "{facts}:\n{}", tags.concat());

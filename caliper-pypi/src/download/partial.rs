@@ -19,6 +19,8 @@ pub(super) struct Partial {
     path: PathBuf,
     file: File,
     length: u64,
+    /// The greatest length so far: beyond it, bytes are new.
+    furthest: u64,
     digest: Sha256Stream,
     /// What the server called the version that the present bytes are of.
     etag: Option<String>,
@@ -26,15 +28,15 @@ pub(super) struct Partial {
 
 /// Why an attempt ended early.
 pub(super) enum Broken {
-    /// The request failed after so many new bytes.
-    Request { error: RequestError, came: u64 },
+    /// The request failed, and came further than any before it, or not.
+    Request { error: RequestError, progress: bool },
     /// The bytes could not be written.
     Disk(io::Error),
 }
 
 impl From<RequestError> for Broken {
     fn from(error: RequestError) -> Self {
-        Self::Request { error, came: 0 }
+        Self::Request { error, progress: false }
     }
 }
 
@@ -54,7 +56,12 @@ impl Partial {
             digest.update(&buffer[..count]);
             length += count as u64;
         }
-        Ok(Self { path: path.to_owned(), file, length, digest, etag: None })
+        Ok(Self { path: path.to_owned(), file, length, furthest: length, digest, etag: None })
+    }
+
+    /// Whether there is something already.
+    pub(super) fn is_begun(&self) -> bool {
+        self.length > 0
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -119,7 +126,6 @@ impl Partial {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), Broken> {
         let mut buffer = vec![0; PART];
-        let mut came = 0;
         progress(Progress { done: self.length, total });
         loop {
             let url = || address.to_owned();
@@ -127,7 +133,7 @@ impl Partial {
                 Ok(count) => count,
                 Err(error) => {
                     let error = RequestError::in_body(url(), error, self.length, total);
-                    return Err(Broken::Request { error, came });
+                    return Err(self.broken(error));
                 }
             };
             if count == 0 {
@@ -140,15 +146,21 @@ impl Partial {
             self.file.write_all(&buffer[..count]).map_err(Broken::Disk)?;
             self.digest.update(&buffer[..count]);
             self.length += count as u64;
-            came += count as u64;
             progress(Progress { done: self.length, total });
         }
         if total.is_some_and(|total| self.length < total) {
             let url = address.to_owned();
             let error = RequestError::Truncated { url, received: self.length, expected: total };
-            return Err(Broken::Request { error, came });
+            return Err(self.broken(error));
         }
         Ok(())
+    }
+
+    fn broken(&mut self, error: RequestError) -> Broken {
+        // A server without ranges starts again each time, which leads nowhere.
+        let progress = self.length > self.furthest;
+        self.furthest = self.furthest.max(self.length);
+        Broken::Request { error, progress }
     }
 
     fn restart(&mut self) -> io::Result<()> {
@@ -172,8 +184,8 @@ impl Partial {
     }
 
     /// Removes what came.
-    pub(super) fn discard(&self) {
-        // If it stays, the next attempt finds that it does not fit and starts anew.
-        let _ = std::fs::remove_file(&self.path);
+    pub(super) fn discard(self) -> io::Result<()> {
+        drop(self.file);
+        std::fs::remove_file(&self.path)
     }
 }

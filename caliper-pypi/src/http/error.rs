@@ -115,7 +115,6 @@ impl RequestError {
     pub(crate) fn before_body(url: String, error: ureq::Error) -> Self {
         match error {
             ureq::Error::Timeout(timeout) => Self::TimedOut { url, phase: phase(timeout) },
-            ureq::Error::TooManyRedirects => Self::Redirects { url },
             ureq::Error::Rustls(source) => Self::Tls { url, source: source.into() },
             ureq::Error::Tls(source) => Self::Tls { url, source: source.into() },
             ureq::Error::Io(source) if is_tls(&source) => Self::Tls { url, source: source.into() },

@@ -41,7 +41,13 @@ pub(super) fn parse(
     if is_json(content_type) {
         json::read(&text, &mut collector)?;
     } else if is_html(content_type) {
-        html::read(&text, &mut collector)?;
+        let declared = html::read(&text, &mut collector)?;
+        let parsed = collector.finish();
+        // A page to log in, say.
+        if !declared && parsed.project.releases().is_empty() {
+            return Err("expected a page of links to files".to_owned());
+        }
+        return Ok(parsed);
     } else {
         return Err("expected JSON or HTML".to_owned());
     }

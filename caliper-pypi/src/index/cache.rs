@@ -52,9 +52,11 @@ impl Head {
 
     /// Takes what the headers of an answer say about how long it holds
     /// ([RFC 9111, 4.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)).
-    pub(super) fn renew(&mut self, freshness: Freshness, now: SystemTime) {
+    /// Where they say nothing, `assumed` counts (4.2.2).
+    pub(super) fn renew(&mut self, freshness: Freshness, assumed: Duration, now: SystemTime) {
         self.fetched = seconds(now).saturating_sub(freshness.age);
-        self.max_age = freshness.max_age.min(LONGEST_FRESHNESS.as_secs());
+        let max_age = freshness.max_age.unwrap_or(assumed.as_secs());
+        self.max_age = max_age.min(LONGEST_FRESHNESS.as_secs());
     }
 
     pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
@@ -70,7 +72,8 @@ fn seconds(time: SystemTime) -> u64 {
 /// For how long an answer holds, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Freshness {
-    max_age: u64,
+    /// `None` if the answer does not say.
+    max_age: Option<u64>,
     age: u64,
     /// Whether it may be kept at all.
     pub(super) keep: bool,
@@ -80,7 +83,7 @@ impl Freshness {
     /// Reads the `Cache-Control` and `Age` headers.
     pub(super) fn of(cache_control: Option<&str>, age: Option<&str>) -> Self {
         let mut freshness = Self {
-            max_age: 0,
+            max_age: None,
             age: age.and_then(|text| text.trim().parse().ok()).unwrap_or(0),
             keep: true,
         };
@@ -89,7 +92,7 @@ impl Freshness {
             let directive = directive.trim().to_ascii_lowercase();
             match directive.split_once('=') {
                 Some(("max-age", text)) => {
-                    freshness.max_age = text.trim_matches('"').parse().unwrap_or(0);
+                    freshness.max_age = Some(text.trim_matches('"').parse().unwrap_or(0));
                 }
                 None if directive == "no-store" => freshness.keep = false,
                 None if directive == "no-cache" => must_ask = true,
@@ -97,7 +100,7 @@ impl Freshness {
             }
         }
         if must_ask {
-            freshness.max_age = 0;
+            freshness.max_age = Some(0);
         }
         freshness
     }
@@ -153,18 +156,20 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
         let fresh_after = |cache_control: Option<&str>, age: Option<&str>, after: u64| {
             let mut head = Head::new(String::new(), String::new(), b"");
-            head.renew(Freshness::of(cache_control, age), now);
+            head.renew(Freshness::of(cache_control, age), Duration::from_secs(60), now);
             head.is_fresh(now + Duration::from_secs(after))
         };
         assert!(fresh_after(Some("max-age=600, public"), None, 599));
         assert!(!fresh_after(Some("max-age=600, public"), None, 600));
         assert!(!fresh_after(Some("max-age=600"), Some("500"), 100)); // it had an age when it came
         assert!(!fresh_after(Some("max-age=600, no-cache"), None, 0));
-        assert!(!fresh_after(None, None, 0));
+        assert!(fresh_after(None, None, 59)); // as assumed, where nothing is said
+        assert!(!fresh_after(None, None, 60));
         assert!(!fresh_after(Some("max-age=99999999999"), None, 90_000));
         assert!(!Freshness::of(Some("no-store"), None).keep);
         let mut head = Head::new(String::new(), String::new(), b"");
-        head.renew(Freshness::of(Some("max-age=600"), None), now);
+        let freshness = Freshness::of(Some("max-age=600"), None);
+        head.renew(freshness, Duration::ZERO, now);
         assert!(!head.is_fresh(now - Duration::from_secs(1)), "the clock went back");
     }
 

@@ -31,6 +31,8 @@ pub struct ClientOptions {
     pub answer_timeout: Duration,
     /// How long a project's answer may take in all, retries and waits included.
     pub whole_timeout: Duration,
+    /// How long a kept answer holds whose server does not say (`Cache-Control`).
+    pub assumed_freshness: Duration,
     /// The largest answer to accept, in bytes after decompression.
     pub largest_answer: u64,
     /// Where notices of retries go.
@@ -38,7 +40,8 @@ pub struct ClientOptions {
 }
 
 impl Default for ClientOptions {
-    /// No cache; 4 retries; 10 s to connect, 30 s for an answer and 3 minutes in all; 256 MiB.
+    /// No cache; 4 retries; 10 s to connect, 30 s for an answer and 3 minutes in all; 10 minutes of
+    /// freshness; 256 MiB.
     fn default() -> Self {
         Self {
             cache: None,
@@ -48,6 +51,7 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),
             whole_timeout: Duration::from_secs(180),
+            assumed_freshness: Duration::from_secs(600),
             largest_answer: 256 << 20,
             notices: Notices::default(),
         }
@@ -169,7 +173,7 @@ impl Inner {
             let url = crate::http::shown(&url);
             return Err(RequestError::Status { url, status: 304 }.into());
         };
-        head.renew(freshness, SystemTime::now());
+        head.renew(freshness, self.options.assumed_freshness, SystemTime::now());
         Ok((head, body, freshness))
     }
 

@@ -5,18 +5,23 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use html5gum::{HtmlString, Spanned, Token, Tokenizer};
+use html5gum::{DefaultEmitter, HtmlString, Spanned, Token, Tokenizer};
 use percent_encoding::percent_decode_str;
 
 use super::answer::{Collector, Entry, check_version};
 
-/// Reads `text` into `collector`. A page without links is a project without files.
+/// Reads `text` into `collector`. Tells whether the page says of itself that it is one of an index;
+/// PEP 503 does not ask for that, so one that says nothing may be one too.
 ///
 /// # Errors
 ///
 /// What is wrong, if the page is of a later version of the simple API.
-pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), String> {
-    for token in Tokenizer::new(text) {
+pub(super) fn read(text: &str, collector: &mut Collector) -> Result<bool, String> {
+    let mut declared = text.contains("Links for");
+    let mut emitter = DefaultEmitter::default();
+    // What looks like a link in a script is none.
+    emitter.naively_switch_states(true);
+    for token in Tokenizer::new_with_emitter(text, emitter) {
         let Ok(Token::StartTag(tag)) = token else {
             continue;
         };
@@ -36,11 +41,12 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), String> 
             }
             b"meta" if attributes.get("name").as_deref() == Some("pypi:repository-version") => {
                 check_version(&attributes.get("content").unwrap_or_default())?;
+                declared = true;
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok(declared)
 }
 
 fn file(link: &str, attributes: &Attributes<'_>) -> Option<Entry<'static>> {
