@@ -90,3 +90,17 @@ impl Config {
 
 #[cfg(test)]
 mod tests;
+
+/// For the test of the schema.
+#[cfg(test)]
+pub(crate) mod tests_support {
+    /// The keys of `analysis`, `limits` and a test, each sorted.
+    pub(crate) fn keys() -> (Vec<String>, Vec<String>, Vec<String>) {
+        let sorted = |keys: &[&str]| {
+            let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            keys.sort();
+            keys
+        };
+        (sorted(super::read::ANALYSIS), sorted(super::read::LIMITS), sorted(super::read::TEST))
+    }
+}

@@ -187,3 +187,66 @@ crate::names::serde_as_string!(
     "the name of a blob in the store",
     "^blob:sha256:[0-9a-f]{64}$"
 );
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A record of a cell in which nothing was run.
+    pub(crate) fn record(version: &str, python: &str) -> Record {
+        let python: PythonVersion = python.parse().unwrap();
+        let moment = Timestamp::from_unix_seconds(1_600_000_000);
+        Record {
+            schema: SCHEMA,
+            version: version.parse().unwrap(),
+            python,
+            abi: Some(python.usual_abi()),
+            variant: Variant::default(),
+            key: Sha256::of(version.as_bytes()),
+            backend: "fake".into(),
+            file: None,
+            missing: None,
+            base: None,
+            dockerfile: None,
+            interpreter: None,
+            installed: Vec::new(),
+            outcome: CellOutcome::Tested,
+            reason: None,
+            build: Some(BuildRecord { ok: true, seconds: 1.0, reason: None, log: None }),
+            tests: Vec::new(),
+            started: moment,
+            finished: moment,
+        }
+    }
+
+    /// A test that ended so and printed this.
+    pub(crate) fn test(name: &str, outcome: TestOutcome, output: &str) -> TestRecord {
+        TestRecord {
+            name: name.into(),
+            command: vec!["python".into(), name.into()],
+            outcome,
+            reason: None,
+            retval: Some(i32::from(outcome != TestOutcome::Passed)),
+            signal: None,
+            seconds: 0.5,
+            peak_memory: None,
+            attempt: 1,
+            output: output.into(),
+            error: String::new(),
+            output_blob: None,
+            error_blob: None,
+            truncated: false,
+            verdict: None,
+        }
+    }
+
+    #[test]
+    fn a_record_reads_what_it_wrote() {
+        let mut record = record("1.10.post1", "2.7");
+        record.tests.push(test("import", TestOutcome::Passed, "é\u{0}\n"));
+        record.tests[0].output_blob = Some(BlobRef(Sha256::of(b"")));
+        record.variant.0.insert("seed".into(), "3".into());
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+    }
+}

@@ -2,6 +2,9 @@
 
 mod tests_key;
 
+#[cfg(test)]
+pub(super) use tests_key::TEST;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;

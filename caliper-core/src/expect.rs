@@ -1,0 +1,123 @@
+//! What must hold of a set of results, and what does not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+use crate::compare::Verdict;
+use crate::grid::{CellId, Variant};
+use crate::names::PythonVersion;
+use crate::record::{CellOutcome, Record, TestOutcome};
+
+/// What counts against a set of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    /// A release that is expected to pass does not; and where nothing is expected, a test that fails
+    /// at a release although it passes at an older one.
+    Regressed,
+    /// A build or a test that fails.
+    Failed,
+    /// As [`FailOn::Failed`], and a result that differs from the baseline's.
+    Different,
+    /// Nothing.
+    Never,
+}
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// In which cell.
+    pub cell: CellId,
+    /// What is wrong there.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.cell, self.what)
+    }
+}
+
+/// What does not hold of `records`, which [`crate::compare::judge`] has seen.
+pub fn violations(
+    records: &[Record],
+    fail_on: FailOn,
+    expect: Option<&VersionSpecifiers>,
+) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut seen_passing: BTreeMap<(PythonVersion, Variant, String), Version> = BTreeMap::new();
+    let mut sorted: Vec<&Record> = records.iter().collect();
+    sorted.sort_by_key(|record| record.id());
+    for record in sorted {
+        let expected = expect.is_some_and(|expect| expect.contains(&record.version));
+        let counts_failures = match fail_on {
+            FailOn::Never => false,
+            FailOn::Regressed => expected,
+            FailOn::Failed | FailOn::Different => true,
+        };
+        let mut push = |what: String| found.push(Violation { cell: record.id(), what });
+        if record.outcome == CellOutcome::BuildFailed && counts_failures {
+            push("the environment could not be made".to_owned());
+        }
+        for test in &record.tests {
+            let row = (record.python, record.variant.clone(), test.name.clone());
+            match test.outcome {
+                TestOutcome::Passed => {
+                    seen_passing.entry(row).or_insert_with(|| record.version.clone());
+                    if fail_on == FailOn::Different && test.verdict == Some(Verdict::Different) {
+                        push(format!("`{}` gives a different result", test.name));
+                    }
+                }
+                TestOutcome::Killed | TestOutcome::NotMeasured => {}
+                outcome if counts_failures => push(format!("`{}` {outcome}", test.name)),
+                outcome if fail_on == FailOn::Regressed && expect.is_none() => {
+                    if let Some(version) = seen_passing.get(&row) {
+                        push(format!("`{}` {outcome}, and passed at {version}", test.name));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::tests::{record, test};
+
+    #[test]
+    fn each_level_counts_what_it_says() {
+        let with = |version, outcome, output| {
+            let mut record = record(version, "3.11");
+            record.tests = vec![test("t", outcome, output)];
+            record
+        };
+        let mut records = [
+            with("1.0", TestOutcome::Failed, ""),
+            with("1.1", TestOutcome::Passed, "a"),
+            with("1.2", TestOutcome::Failed, ""),
+            with("1.3", TestOutcome::Passed, "b"),
+            with("1.4", TestOutcome::Killed, ""),
+        ];
+        crate::compare::judge(&mut records, None);
+        let expect: VersionSpecifiers = ">=1.1".parse().unwrap();
+        let found = |fail_on, expect| -> Vec<String> {
+            violations(&records, fail_on, expect).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(found(FailOn::Never, Some(&expect)), Vec::<String>::new());
+        assert_eq!(found(FailOn::Regressed, None), ["1.2/3.11: `t` failed, and passed at 1.1"]);
+        assert_eq!(found(FailOn::Regressed, Some(&expect)), ["1.2/3.11: `t` failed"]);
+        assert_eq!(found(FailOn::Failed, None), ["1.0/3.11: `t` failed", "1.2/3.11: `t` failed"]);
+        assert_eq!(
+            found(FailOn::Different, None),
+            [
+                "1.0/3.11: `t` failed",
+                "1.1/3.11: `t` gives a different result",
+                "1.2/3.11: `t` failed"
+            ]
+        );
+    }
+}

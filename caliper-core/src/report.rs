@@ -1,0 +1,3 @@
+//! Results for reading.
+
+pub mod grid;
