@@ -3,6 +3,8 @@
 //!
 //! `CALIPER_CHOICES` names a folder of other recordings to compare with, such as some made just now.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -77,7 +79,7 @@ fn compare(path: &Path) -> usize {
                 Choice::Missing(_) => "-",
             })
             .collect();
-        let text: String = chosen.iter().map(|name| format!("{name}\n")).collect();
+        let text = chosen.join("\n") + "\n";
         let counts = [chosen.len(), chosen.iter().filter(|name| **name != "-").count()];
         assert_eq!(
             (counts.map(|count| count.to_string()), Sha256::of(text.as_bytes()).hex()),

@@ -1,6 +1,8 @@
 //! The client against servers that do everything wrong: bounded time, a clear error, and nothing kept
 //! that is not whole.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! A served folder, as our own client, pip and uv see it; and downloads from it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -9,7 +11,7 @@ use caliper_core::files::FileSource as _;
 use caliper_core::grid::DistFile;
 use caliper_core::names::Sha256;
 use caliper_pypi::download::{DownloadError, DownloadOptions, Downloader, Progress};
-use caliper_pypi::index::{ClientOptions, IndexClient, PackageIndex as _, Project};
+use caliper_pypi::index::{ClientOptions, IndexClient, PackageIndex as _, Project, Release};
 use caliper_pypi::metadata::{read_metadata, record_paths};
 use caliper_pypi::serve::{FolderServer, Forms, ServeOptions};
 
@@ -93,7 +95,7 @@ fn both_forms_tell_the_same() {
     let mut of_json = project(&json, "Demo");
     let of_html = project(&html, "demo");
     let shown = |project: &Project, server: &FolderServer| {
-        let files = project.releases().iter().flat_map(|release| release.files());
+        let files = project.releases().iter().flat_map(Release::files);
         let files: Vec<_> = files
             .map(|file| DistFile { size: None, ..file.file.clone() }) // HTML has no size
             .collect();

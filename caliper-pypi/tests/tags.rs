@@ -1,5 +1,7 @@
 //! The tags that interpreters accept, against those of PyPA's `packaging` (see `tags/record.py`).
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use caliper_core::interpreter::{Implementation, Interpreter, Libc, Platform};
 use caliper_core::names::{PythonVersion, Sha256};
 use caliper_pypi::compatibility::SupportedTags;

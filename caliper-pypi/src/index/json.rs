@@ -1,6 +1,6 @@
 //! The JSON forms: the simple API ([PEP 691](https://peps.python.org/pep-0691/),
 //! [PEP 700](https://peps.python.org/pep-0700/)) and the older
-//! [project JSON](https://docs.pypi.org/api/json/).
+//! project JSON (`/pypi/NAME/json`).
 //!
 //! Both describe a file with the same facts under different names, so one reader takes both.
 
