@@ -1,23 +1,48 @@
 //! The `docker` backend: every cell is an image, and every run of a test a container of its own.
+//!
+//! Everything that it makes carries the label `dev.caliper`, and goes when it is no longer needed;
+//! nothing else is ever removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 
 use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
 use caliper_core::plan::{Recipe, Setup, Test};
+use caliper_core::record::BuildReason;
 
-use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environment, TestRun};
+use crate::backend::{
+    BackendError, Built, CellOrder, ContainerBackend, Environment, RunId, TestRun,
+};
+use crate::interrupt::Interrupt;
 
+mod build;
+mod container;
+mod context;
+mod dockerfile;
 mod engine;
+mod environment;
+mod facts;
 mod host;
+mod images;
+mod installed;
+mod labels;
+mod leftovers;
+mod pythons;
+mod recipe;
+
+pub use facts::EngineFacts;
+pub use leftovers::Cleaned;
 
 use engine::Engine;
 use host::{BadHost, Host};
+use images::Bases;
+use leftovers::Which;
 
 /// How to reach an engine, and how to use it.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct DockerOptions {
     /// The address of the engine: `unix:///path` or `tcp://name:port`. `None` for the environment
     /// variable `DOCKER_HOST`, and where that is not set `unix:///var/run/docker.sock`.
@@ -30,18 +55,18 @@ pub struct DockerOptions {
     pub keep_images: bool,
 }
 
-impl DockerOptions {
-    /// The usual options, with the folder `cache`.
-    pub fn new(cache: impl Into<PathBuf>) -> Self {
-        Self { cache: cache.into(), ..Self::default() }
-    }
-}
-
 /// A container engine that speaks Docker's protocol.
 #[derive(Debug)]
 pub struct DockerBackend {
     engine: Engine,
     options: DockerOptions,
+    facts: EngineFacts,
+    bases: Bases,
+    /// For the names of containers and images.
+    counter: AtomicU64,
+    /// The names by which this run holds on to images, by the digest of the image.
+    held: Mutex<BTreeMap<String, Vec<environment::Held>>>,
+    swept: Once,
 }
 
 impl DockerBackend {
@@ -63,18 +88,100 @@ impl DockerBackend {
         let host = Host::parse(&address).map_err(|bad| match bad {
             BadHost::Malformed => BackendError::Unreachable {
                 endpoint: address.clone(),
-                source: "DOCKER_HOST is not an address: write `unix:///path/to/socket` or \
-                         `tcp://name:port`"
+                source: "this is not the address of an engine: set DOCKER_HOST to \
+                         `unix:///path/to/socket` or `tcp://name:port`, or unset it"
                     .into(),
             },
             BadHost::Scheme(scheme) => BackendError::Unsupported {
                 backend: Self::NAME,
-                what: format!("a connection over {scheme} (DOCKER_HOST is `{address}`)"),
-                fix: "use `unix://` or `tcp://`".to_owned(),
+                what: format!("a connection over {scheme} to `{address}`"),
+                fix: "set DOCKER_HOST to `unix:///path/to/socket` or `tcp://name:port`".to_owned(),
             },
         })?;
+        let encrypted =
+            std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
+        if encrypted && matches!(host, Host::Tcp(_)) {
+            return Err(BackendError::Unsupported {
+                backend: Self::NAME,
+                what: format!("an encrypted connection to `{address}` (DOCKER_TLS_VERIFY is set)"),
+                fix: "forward the engine's socket, for example with `ssh -L`, and set DOCKER_HOST \
+                      to `unix:///path/to/socket`"
+                    .to_owned(),
+            });
+        }
+        let endpoint = host.to_string();
         let engine = Engine::new(host)?;
-        Ok(Self { engine, options })
+        let facts = engine
+            .block_on(EngineFacts::ask(&engine, endpoint))
+            .map_err(|fault| engine.error("ask the engine what it is", fault))?;
+        Ok(Self {
+            engine,
+            options,
+            facts,
+            bases: Bases::default(),
+            counter: AtomicU64::new(0),
+            held: Mutex::default(),
+            swept: Once::new(),
+        })
+    }
+
+    /// What the engine is and can do.
+    pub fn facts(&self) -> &EngineFacts {
+        &self.facts
+    }
+
+    /// What of Caliper's is on the engine and not in use: what [`clean`](Self::clean) would remove.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError`] if the engine does not say.
+    pub fn leftovers(&self) -> Result<Cleaned, BackendError> {
+        let found = self.engine.block_on(leftovers::find(&self.engine, Which::All));
+        found
+            .map(|found| found.describe())
+            .map_err(|fault| self.engine.error("look for what Caliper left behind", fault))
+    }
+
+    /// Removes what Caliper made and no run uses: images that were kept, and what runs left behind
+    /// that did not come to their end. Touches nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError`] if something could not be removed.
+    pub fn clean(&self) -> Result<Cleaned, BackendError> {
+        self.sweep(Which::All)
+    }
+
+    fn sweep(&self, which: Which) -> Result<Cleaned, BackendError> {
+        let engine = &self.engine;
+        engine
+            .block_on(async {
+                let found = leftovers::find(engine, which).await?;
+                found.remove(engine).await?;
+                Ok(found.describe())
+            })
+            .map_err(|fault| engine.error("remove what Caliper left behind", fault))
+    }
+
+    /// Removes, once, what dead runs left. Not before something is to be built: to look at an engine
+    /// must not change it.
+    fn sweep_once(&self) {
+        self.swept.call_once(|| {
+            // Somebody else's litter is no reason not to work.
+            let _ = self.sweep(Which::Dead);
+        });
+    }
+
+    /// The next name for something of `run`, or of no run.
+    fn fresh_name(&self, run: Option<&RunId>) -> String {
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        let run = run.map_or_else(|| RunId::fresh().to_string(), ToString::to_string);
+        format!("{run}-{number}")
+    }
+
+    /// The error for a limit that the engine cannot keep.
+    fn cannot(what: impl Into<String>, fix: impl Into<String>) -> Result<(), BackendError> {
+        Err(BackendError::Unsupported { backend: Self::NAME, what: what.into(), fix: fix.into() })
     }
 }
 
@@ -83,36 +190,80 @@ impl ContainerBackend for DockerBackend {
         Self::NAME
     }
 
-    fn check(&self, _setup: &Setup) -> Result<(), BackendError> {
+    fn check(&self, setup: &Setup) -> Result<(), BackendError> {
+        // The engine's own least, below which it does not start a container.
+        const LEAST_MEMORY: u64 = 6 << 20;
+        let limits = &setup.limits;
+        let facts = &self.facts;
+        if setup.as_of.is_some() {
+            return Self::cannot(
+                "an index of a past date, because the pip in an image may know no such limit",
+                "use `--backend local`",
+            );
+        }
+        if limits.idle.is_some() {
+            return Self::cannot("a limit on idle time", "leave `idle` out of `limits`");
+        }
+        let older = "use an engine on a kernel that can, or leave it out of `limits`";
+        match limits.memory {
+            Some(_) if !facts.limits_memory => return Self::cannot("a limit on memory", older),
+            Some(memory) if memory < LEAST_MEMORY => {
+                return Self::cannot(
+                    format!("a memory limit of {memory} bytes"),
+                    "a container needs 6 MiB at least",
+                );
+            }
+            _ => {}
+        }
+        match limits.cpus {
+            Some(_) if !facts.limits_cpus => return Self::cannot("a limit on processors", older),
+            #[expect(clippy::cast_precision_loss, reason = "no machine has so many processors")]
+            Some(cpus) if facts.cpus > 0 && cpus > facts.cpus as f64 => {
+                let fix = format!("its machine has {}", facts.cpus);
+                return Self::cannot(format!("{cpus} processors"), fix);
+            }
+            Some(cpus) if cpus < 0.01 => {
+                return Self::cannot(format!("{cpus} processors"), "0.01 is the least");
+            }
+            _ => {}
+        }
+        if limits.pids.is_some() && !facts.limits_pids {
+            return Self::cannot("a limit on processes", older);
+        }
         Ok(())
     }
 
     fn interpreters(
         &self,
-        _wanted: &BTreeSet<PythonVersion>,
-        _setup: &Setup,
+        wanted: &BTreeSet<PythonVersion>,
+        setup: &Setup,
     ) -> Result<Vec<Interpreter>, BackendError> {
-        Ok(Vec::new())
+        if wanted.is_empty() { self.present(setup) } else { self.wanted(wanted, setup) }
     }
 
-    fn recipe(&self, _cell: &CellOrder<'_>) -> Result<Recipe, BackendError> {
-        Err(BackendError::Interrupted)
+    fn recipe(&self, cell: &CellOrder<'_>) -> Result<Recipe, BackendError> {
+        self.recipe_of(cell)
     }
 
-    fn build(&self, _cell: &CellOrder<'_>, _recipe: &Recipe) -> Result<Built, BackendError> {
-        Err(BackendError::Interrupted)
+    fn build(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Built, BackendError> {
+        self.sweep_once();
+        self.build_cell(cell, recipe)
     }
 
     fn run(
         &self,
-        _cell: &CellOrder<'_>,
-        _environment: &Environment,
-        _test: &Test,
+        cell: &CellOrder<'_>,
+        environment: &Environment,
+        test: &Test,
     ) -> Result<TestRun, BackendError> {
-        Err(BackendError::Interrupted)
+        self.run_test(cell, environment, test)
     }
 
-    fn remove(&self, _environment: &Environment) -> Result<(), BackendError> {
-        Ok(())
+    fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
+        self.remove_image(&environment.id)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,283 @@
+//! Building the image of a cell.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use caliper_core::record::BuildReason;
+use hyper::Method;
+
+use super::context::Context;
+use super::dockerfile::{DOCKERFILE, Dockerfile};
+use super::engine::{Engine, Fault, query};
+use super::images::{self, Image, Message, Messages};
+use crate::backend::BackendError;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+
+/// How long a build may take.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// What to build.
+pub(super) struct Order<'a> {
+    /// What it is for, to be told in errors.
+    pub(super) action: String,
+    pub(super) dockerfile: &'a Dockerfile,
+    /// The file to install, if the Dockerfile copies it.
+    pub(super) file: Option<PathBuf>,
+    pub(super) project: &'a Project,
+    /// The name that the image gets.
+    pub(super) tag: &'a str,
+    /// The package index that pip uses.
+    pub(super) index_url: Option<&'a str>,
+}
+
+/// How a build ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) image: Result<Image, BuildReason>,
+    pub(super) log: Vec<u8>,
+}
+
+/// How often a build is tried when the engine itself fails at it.
+const ATTEMPTS: usize = 3;
+
+/// Builds an image. Whatever the end, `layers` holds the layers that the build went through, in
+/// order: new ones and ones that were there.
+pub(super) fn build(
+    engine: &Engine,
+    order: &Order<'_>,
+    interrupt: &Interrupt,
+    layers: &mut Vec<String>,
+) -> Result<Finished, BackendError> {
+    for _ in 1..ATTEMPTS {
+        match attempt(engine, order, interrupt, layers) {
+            // Mostly: another cell, or another Caliper, took away a layer that both started from, in
+            // the moment between the engine's finding it and building on it.
+            Err(BackendError::Refused { .. }) => {}
+            ended => return ended,
+        }
+    }
+    attempt(engine, order, interrupt, layers)
+}
+
+fn attempt(
+    engine: &Engine,
+    order: &Order<'_>,
+    interrupt: &Interrupt,
+    layers: &mut Vec<String>,
+) -> Result<Finished, BackendError> {
+    let mut progress = Progress::default();
+    let outcome = engine.block_on_until(interrupt, async {
+        tokio::time::timeout(LIMIT, follow(engine, order, &mut progress))
+            .await
+            .unwrap_or(Ok(Some(Failure::Subject(BuildReason::TimedOut))))
+    });
+    layers.append(&mut progress.layers);
+    let image = match outcome? {
+        Some(Failure::Subject(reason)) => Err(reason),
+        Some(Failure::World(error)) => return Err(error),
+        None => {
+            let inspected = engine.block_on(images::inspect(engine, order.tag));
+            let inspected = inspected.map_err(|fault| engine.error(order.action.clone(), fault))?;
+            Ok(inspected.ok_or_else(|| BackendError::Refused {
+                action: order.action.clone(),
+                message: "the build succeeded, but there is no image".to_owned(),
+            })?)
+        }
+    };
+    Ok(Finished { image, log: progress.log })
+}
+
+/// What can be said of a build that is going on.
+#[derive(Debug, Default)]
+struct Progress {
+    log: Vec<u8>,
+    layers: Vec<String>,
+    /// The step that the build is at: `FROM python:3.11`.
+    step: String,
+}
+
+/// Why there is no image.
+#[derive(Debug)]
+enum Failure {
+    Subject(BuildReason),
+    World(BackendError),
+}
+
+async fn follow(
+    engine: &Engine,
+    order: &Order<'_>,
+    progress: &mut Progress,
+) -> Result<Option<Failure>, BackendError> {
+    let failed = |fault| engine.error(order.action.clone(), fault);
+    let context = Context {
+        dockerfile: order.dockerfile.sent(order.index_url.is_some()),
+        file: order.file.clone(),
+        root: order.dockerfile.uses_root.then(|| order.project.clone()),
+        project: order.dockerfile.uses_project.then(|| order.project.clone()),
+    };
+    let body = Some((context.stream(), "application/x-tar"));
+    let response = match engine.send(Method::POST, &order.path(), body).await {
+        Ok(response) => response,
+        // The engine read the Dockerfile and could make nothing of it.
+        Err(Fault::Status { code, message }) if code == 400 || is_template_trouble(&message) => {
+            progress.say(&message);
+            return Ok(Some(Failure::Subject(BuildReason::Unknown)));
+        }
+        Err(fault) => return Err(failed(fault)),
+    };
+    let mut messages = Messages::new(response.into_body());
+    while let Some(message) = messages.next().await.map_err(failed)? {
+        progress.take(&message);
+        if let Some(error) = message.error() {
+            progress.say(&error);
+            let code = message.detail.as_ref().map_or(0, |detail| detail.code);
+            return Ok(Some(progress.judge(order, code, error)));
+        }
+    }
+    Ok(None)
+}
+
+impl Order<'_> {
+    fn path(&self) -> String {
+        let arguments = self.index_url.map(|url| serde_json::json!({ "PIP_INDEX_URL": url }));
+        let arguments = arguments.map(|arguments| arguments.to_string());
+        let mut pairs = vec![
+            ("dockerfile", DOCKERFILE),
+            ("t", self.tag),
+            // The classic builder, whose layers are images: everything a build leaves can be told
+            // to be Caliper's and be removed, where BuildKit has one cache for all.
+            ("version", "1"),
+            ("rm", "1"),
+            ("forcerm", "1"),
+        ];
+        if let Some(arguments) = &arguments {
+            pairs.push(("buildargs", arguments.as_str()));
+        }
+        if self.index_url.is_some_and(is_loopback) {
+            // The index is on this machine's own loopback, which no other network reaches.
+            pairs.push(("networkmode", "host"));
+        }
+        query("/build", pairs)
+    }
+}
+
+/// Whether an address leads to this very machine.
+fn is_loopback(url: &str) -> bool {
+    let host = url.parse::<hyper::Uri>().ok().and_then(|url| url.host().map(str::to_owned));
+    host.is_some_and(|host| {
+        host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// Whether the engine complains of the Dockerfile itself, or of what it copies.
+fn is_template_trouble(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["parse error", "failed to parse", "unknown instruction", "copy failed", "add failed"]
+        .iter()
+        .any(|telltale| message.contains(telltale))
+}
+
+impl Progress {
+    fn say(&mut self, line: &str) {
+        self.log.extend_from_slice(line.trim_end().as_bytes());
+        self.log.push(b'\n');
+    }
+
+    fn take(&mut self, message: &Message) {
+        if let Some(id) = message.aux.as_ref().and_then(|aux| aux.id.clone()) {
+            self.layers.push(id);
+        }
+        if let Some(status) = &message.status {
+            self.say(status);
+        }
+        let Some(text) = &message.stream else { return };
+        // The engine paints what came from standard error, for a terminal.
+        let text = text.strip_prefix("\u{1b}[91m").unwrap_or(text);
+        let text = text.strip_suffix("\u{1b}[0m").unwrap_or(text);
+        self.log.extend_from_slice(text.as_bytes());
+        if let Some((_, step)) = text.strip_prefix("Step ").and_then(|rest| rest.split_once(" : "))
+        {
+            step.trim().clone_into(&mut self.step);
+        }
+        // ` ---> 4f5e5a0c8c3e` from Docker, `--> 4f5e5a0c8c3e` from Podman.
+        if let Some((arrow, id)) = text.trim().split_once(' ')
+            && matches!(arrow, "--->" | "-->")
+            && id.len() >= 10
+            && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
+            self.layers.push(id.to_owned());
+        }
+    }
+
+    /// Who is to blame for `error`, which ended the build; `code` is the exit status of the command
+    /// that failed, if one did.
+    fn judge(&self, order: &Order<'_>, code: i64, error: String) -> Failure {
+        let refused = |message| {
+            Failure::World(BackendError::Refused { action: order.action.clone(), message })
+        };
+        match code {
+            0 => {}
+            // SIGKILL, and nothing here limits the memory of a build: the machine had no more.
+            137 => return refused(format!("{error} (something killed it)")),
+            _ => return Failure::Subject(BuildReason::read(&String::from_utf8_lossy(&self.log))),
+        }
+        if let Some(image) = self.step.strip_prefix("FROM ") {
+            let image = image.split_whitespace().find(|word| !word.starts_with("--"));
+            return Failure::World(BackendError::NoImage {
+                image: image.unwrap_or_default().to_owned(),
+                message: error,
+            });
+        }
+        let reason = BuildReason::read(&error);
+        if reason.is_spurious() || is_template_trouble(&error) {
+            return Failure::Subject(reason);
+        }
+        refused(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_is_recognised() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8000/simple/", true),
+            ("http://localhost/simple", true),
+            ("http://[::1]:80/", true),
+            ("http://127.1.2.3/", true),
+            ("https://example.org/simple/", false),
+            ("http://10.0.0.1/", false),
+            ("nonsense", false),
+        ] {
+            assert_eq!(is_loopback(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_log_and_the_layers_are_read_from_the_stream() {
+        let mut progress = Progress::default();
+        for text in [
+            "Step 1/2 : FROM python:3.11",
+            "\n",
+            " ---> ba3f6e3bc271\n",
+            "Step 2/2 : RUN x",
+            "\n",
+            " ---> Using cache\n",
+            " ---> Running in 0123456789ab\n",
+            "\u{1b}[91mwarning\n\u{1b}[0m",
+            " ---> de32e60e6be8\n",
+        ] {
+            progress.take(&Message { stream: Some(text.to_owned()), ..Message::default() });
+        }
+        assert_eq!(progress.layers, ["ba3f6e3bc271", "de32e60e6be8"]);
+        assert_eq!(progress.step, "RUN x");
+        assert!(String::from_utf8(progress.log).unwrap().contains("\nwarning\n ---> de"));
+    }
+}

@@ -1,0 +1,395 @@
+//! One program in one container: created, attached to, started, awaited and always removed.
+
+use std::time::{Duration, Instant};
+
+use caliper_core::record::TestEnd;
+use futures_util::StreamExt as _;
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shiplift::tty::{Multiplexer, TtyChunk};
+
+use super::engine::{Engine, Fault, patiently, query, raised};
+use crate::backend::BackendError;
+use crate::capture::{Capture, Captured};
+use crate::interrupt::Interrupt;
+
+/// How long a program may take to end by itself once its time is up.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long output may still come after the program has ended.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What to run, and with which limits.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// What it is for, to be told in errors: "run the test `x`".
+    pub(super) action: String,
+    /// The name of the container, by which it is found again if the engine's answer is lost.
+    pub(super) name: String,
+    pub(super) image: String,
+    pub(super) command: Vec<String>,
+    pub(super) environment: Vec<String>,
+    pub(super) labels: Value,
+    pub(super) timeout: Duration,
+    pub(super) memory: Option<u64>,
+    pub(super) swap_limit: bool,
+    pub(super) cpus: Option<f64>,
+    pub(super) pids: Option<u32>,
+    pub(super) network: bool,
+    pub(super) init: bool,
+    /// Bytes kept of each of the two outputs.
+    pub(super) output: u64,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) end: TestEnd,
+    pub(super) seconds: f64,
+    pub(super) output: Captured,
+    pub(super) error: Captured,
+}
+
+impl Order {
+    fn body(&self) -> Value {
+        let mut host = json!({
+            // What a test prints is read from the attachment. Kept on the engine's disk as well, it
+            // would be written twice, and an endless output would fill it.
+            "LogConfig": { "Type": "none" },
+            "SecurityOpt": ["no-new-privileges"],
+            // As PID 1 a program gets no signal that it has no handler for: SIGTERM would not stop
+            // it, and `abort` not end it. With an init program, a program that died of signal n is
+            // seen as exit status 128 + n. Orphans are collected too.
+            "Init": self.init,
+        });
+        if let Some(memory) = self.memory {
+            host["Memory"] = json!(memory);
+            if self.swap_limit {
+                // Memory and swap together: no swap.
+                host["MemorySwap"] = json!(memory);
+            }
+        }
+        if let Some(cpus) = self.cpus {
+            #[expect(clippy::cast_possible_truncation, reason = "checked against the machine's")]
+            let nanoseconds = (cpus * 1e9).round() as i64;
+            host["NanoCpus"] = json!(nanoseconds);
+        }
+        if let Some(pids) = self.pids {
+            host["PidsLimit"] = json!(pids);
+        }
+        if !self.network {
+            host["NetworkMode"] = json!("none");
+        }
+        json!({
+            "Image": self.image,
+            "Cmd": self.command,
+            "Env": self.environment,
+            "Labels": self.labels,
+            "Tty": false,
+            "OpenStdin": false,
+            "AttachStdout": true,
+            "AttachStderr": true,
+            "HostConfig": host,
+        })
+    }
+
+    /// Runs it. The container is gone afterwards, whatever happened.
+    pub(super) fn run(
+        &self,
+        engine: &Engine,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<Finished, BackendError> {
+        let mut container = Container { engine, name: &self.name, removed: false };
+        let outcome = engine.block_on(async {
+            match interrupt {
+                // Not dropped half-way: a request to create that is given up may still be obeyed.
+                Some(interrupt) => {
+                    self.create(engine).await?;
+                    tokio::select! {
+                        outcome = self.watch(engine) => outcome,
+                        () = raised(interrupt) => Err(BackendError::Interrupted),
+                    }
+                }
+                None => {
+                    self.create(engine).await?;
+                    self.watch(engine).await
+                }
+            }
+        });
+        let removed = container.remove();
+        // What went wrong first says more than that the container could not be removed either.
+        let finished = outcome?;
+        removed.map_err(|fault| {
+            engine.error(format!("remove the container `{}`", self.name), fault)
+        })?;
+        Ok(finished)
+    }
+
+    async fn create(&self, engine: &Engine) -> Result<(), BackendError> {
+        let path = query("/containers/create", [("name", self.name.as_str())]);
+        let answer: Result<Value, Fault> =
+            engine.json(Method::POST, &path, Some(&self.body())).await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(Fault::Status { code: 404, message }) => {
+                Err(BackendError::NoImage { image: self.image.clone(), message })
+            }
+            Err(fault) => Err(engine.error(self.action.clone(), fault)),
+        }
+    }
+
+    /// From the start of the program to its end.
+    async fn watch(&self, engine: &Engine) -> Result<Finished, BackendError> {
+        let failed = |fault| engine.error(self.action.clone(), fault);
+        let container = engine.docker.containers().get(&self.name);
+        // Before the start: what a short program prints would otherwise be lost.
+        let attached = patiently(async { Ok(container.attach().await?) }).await.map_err(failed)?;
+        let began = Instant::now();
+        match patiently(async { Ok(container.start().await?) }).await {
+            Ok(()) => {}
+            Err(fault) => {
+                let reason = match &fault {
+                    Fault::Status { message, .. } => cannot_start(message),
+                    Fault::Transport(_) => None,
+                };
+                let reason = reason.ok_or_else(|| failed(fault))?;
+                let none = Captured::default();
+                let end = TestEnd::NotRun { reason };
+                let seconds = began.elapsed().as_secs_f64();
+                return Ok(Finished { end, seconds, output: none.clone(), error: none });
+            }
+        }
+        let mut streams = Streams::new(self.output);
+        let (status, timed_out) = {
+            let mut reading = std::pin::pin!(streams.read(attached));
+            let mut waiting = std::pin::pin!(container.wait());
+            let mut limit = std::pin::pin!(tokio::time::sleep(self.timeout));
+            let mut open = true;
+            let (status, timed_out) = loop {
+                tokio::select! {
+                    exit = &mut waiting => break (exit, false),
+                    () = &mut limit => {
+                        // The engine's own way: SIGTERM, and after a while SIGKILL.
+                        let mut stopping = std::pin::pin!(stop(&container));
+                        loop {
+                            tokio::select! {
+                                stopped = &mut stopping => break stopped.map_err(failed)?,
+                                () = &mut reading, if open => open = false,
+                            }
+                        }
+                        break (waiting.await, true);
+                    }
+                    () = &mut reading, if open => open = false,
+                }
+            };
+            if open {
+                // The last of the output may be on its way still.
+                let _ = tokio::time::timeout(DRAIN, reading).await;
+            }
+            (status.map_err(Fault::from).map_err(failed)?.status_code, timed_out)
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        let state = self.state(engine).await.map_err(failed)?;
+        let output = streams.output.finish();
+        let error = streams.error.finish();
+        let status = i32::try_from(status).unwrap_or(i32::MAX);
+        let end = match &state {
+            _ if timed_out => TestEnd::TimedOut,
+            // The flag is the evidence. When only a child was killed, the status may well be 0.
+            state if state.oom_killed => {
+                TestEnd::OutOfMemory { status: (status != 137).then_some(status) }
+            }
+            _ => end(status, &error.bytes),
+        };
+        Ok(Finished { end, seconds: state.seconds().unwrap_or(seconds), output, error })
+    }
+
+    async fn state(&self, engine: &Engine) -> Result<State, Fault> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Details {
+            state: State,
+        }
+        let details: Details = engine.ask(&format!("/containers/{}/json", self.name)).await?;
+        Ok(details.state)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    #[serde(rename = "OOMKilled", default)]
+    oom_killed: bool,
+    #[serde(default)]
+    started_at: String,
+    #[serde(default)]
+    finished_at: String,
+}
+
+impl State {
+    /// How long the program ran, in the engine's words: without the time that the engine took to
+    /// start and to bury it.
+    fn seconds(&self) -> Option<f64> {
+        let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        let ran = moment(&self.finished_at)?.duration_since(moment(&self.started_at)?);
+        // The clock of the machine may have been set meanwhile.
+        (!ran.is_negative()).then(|| ran.as_secs_f64())
+    }
+}
+
+async fn stop(container: &shiplift::Container<'_>) -> Result<(), Fault> {
+    match patiently(async { Ok(container.stop(Some(GRACE)).await?) }).await {
+        // It ended at the very moment.
+        Err(Fault::Status { code: 304, .. }) => Ok(()),
+        stopped => stopped,
+    }
+}
+
+/// The two outputs of a program.
+struct Streams {
+    output: Capture,
+    error: Capture,
+}
+
+impl Streams {
+    fn new(limit: u64) -> Self {
+        Self { output: Capture::new(limit), error: Capture::new(limit) }
+    }
+
+    async fn read(&mut self, mut attached: Multiplexer<'_>) {
+        // After an error nothing more can come; that the program is lost shows in the wait for it.
+        while let Some(Ok(chunk)) = attached.next().await {
+            match chunk {
+                TtyChunk::StdOut(bytes) => self.output.push(&bytes),
+                TtyChunk::StdErr(bytes) => self.error.push(&bytes),
+                TtyChunk::StdIn(_) => {}
+            }
+        }
+    }
+}
+
+/// What the status of a program that ended by itself means.
+fn end(status: i32, error: &[u8]) -> TestEnd {
+    match status {
+        // What shells and init programs answer for a program that cannot be executed, or is not
+        // there: <https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02>.
+        126 | 127 => {
+            let text = String::from_utf8_lossy(error);
+            let said = text.lines().rev().find(|line| !line.trim().is_empty());
+            // `[FATAL tini (7)] exec x failed: No such file or directory`
+            let said =
+                said.map(|line| line.split_once(")] ").map_or(line, |(_, rest)| rest).trim());
+            let usual = if status == 126 {
+                "the program cannot be executed"
+            } else {
+                "the program was not found"
+            };
+            let reason =
+                said.map_or_else(|| usual.to_owned(), |said| said.chars().take(300).collect());
+            TestEnd::NotRun { reason }
+        }
+        // 128 + n stands for signal n: that of a shell, of an init program, and of the engine.
+        129..=159 => TestEnd::Signalled(status - 128),
+        _ => TestEnd::Exited(status),
+    }
+}
+
+/// Why a program could not be started, if the program or the image is at fault and not the engine.
+fn cannot_start(message: &str) -> Option<String> {
+    const TELLTALES: &[&str] = &[
+        "not found in $path",
+        "no such file or directory",
+        "permission denied",
+        "exec format error",
+        "is a directory",
+        "not a directory",
+    ];
+    let lower = message.to_ascii_lowercase();
+    // The program in question stands behind `exec:`; the same words about a mount, a device or a
+    // control group are the engine's trouble.
+    let at = ["exec: ", "executable file", "exec "].iter().find_map(|start| lower.find(start))?;
+    TELLTALES
+        .iter()
+        .any(|telltale| lower[at..].contains(telltale))
+        .then(|| message.get(at..).unwrap_or(message).trim_end_matches(": unknown").to_owned())
+}
+
+/// Removes the container even when what goes on with it panics.
+struct Container<'a> {
+    engine: &'a Engine,
+    name: &'a str,
+    removed: bool,
+}
+
+impl Container<'_> {
+    fn remove(&mut self) -> Result<(), Fault> {
+        self.removed = true;
+        self.engine.block_on(remove(self.engine, self.name))
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        if !self.removed {
+            // Already on the way out because of something worse.
+            let _ = self.remove();
+        }
+    }
+}
+
+/// Removes a container with its volumes, running or not.
+pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), Fault> {
+    let path = query(&format!("/containers/{name}"), [("force", "1"), ("v", "1")]);
+    for attempt in 0.. {
+        match engine.bytes(Method::DELETE, &path, None).await {
+            Ok(_) => return Ok(()),
+            Err(fault) if fault.is_missing() => return Ok(()),
+            // Somebody else is removing it, or the engine has not let go of it yet.
+            Err(fault) if attempt < 50 && fault.is_conflict() => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_with_its_conventions() {
+        let not_run = |reason: &str| TestEnd::NotRun { reason: reason.to_owned() };
+        let tini = "[FATAL tini (7)] exec nope failed: No such file or directory\n";
+        for (status, error, expected) in [
+            (0, "", TestEnd::Exited(0)),
+            (125, "", TestEnd::Exited(125)), // only the command `docker` means anything by it
+            (126, "", not_run("the program cannot be executed")),
+            (127, "sh: 1: nope: not found\n", not_run("sh: 1: nope: not found")),
+            (127, tini, not_run("exec nope failed: No such file or directory")),
+            (134, "", TestEnd::Signalled(6)),
+            (137, "", TestEnd::Signalled(9)),
+            (139, "", TestEnd::Signalled(11)),
+            (255, "", TestEnd::Exited(255)),
+        ] {
+            assert_eq!(end(status, error.as_bytes()), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn only_the_programs_own_trouble_is_its_own() {
+        let runc = "OCI runtime create failed: container_linux.go:380: starting container process caused: ";
+        let missing = "exec: \"nope\": executable file not found in $PATH";
+        assert_eq!(cannot_start(&format!("{runc}{missing}: unknown")), Some(missing.to_owned()));
+        let denied = "exec: \"/etc/passwd\": permission denied";
+        assert_eq!(cannot_start(&format!("{runc}{denied}: unknown")), Some(denied.to_owned()));
+        for world in [
+            "error mounting \"/x\": no such file or directory",
+            "failed to write to memory.limit_in_bytes: permission denied",
+            "cannot allocate memory",
+        ] {
+            assert_eq!(cannot_start(&format!("{runc}{world}")), None, "{world}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What a build is sent: the Dockerfile, and of the rest only what it copies.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use hyper::body::Bytes;
+use tokio::sync::mpsc;
+
+use super::dockerfile::{DOCKERFILE, PROJECT};
+use crate::project::Project;
+
+/// The parts of a context.
+///
+/// Written as an archive without compression: the engine is at the other end of a socket, and
+/// shiplift's own archive, compressed as far as it goes, takes longer than most builds. Equal parts
+/// give equal bytes, so that the engine knows them again.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    /// What is built.
+    pub(super) dockerfile: String,
+    /// The file to install.
+    pub(super) file: Option<PathBuf>,
+    /// The project at the top.
+    pub(super) root: Option<Project>,
+    /// The project in its own folder.
+    pub(super) project: Option<Project>,
+}
+
+impl Context {
+    /// Hands out the archive piece by piece: a wheel may be larger than what memory there is.
+    pub(super) fn stream(self) -> hyper::Body {
+        let (sender, receiver) = mpsc::channel(4);
+        tokio::task::spawn_blocking(move || {
+            let mut pieces = Pieces { sender, buffer: Vec::with_capacity(PIECE) };
+            let written = self.write(&mut pieces).and_then(|()| pieces.flush());
+            if let Err(error) = written {
+                // Nobody listens any more if the build was given up: then nothing is lost.
+                let _ = pieces.sender.blocking_send(Err(error));
+            }
+        });
+        let next = |mut receiver: mpsc::Receiver<io::Result<Bytes>>| async {
+            receiver.recv().await.map(|piece| (piece, receiver))
+        };
+        hyper::Body::wrap_stream(futures_util::stream::unfold(receiver, next))
+    }
+
+    fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        let mut archive = tar::Builder::new(to);
+        append(&mut archive, DOCKERFILE, self.dockerfile.as_bytes())?;
+        // So that the engine takes both out of the context before `COPY .` sees them.
+        let ignored = format!("{DOCKERFILE}\n.dockerignore\n");
+        append(&mut archive, ".dockerignore", ignored.as_bytes())?;
+        if let Some(root) = &self.root {
+            root.append_to(&mut archive, "", &[".dockerignore"])?;
+        }
+        if let Some(project) = &self.project {
+            project.append_to(&mut archive, PROJECT, &[])?;
+        }
+        if let Some(path) = &self.file {
+            let mut file = std::fs::File::open(path)?;
+            let mut header = header(0o644, file.metadata()?.len());
+            let name = path.file_name().unwrap_or_default();
+            archive.append_data(&mut header, name, &mut file)?;
+        }
+        archive.finish()
+    }
+}
+
+fn append(archive: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
+    archive.append_data(&mut header(0o644, bytes.len() as u64), path, bytes)
+}
+
+fn header(mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(mode);
+    header.set_size(size);
+    // No time and no owner: they would make equal contexts differ.
+    header.set_mtime(0);
+    header
+}
+
+const PIECE: usize = 256 << 10;
+
+/// Gathers what is written into pieces worth sending.
+struct Pieces {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    buffer: Vec<u8>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let piece = std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE));
+        self.sender
+            .blocking_send(Ok(piece.into()))
+            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the build was given up"))
+    }
+}

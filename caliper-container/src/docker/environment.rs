@@ -1,0 +1,253 @@
+//! The life of a cell's image: built, looked into, run, removed.
+
+use std::time::Duration;
+
+use caliper_core::plan::{Limits, Network, Recipe, Test};
+use serde_json::json;
+
+use super::images::Removal;
+use super::installed::{Inventory, PROGRAM};
+use super::labels::{self, Owner};
+use super::{BuildReason, DockerBackend, Interrupt, build, container, images, lock};
+use crate::backend::{BackendError, Built, CellOrder, Environment, RunId, TestRun};
+
+/// How this run holds on to an image.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    tag: String,
+    /// The layers of the image that may be Caliper's, the lowest first.
+    layers: Vec<String>,
+    /// Whether the image says which language its programs speak.
+    sets_locale: bool,
+}
+
+impl DockerBackend {
+    pub(super) fn build_cell(
+        &self,
+        order: &CellOrder<'_>,
+        recipe: &Recipe,
+    ) -> Result<Built, BackendError> {
+        let engine = &self.engine;
+        let (dockerfile, base) = Self::dockerfile(order)?;
+        self.check_base(recipe, dockerfile.base.as_ref().unwrap_or(&base))?;
+        let file = match order.cell.file() {
+            Some(file) if dockerfile.uses_file => Some(order.files.fetch(file)?),
+            _ => None,
+        };
+        let owner = Owner::this().map_or_else(|| "0-0-0".to_owned(), ToString::to_string);
+        let tag = format!("{}:{owner}_{}", labels::HELD, self.fresh_name(Some(order.run)));
+        let action = format!("build the image of {} {}", order.dependency, order.cell.id);
+        let build = build::Order {
+            action,
+            dockerfile: &dockerfile,
+            file,
+            project: order.project,
+            tag: &tag,
+            index_url: self.options.index_url.as_deref(),
+        };
+        let mut layers = Vec::new();
+        let finished = build::build(engine, &build, order.interrupt, &mut layers);
+        let mut held = Held { tag, layers, sets_locale: false };
+        let finished = match finished {
+            Ok(finished) => finished,
+            Err(error) => {
+                // The first error says more than that something stayed behind because of it.
+                let _ = self.let_go(&held, matches!(error, BackendError::Interrupted));
+                return Err(error);
+            }
+        };
+        let image = match finished.image {
+            Ok(image) => image,
+            Err(reason) => {
+                self.let_go(&held, reason == BuildReason::TimedOut)?;
+                return Ok(Built { environment: Err(reason), log: finished.log });
+            }
+        };
+        held.sets_locale = image.sets_locale();
+        lock(&self.held).entry(image.id.clone()).or_default().push(held);
+        let looked = self.look_into(order, &image.id, finished.log);
+        if !matches!(&looked, Ok(Built { environment: Ok(_), .. })) {
+            let removed = self.remove_image(&image.id);
+            if looked.is_ok() {
+                removed?;
+            }
+        }
+        looked
+    }
+
+    /// Makes sure that the image is there, and still the one that the cell's key speaks of.
+    fn check_base(&self, recipe: &Recipe, name: &str) -> Result<(), BackendError> {
+        let engine = &self.engine;
+        let failed = |fault| engine.error(format!("look at the image `{name}`"), fault);
+        let Some(base) = &recipe.base else {
+            let failure = self.bases.failure(name);
+            let message = failure.unwrap_or_else(|| "it was not there when the run began".into());
+            return Err(BackendError::NoImage { image: name.to_owned(), message });
+        };
+        let now = engine.block_on(images::inspect(engine, name)).map_err(failed)?;
+        match now {
+            Some(image) if image.id == base.digest => Ok(()),
+            Some(image) => Err(BackendError::Refused {
+                action: format!("start from the image `{name}`"),
+                message: format!(
+                    "it was {} when the run began and is {} now; run again to measure with that",
+                    base.digest, image.id
+                ),
+            }),
+            None => Err(BackendError::NoImage {
+                image: name.to_owned(),
+                message: "it was removed while the run went on".to_owned(),
+            }),
+        }
+    }
+
+    /// Finds out what is installed in an image that was just built.
+    fn look_into(
+        &self,
+        order: &CellOrder<'_>,
+        image: &str,
+        mut log: Vec<u8>,
+    ) -> Result<Built, BackendError> {
+        let read = |output: &[u8]| Inventory::parse(output).map_err(|error| error.to_string());
+        let name = order.dependency.normalized();
+        let answer = self.ask_image(image, PROGRAM, &[name], read)?;
+        let problem = match answer {
+            Ok(inventory) => match inventory.modules(order.dependency) {
+                Some(modules) => {
+                    let installed = inventory.installed();
+                    let environment = Environment { id: image.to_owned(), installed, modules };
+                    return Ok(Built { environment: Ok(environment), log });
+                }
+                None => format!("{} is not installed for its `python`", order.dependency),
+            },
+            Err(problem) => format!("its `python` does not say what is installed: {problem}"),
+        };
+        log.extend_from_slice(
+            format!(
+                "caliper: the image was built, but {problem}. The Dockerfile must install \
+                 {{{{ filename }}}} or {{{{ basename }}}} with the pip of that `python`.\n"
+            )
+            .as_bytes(),
+        );
+        Ok(Built { environment: Err(BuildReason::Unknown), log })
+    }
+
+    pub(super) fn run_test(
+        &self,
+        order: &CellOrder<'_>,
+        environment: &Environment,
+        test: &Test,
+    ) -> Result<TestRun, BackendError> {
+        let Limits { timeout, memory, cpus, pids, output, network, .. } = order.setup.limits;
+        let action = format!("run the test `{}` of {}", test.name, order.cell.id);
+        let mut container = self.container(&action, &environment.id, Some(order.run));
+        container.labels[labels::CELL] = json!(order.cell.id.to_string());
+        container.command.clone_from(&test.command);
+        container.timeout = test.timeout.unwrap_or(timeout);
+        container.memory = memory;
+        container.cpus = cpus;
+        container.pids = pids;
+        container.network = network == Network::Full;
+        container.output = output;
+        let sets_locale = {
+            let held = lock(&self.held);
+            held.get(&environment.id).and_then(|held| held.first()).map(|held| held.sets_locale)
+        };
+        if sets_locale == Some(false) {
+            // Python 3.6 and older print only ASCII where nobody says otherwise.
+            container.environment.push("LANG=C.UTF-8".to_owned());
+        }
+        container
+            .environment
+            .extend(test.environment.iter().map(|(name, value)| format!("{name}={value}")));
+        let finished = container.run(&self.engine, Some(order.interrupt))?;
+        Ok(TestRun {
+            end: finished.end,
+            seconds: finished.seconds,
+            // The engine does not keep it, and to ask it while a test runs would slow the test down.
+            peak_memory: None,
+            output: finished.output,
+            error: finished.error,
+        })
+    }
+
+    /// A container from `image` without limits, to be told what to run.
+    pub(super) fn container(
+        &self,
+        action: &str,
+        image: &str,
+        run: Option<&RunId>,
+    ) -> container::Order {
+        let mut labels = json!({ labels::OURS: "1" });
+        if let Some(owner) = Owner::this() {
+            labels[labels::OWNER] = json!(owner.to_string());
+        }
+        if let Some(run) = run {
+            labels[labels::RUN] = json!(run.as_str());
+        }
+        container::Order {
+            action: action.to_owned(),
+            name: format!("caliper-{}", self.fresh_name(run)),
+            image: image.to_owned(),
+            command: Vec::new(),
+            environment: Vec::new(),
+            labels,
+            timeout: Duration::from_secs(600),
+            memory: None,
+            swap_limit: self.facts.limits_swap,
+            cpus: None,
+            pids: None,
+            network: true,
+            init: self.facts.init,
+            output: 5 << 20,
+        }
+    }
+
+    /// Lets go of an image, which then goes unless somebody else holds on to it.
+    pub(super) fn remove_image(&self, image: &str) -> Result<(), BackendError> {
+        let held = {
+            let mut all = lock(&self.held);
+            let held = all.get_mut(image).and_then(Vec::pop);
+            if all.get(image).is_some_and(Vec::is_empty) {
+                all.remove(image);
+            }
+            held
+        };
+        let Some(held) = held else { return Ok(()) };
+        if self.options.keep_images {
+            self.keep(image).map_err(|fault| self.engine.error("name an image to keep", fault))?;
+        }
+        self.let_go(&held, false)
+    }
+
+    /// Gives an image the name under which it stays.
+    fn keep(&self, image: &str) -> Result<(), super::engine::Fault> {
+        let digest = image.strip_prefix("sha256:").unwrap_or(image);
+        let tag: String = digest.chars().take(20).collect();
+        let path = super::engine::query(
+            &format!("/images/{image}/tag"),
+            [("repo", labels::KEPT), ("tag", tag.as_str())],
+        );
+        let engine = &self.engine;
+        engine.block_on(engine.bytes(hyper::Method::POST, &path, None)).map(drop)
+    }
+
+    /// Takes a name off its image and removes the layers that nobody else needs. `busy`: the engine
+    /// may still be clearing up after a build that was given up.
+    fn let_go(&self, held: &Held, busy: bool) -> Result<(), BackendError> {
+        let engine = &self.engine;
+        let removing = async {
+            images::untag(engine, &held.tag).await?;
+            let mut attempts = if busy { 20 } else { 0 };
+            for layer in held.layers.iter().rev() {
+                // What stays is needed by an image of another cell, and goes with that.
+                while images::remove_layer(engine, layer).await? == Removal::InUse && attempts > 0 {
+                    attempts -= 1;
+                    tokio::time::sleep(Interrupt::POLL * 5).await;
+                }
+            }
+            Ok(())
+        };
+        engine.block_on(removing).map_err(|fault| engine.error("remove an image", fault))
+    }
+}

@@ -1,0 +1,104 @@
+//! What an engine says of itself.
+
+use serde::Deserialize;
+
+use super::engine::{Engine, Fault};
+
+/// What an engine is, and what it can do: for people, and for deciding beforehand whether a limit
+/// can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineFacts {
+    /// Its address.
+    pub endpoint: String,
+    /// Its version.
+    pub version: String,
+    /// The newest version of the protocol that it speaks.
+    pub api: String,
+    /// The processor, in the words of `uname -m`.
+    pub arch: String,
+    /// Version 1 or 2 of the kernel's control groups.
+    pub cgroup_version: Option<String>,
+    /// How it stores images.
+    pub storage_driver: String,
+    /// Processors of its machine.
+    pub cpus: u64,
+    /// Memory of its machine, in bytes.
+    pub memory: u64,
+    /// Whether it has an init program, which tells signals from exit statuses and ends orphans.
+    pub init: bool,
+    /// It can limit memory.
+    pub limits_memory: bool,
+    /// It can keep a test from swapping instead of staying within its memory.
+    pub limits_swap: bool,
+    /// It can limit processors.
+    pub limits_cpus: bool,
+    /// It can limit the number of processes.
+    pub limits_pids: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    version: String,
+    api_version: String,
+    arch: String,
+    #[serde(default)]
+    components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Component {
+    name: String,
+}
+
+// Podman leaves some of these out.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Info {
+    driver: String,
+    cgroup_version: Option<String>,
+    #[serde(rename = "NCPU")]
+    cpus: u64,
+    mem_total: u64,
+    memory_limit: bool,
+    swap_limit: bool,
+    #[serde(rename = "CpuCfsQuota")]
+    cpu_quota: bool,
+    pids_limit: bool,
+}
+
+impl EngineFacts {
+    pub(super) async fn ask(engine: &Engine, endpoint: String) -> Result<Self, Fault> {
+        let (version, info) =
+            tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
+        Ok(Self {
+            endpoint,
+            version: version.version,
+            api: version.api_version,
+            arch: processor(&version.arch).to_owned(),
+            cgroup_version: info.cgroup_version,
+            storage_driver: info.driver,
+            cpus: info.cpus,
+            memory: info.mem_total,
+            // The engine lists the program only if it could run it.
+            init: version.components.iter().any(|component| component.name.contains("init")),
+            limits_memory: info.memory_limit,
+            limits_swap: info.swap_limit,
+            limits_cpus: info.cpu_quota,
+            limits_pids: info.pids_limit,
+        })
+    }
+}
+
+/// Go's name of a processor in the words of `uname -m`, which are those of wheels.
+fn processor(go: &str) -> &str {
+    match go {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "386" => "i686",
+        "arm" => "armv7l",
+        other => other,
+    }
+}

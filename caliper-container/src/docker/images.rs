@@ -1,0 +1,348 @@
+//! Images: which there are, what they hold, and how they go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use hyper::Method;
+use serde::Deserialize;
+
+use super::engine::{Engine, Fault, query, segment};
+use super::labels;
+
+/// How long a pull may take, and how long it may say nothing: a registry that cannot be reached
+/// must not hold up a run that has other cells to measure.
+const PULL: Duration = Duration::from_secs(20 * 60);
+const PULL_SILENCE: Duration = Duration::from_secs(60);
+
+/// What an image is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Image {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) config: Option<ImageConfig>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ImageConfig {
+    #[serde(default)]
+    env: Option<Vec<String>>,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+impl Image {
+    /// Whether it says which language its programs speak.
+    pub(super) fn sets_locale(&self) -> bool {
+        let environment = self.config.as_ref().and_then(|config| config.env.as_ref());
+        environment.into_iter().flatten().any(|variable| {
+            ["LANG=", "LC_ALL=", "LC_CTYPE="].iter().any(|name| variable.starts_with(name))
+        })
+    }
+
+    fn is_ours(&self) -> bool {
+        let labels = self.config.as_ref().and_then(|config| config.labels.as_ref());
+        labels.is_some_and(|labels| labels.contains_key(labels::OURS))
+    }
+}
+
+/// One line of the list of images.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListedImage {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) parent_id: String,
+    #[serde(default)]
+    pub(super) repo_tags: Option<Vec<String>>,
+    /// Seconds since 1970.
+    #[serde(default)]
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) size: u64,
+}
+
+impl ListedImage {
+    /// Its names; an engine may say `<none>:<none>` for having none.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        let tags = self.repo_tags.iter().flatten();
+        tags.map(String::as_str).filter(|tag| !tag.starts_with("<none>"))
+    }
+}
+
+/// What was found out about base images, so that it is asked once per run and not once per cell.
+#[derive(Debug, Default)]
+pub(super) struct Bases {
+    digests: Mutex<BTreeMap<String, String>>,
+    failed: Mutex<BTreeMap<String, String>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Bases {
+    /// The digest of the image `name`, if it is there.
+    pub(super) async fn digest(
+        &self,
+        engine: &Engine,
+        name: &str,
+    ) -> Result<Option<String>, Fault> {
+        if let Some(digest) = lock(&self.digests).get(name) {
+            return Ok(Some(digest.clone()));
+        }
+        let Some(image) = inspect(engine, name).await? else {
+            return Ok(None);
+        };
+        lock(&self.digests).insert(name.to_owned(), image.id.clone());
+        Ok(Some(image.id))
+    }
+
+    /// The digest of the image `name`, which is pulled if it is not there. The inner error says why
+    /// it could not be; the next call then does not try again.
+    pub(super) async fn obtain(
+        &self,
+        engine: &Engine,
+        name: &str,
+    ) -> Result<Result<String, String>, Fault> {
+        if let Some(digest) = self.digest(engine, name).await? {
+            return Ok(Ok(digest));
+        }
+        if let Some(failed) = lock(&self.failed).get(name) {
+            return Ok(Err(failed.clone()));
+        }
+        let message = match pull(engine, name).await? {
+            Ok(()) => match self.digest(engine, name).await? {
+                Some(digest) => return Ok(Ok(digest)),
+                None => "it was pulled, and is still not there".to_owned(),
+            },
+            Err(message) => message,
+        };
+        lock(&self.failed).insert(name.to_owned(), message.clone());
+        Ok(Err(message))
+    }
+
+    /// Why an image could not be had, if that was tried.
+    pub(super) fn failure(&self, name: &str) -> Option<String> {
+        lock(&self.failed).get(name).cloned()
+    }
+}
+
+/// Asks for one image.
+pub(super) async fn inspect(engine: &Engine, name: &str) -> Result<Option<Image>, Fault> {
+    match engine.ask(&format!("/images/{}/json", segment(name))).await {
+        Ok(image) => Ok(Some(image)),
+        Err(fault) if fault.is_missing() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The names of all images.
+pub(super) async fn names(engine: &Engine) -> Result<BTreeSet<String>, Fault> {
+    let images: Vec<ListedImage> = engine.ask("/images/json").await?;
+    Ok(images.iter().flat_map(ListedImage::tags).map(plain_name).collect())
+}
+
+/// Every layer that Caliper made, also those in the middle.
+pub(super) async fn ours(engine: &Engine) -> Result<Vec<ListedImage>, Fault> {
+    let filter = serde_json::json!({ "label": [labels::OURS] }).to_string();
+    engine.ask(&query("/images/json", [("all", "1"), ("filters", filter.as_str())])).await
+}
+
+/// A name as people write it: Podman puts the registry before it, and the tag may be left out.
+pub(super) fn plain_name(name: &str) -> String {
+    let short = ["docker.io/library/", "docker.io/", "localhost/"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name);
+    let last = short.rsplit('/').next().unwrap_or(short);
+    if last.contains([':', '@']) { short.to_owned() } else { format!("{short}:latest") }
+}
+
+/// Fetches an image from its registry.
+async fn pull(engine: &Engine, name: &str) -> Result<Result<(), String>, Fault> {
+    let name = plain_name(name);
+    let request = query("/images/create", [("fromImage", name.as_str())]);
+    let whole = async {
+        // The engine answers as soon as the registry does.
+        let silent = || Ok(Err(format!("no answer for {} seconds", PULL_SILENCE.as_secs())));
+        let sent = engine.send(Method::POST, &request, None);
+        let response = match tokio::time::timeout(PULL_SILENCE, sent).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(Fault::Status { message, .. })) => return Ok(Err(message)),
+            Ok(Err(fault)) => return Err(fault),
+            Err(_) => return silent(),
+        };
+        let mut lines = Messages::new(response.into_body());
+        loop {
+            match tokio::time::timeout(PULL_SILENCE, lines.next()).await {
+                Ok(Ok(None)) => return Ok(Ok(())),
+                Ok(Ok(Some(message))) => {
+                    if let Some(error) = message.error() {
+                        return Ok(Err(error));
+                    }
+                }
+                Ok(Err(fault)) => return Err(fault),
+                Err(_) => return silent(),
+            }
+        }
+    };
+    tokio::time::timeout(PULL, whole)
+        .await
+        .unwrap_or_else(|_| Ok(Err(format!("it took more than {} minutes", PULL.as_secs() / 60))))
+}
+
+/// Takes a name off an image, and the image away if that was its last name.
+pub(super) async fn untag(engine: &Engine, tag: &str) -> Result<(), Fault> {
+    // Without `noprune` the engine would also take whatever nameless image the cell started from.
+    let path = query(&format!("/images/{}", segment(tag)), [("noprune", "1")]);
+    match engine.bytes(Method::DELETE, &path, None).await {
+        Err(fault) if !fault.is_missing() => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+/// What became of a layer that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removal {
+    Gone,
+    /// It is not Caliper's, or has a name by which somebody wants it.
+    Wanted,
+    /// An image or a container stands on it.
+    InUse,
+}
+
+/// Removes one layer, if it is Caliper's and nobody needs it.
+pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<Removal, Fault> {
+    let Some(image) = inspect(engine, id).await? else {
+        return Ok(Removal::Gone);
+    };
+    // By number the engine would also remove an image to which the user gave a name.
+    if !image.is_ours() || image.repo_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
+        return Ok(Removal::Wanted);
+    }
+    let path = query(&format!("/images/{}", segment(&image.id)), [("noprune", "1")]);
+    match engine.bytes(Method::DELETE, &path, None).await {
+        Ok(_) => Ok(Removal::Gone),
+        Err(fault) if fault.is_missing() => Ok(Removal::Gone),
+        Err(fault) if fault.is_conflict() => Ok(Removal::InUse),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The messages of a build or a pull: JSON, one after the other. Unlike shiplift's reader, this one
+/// bears a message that arrives in two pieces.
+pub(super) struct Messages {
+    body: hyper::Body,
+    buffer: Vec<u8>,
+}
+
+/// One message of a build or a pull.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message {
+    pub(super) stream: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) aux: Option<Aux>,
+    #[serde(rename = "errorDetail")]
+    pub(super) detail: Option<Detail>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Aux {
+    #[serde(rename = "ID")]
+    pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Detail {
+    /// The exit status of the command that failed, where one did.
+    #[serde(default)]
+    pub(super) code: i64,
+    #[serde(default)]
+    message: String,
+}
+
+impl Message {
+    /// What went wrong, if this says that something did.
+    pub(super) fn error(&self) -> Option<String> {
+        let detail = self.detail.as_ref().map(|detail| detail.message.clone());
+        detail.filter(|message| !message.is_empty()).or_else(|| self.error.clone())
+    }
+}
+
+impl Messages {
+    pub(super) fn new(body: hyper::Body) -> Self {
+        Self { body, buffer: Vec::new() }
+    }
+
+    /// The next message; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, Fault> {
+        loop {
+            let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter();
+            match values.next() {
+                Some(Ok(message)) => {
+                    let read = values.byte_offset();
+                    self.buffer.drain(..read);
+                    return Ok(Some(message));
+                }
+                Some(Err(error)) if !error.is_eof() => return Err(Fault::transport(error)),
+                _ => {}
+            }
+            match self.body.next().await {
+                Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
+                Some(Err(error)) => return Err(Fault::transport(error)),
+                None if self.buffer.iter().all(u8::is_ascii_whitespace) => return Ok(None),
+                None => {
+                    let error = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+                    return Err(Fault::transport(error));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_as_people_write_them() {
+        for (name, plain) in [
+            ("python:3.11", "python:3.11"),
+            ("docker.io/library/python:3.11", "python:3.11"),
+            ("localhost/python:3.11", "python:3.11"),
+            ("python", "python:latest"),
+            ("localhost:5000/python", "localhost:5000/python:latest"),
+            ("python@sha256:00", "python@sha256:00"),
+        ] {
+            assert_eq!(plain_name(name), plain, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_message_may_arrive_in_pieces() {
+        let pieces =
+            ["{\"stream\":\"a", "b\\n\"}\r\n{\"status\":\"x\"}\r\n{\"err", "or\":\"no\"}\r\n"];
+        let pieces = pieces.map(|piece| Ok::<_, std::io::Error>(piece));
+        let body = hyper::Body::wrap_stream(futures_util::stream::iter(pieces));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let messages = runtime.block_on(async {
+            let mut reader = Messages::new(body);
+            let mut messages = Vec::new();
+            while let Some(message) = reader.next().await.unwrap() {
+                messages.push(message);
+            }
+            messages
+        });
+        assert_eq!(messages[0].stream.as_deref(), Some("ab\n"));
+        assert_eq!(messages[1].status.as_deref(), Some("x"));
+        assert_eq!(messages[2].error().as_deref(), Some("no"));
+    }
+}

@@ -1,0 +1,46 @@
+//! What is installed in an image.
+
+use caliper_core::modules::importable;
+use caliper_core::names::PackageName;
+use caliper_core::record::Installed;
+use serde::{Deserialize, Serialize};
+
+/// A program for any Python, to be run with `python -c` and the name of a distribution, that prints
+/// one line for [`Inventory::parse`].
+pub(super) const PROGRAM: &str = include_str!("installed.py");
+
+/// What a Python has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Inventory {
+    installed: Vec<(String, String)>,
+    /// The files of the distribution in question, if it is installed.
+    paths: Option<Vec<String>>,
+}
+
+impl Inventory {
+    /// Reads what [`PROGRAM`] printed.
+    pub(super) fn parse(output: &[u8]) -> Result<Self, serde_json::Error> {
+        let text = String::from_utf8_lossy(output);
+        // A site that prints at start-up puts its lines first.
+        serde_json::from_str(text.lines().last().unwrap_or_default())
+    }
+
+    /// Everything that is installed, sorted by name.
+    pub(super) fn installed(&self) -> Vec<Installed> {
+        let all = self
+            .installed
+            .iter()
+            .map(|(name, version)| Installed { name: name.clone(), version: version.clone() });
+        let mut all: Vec<Installed> = all.collect();
+        all.sort_by_cached_key(|one| one.name.to_lowercase());
+        all
+    }
+
+    /// The modules to import in order to see that `dependency` works, if it is installed. Where its
+    /// files tell of none, its own name has to do: that it cannot be imported is then the result.
+    pub(super) fn modules(&self, dependency: &PackageName) -> Option<Vec<String>> {
+        let paths = self.paths.as_ref()?;
+        let modules = importable(paths.iter().map(String::as_str));
+        Some(if modules.is_empty() { vec![dependency.escaped()] } else { modules })
+    }
+}

@@ -1,0 +1,167 @@
+//! What earlier runs left on the engine, and removing it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use super::container;
+use super::engine::{Engine, Fault, query};
+use super::images::{self, ListedImage};
+use super::labels::{self, Owner};
+
+/// Layers in the middle carry no name that says whose they are. One that is older than any build may
+/// take is nobody's any more.
+const OLD: i64 = 45 * 60;
+
+/// What of Caliper's is on an engine, or was removed from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cleaned {
+    /// Containers, by name.
+    pub containers: Vec<String>,
+    /// Images, by name, or by digest if they have none.
+    pub images: Vec<String>,
+    /// How large the images are, in bytes. Layers that images share are counted once for each.
+    pub bytes: u64,
+    /// How many containers and images were left alone because a run that goes on uses them.
+    pub in_use: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedContainer {
+    id: String,
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    created: i64,
+}
+
+/// Which of Caliper's things to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those of processes that are known to have ended.
+    Dead,
+    /// All but those of processes that may be running.
+    All,
+}
+
+/// Things of Caliper's that nobody needs.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers {
+    containers: Vec<(String, String)>,
+    /// Names, which are taken off.
+    tags: Vec<String>,
+    /// Layers, children before their parents.
+    layers: Vec<String>,
+    bytes: u64,
+    in_use: usize,
+}
+
+/// Looks for leftovers.
+pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fault> {
+    let mut found = Leftovers::default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let old = |created: i64| i64::try_from(now).unwrap_or(i64::MAX) - created > OLD;
+    // Whether something whose owner is called `owner` is to go.
+    let unneeded = |owner: Option<&str>, created: i64| match owner.and_then(Owner::parse) {
+        Some(owner) => owner.is_gone() || (which == Which::All && old(created)),
+        None => old(created),
+    };
+
+    let filter = serde_json::json!({ "label": [labels::OURS] }).to_string();
+    let list = query("/containers/json", [("all", "1"), ("filters", filter.as_str())]);
+    let containers: Vec<ListedContainer> = engine.ask(&list).await?;
+    for container in containers {
+        let owner = container.labels.get(labels::OWNER).map(String::as_str);
+        if unneeded(owner, container.created) {
+            let name = container.names.first().map(|name| name.trim_start_matches('/').to_owned());
+            found.containers.push((container.id.clone(), name.unwrap_or(container.id)));
+        } else {
+            found.in_use += 1;
+        }
+    }
+
+    let images = images::ours(engine).await?;
+    let parents: BTreeSet<&str> = images.iter().map(|image| image.parent_id.as_str()).collect();
+    // A build that goes on stands on a layer that has no name and that nothing else stands on yet.
+    let may_be_building = |image: &ListedImage| {
+        image.tags().next().is_none() && !parents.contains(image.id.as_str()) && !old(image.created)
+    };
+    // What is needed keeps all layers below it.
+    let mut needed = BTreeSet::new();
+    for image in &images {
+        let mut kept = false;
+        for tag in image.tags().map(images::plain_name) {
+            let held = tag.strip_prefix(labels::HELD).and_then(|rest| rest.strip_prefix(':'));
+            let goes = match held {
+                Some(held) => unneeded(held.split_once('_').map(|(owner, _)| owner), image.created),
+                // An image that the user named is the user's.
+                None => which == Which::All && tag.starts_with(labels::KEPT),
+            };
+            if goes {
+                found.tags.push(tag);
+            } else {
+                found.in_use += usize::from(held.is_some());
+                kept = true;
+            }
+        }
+        if kept || may_be_building(image) {
+            needed.insert(image.id.as_str());
+        }
+    }
+    let by_id: BTreeMap<&str, &ListedImage> =
+        images.iter().map(|image| (image.id.as_str(), image)).collect();
+    for id in needed.clone() {
+        let mut next = by_id.get(id);
+        while let Some(image) = next {
+            needed.insert(image.id.as_str());
+            next = by_id.get(image.parent_id.as_str());
+        }
+    }
+    let depth = |image: &ListedImage| {
+        std::iter::successors(Some(image), |image| parents.get(image.parent_id.as_str()).copied())
+            .count()
+    };
+    let mut layers: Vec<&ListedImage> =
+        images.iter().filter(|image| !needed.contains(image.id.as_str())).collect();
+    layers.sort_by_key(|image| std::cmp::Reverse(depth(image)));
+    found.layers = layers.iter().map(|image| image.id.clone()).collect();
+    let named = layers.iter().filter(|image| image.tags().next().is_some());
+    found.bytes = named.map(|image| image.size).sum();
+    Ok(found)
+}
+
+impl Leftovers {
+    /// What there is, for people.
+    pub(super) fn describe(&self) -> Cleaned {
+        let nameless = if self.tags.is_empty() { self.layers.as_slice() } else { &[] };
+        Cleaned {
+            containers: self.containers.iter().map(|(_, name)| name.clone()).collect(),
+            images: self.tags.iter().chain(nameless).cloned().collect(),
+            bytes: self.bytes,
+            in_use: self.in_use,
+        }
+    }
+
+    /// Removes it.
+    pub(super) async fn remove(&self, engine: &Engine) -> Result<(), Fault> {
+        for (id, _) in &self.containers {
+            container::remove(engine, id).await?;
+        }
+        for tag in &self.tags {
+            match images::untag(engine, tag).await {
+                // A container that somebody made from it is none of our business.
+                Err(fault) if fault.is_conflict() => {}
+                untagged => untagged?,
+            }
+        }
+        for layer in &self.layers {
+            images::remove_layer(engine, layer).await?;
+        }
+        Ok(())
+    }
+}

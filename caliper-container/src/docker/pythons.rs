@@ -1,0 +1,157 @@
+//! Which Pythons the base images hold.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use caliper_core::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::names::{PythonVersion, Sha256};
+use caliper_core::plan::Setup;
+use caliper_core::record::TestEnd;
+
+use super::{DockerBackend, images};
+use crate::backend::BackendError;
+use crate::probe::{Answer, PROBE};
+
+/// The CPythons for which an image is looked for where nobody named any: 2.7, and all from the first
+/// for which wheels for Linux are common.
+fn usual() -> impl Iterator<Item = PythonVersion> {
+    std::iter::once(PythonVersion::new(2, 7))
+        .chain((5..=15).map(|minor| PythonVersion::new(3, minor)))
+}
+
+impl DockerBackend {
+    /// The usual Pythons whose base images are there.
+    pub(super) fn present(&self, setup: &Setup) -> Result<Vec<Interpreter>, BackendError> {
+        let engine = &self.engine;
+        let names = engine
+            .block_on(images::names(engine))
+            .map_err(|fault| engine.error("list the images", fault))?;
+        let mut found = Vec::new();
+        for python in usual() {
+            let name = Self::base_name(python, setup)?;
+            if !names.contains(&images::plain_name(&name)) {
+                continue;
+            }
+            let digest = engine
+                .block_on(self.bases.digest(engine, &name))
+                .map_err(|fault| engine.error(format!("look at the image `{name}`"), fault))?;
+            if let Some(digest) = digest {
+                // A name that does not depend on the Python is found for each of them.
+                let interpreter = self.probe(&name, &digest)?;
+                found.extend(Some(interpreter).filter(|found| found.python == python));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The Pythons in `wanted`: asked, or assumed where there is no image to ask.
+    pub(super) fn wanted(
+        &self,
+        wanted: &BTreeSet<PythonVersion>,
+        setup: &Setup,
+    ) -> Result<Vec<Interpreter>, BackendError> {
+        let engine = &self.engine;
+        let mut names = Vec::new();
+        for python in wanted {
+            names.push((*python, Self::base_name(*python, setup)?));
+        }
+        // Side by side: a registry that cannot be reached is waited for only once.
+        let obtained = engine.block_on(futures_util::future::join_all(
+            names.iter().map(|(_, name)| self.bases.obtain(engine, name)),
+        ));
+        let mut found = Vec::new();
+        for ((python, name), digest) in names.into_iter().zip(obtained) {
+            let digest = digest
+                .map_err(|fault| engine.error(format!("look at the image `{name}`"), fault))?;
+            let Ok(digest) = digest else {
+                // So that the other cells can be planned. Those of this Python have no base, and
+                // are not measured.
+                found.push(Interpreter::assumed(python, self.usual_platform()));
+                continue;
+            };
+            let interpreter = self.probe(&name, &digest)?;
+            if interpreter.python != python {
+                return Err(BackendError::NoPython {
+                    python,
+                    backend: Self::NAME,
+                    found: format!("Python {} in the image `{name}`", interpreter.python),
+                });
+            }
+            found.push(interpreter);
+        }
+        Ok(found)
+    }
+
+    /// What the official images of Python are at the time of writing.
+    fn usual_platform(&self) -> Platform {
+        let libc = Libc::Glibc { major: 2, minor: 36 };
+        Platform::Linux { arch: self.facts.arch.clone(), libc }
+    }
+
+    /// Asks the Python of an image what it is. An image never changes, so it is asked only once.
+    fn probe(&self, name: &str, digest: &str) -> Result<Interpreter, BackendError> {
+        let failed = |what: String| BackendError::Refused {
+            action: format!("ask the image `{name}` which Python it has"),
+            message: what,
+        };
+        let answered = self.ask_image(digest, PROBE, &[], |output| {
+            let answer = Answer::parse(output)?;
+            answer.interpreter()
+        });
+        answered?.map_err(failed)
+    }
+
+    /// Runs a Python program in an image and keeps what it answered under the digests of both. The
+    /// inner error says why the image gave no answer.
+    pub(super) fn ask_image<T>(
+        &self,
+        digest: &str,
+        program: &str,
+        arguments: &[&str],
+        read: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Result<T, String>, BackendError>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let question = Sha256::of(format!("{program}\0{}", arguments.join("\0")).as_bytes()).hex();
+        let folder = self.options.cache.join("images");
+        let image = digest.strip_prefix("sha256:").unwrap_or(digest);
+        let kept = folder.join(format!("{image}-{}.json", &question[..12]));
+        if let Some(answer) =
+            fs::read(&kept).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        {
+            return Ok(Ok(answer));
+        }
+        let mut order = self.container("ask an image about its Python", digest, None);
+        order.command = ["python", "-c", program].iter().map(ToString::to_string).collect();
+        order.command.extend(arguments.iter().map(ToString::to_string));
+        order.environment = vec!["PYTHONDONTWRITEBYTECODE=1".to_owned()];
+        order.network = false;
+        order.timeout = Duration::from_secs(120);
+        let finished = order.run(&self.engine, None)?;
+        let said = String::from_utf8_lossy(&finished.error.bytes);
+        let answer = match finished.end {
+            TestEnd::Exited(0) => read(&finished.output.bytes),
+            TestEnd::NotRun { reason } => Err(format!("it has no program `python`: {reason}")),
+            end => Err(format!("{}: {}", end.outcome(), said.trim())),
+        };
+        if let Ok(answer) = &answer {
+            // Only saves time: that it cannot be kept is no error.
+            let _ = keep(&folder, &kept, answer);
+        }
+        Ok(answer)
+    }
+}
+
+/// Writes a file that others may read at the same moment.
+fn keep(
+    folder: &std::path::Path,
+    path: &std::path::Path,
+    answer: &impl serde::Serialize,
+) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
+    fs::write(&unfinished, serde_json::to_vec(answer)?)?;
+    fs::rename(unfinished, path)
+}

@@ -1,0 +1,63 @@
+//! What the image of a cell will be made of.
+
+use caliper_core::names::PythonVersion;
+use caliper_core::plan::{Recipe, Setup};
+use caliper_core::record::Base;
+use caliper_core::template::Variables;
+
+use super::DockerBackend;
+use super::dockerfile::{Dockerfile, built_in};
+use crate::backend::{BackendError, CellOrder};
+
+impl DockerBackend {
+    /// The name of the base image of a Python, of which nothing else is known yet.
+    pub(super) fn base_name(python: PythonVersion, setup: &Setup) -> Result<String, BackendError> {
+        let variables = Variables {
+            python: python.to_string(),
+            abi: python.usual_abi().to_string(),
+            requirements: setup.requirements.clone(),
+            ..Variables::default()
+        };
+        Ok(setup.base.render(&variables, &setup.args)?.trim().to_owned())
+    }
+
+    pub(super) fn recipe_of(&self, order: &CellOrder<'_>) -> Result<Recipe, BackendError> {
+        let (dockerfile, base) = Self::dockerfile(order)?;
+        let name = dockerfile.base.clone().unwrap_or(base);
+        let digest = self
+            .engine
+            .block_on(self.bases.digest(&self.engine, &name))
+            .map_err(|fault| self.engine.error(format!("look at the image `{name}`"), fault))?;
+        Ok(Recipe {
+            backend: Self::NAME.to_owned(),
+            // Without an image the cell cannot be built, which its build will say.
+            base: digest.map(|digest| Base { name, digest }),
+            dockerfile: Some(dockerfile.text),
+        })
+    }
+
+    /// The Dockerfile of a cell, and the name of its Python's base image.
+    pub(super) fn dockerfile(order: &CellOrder<'_>) -> Result<(Dockerfile, String), BackendError> {
+        let setup = order.setup;
+        let file = order.cell.file();
+        let mut variables = Variables {
+            base: String::new(),
+            filename: file.map(|file| file.url.clone()).unwrap_or_default(),
+            basename: file.map(|file| file.filename.clone()).unwrap_or_default(),
+            sha256: file
+                .and_then(|file| file.sha256.as_ref())
+                .map(caliper_core::names::Sha256::hex)
+                .unwrap_or_default(),
+            dependency: order.dependency.to_string(),
+            version: order.cell.id.version.to_string(),
+            python: order.interpreter.python.to_string(),
+            abi: order.interpreter.abi.to_string(),
+            requirements: setup.requirements.clone(),
+        };
+        let base = setup.base.render(&variables, &setup.args)?.trim().to_owned();
+        variables.base.clone_from(&base);
+        let template = setup.dockerfile.clone().unwrap_or_else(built_in);
+        let rendered = template.render(&variables, &setup.args)?;
+        Ok((Dockerfile::new(&rendered, &variables.basename), base))
+    }
+}

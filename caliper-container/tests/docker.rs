@@ -1,0 +1,13 @@
+//! The docker backend against a real engine.
+//!
+//! Needs an engine with the image `python:3.11`, which `tests/images/build.sh` makes. Without it the
+//! tests say `SKIPPED` and pass; with `CALIPER_REQUIRE_ENGINE=1` they fail.
+
+#[path = "docker/bench.rs"]
+mod bench;
+#[path = "docker/build.rs"]
+mod build;
+#[path = "docker/leftovers.rs"]
+mod leftovers;
+#[path = "docker/run.rs"]
+mod run;

@@ -1,0 +1,280 @@
+//! What the tests share: an engine, a project, a package, and a look at what is left afterwards.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use caliper_container::backend::{
+    BackendError, Built, CellOrder, ContainerBackend as _, Environment, RunId, TestRun,
+};
+use caliper_container::docker::{DockerBackend, DockerOptions};
+use caliper_container::interrupt::Interrupt;
+use caliper_container::project::Project;
+use caliper_core::files::FilesInMemory;
+use caliper_core::grid::{CellId, Choice, DistFile, FileKind};
+use caliper_core::interpreter::Interpreter;
+use caliper_core::names::PackageName;
+use caliper_core::plan::{Limits, PlannedCell, Recipe, Setup, Test};
+use caliper_core::record::TestEnd;
+use caliper_core::template::{Args, Template};
+
+pub(crate) const IMAGE: &str = "python:3.11";
+
+/// One run of Caliper on one cell, of the package `tiny`.
+pub(crate) struct Bench {
+    pub(crate) backend: DockerBackend,
+    pub(crate) setup: Setup,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) run: RunId,
+    dependency: PackageName,
+    cell: PlannedCell,
+    interpreter: Interpreter,
+    files: FilesInMemory,
+    before: Seen,
+    // One after the other: each looks at what the engine has before and after.
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// What an engine has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Containers and layers that carry Caliper's label.
+    pub(crate) ours: BTreeSet<String>,
+    /// All images with names, and what the names stand for.
+    pub(crate) named: BTreeSet<String>,
+    pub(crate) volumes: BTreeSet<String>,
+}
+
+/// What the command `docker` prints.
+pub(crate) fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {arguments:?}: {error}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+pub(crate) fn lines(text: &str) -> BTreeSet<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+impl Seen {
+    pub(crate) fn now() -> Self {
+        let label = ["--filter", "label=dev.caliper"];
+        let containers = docker(&[&["ps", "-aq", "--no-trunc"], &label[..]].concat());
+        let layers = docker(&[&["images", "-aq", "--no-trunc"], &label[..]].concat());
+        Self {
+            ours: lines(&containers).union(&lines(&layers)).cloned().collect(),
+            named: lines(&docker(&[
+                "images",
+                "--no-trunc",
+                "--filter",
+                "dangling=false",
+                "--format",
+                "{{.Repository}}:{{.Tag}} {{.ID}}",
+            ])),
+            volumes: lines(&docker(&["volume", "ls", "-q"])),
+        }
+    }
+}
+
+impl Bench {
+    /// `None`, loudly, without an engine.
+    pub(crate) fn new() -> Option<Self> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let skip = |why: String| {
+            assert!(std::env::var_os("CALIPER_REQUIRE_ENGINE").is_none(), "{why}");
+            eprintln!("SKIPPED: {why}");
+            None
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            DockerOptions { cache: folder.path().join("cache"), ..DockerOptions::default() };
+        let backend = match DockerBackend::connect(options) {
+            Ok(backend) => backend,
+            Err(error) => return skip(format!("no engine: {error}")),
+        };
+        if Command::new("docker")
+            .args(["image", "inspect", IMAGE])
+            .output()
+            .is_ok_and(|output| !output.status.success())
+        {
+            return skip(format!("no image {IMAGE}; tests/images/build.sh makes it"));
+        }
+        let before = Seen::now();
+        let setup = Setup {
+            dockerfile: None,
+            base: Template::new("base", "python:{{ python }}"),
+            args: Args::default(),
+            requirements: Vec::new(),
+            tests: Vec::new(),
+            limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
+            as_of: None,
+        };
+        let python = "3.11".parse().unwrap();
+        let interpreters = backend.interpreters(&BTreeSet::from([python]), &setup).unwrap();
+        let project = folder.path().join("project");
+        std::fs::create_dir_all(project.join("data")).unwrap();
+        std::fs::write(project.join("script.py"), "print('from the project')\n").unwrap();
+        std::fs::write(project.join("data/numbers.txt"), "1 2 3\n").unwrap();
+        let (file, path) = wheel(folder.path());
+        let cell = PlannedCell {
+            id: CellId::new("1.0".parse().unwrap(), python),
+            choice: Choice::File { abi: "cp311".parse().unwrap(), file: file.clone() },
+        };
+        Some(Self {
+            backend,
+            setup,
+            interrupt: Interrupt::default(),
+            run: RunId::fresh(),
+            dependency: "Tiny".parse().unwrap(),
+            cell,
+            interpreter: interpreters.into_iter().next().unwrap(),
+            files: FilesInMemory::default().with(file.filename, path),
+            before,
+            folder,
+            _alone: alone,
+        })
+    }
+
+    /// Connects anew.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut DockerOptions)) -> Self {
+        let cache = self.folder.path().join("cache");
+        let mut options = DockerOptions { cache, ..DockerOptions::default() };
+        change(&mut options);
+        self.backend = DockerBackend::connect(options).unwrap();
+        self
+    }
+
+    pub(crate) fn dockerfile(&mut self, text: &str) {
+        self.setup.dockerfile = Some(Template::new("Dockerfile", text));
+    }
+
+    pub(crate) fn order<T>(&self, work: impl FnOnce(&CellOrder<'_>) -> T) -> T {
+        let project = Project::read(&self.folder.path().join("project"), None).unwrap();
+        work(&CellOrder {
+            run: &self.run,
+            dependency: &self.dependency,
+            cell: &self.cell,
+            interpreter: &self.interpreter,
+            setup: &self.setup,
+            project: &project,
+            files: &self.files,
+            interrupt: &self.interrupt,
+        })
+    }
+
+    pub(crate) fn recipe(&self) -> Recipe {
+        self.order(|order| self.backend.recipe(order)).unwrap()
+    }
+
+    pub(crate) fn try_build(&self) -> Result<Built, BackendError> {
+        self.order(|order| self.backend.build(order, &self.backend.recipe(order)?))
+    }
+
+    pub(crate) fn build(&self) -> Environment {
+        let built = self.try_build().unwrap();
+        let log = String::from_utf8_lossy(&built.log).into_owned();
+        built.environment.unwrap_or_else(|reason| panic!("{reason}\n{log}"))
+    }
+
+    pub(crate) fn try_test(
+        &self,
+        environment: &Environment,
+        test: &Test,
+    ) -> Result<TestRun, BackendError> {
+        self.order(|order| self.backend.run(order, environment, test))
+    }
+
+    /// Runs a command, and says how it ended and what it printed.
+    pub(crate) fn test(
+        &self,
+        environment: &Environment,
+        command: &[&str],
+    ) -> (TestEnd, String, String) {
+        let run = self.try_test(environment, &test(command)).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        (run.end, text(&run.output.bytes), text(&run.error.bytes))
+    }
+
+    /// Asserts that the engine has again what it had at the start. Others use the engine too: what
+    /// they make and remove meanwhile is waited for.
+    pub(crate) fn assert_clean(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let now = Seen::now();
+            let new = |now: &BTreeSet<String>, before: &BTreeSet<String>| -> Vec<String> {
+                now.difference(before).cloned().collect()
+            };
+            let left = new(&now.ours, &self.before.ours);
+            let named = new(&now.named, &self.before.named);
+            let named: Vec<&String> =
+                named.iter().filter(|name| name.contains("caliper")).collect();
+            let volumes = new(&now.volumes, &self.before.volumes);
+            let lost = new(&self.before.named, &now.named);
+            if left.is_empty() && named.is_empty() && volumes.is_empty() && lost.is_empty() {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "left behind: {left:?} {named:?} {volumes:?}; gone: {lost:?}"
+            );
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+/// A test with this command.
+pub(crate) fn test(command: &[&str]) -> Test {
+    Test {
+        name: "test".to_owned(),
+        command: command.iter().map(ToString::to_string).collect(),
+        environment: std::collections::BTreeMap::new(),
+        timeout: None,
+        repeat: 1,
+    }
+}
+
+/// Makes the wheel of `tiny` 1.0, whose module is called `tinier`.
+fn wheel(folder: &std::path::Path) -> (DistFile, PathBuf) {
+    let filename = "tiny-1.0-py2.py3-none-any.whl";
+    let path = folder.join(filename);
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    for (name, text) in [
+        ("tinier/__init__.py", "number = 1\n"),
+        (
+            "tiny-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: Tiny\nVersion: 1.0\n\nName: x\n",
+        ),
+        (
+            "tiny-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py2-none-any\nTag: py3-none-any\n",
+        ),
+        (
+            "tiny-1.0.dist-info/RECORD",
+            "tinier/__init__.py,,\ntiny-1.0.dist-info/METADATA,,\ntiny-1.0.dist-info/WHEEL,,\n\
+             tiny-1.0.dist-info/RECORD,,\n",
+        ),
+    ] {
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
+        archive.start_file(name, options).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap();
+    let file = DistFile {
+        filename: filename.to_owned(),
+        url: format!("https://files.example/{filename}"),
+        sha256: None,
+        size: None,
+        kind: FileKind::Wheel,
+        upload_time: None,
+        requires_python: None,
+        yanked: false,
+    };
+    (file, path)
+}

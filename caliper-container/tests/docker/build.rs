@@ -1,0 +1,234 @@
+//! How images are made, and how that fails.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use caliper_container::backend::{BackendError, ContainerBackend as _};
+use caliper_container::docker::{DockerBackend, DockerOptions};
+use caliper_core::interpreter::Implementation;
+use caliper_core::record::{BuildReason, TestEnd};
+use caliper_core::template::Template;
+
+use crate::bench::{Bench, docker};
+
+#[test]
+fn a_template_may_place_the_project_itself() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.dockerfile(
+        "FROM {{ base }}\nWORKDIR /here\nCOPY {{ basename }} /tmp/\n\
+         RUN python -m pip install --no-index /tmp/{{ basename }}\nCOPY . .\n",
+    );
+    assert!(!bench.recipe().dockerfile.unwrap().contains("/project"));
+    let environment = bench.build();
+    let program = "import os, tinier; print(os.getcwd(), sorted(os.listdir('.')))";
+    let (end, output, error) = bench.test(&environment, &["python", "-c", program]);
+    assert_eq!(end, TestEnd::Exited(0), "{error}");
+    // Neither Caliper's Dockerfile nor its list of what to ignore.
+    assert!(output.starts_with("/here [") && output.contains("'script.py'"), "{output}");
+    assert!(!output.contains("ignore") && !output.contains("Dockerfile"), "{output}");
+    bench.backend.remove(&environment).unwrap();
+    bench.assert_clean();
+}
+
+#[test]
+fn single_files_of_the_project_can_be_copied_first() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.dockerfile(
+        "FROM {{ base }} AS made\nCOPY data/numbers.txt /made.txt\n\
+         FROM {{ base }}\nCOPY --from=made /made.txt /\nCOPY {{ basename }} /tmp/\n\
+         RUN python -m pip install --no-index /tmp/{{ basename }} && cat /made.txt\n",
+    );
+    let built = bench.try_build().unwrap();
+    let log = String::from_utf8(built.log).unwrap();
+    assert!(log.contains("1 2 3"), "{log}");
+    let environment = built.environment.unwrap();
+    let (_, output, _) =
+        bench.test(&environment, &["cat", "/project/data/numbers.txt", "/made.txt"]);
+    assert_eq!(output, "1 2 3\n1 2 3");
+    bench.backend.remove(&environment).unwrap();
+    bench.assert_clean();
+}
+
+#[test]
+fn a_build_that_fails_keeps_its_log_and_leaves_nothing() {
+    let Some(mut bench) = Bench::new() else { return };
+    for (instructions, reason, words) in [
+        (
+            "RUN echo first\nRUN echo 'No matching distribution found for x'; exit 1\n",
+            BuildReason::NoMatchingDistribution,
+            "No matching distribution found",
+        ),
+        ("COPY nowhere.txt /\n", BuildReason::Unknown, "nowhere.txt"),
+        ("RUNN x\n", BuildReason::Unknown, "RUNN"),
+        ("RUN true\n", BuildReason::Unknown, "Tiny is not installed"),
+        (
+            "RUN echo 'Temporary failure in name resolution' >&2; exit 1\n",
+            BuildReason::Network,
+            "Temporary",
+        ),
+    ] {
+        bench.dockerfile(&format!("FROM {{{{ base }}}}\n{instructions}"));
+        let built = bench.try_build().unwrap();
+        let log = String::from_utf8(built.log).unwrap();
+        assert_eq!(built.environment.unwrap_err(), reason, "{instructions}{log}");
+        assert!(log.contains(words), "{instructions}{log}");
+    }
+    bench.assert_clean();
+}
+
+#[test]
+fn an_interrupt_stops_a_build_and_leaves_nothing() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.dockerfile("FROM {{ base }}\nRUN echo one\nRUN sleep 60\n");
+    let began = Instant::now();
+    let error = std::thread::scope(|scope| {
+        let building = scope.spawn(|| bench.try_build());
+        std::thread::sleep(Duration::from_secs(3));
+        bench.interrupt.raise();
+        building.join().unwrap().unwrap_err()
+    });
+    assert!(matches!(error, BackendError::Interrupted), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    bench.assert_clean();
+}
+
+#[test]
+fn an_image_is_shared_and_stays_until_the_last_cell_is_done_with_it() {
+    let Some(bench) = Bench::new() else { return };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| bench.build());
+        (bench.build(), one.join().unwrap())
+    });
+    // Side by side each may have made its own; one after the other the second is the first.
+    let third = bench.build();
+    assert!(third == one || third == other);
+    bench.backend.remove(&one).unwrap();
+    bench.backend.remove(&other).unwrap();
+    assert_eq!(bench.test(&third, &["python", "script.py"]).0, TestEnd::Exited(0));
+    bench.backend.remove(&third).unwrap();
+    bench.assert_clean();
+}
+
+#[test]
+fn a_python_is_what_its_image_says() {
+    let Some(mut bench) = Bench::new() else { return };
+    let python = "3.11".parse().unwrap();
+    let present = bench.backend.interpreters(&BTreeSet::new(), &bench.setup).unwrap();
+    let found = present.iter().find(|found| found.python == python).unwrap();
+    assert_eq!(found.implementation, Implementation::CPython);
+    // Kept: asked of the file, not of a container.
+    let kept = std::fs::read_dir(bench.folder.path().join("cache/images")).unwrap().count();
+    assert_eq!(kept, present.len());
+
+    bench.setup.base = Template::new("base", "python:3.11");
+    let all = bench.backend.interpreters(&BTreeSet::new(), &bench.setup).unwrap();
+    assert_eq!(all.iter().map(|found| found.python).collect::<Vec<_>>(), [python]);
+    let wrong = BTreeSet::from(["3.9".parse().unwrap()]);
+    let error = bench.backend.interpreters(&wrong, &bench.setup).unwrap_err();
+    insta::assert_snapshot!(error, @"");
+    bench.assert_clean();
+}
+
+#[test]
+fn an_image_that_cannot_be_had_is_the_worlds_doing() {
+    let Some(mut bench) = Bench::new() else { return };
+    // Nothing listens on the discard port: refused at once.
+    bench.setup.base = Template::new("base", "127.0.0.1:9/nobody/python:{{ python }}");
+    let wanted = BTreeSet::from(["3.11".parse().unwrap(), "3.12".parse().unwrap()]);
+    let assumed = bench.backend.interpreters(&wanted, &bench.setup).unwrap();
+    assert_eq!(assumed.len(), 2);
+    assert_eq!(bench.recipe().base, None);
+    match bench.try_build().unwrap_err() {
+        BackendError::NoImage { image, message } => {
+            assert_eq!(image, "127.0.0.1:9/nobody/python:3.11");
+            assert!(message.contains("refused"), "{message}");
+        }
+        error => panic!("{error}"),
+    }
+    bench.setup.base = Template::new("base", "python:{{ python }}");
+    bench
+        .dockerfile("FROM {{ base }} AS x\nFROM 127.0.0.1:9/nobody/y\nFROM {{ base }}\nRUN true\n");
+    let error = bench.try_build().unwrap_err();
+    assert!(
+        matches!(&error, BackendError::NoImage { image, .. } if image.ends_with("nobody/y")),
+        "{error}"
+    );
+    bench.assert_clean();
+}
+
+#[test]
+fn an_index_on_this_machine_is_reached_from_a_build() {
+    let Some(bench) = Bench::new() else { return };
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/simple/", server.local_addr().unwrap());
+    let mut bench = bench.with(|options| options.index_url = Some(url.clone()));
+    bench.dockerfile(
+        "FROM {{ base }}\nCOPY {{ basename }} /tmp/\n\
+         RUN python -m pip install --no-deps /tmp/{{ basename }} && echo index $PIP_INDEX_URL\n\
+         RUN python -c \"import os, socket, urllib.request as r; \
+         socket.create_connection(('localhost', int(os.environ['PIP_INDEX_URL'].split(':')[2].split('/')[0])))\"\n",
+    );
+    let built = bench.try_build().unwrap();
+    let log = String::from_utf8(built.log).unwrap();
+    assert!(log.contains(&format!("index {url}")), "{log}");
+    let environment = built.environment.unwrap();
+    // Only the build: neither its record nor its tests know of the address.
+    assert!(!bench.recipe().dockerfile.unwrap().contains("127.0.0.1"));
+    assert_eq!(bench.test(&environment, &["sh", "-c", "echo [$PIP_INDEX_URL]"]).1, "[]");
+    bench.backend.remove(&environment).unwrap();
+    bench.assert_clean();
+}
+
+#[test]
+fn an_unchanged_cell_builds_nothing() {
+    let Some(bench) = Bench::new() else { return };
+    let bench = bench.with(|options| options.keep_images = true);
+    let first = bench.build();
+    bench.backend.remove(&first).unwrap();
+    let began = Instant::now();
+    let built = bench.try_build().unwrap();
+    let log = String::from_utf8(built.log).unwrap();
+    assert!(!log.contains("Running in"), "{log}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(built.environment.unwrap(), first);
+    bench.backend.remove(&first).unwrap();
+
+    let kept = bench.backend.leftovers().unwrap();
+    let name = format!("caliper/kept:{}", &first.id["sha256:".len()..][..20]);
+    assert!(kept.images.contains(&name), "{kept:?}");
+    if kept.images == [name.clone()] {
+        assert_eq!(bench.backend.clean().unwrap().images, [name]);
+    } else {
+        // Somebody wants those others kept.
+        docker(&["image", "rm", &name]);
+    }
+    bench.assert_clean();
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_named_with_a_fix() {
+    let folder = tempfile::tempdir().unwrap();
+    let connect = |host: String| {
+        let options = DockerOptions {
+            host: Some(host),
+            cache: folder.path().to_owned(),
+            ..DockerOptions::default()
+        };
+        let error = DockerBackend::connect(options).unwrap_err();
+        let mut text = error.to_string();
+        let mut next = std::error::Error::source(&error);
+        while let Some(error) = next {
+            text.push_str(&format!("\n- {error}"));
+            next = error.source();
+        }
+        text
+    };
+    insta::assert_snapshot!(connect("unix:///nowhere/docker.sock".into()), @"");
+    insta::assert_snapshot!(connect("ssh://me@box".into()), @"");
+    insta::assert_snapshot!(connect("/var/run/docker.sock".into()), @"");
+    insta::assert_snapshot!(connect("tcp://127.0.0.1:9".into()), @"");
+    let path = folder.path().join("silent.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let refused = connect(format!("unix://{}", path.display()));
+    assert!(refused.contains("nothing listens there"), "{refused}");
+}
