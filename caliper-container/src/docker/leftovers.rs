@@ -123,7 +123,7 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
         }
     }
     let depth = |image: &ListedImage| {
-        std::iter::successors(Some(image), |image| parents.get(image.parent_id.as_str()).copied())
+        std::iter::successors(Some(image), |image| by_id.get(image.parent_id.as_str()).copied())
             .count()
     };
     let mut layers: Vec<&ListedImage> =
