@@ -4,5 +4,6 @@ pub mod backend;
 pub mod capture;
 pub mod docker;
 pub mod interrupt;
+pub mod local;
 mod probe;
 pub mod project;

@@ -1,0 +1,134 @@
+//! The backend that needs no engine: isolated environments on the Pythons that this machine has.
+//!
+//! Every cell gets its own virtual environment ([PEP 405](https://peps.python.org/pep-0405/)), filled
+//! by `uv` from Caliper's own cache. Every run of a test gets a fresh copy of the project, a fresh
+//! home and a clean set of environment variables, and leaves no process and no file behind.
+//!
+//! A test runs as the user who started Caliper and can reach whatever that user can: for code that
+//! nobody trusts there are containers.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use caliper_core::interpreter::Interpreter;
+use caliper_core::names::PythonVersion;
+use caliper_core::plan::{Network, Recipe, Setup, Test};
+
+use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environment, TestRun};
+
+mod family;
+mod processes;
+mod pythons;
+mod supervise;
+
+use pythons::{Places, Pythons};
+
+/// The name of this backend.
+const NAME: &str = "local";
+
+/// Gives the path of a verified `uv` wheel for this machine, as an index offers it. Asked only when an
+/// environment must be made and no `uv` is at hand.
+pub type UvWheel =
+    dyn Fn() -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+
+/// How a [`LocalBackend`] works.
+pub struct LocalOptions {
+    /// A folder that is Caliper's own and may be deleted between runs: for `uv`, its downloads, and
+    /// what the Pythons said of themselves.
+    pub cache: PathBuf,
+    /// Where environments and copies of the project stand while they are used; `None` for a folder
+    /// in the cache. Best on the same file system as the cache.
+    pub work: Option<PathBuf>,
+    /// The package index for what the dependency depends on; `None` for the one that `uv` asks by
+    /// itself.
+    pub index_url: Option<String>,
+    /// Install only what the cache has.
+    pub offline: bool,
+    /// Where `uv` comes from if it is not installed.
+    pub uv: Box<UvWheel>,
+}
+
+impl LocalOptions {
+    /// The usual ways, with this cache and this source of `uv`.
+    pub fn new(cache: impl Into<PathBuf>, uv: Box<UvWheel>) -> Self {
+        Self { cache: cache.into(), work: None, index_url: None, offline: false, uv }
+    }
+}
+
+/// Runs cells on this machine, without a container engine.
+pub struct LocalBackend {
+    options: LocalOptions,
+    pythons: OnceLock<Pythons>,
+}
+
+impl LocalBackend {
+    /// A backend that works in this way. Looks at nothing yet.
+    pub fn new(options: LocalOptions) -> Self {
+        Self { options, pythons: OnceLock::new() }
+    }
+
+    /// What people should know of the Pythons on this machine: which of them cannot be used, and
+    /// why. One sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        self.pythons().notes()
+    }
+
+    fn pythons(&self) -> &Pythons {
+        self.pythons.get_or_init(|| {
+            Pythons::find(&Places::of_this_machine(), &self.options.cache.join("pythons.json"))
+        })
+    }
+}
+
+impl ContainerBackend for LocalBackend {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn check(&self, setup: &Setup) -> Result<(), BackendError> {
+        let limits = &setup.limits;
+        let docker = "pass `--backend docker`, or remove it from the configuration";
+        let neither = "no backend can yet; remove it from the configuration";
+        let asked = [
+            (setup.dockerfile.is_some(), "what a `dockerfile` says", docker),
+            (limits.memory.is_some(), "a limit on memory (`limits.memory`)", docker),
+            (limits.cpus.is_some(), "a limit on processors (`limits.cpus`)", docker),
+            (limits.pids.is_some(), "a limit on processes (`limits.pids`)", docker),
+            (limits.network == Network::None, "tests without a network (`limits.network`)", docker),
+            (limits.idle.is_some(), "a limit on idle time (`limits.idle`)", neither),
+        ];
+        match asked.into_iter().find(|(asked, ..)| *asked) {
+            Some((_, what, fix)) => Err(BackendError::Unsupported {
+                backend: NAME,
+                what: what.to_owned(),
+                fix: fix.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn interpreters(
+        &self,
+        wanted: &BTreeSet<PythonVersion>,
+        _: &Setup,
+    ) -> Result<Vec<Interpreter>, BackendError> {
+        self.pythons().choose(wanted)
+    }
+
+    fn recipe(&self, _: &CellOrder<'_>) -> Result<Recipe, BackendError> {
+        Ok(Recipe { backend: NAME.to_owned(), ..Recipe::default() })
+    }
+
+    fn build(&self, _: &CellOrder<'_>, _: &Recipe) -> Result<Built, BackendError> {
+        Err(BackendError::Interrupted)
+    }
+
+    fn run(&self, _: &CellOrder<'_>, _: &Environment, _: &Test) -> Result<TestRun, BackendError> {
+        Err(BackendError::Interrupted)
+    }
+
+    fn remove(&self, _: &Environment) -> Result<(), BackendError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! A program and all that it started, also what left its process group or lost its parent.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rustix::process::{Pid, Signal};
+
+use super::processes::{self, Process};
+
+/// Set in the environment of every program, and inherited by what it starts: by this a process is
+/// found whose parent has ended and that has a process group of its own.
+const MARK: &str = "CALIPER_TEST_ID";
+
+/// Gives `command` a mark that no other program has.
+pub(super) fn mark(command: &mut Command) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mark = format!("{:x}-{:x}-{next:x}", std::process::id(), time.as_nanos());
+    command.env(MARK, &mark);
+    format!("{MARK}={mark}")
+}
+
+/// The processes of one program.
+pub(super) struct Family {
+    head: Pid,
+    /// `NAME=value`, as it stands in the environment.
+    mark: String,
+}
+
+impl Family {
+    /// Everything that comes from the process `head`, which leads a group and was not waited for.
+    pub(super) fn new(head: Pid, mark: String) -> Self {
+        Self { head, mark }
+    }
+
+    /// Sends a signal to all of them.
+    pub(super) fn signal(&self, signal: Signal) {
+        let others = self.others();
+        // That there is nobody left is no error.
+        let _ = rustix::process::kill_process_group(self.head, signal);
+        for process in others {
+            let _ = rustix::process::kill_process(process.pid, signal);
+        }
+    }
+
+    /// Kills all of them, until there is none but perhaps the head, ended and not waited for.
+    pub(super) fn kill(&self) {
+        // A group is killed at once, so that it cannot outrun this by forking.
+        let _ = rustix::process::kill_process_group(self.head, Signal::KILL);
+        for round in 0..200_u64 {
+            let others = self.others();
+            if others.is_empty() {
+                return;
+            }
+            for process in &others {
+                let _ = rustix::process::kill_process(process.pid, Signal::KILL);
+            }
+            thread::sleep(Duration::from_micros((200 << round.min(6)).min(10_000)));
+            for process in &others {
+                processes::reap(process.pid);
+            }
+        }
+    }
+
+    /// The most memory that the program used so far, or that it and its children use now.
+    pub(super) fn memory(&self) -> Option<u64> {
+        processes::memory(self.head)
+    }
+
+    /// All but the head and what has ended.
+    fn others(&self) -> Vec<Process> {
+        let all = processes::all();
+        let Some(head) = all.iter().find(|process| process.pid == self.head) else {
+            return Vec::new();
+        };
+        let recent = all.iter().filter(|one| one.pid != head.pid && one.started >= head.started);
+        let mut chosen = vec![self.head];
+        let mut rest: Vec<&Process> = Vec::new();
+        for process in recent.filter(|process| !process.ended) {
+            // The group first: that is known without another look.
+            if process.group == Some(self.head) || processes::has_variable(process.pid, &self.mark)
+            {
+                chosen.push(process.pid);
+            } else {
+                rest.push(process);
+            }
+        }
+        // The children of those, and theirs.
+        loop {
+            let before = chosen.len();
+            rest.retain(|process| {
+                let is_child = process.parent.is_some_and(|parent| chosen.contains(&parent));
+                if is_child {
+                    chosen.push(process.pid);
+                }
+                !is_child
+            });
+            if chosen.len() == before {
+                break;
+            }
+        }
+        all.into_iter()
+            .filter(|process| process.pid != self.head && chosen.contains(&process.pid))
+            .collect()
+    }
+}

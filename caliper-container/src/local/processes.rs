@@ -1,0 +1,116 @@
+//! The processes of this machine, as far as `/proc` tells of them. Where there is no `/proc` there are
+//! none, and a program's process group has to do.
+
+use std::fs;
+
+use rustix::process::{Pid, WaitOptions};
+
+/// A process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: Pid,
+    pub(super) parent: Option<Pid>,
+    pub(super) group: Option<Pid>,
+    /// Whether it has ended and only waits to be waited for.
+    pub(super) ended: bool,
+    /// When it was started, in ticks since the machine was.
+    pub(super) started: u64,
+}
+
+/// All processes that can be seen.
+pub(super) fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
+            parse(&fs::read(entry.path().join("stat")).ok()?, pid)
+        })
+        .collect()
+}
+
+/// Reads `/proc/PID/stat`, see proc(5).
+fn parse(stat: &[u8], pid: Pid) -> Option<Process> {
+    // The name, in parentheses, may hold anything, parentheses and line ends too.
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<i32>().ok();
+    Some(Process {
+        pid,
+        parent: number(1).and_then(Pid::from_raw),
+        group: number(2).and_then(Pid::from_raw),
+        ended: matches!(fields.first(), Some(&("Z" | "X" | "x"))),
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// Whether a process was started with this `NAME=value` in its environment. `false` for the
+/// processes of other users.
+pub(super) fn has_variable(pid: Pid, variable: &str) -> bool {
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == variable.as_bytes()))
+}
+
+/// Waits for a process that has ended, if it is a child of this one: one that lost its parent
+/// becomes that where this process is the first of its container.
+pub(super) fn reap(pid: Pid) {
+    let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+}
+
+/// The most memory that `head` has used, or what it and its children use now if that is more.
+pub(super) fn memory(head: Pid) -> Option<u64> {
+    let (now, most) = resident(head)?;
+    let mut sum = now;
+    let mut parents = vec![head];
+    // Deep and wide families are looked at in part: this is done while tests are timed.
+    for _ in 0..64 {
+        let Some(parent) = parents.pop() else { break };
+        for child in children(parent) {
+            sum += resident(child).map_or(0, |(now, _)| now);
+            parents.push(child);
+        }
+    }
+    Some(most.max(sum))
+}
+
+/// The memory that a process has now, and the most that it had, in bytes.
+fn resident(pid: Pid) -> Option<(u64, u64)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let value = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+    };
+    Some((value("VmRSS:")?, value("VmHWM:")?))
+}
+
+fn children(pid: Pid) -> Vec<Pid> {
+    // Those of its other threads are few and not worth the time.
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    children.split_ascii_whitespace().filter_map(|one| Pid::from_raw(one.parse().ok()?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let pid = Pid::from_raw(42).unwrap();
+        let stat = b"42 (a) Z (\xff) S 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 12345 1 2 3\n";
+        let process = parse(stat, pid).unwrap();
+        assert_eq!(process.parent, Pid::from_raw(7));
+        assert_eq!(process.group, Pid::from_raw(8));
+        assert!(!process.ended);
+        assert_eq!(process.started, 12345);
+        assert_eq!(parse(b"42 (", pid), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_is_among_them() {
+        let this = rustix::process::getpid();
+        assert!(all().iter().any(|process| process.pid == this && !process.ended));
+        assert!(memory(this).unwrap() > 1 << 20);
+    }
+}
