@@ -1,4 +1,63 @@
-//! wip
+//! The nouns of Caliper, and the pure functions between them.
+//!
+//! Caliper measures what the releases of a dependency do to somebody's code. This crate says what
+//! that means, in values:
+//!
+//! - A [`Config`](config::Config) is what a `caliper.yaml` says: a package, which of its releases
+//!   ([`Selection`](selection::Selection)), and what is done in every cell
+//!   ([`Setup`](plan::Setup): tests, limits, a [`Template`](template::Template) of a Dockerfile).
+//! - A [`Grid`](grid::Grid) lays out every release × Python. Each of its cells, named by a
+//!   [`CellId`](grid::CellId), holds the file to install or the reason why there is none. Which
+//!   Pythons there are is told by [`Interpreter`](interpreter::Interpreter)s.
+//! - A [`Plan`](plan::Plan) joins the two. [`cell_key`](plan::cell_key) is the identity of a cell: a
+//!   digest over all that decides its result.
+//! - A [`Record`](record::Record) is what happened in one cell. A [`ResultStore`](store::ResultStore)
+//!   keeps it, an [`Event`](event::Event) tells a [`Reporter`](event::Reporter) of it.
+//! - [`judge`](compare::judge) holds records against a baseline and gives every test a
+//!   [`Verdict`](compare::Verdict); [`violations`](expect::violations) says what is not as expected;
+//!   [`Results`](results::Results) sums up; [`report`] makes it readable.
+//!
+//! Between a configuration and a grid stands a package index, and between a plan and its records a
+//! machine that runs things. Both are other crates: `caliper-pypi` and `caliper-container`. Neither
+//! knows of the other, and what they exchange is defined here.
+//!
+//! ```
+//! use caliper_core::config::Config;
+//! use caliper_core::grid::Grid;
+//! use caliper_core::names::Sha256;
+//! use caliper_core::plan::{Plan, Recipe, cell_key};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A configuration is read strictly, and every problem is told with its place and its fix.
+//! let script = |_: &str| Ok(b"import demo".to_vec());
+//! let error = Config::from_yaml("caliper.yaml", "analysis: {dependancy: demo}", &script);
+//! assert!(error.unwrap_err().to_string().contains("did you mean `dependency`?"));
+//!
+//! let text = "analysis: {dependency: demo, tests: [smoke.py]}";
+//! let config = Config::from_yaml("caliper.yaml", text, &script)?;
+//!
+//! // A grid, as `caliper resolve --format json` prints it.
+//! let grid: Grid = serde_json::from_str(
+//!     r#"{"schema": 1, "package": "demo", "as_of": null, "cells": [
+//!          {"version": "1.0", "python": "3.11", "abi": "cp311", "missing": null,
+//!           "file": {"filename": "demo-1.0-py3-none-any.whl", "kind": "wheel", "yanked": false,
+//!                    "url": "https://files.example/demo-1.0-py3-none-any.whl", "sha256": null}}]}"#,
+//! )?;
+//! let plan = Plan::new(&config.name, config.setup(), Vec::new(), grid);
+//! let cell = &plan.cells[0];
+//! assert_eq!(cell.id.to_string(), "1.0/3.11");
+//!
+//! // A record stands for a cell only as long as nothing that decides its result has changed.
+//! let recipe = Recipe { backend: "local".to_owned(), ..Recipe::default() };
+//! let before = cell_key(&plan, cell, &recipe, &Sha256::of(b"import demo"));
+//! let edited = cell_key(&plan, cell, &recipe, &Sha256::of(b"import demo, sys"));
+//! assert_ne!(before, edited);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here opens a socket, starts a process, reads a clock or the environment, or prints. The one
+//! place that touches files is [`DirStore`](store::DirStore), the folder in which results are kept.
 
 pub mod compare;
 pub mod config;
