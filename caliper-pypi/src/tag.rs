@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use caliper_core::interpreter::{Libc, Platform};
+
 /// A Python tag, an ABI tag and a platform tag, such as `cp311-cp311-manylinux_2_17_x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag {
@@ -165,6 +167,33 @@ impl PlatformTag {
             self,
             Self::Any | Self::Linux { .. } | Self::ManyLinux { .. } | Self::MuslLinux { .. }
         )
+    }
+
+    /// A platform that takes wheels with this tag and is just new enough to. `None` where the tag
+    /// does not name one.
+    pub fn platform(&self) -> Option<Platform> {
+        Some(match self {
+            Self::Linux { arch } => {
+                // The tag says nothing of the C library; this is the glibc of Debian 12.
+                let libc = Libc::Glibc { major: 2, minor: 36 };
+                Platform::Linux { arch: arch.to_string(), libc }
+            }
+            Self::ManyLinux { major, minor, arch, .. } => {
+                let libc = Libc::Glibc { major: *major, minor: *minor };
+                Platform::Linux { arch: arch.to_string(), libc }
+            }
+            Self::MuslLinux { major, minor, arch } => {
+                let libc = Libc::Musl { major: *major, minor: *minor };
+                Platform::Linux { arch: arch.to_string(), libc }
+            }
+            Self::MacOs { major, minor, arch } => {
+                // `universal2` and its like are for several processors; the newer one stands for them.
+                let arch = if arch.starts_with("universal") { "arm64" } else { arch };
+                Platform::MacOs { major: *major, minor: *minor, arch: arch.to_owned() }
+            }
+            Self::Windows { arch } => Platform::Windows { arch: arch.to_string() },
+            Self::Any | Self::Other(_) => return None,
+        })
     }
 
     fn known(text: &str) -> Option<Self> {

@@ -1,0 +1,349 @@
+//! One cell: build, import, test, finish.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use caliper_core::event::Event;
+use caliper_core::grid::Choice;
+use caliper_core::plan::Test;
+use caliper_core::record::{
+    self, BuildRecord, CellOutcome, Record, RecordedFile, TestEnd, TestOutcome, TestRecord,
+};
+use caliper_core::store::StoreError;
+use rayon::Scope;
+
+use super::{Prospect, Running, Task, chain, order, text};
+use crate::backend::{BackendError, CellOrder, Environment, TestRun};
+
+/// A cell whose environment stands, and whose tests are under way.
+struct Open<'a> {
+    index: usize,
+    order: CellOrder<'a>,
+    environment: Environment,
+    runs: Vec<(Test, u32)>,
+    /// How many of `runs` have not ended.
+    pending: AtomicUsize,
+    record: Mutex<Progress>,
+}
+
+struct Progress {
+    record: Record,
+    /// One place for each of `runs`, so that their order in the record does not depend on time.
+    tests: Vec<Option<TestRecord>>,
+    /// Why the cell is not measured.
+    spoilt: Option<Spoilt>,
+}
+
+enum Spoilt {
+    ByTheWorld(String),
+    Interrupted,
+}
+
+impl<'a> Running<'a> {
+    /// Opens cells until one is left to its tests, whose last one calls this again.
+    pub(super) fn open_cells<'s>(&'s self, scope: &Scope<'s>)
+    where
+        'a: 's,
+    {
+        while !self.is_over() {
+            let index = self.next.fetch_add(1, Ordering::SeqCst);
+            let Some(task) = self.tasks.get(index) else { return };
+            match &task.prospect {
+                Prospect::ToMeasure => {}
+                Prospect::NotMeasurable(reason) => {
+                    self.not_measured(index, self.blank(task, CellOutcome::NotMeasured), reason);
+                    continue;
+                }
+                Prospect::Recorded(_) | Prospect::Unavailable => continue,
+            }
+            let Some(open) = self.build(index, task) else { continue };
+            // The import goes first: what it compiles the other tests need not compile again.
+            self.run_test(&open, 0);
+            if open.runs.len() == 1 {
+                self.finish(&open);
+                continue;
+            }
+            let open = Arc::new(open);
+            // The thread's own queue is last in, first out: begin with the last.
+            for which in (1..open.runs.len()).rev() {
+                let open = Arc::clone(&open);
+                scope.spawn(move |scope| {
+                    self.run_test(&open, which);
+                    if open.pending.load(Ordering::SeqCst) == 0 && open.claim() {
+                        self.finish(&open);
+                        self.open_cells(scope);
+                    }
+                });
+            }
+            return;
+        }
+    }
+
+    /// Makes the environment of a cell. `None` if the cell has ended with that.
+    fn build<'s>(&'s self, index: usize, task: &'s Task<'a>) -> Option<Open<'s>> {
+        let cell = task.cell.id.to_string();
+        let mut record = self.blank(task, CellOutcome::Tested);
+        let order = order(self.plan, task.cell, self.means, self.run)?;
+        self.report(&Event::BuildStarted { cell: cell.clone() });
+        let begun = Instant::now();
+        let built = self.means.backend.build(&order, &task.recipe);
+        let seconds = text::rounded(begun.elapsed().as_secs_f64());
+        let built = match built {
+            Ok(built) => built,
+            Err(BackendError::Interrupted) => return None,
+            Err(error) => {
+                self.report(&Event::BuildFinished { cell, ok: false, reason: None, seconds });
+                self.not_measured(index, record, &chain(&error));
+                return None;
+            }
+        };
+        let reason = built.environment.as_ref().err().copied();
+        let log = if built.log.is_empty() {
+            Ok(None)
+        } else {
+            self.means.store.save_blob(&built.log).map(Some)
+        };
+        let log = match log {
+            Ok(log) => log,
+            Err(error) => {
+                self.give_up(error);
+                if let Ok(environment) = &built.environment {
+                    self.remove(environment);
+                }
+                return None;
+            }
+        };
+        self.report(&Event::BuildFinished { cell, ok: reason.is_none(), reason, seconds });
+        record.build = Some(BuildRecord { ok: reason.is_none(), seconds, reason, log });
+        let environment = match built.environment {
+            Ok(environment) => environment,
+            Err(reason) if reason.is_spurious() => {
+                self.not_measured(index, record, &format!("the build failed: {reason}"));
+                return None;
+            }
+            Err(_) => {
+                record.outcome = CellOutcome::BuildFailed;
+                record.finished = SystemTime::now().into();
+                self.keep(index, record);
+                return None;
+            }
+        };
+        record.installed.clone_from(&environment.installed);
+        let tests = [Test::import(&environment.modules)].into_iter();
+        let runs: Vec<(Test, u32)> = tests
+            .chain(self.plan.setup.tests.iter().cloned())
+            .flat_map(|test| (1..=test.repeat).map(move |attempt| (test.clone(), attempt)))
+            .collect();
+        Some(Open {
+            index,
+            order,
+            environment,
+            pending: AtomicUsize::new(runs.len()),
+            record: Mutex::new(Progress { record, tests: vec![None; runs.len()], spoilt: None }),
+            runs,
+        })
+    }
+
+    fn run_test(&self, open: &Open<'_>, which: usize) {
+        let (test, attempt) = &open.runs[which];
+        let spoilt = if self.is_over() {
+            Some(Spoilt::Interrupted)
+        } else {
+            let cell = open.order.cell.id.to_string();
+            self.report(&Event::TestStarted {
+                cell: cell.clone(),
+                test: test.name.clone(),
+                attempt: *attempt,
+            });
+            match self.means.backend.run(&open.order, &open.environment, test) {
+                Ok(run) => match self.test_record(test, *attempt, &run) {
+                    Ok(record) => self.test_ended(open, which, cell, record),
+                    Err(error) => {
+                        self.give_up(error);
+                        Some(Spoilt::Interrupted)
+                    }
+                },
+                Err(BackendError::Interrupted) => Some(Spoilt::Interrupted),
+                Err(error) => {
+                    let reason = chain(&error);
+                    let mut record = blank_test(test, *attempt);
+                    record.reason = Some(reason.clone());
+                    self.test_ended(open, which, cell, record);
+                    Some(Spoilt::ByTheWorld(format!("`{}`: {reason}", test.name)))
+                }
+            }
+        };
+        if let Some(spoilt) = spoilt {
+            open.progress().spoilt.get_or_insert(spoilt);
+        }
+        open.pending.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Takes the record of a test, and says whether it spoils its cell.
+    fn test_ended(
+        &self,
+        open: &Open<'_>,
+        which: usize,
+        cell: String,
+        record: TestRecord,
+    ) -> Option<Spoilt> {
+        self.report(&Event::TestFinished {
+            cell,
+            test: record.name.clone(),
+            attempt: record.attempt,
+            outcome: record.outcome,
+            seconds: record.seconds,
+        });
+        let spoilt = record.outcome.is_spurious().then(|| {
+            let why = record.reason.clone().unwrap_or_else(|| record.outcome.to_string());
+            Spoilt::ByTheWorld(format!("`{}`: {why}", record.name))
+        });
+        open.progress().tests[which] = Some(record);
+        spoilt
+    }
+
+    fn test_record(
+        &self,
+        test: &Test,
+        attempt: u32,
+        run: &TestRun,
+    ) -> Result<TestRecord, StoreError> {
+        let (output, output_blob) = text::keep(&run.output, self.means.store)?;
+        let (error, error_blob) = text::keep(&run.error, self.means.store)?;
+        Ok(TestRecord {
+            outcome: run.end.outcome(),
+            reason: reason(test, &run.end, self.plan.setup.limits.timeout),
+            retval: run.end.status(),
+            signal: run.end.signal(),
+            seconds: text::rounded(run.seconds),
+            peak_memory: run.peak_memory,
+            output,
+            error,
+            output_blob,
+            error_blob,
+            truncated: run.output.dropped + run.error.dropped > 0,
+            ..blank_test(test, attempt)
+        })
+    }
+
+    /// Removes the environment, then keeps the record.
+    fn finish(&self, open: &Open<'_>) {
+        self.remove(&open.environment);
+        let mut progress = open.progress();
+        let tests = std::mem::take(&mut progress.tests);
+        let mut record = progress.record.clone();
+        record.tests = tests.into_iter().flatten().collect();
+        match progress.spoilt.take() {
+            Some(Spoilt::Interrupted) => {}
+            Some(Spoilt::ByTheWorld(reason)) => self.not_measured(open.index, record, &reason),
+            None => {
+                record.finished = SystemTime::now().into();
+                self.keep(open.index, record);
+            }
+        }
+    }
+
+    fn remove(&self, environment: &Environment) {
+        if let Err(error) = self.means.backend.remove(environment) {
+            let message = format!("something was left behind: {}", chain(&error));
+            self.report(&Event::Warning { message });
+        }
+    }
+
+    fn not_measured(&self, index: usize, mut record: Record, reason: &str) {
+        record.outcome = CellOutcome::NotMeasured;
+        record.reason = Some(reason.to_owned());
+        record.finished = SystemTime::now().into();
+        self.keep(index, record);
+    }
+
+    fn give_up(&self, error: StoreError) {
+        self.done().failure.get_or_insert(error);
+    }
+
+    /// A record of a cell in which nothing has happened yet.
+    pub(super) fn blank(&self, task: &Task<'_>, outcome: CellOutcome) -> Record {
+        let id = &task.cell.id;
+        let (file, abi, missing) = match &task.cell.choice {
+            Choice::File { file, abi } => (Some(file), Some(abi.clone()), None),
+            Choice::Missing(missing) => (None, None, Some(missing.clone())),
+        };
+        let now = SystemTime::now().into();
+        Record {
+            schema: record::SCHEMA,
+            version: id.version.clone(),
+            python: id.python,
+            abi,
+            variant: id.variant.clone(),
+            key: task.key,
+            backend: self.means.backend.name().to_owned(),
+            interpreter: file.and_then(|_| self.plan.interpreter(id.python)).cloned(),
+            file: file.map(|file| RecordedFile {
+                filename: file.filename.clone(),
+                url: file.url.clone(),
+                sha256: file.sha256,
+            }),
+            missing,
+            base: task.recipe.base.clone(),
+            dockerfile: task.recipe.dockerfile.clone(),
+            installed: Vec::new(),
+            outcome,
+            reason: None,
+            build: None,
+            tests: Vec::new(),
+            started: now,
+            finished: now,
+        }
+    }
+}
+
+impl Open<'_> {
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the caller is the first to see that all tests have ended.
+    fn claim(&self) -> bool {
+        const CLAIMED: usize = usize::MAX;
+        self.pending.compare_exchange(0, CLAIMED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+/// A test that has not been run.
+fn blank_test(test: &Test, attempt: u32) -> TestRecord {
+    TestRecord {
+        name: test.name.clone(),
+        command: test.command.clone(),
+        outcome: TestOutcome::NotMeasured,
+        reason: None,
+        retval: None,
+        signal: None,
+        seconds: 0.0,
+        peak_memory: None,
+        attempt,
+        output: String::new(),
+        error: String::new(),
+        output_blob: None,
+        error_blob: None,
+        truncated: false,
+        verdict: None,
+    }
+}
+
+/// What the outcome and the exit status leave unsaid.
+fn reason(test: &Test, end: &TestEnd, timeout: std::time::Duration) -> Option<String> {
+    match end {
+        TestEnd::Exited(_) => None,
+        TestEnd::Signalled(9) => Some(
+            "SIGKILL that neither Caliper nor a limit sent: is the machine out of memory?"
+                .to_owned(),
+        ),
+        TestEnd::Signalled(signal) => Some(format!("signal {signal}")),
+        TestEnd::TimedOut => {
+            Some(format!("longer than {} s", test.timeout.unwrap_or(timeout).as_secs_f64()))
+        }
+        TestEnd::OutOfMemory { .. } => Some("more memory than its limit".to_owned()),
+        TestEnd::NotRun { reason } => Some(reason.clone()),
+    }
+}

@@ -1,0 +1,252 @@
+use caliper_core::config::Config;
+use caliper_core::event::Collected;
+use caliper_core::files::FilesInMemory;
+use caliper_core::grid::{DistFile, FileKind, Grid, GridCell, Missing, MissingReason};
+use caliper_core::names::PythonVersion;
+use caliper_core::plan::Test;
+use caliper_core::record::{BuildReason, TestEnd, TestOutcome};
+use caliper_core::store::MemoryStore;
+
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::fake::{FakeBackend, FakeRun};
+
+/// A bench to run plans on.
+struct Bench {
+    folder: tempfile::TempDir,
+    backend: FakeBackend,
+    store: MemoryStore,
+    reporter: Collected,
+    interrupt: Interrupt,
+}
+
+impl Bench {
+    fn new(backend: FakeBackend) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            backend,
+            store: MemoryStore::default(),
+            reporter: Collected::default(),
+            interrupt: Interrupt::default(),
+        }
+    }
+
+    fn run_with(&self, plan: &Plan, jobs: usize, rerun: Rerun) -> Result<Outcome, RunError> {
+        let project = Project::read(self.folder.path(), None).unwrap();
+        let means = Means {
+            backend: &self.backend,
+            project: &project,
+            files: &FilesInMemory::default(),
+            store: &self.store,
+            reporter: &self.reporter,
+            interrupt: &self.interrupt,
+        };
+        run(plan, means, &RunOptions { jobs, rerun })
+    }
+
+    fn run(&self, plan: &Plan) -> Outcome {
+        self.run_with(plan, 3, Rerun::Nothing).unwrap()
+    }
+}
+
+fn backend() -> FakeBackend {
+    FakeBackend::new([PythonVersion::new(3, 11)])
+}
+
+/// Releases 1.0, 1.1, … with a file each, and one without.
+fn plan(backend: &FakeBackend, releases: usize, tests: &[&str]) -> Plan {
+    let config =
+        Config::from_yaml("caliper.yaml", "analysis: {dependency: demo}", &|_| unreachable!())
+            .unwrap();
+    let mut setup = config.setup();
+    setup.tests = tests
+        .iter()
+        .map(|name| Test { name: (*name).to_owned(), ..Test::import(&["demo".to_owned()]) })
+        .collect();
+    let interpreters = backend.interpreters(&Default::default(), &setup).unwrap();
+    let python = interpreters[0].python;
+    let cell = |version: String, choice| GridCell {
+        id: CellId::new(version.parse().unwrap(), python),
+        choice,
+    };
+    let missing = Missing { reason: MissingReason::NoFiles, nearest: None, mismatch: None };
+    let mut cells = vec![cell("0.9".into(), Choice::Missing(missing))];
+    cells.extend((0..releases).map(|minor| {
+        let file = DistFile {
+            filename: format!("demo-1.{minor}-py3-none-any.whl"),
+            url: format!("file:///demo-1.{minor}-py3-none-any.whl"),
+            sha256: Some(Sha256::of(&[0])),
+            size: None,
+            kind: FileKind::Wheel,
+            upload_time: None,
+            requires_python: None,
+            yanked: false,
+        };
+        cell(format!("1.{minor}"), Choice::File { file, abi: python.usual_abi() })
+    }));
+    let grid = Grid { schema: 1, package: config.dependency, as_of: None, cells };
+    Plan::new("demo", setup, interpreters, grid)
+}
+
+fn outcomes(outcome: &Outcome) -> Vec<String> {
+    let show = |record: &Record| {
+        let tests: Vec<String> =
+            record.tests.iter().map(|test| format!("{} {}", test.name, test.outcome)).collect();
+        format!("{}: {} [{}]", record.id(), record.outcome, tests.join(", "))
+    };
+    outcome.records.iter().map(show).collect()
+}
+
+#[test]
+fn every_rung_is_recorded() {
+    let backend = backend()
+        .building(|cell| match cell.version.to_string().as_str() {
+            "1.0" => Err(BuildReason::CompilerMissing),
+            "1.1" => Err(BuildReason::Network),
+            _ => Ok(()),
+        })
+        .running(|cell, test| {
+            Ok(match (cell.version.to_string().as_str(), test) {
+                ("1.2", "import") => FakeRun::exits(1),
+                ("1.3", "a") => FakeRun { end: TestEnd::TimedOut, output: String::new() },
+                ("1.4", "b") => {
+                    let source = std::io::ErrorKind::StorageFull.into();
+                    return Err(BackendError::Machine { action: "copying".into(), source });
+                }
+                _ => FakeRun::passes("x"),
+            })
+        });
+    let bench = Bench::new(backend);
+    let plan = plan(&bench.backend, 6, &["a", "b"]);
+    let outcome = bench.run(&plan);
+    assert_eq!(
+        outcomes(&outcome),
+        [
+            "0.9/3.11: unavailable []",
+            "1.0/3.11: build failed []",
+            "1.1/3.11: not measured []", // the network is the world's
+            "1.2/3.11: tested [import failed, a passed, b passed]",
+            "1.3/3.11: tested [import passed, a timed out, b passed]",
+            "1.4/3.11: not measured [import passed, a passed, b not measured]",
+            "1.5/3.11: tested [import passed, a passed, b passed]",
+        ]
+    );
+    assert_eq!((outcome.measured, outcome.reused, outcome.not_measured.len()), (4, 0, 2));
+    assert_eq!(bench.store.records(), outcome.records);
+    assert!(bench.backend.standing().is_empty());
+
+    // The second time only what the world spoilt is measured.
+    let again = bench.run(&plan);
+    assert_eq!((again.measured, again.reused, again.not_measured.len()), (0, 5, 2));
+    // And on demand what failed.
+    let failed = bench.run_with(&plan, 1, Rerun::Failed).unwrap();
+    assert_eq!((failed.measured, failed.reused), (3, 2));
+    let all = bench.run_with(&plan, 1, Rerun::All).unwrap();
+    assert_eq!((all.measured, all.reused), (4, 1));
+}
+
+#[test]
+fn a_record_is_saved_before_it_is_reported() {
+    struct Checks<'a>(&'a MemoryStore);
+    impl Reporter for Checks<'_> {
+        fn report(&self, event: &Event) {
+            if let Event::CellFinished { record } = event {
+                assert_eq!(self.0.load(&record.id()).unwrap().as_ref(), Some(&**record));
+            }
+        }
+    }
+    let bench = Bench::new(backend());
+    let plan = plan(&bench.backend, 20, &["a", "b", "c"]);
+    let project = Project::read(bench.folder.path(), None).unwrap();
+    let means = Means {
+        backend: &bench.backend,
+        project: &project,
+        files: &FilesInMemory::default(),
+        store: &bench.store,
+        reporter: &Checks(&bench.store),
+        interrupt: &bench.interrupt,
+    };
+    run(&plan, means, &RunOptions { jobs: 4, rerun: Rerun::Nothing }).unwrap();
+    assert_eq!(bench.store.records().len(), 21);
+}
+
+#[test]
+fn no_more_cells_stand_than_there_are_jobs() {
+    use std::sync::Arc;
+    let most = Arc::new(AtomicUsize::new(0));
+    let standing = Arc::new(AtomicUsize::new(0));
+    let (seen, now) = (Arc::clone(&most), Arc::clone(&standing));
+    let building = move |_: &CellId| {
+        let count = now.fetch_add(1, Ordering::SeqCst) + 1;
+        seen.fetch_max(count, Ordering::SeqCst);
+        Ok(())
+    };
+    let ended = Arc::clone(&standing);
+    let running = move |_: &CellId, test: &str| {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        if test == "a" {
+            ended.fetch_sub(1, Ordering::SeqCst);
+        }
+        Ok(FakeRun::passes(""))
+    };
+    let bench = Bench::new(backend().building(building).running(running));
+    let plan = plan(&bench.backend, 60, &["a"]);
+    let outcome = bench.run_with(&plan, 3, Rerun::Nothing).unwrap();
+    assert_eq!(outcome.measured, 60);
+    // `a` ends a moment before its environment is removed, so one more may be seen.
+    assert!((1..=4).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_where_it_was() {
+    let interrupt = Interrupt::default();
+    let raise = interrupt.clone();
+    let backend = backend().running(move |cell, _| {
+        if cell.version.to_string() == "1.5" {
+            raise.raise();
+            return Err(BackendError::Interrupted);
+        }
+        Ok(FakeRun::passes(""))
+    });
+    let bench = Bench { interrupt: interrupt.clone(), ..Bench::new(backend) };
+    let plan = plan(&bench.backend, 30, &["a"]);
+    let outcome = bench.run_with(&plan, 1, Rerun::Nothing).unwrap();
+    assert!(outcome.interrupted && outcome.measured < 10, "{outcome:?}");
+    assert!(outcome.not_measured.is_empty() && bench.backend.standing().is_empty());
+    let kept = bench.store.records().len();
+    assert_eq!(kept, outcome.records.len());
+
+    let fresh = Bench { store: bench.store, ..Bench::new(self::backend()) };
+    let rest = fresh.run(&plan);
+    assert_eq!(rest.reused, kept);
+    assert_eq!(rest.measured, 31 - kept);
+}
+
+#[test]
+fn repeats_are_numbered_and_in_order() {
+    let bench = Bench::new(backend());
+    let mut plan = plan(&bench.backend, 1, &["a"]);
+    plan.setup.tests[0].repeat = 5;
+    let outcome = bench.run(&plan);
+    let attempts: Vec<(&str, u32)> =
+        outcome.records[1].tests.iter().map(|test| (test.name.as_str(), test.attempt)).collect();
+    assert_eq!(attempts, [("import", 1), ("a", 1), ("a", 2), ("a", 3), ("a", 4), ("a", 5)]);
+}
+
+#[test]
+fn what_was_measured_outlives_a_bad_day() {
+    let bench = Bench::new(backend());
+    let mut plan = plan(&bench.backend, 1, &[]);
+    let good = bench.run(&plan).records[1].clone();
+    let gone = || std::io::Error::from(std::io::ErrorKind::NotConnected);
+    let broken = backend().running(move |_, _| {
+        Err(BackendError::Machine { action: "asking".into(), source: gone() })
+    });
+    let bench = Bench { backend: broken, ..bench };
+    plan.setup.requirements.push("six".into());
+    let outcome = bench.run(&plan);
+    assert_eq!(outcome.not_measured.len(), 1);
+    assert_eq!(outcome.records[1].tests[0].outcome, TestOutcome::NotMeasured);
+    assert_eq!(bench.store.load(&good.id()).unwrap(), Some(good));
+}
