@@ -1,2 +1,28 @@
-//! x
-fn main() {}
+//! The `caliper` binary: arguments in, exit code out. What it does is done by the libraries.
+
+mod args;
+mod command;
+mod exit;
+mod layout;
+mod progress;
+mod setting;
+mod signals;
+mod sources;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let terminal =
+        terminal::Terminal::new(args.global.no_color, args.global.quiet, args.global.verbose);
+    match command::run(args, terminal) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal.error(failure.error.as_ref());
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Kills a run at random moments and starts it again, until it ends; then compares with an undisturbed run.
+
+    cargo build --release -p caliper-cli
+    python3 benches/kill.py [--kills 20] [--seed 0] [-- extra arguments of `caliper run`]
+
+The records must be equal but for times and dates, and nothing may be left running or lying around.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# What differs between any two runs of the same thing.
+TIMES = {"started", "finished", "seconds", "peak_memory", "log"}
+
+
+def timeless(value):
+    if isinstance(value, dict):
+        return {key: timeless(each) for key, each in value.items() if key not in TIMES}
+    if isinstance(value, list):
+        return [timeless(each) for each in value]
+    return value
+
+
+def records(project):
+    return {
+        path.name: timeless(json.loads(path.read_text()))
+        for path in sorted((project / ".caliper/records").glob("*.json"))
+    }
+
+
+def processes(marker):
+    """Processes that carry this folder in their environment or arguments."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if marker.encode() in text:
+                found.append(entry.name)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("extra", nargs="*")
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    binary = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "caliper"
+    extra = arguments.extra or ["--python", "%d.%d" % sys.version_info[:2]]
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        cache = folder / "cache"
+        environment = {**os.environ, "CALIPER_CACHE_DIR": str(cache)}
+
+        def project(name):
+            path = folder / name
+            shutil.copytree(ROOT / "docs/examples/quickstart", path, ignore=shutil.ignore_patterns(".caliper"))
+            return path
+
+        def start(path):
+            command = [str(binary), "run", "--progress", "none", *extra]
+            return subprocess.Popen(command, cwd=path, env=environment, stdout=subprocess.DEVNULL)
+
+        undisturbed, killed = project("undisturbed"), project("killed")
+        start(undisturbed).wait()  # fills the cache
+        shutil.rmtree(undisturbed / ".caliper")
+        begun = time.perf_counter()
+        status = start(undisturbed).wait()
+        whole = time.perf_counter() - begun
+        print(f"undisturbed: exit {status}, {len(records(undisturbed))} records, {whole:.1f} s")
+
+        # Kills fall over the length of a run, so most of them hit work in flight.
+        kept = []
+        kills = 0
+        while kills < arguments.kills:
+            run = start(killed)
+            delay = chance.uniform(0.02, max(0.1, 3 * whole / arguments.kills))
+            try:
+                run.wait(delay)
+                # It was done before its time came: begin anew, so that there is something to kill.
+                shutil.rmtree(killed / ".caliper")
+                continue
+            except subprocess.TimeoutExpired:
+                run.send_signal(signal.SIGKILL)
+                run.wait()
+            kills += 1
+            kept.append(len(list((killed / ".caliper/records").glob("*.json"))))
+        print(f"killed {kills} times; records kept after each: {' '.join(map(str, kept))}")
+        status = start(killed).wait()
+        equal = records(undisturbed) == records(killed)
+        print(f"at last: exit {status}, {len(records(killed))} records, equal but for times: {equal}")
+        left = [str(path) for path in (killed / ".caliper").rglob(".unfinished-*")]
+        left += [str(path) for path in (cache / "work").glob("*")] if (cache / "work").exists() else []
+        running = processes(str(folder))
+        print(f"left over: {len(left)} files, {len(running)} processes")
+        if not equal:
+            for name, record in records(undisturbed).items():
+                other = records(killed).get(name)
+                if other != record:
+                    print(f"  {name}: {json.dumps(record)[:2000]}\n    {json.dumps(other)[:2000]}")
+        sys.exit(not (equal and not left and not running))
+
+
+if __name__ == "__main__":
+    main()

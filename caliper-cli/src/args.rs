@@ -1,0 +1,323 @@
+//! What was typed. Nothing here opens anything.
+
+use std::path::PathBuf;
+
+use caliper_core::names::{PackageName, PythonVersion, Timestamp};
+use caliper_core::selection::Versions;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Measure what a dependency's releases do to your code.
+#[derive(Debug, Parser)]
+#[command(
+    name = "caliper",
+    version,
+    after_help = "\
+Examples:
+  caliper init                 write a caliper.yaml to start from
+  caliper run                  measure every release × Python, and show the grid
+  caliper show 2.10.1/3.11     why that cell ended as it did
+  caliper resolve numpy --python 3.11
+
+Exit codes: 0 measured and as expected; 1 an expectation does not hold; 2 the question was wrong;
+3 something could not be measured; 130 and 143 interrupted, what was measured is kept."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// Print without colours (also: the environment variable NO_COLOR).
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Print errors and data only.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print more about what is done.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented caliper.yaml, a Dockerfile template and one test.
+    #[command(after_help = "Example:\n  caliper init study\n\nNothing that exists is overwritten.")]
+    Init {
+        /// The folder; made if need be.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Check configuration, template and tests, without network.
+    #[command(after_help = "Example:\n  caliper check study/caliper.yaml")]
+    Check {
+        /// The configuration.
+        #[arg(default_value = "caliper.yaml")]
+        config: PathBuf,
+    },
+    /// Show which file fits which release × Python.
+    #[command(after_help = "\
+Examples:
+  caliper resolve jinja2
+  caliper resolve tensorflow --python 3.11 --versions '>=2.10,<2.14' --format json
+  caliper resolve cryptography --platform musllinux_1_2_aarch64 --python 3.12")]
+    Resolve {
+        /// The package.
+        package: PackageName,
+        #[command(flatten)]
+        selection: Select,
+        /// The platform to resolve for, by a platform tag such as `manylinux_2_28_x86_64`,
+        /// `musllinux_1_2_aarch64`, `macosx_14_0_arm64` or `win_amd64`; default: this machine's.
+        #[arg(long, value_name = "TAG")]
+        platform: Option<String>,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Say what a run would do.
+    #[command(after_help = "Example:\n  caliper plan --backend docker --python 3.11")]
+    Plan {
+        #[command(flatten)]
+        work: Work,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Measure every cell that has no valid record.
+    #[command(
+        visible_alias = "analyze",
+        after_help = "\
+Examples:
+  caliper run
+  caliper run study/caliper.yaml --backend docker --python 3.9 --python 3.11
+  caliper run --only '2.10.*/3.11' --rerun failed
+  caliper analyze --config caliper.yaml
+
+What was measured is kept in .caliper beside the configuration; a second run measures only what is
+new. Ctrl-C stops at once and keeps what was measured."
+    )]
+    Run {
+        #[command(flatten)]
+        work: Work,
+        #[command(flatten)]
+        how: How,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Show recorded results; with a cell, its tests, environment and log.
+    #[command(after_help = "\
+Examples:
+  caliper show
+  caliper show 2.10.1/3.11
+  caliper show study/caliper.yaml --format json")]
+    Show {
+        /// The configuration, and a cell such as 2.10.1/3.11; either may be left out.
+        #[arg(num_args = 0..=2, value_names = ["CONFIG", "CELL"])]
+        what: Vec<String>,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Show what this machine can do: Pythons, engines, index.
+    #[command(after_help = "Example:\n  caliper doctor")]
+    Doctor {
+        #[command(flatten)]
+        index: IndexArgs,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Remove what Caliper made and can make again: caches, images, containers. Never results.
+    #[command(after_help = "Examples:\n  caliper clean --dry-run\n  caliper clean --cache")]
+    Clean {
+        /// The configuration beside which the cache is.
+        #[arg(default_value = "caliper.yaml")]
+        config: PathBuf,
+        /// Only the cache beside the configuration.
+        #[arg(long, conflicts_with = "engine")]
+        cache: bool,
+        /// Only what is on the container engine.
+        #[arg(long)]
+        engine: bool,
+        /// Say what would be removed, and remove nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print the JSON Schema of a format.
+    #[command(after_help = "Example:\n  caliper schema results > results.schema.json")]
+    Schema {
+        /// Which.
+        format: SchemaName,
+    },
+    /// Print completions for a shell.
+    #[command(
+        after_help = "Example:\n  caliper completions bash > ~/.local/share/bash-completion/completions/caliper"
+    )]
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What to measure, and where.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Work {
+    /// The configuration.
+    #[arg(default_value = "caliper.yaml", value_name = "CONFIG")]
+    pub(crate) config: PathBuf,
+    /// The configuration, as the original spells it.
+    #[arg(long = "config", value_name = "CONFIG", conflicts_with = "config", hide = true)]
+    pub(crate) config_flag: Option<PathBuf>,
+    /// Where cells run; `auto` is `docker` if the configuration has a `dockerfile`, else `local`.
+    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
+    pub(crate) backend: BackendName,
+    /// How many things to do at once; default: the CPUs that this process may use.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// Only these cells, such as `2.10.*/3.11`; may be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) only: Vec<String>,
+    /// Only the tests with such a name; the import of the dependency is always run.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) tests: Vec<String>,
+    /// Measure recorded cells again.
+    #[arg(long, value_enum)]
+    pub(crate) rerun: Option<RerunName>,
+    /// Keep the images of cells on the container engine.
+    #[arg(long)]
+    pub(crate) keep_images: bool,
+    #[command(flatten)]
+    pub(crate) selection: Select,
+}
+
+impl Work {
+    /// The configuration, however it was given.
+    pub(crate) fn config(&self) -> &PathBuf {
+        self.config_flag.as_ref().unwrap_or(&self.config)
+    }
+}
+
+/// How a run shows itself and when it fails.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct How {
+    /// How to show progress, on standard error; `auto` is `bar` on a terminal, else `plain`.
+    #[arg(long, value_enum, default_value_t = ProgressName::Auto)]
+    pub(crate) progress: ProgressName,
+    /// When to exit with 1; default: `regressed` if the configuration has an `expect`, else `never`.
+    #[arg(long, value_enum)]
+    pub(crate) fail_on: Option<FailOnName>,
+}
+
+/// Which releases and files.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Select {
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// A Python, such as 3.11; may be given several times.
+    #[arg(long, value_name = "X.Y")]
+    pub(crate) python: Vec<PythonVersion>,
+    /// PEP 440 specifiers, or versions.
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) versions: Option<Versions>,
+    /// Take pre-releases too.
+    #[arg(long)]
+    pub(crate) pre: bool,
+    /// Take yanked files too.
+    #[arg(long)]
+    pub(crate) yanked: bool,
+    /// Look at the index as it was then.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Timestamp>,
+}
+
+/// Which index.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IndexArgs {
+    /// The package index (also: CALIPER_INDEX_URL, then PIP_INDEX_URL).
+    #[arg(long = "index", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// How long the index may take to begin an answer.
+    #[arg(long = "index-timeout", value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub(crate) timeout: u16,
+    /// Make no request: use what is in the cache.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FormatArg {
+    /// How to print the data.
+    #[arg(long, value_enum, default_value_t = FormatName::Text)]
+    pub(crate) format: FormatName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatName {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendName {
+    Auto,
+    Local,
+    Docker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RerunName {
+    /// Cells whose build or some test failed.
+    Failed,
+    /// All cells.
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressName {
+    Auto,
+    Bar,
+    Plain,
+    Json,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOnName {
+    /// An expected release does not pass; without `expect`, a test fails that passed at an older one.
+    Regressed,
+    /// A build or a test fails.
+    Failed,
+    /// A build or a test fails, or a result differs from the baseline's.
+    Different,
+    /// Whatever happens, exit with 0.
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaName {
+    /// caliper.yaml.
+    Config,
+    /// .caliper/results.json, show --format json.
+    Results,
+    /// .caliper/records/*.json.
+    Record,
+    /// A line of run --progress json.
+    Event,
+    /// resolve --format json.
+    Grid,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent_and_every_command_has_an_example() {
+        Args::command().debug_assert();
+        for command in Args::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{}", command.get_name());
+        }
+    }
+}

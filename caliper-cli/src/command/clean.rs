@@ -1,0 +1,93 @@
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use caliper_container::docker::{Cleaned, DockerBackend, DockerOptions};
+use caliper_core::store::DirStore;
+
+use crate::exit::{Exit, Failure, Outcome};
+use crate::setting;
+use crate::terminal::{Terminal, printable};
+
+pub(super) fn run(
+    config: &Path,
+    of_cache: bool,
+    of_engine: bool,
+    dry_run: bool,
+    terminal: Terminal,
+) -> Outcome {
+    let would = if dry_run { "would remove" } else { "removed" };
+    let cache = setting::cache(config);
+    if of_engine {
+        // No engine, nothing of ours on it.
+        match DockerBackend::connect(DockerOptions {
+            cache: cache.clone(),
+            ..DockerOptions::default()
+        }) {
+            Ok(backend) => {
+                let cleaned = if dry_run { backend.leftovers() } else { backend.clean() }?;
+                terminal.data(&printable(&listed(&cleaned, would)));
+            }
+            Err(error) => terminal.detail(&format!("no engine to clean: {error}")),
+        }
+    }
+    if of_cache {
+        clean_cache(config, &cache, dry_run, would, terminal)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn listed(cleaned: &Cleaned, would: &str) -> String {
+    let mut text = String::new();
+    for container in &cleaned.containers {
+        text += &format!("{would} the container {container}\n");
+    }
+    for image in &cleaned.images {
+        text += &format!("{would} the image {image}\n");
+    }
+    if cleaned.in_use > 0 {
+        text += &format!("left {} alone: a run that goes on uses them\n", cleaned.in_use);
+    }
+    if text.is_empty() {
+        "nothing of Caliper's is on the engine\n".clone_into(&mut text);
+    }
+    text
+}
+
+fn clean_cache(
+    config: &Path,
+    cache: &Path,
+    dry_run: bool,
+    would: &str,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    if !cache.is_dir() {
+        terminal.data(&format!("there is no cache at {}\n", cache.display()));
+        return Ok(());
+    }
+    // A run under way uses the cache; its lock says so.
+    let results = setting::results(config);
+    let _lock = results.is_dir().then(|| DirStore::open(&results)).transpose()?;
+    if !dry_run {
+        for part in PARTS {
+            let path = cache.join(part);
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let action = format!("could not remove `{}`", path.display());
+                    return Err(Failure::world(action, error));
+                }
+                _ => {}
+            }
+        }
+        // Gone if nothing else is in it: a folder that the user named may hold more.
+        let _ = fs::remove_dir(cache);
+    }
+    terminal.data(&format!("{would} the cache {}\n", cache.display()));
+    Ok(())
+}
+
+/// What Caliper keeps in a cache, and may remove.
+const PARTS: &[&str] =
+    &["index", "files", "partial", "images", "tools", "uv", "work", "environments", "pythons.json"];

@@ -1,0 +1,130 @@
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use caliper_container::interrupt::Interrupt;
+use caliper_container::runner::{Means, Prospect, foresee};
+use caliper_core::event::Collected;
+use caliper_core::store::DirStore;
+use serde::Serialize;
+
+use crate::args::{FormatName, Work};
+use crate::exit::{Exit, Outcome};
+use crate::layout::lay_out;
+use crate::terminal::Terminal;
+
+/// What a run would do.
+#[derive(Debug, Serialize)]
+struct Forecast {
+    schema: u32,
+    backend: &'static str,
+    cells: usize,
+    nothing_to_install: usize,
+    recorded: usize,
+    to_measure: Vec<String>,
+    not_measurable: Vec<(String, String)>,
+    /// Files that are not in the cache yet.
+    downloads: usize,
+    /// Their size, where the index gives it.
+    download_bytes: u64,
+    /// Files whose size the index does not give.
+    downloads_of_unknown_size: usize,
+    /// From what recorded cells took; `null` if there are none.
+    expected_seconds: Option<f64>,
+}
+
+pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcome {
+    let layout = lay_out(work, terminal)?;
+    let store = DirStore::read_only(layout.setting.results());
+    let downloader = layout.index.downloader(&layout.cache);
+    let means = Means {
+        backend: &*layout.backend,
+        project: &layout.project,
+        files: &downloader,
+        store: &store,
+        reporter: &Collected::default(),
+        interrupt: &Interrupt::default(),
+    };
+    let prospects = foresee(&layout.plan, means, &layout.options)?;
+    let mut forecast = Forecast {
+        schema: 1,
+        backend: layout.backend.name(),
+        cells: prospects.len(),
+        nothing_to_install: 0,
+        recorded: 0,
+        to_measure: Vec::new(),
+        not_measurable: Vec::new(),
+        downloads: 0,
+        download_bytes: 0,
+        downloads_of_unknown_size: 0,
+        expected_seconds: None,
+    };
+    let mut fetched = std::collections::BTreeSet::new();
+    for (cell, prospect) in layout.plan.cells.iter().zip(prospects) {
+        match (prospect, cell.file()) {
+            (_, None) => forecast.nothing_to_install += 1,
+            (Prospect::Recorded(_) | Prospect::Unavailable, _) => forecast.recorded += 1,
+            (Prospect::NotMeasurable(why), _) => {
+                forecast.not_measurable.push((cell.id.to_string(), why));
+            }
+            (Prospect::ToMeasure, Some(file)) => {
+                forecast.to_measure.push(cell.id.to_string());
+                if downloader.cached(file).is_none() && fetched.insert(&file.url) {
+                    forecast.downloads += 1;
+                    forecast.download_bytes += file.size.unwrap_or(0);
+                    forecast.downloads_of_unknown_size += usize::from(file.size.is_none());
+                }
+            }
+        }
+    }
+    let (records, _) = store.records()?;
+    let seconds: Vec<f64> = records
+        .iter()
+        .filter(|record| record.backend == forecast.backend)
+        .filter_map(|record| {
+            let build = record.build.as_ref()?.seconds;
+            Some(build + record.tests.iter().map(|test| test.seconds).sum::<f64>())
+        })
+        .collect();
+    if !seconds.is_empty() {
+        #[expect(clippy::cast_precision_loss, reason = "counts of cells and of threads are small")]
+        let (count, cells, jobs) =
+            (seconds.len() as f64, forecast.to_measure.len() as f64, layout.options.jobs as f64);
+        let expected = seconds.iter().sum::<f64>() / count * cells / jobs;
+        forecast.expected_seconds = Some((expected * 10.0).round() / 10.0);
+    }
+    match format {
+        FormatName::Json => super::print_json(&forecast, terminal)?,
+        FormatName::Text => terminal.data(&text(&forecast, layout.options.jobs)),
+    }
+    Ok(Exit::Done)
+}
+
+fn text(forecast: &Forecast, jobs: usize) -> String {
+    let mut text = String::new();
+    let to_measure = forecast.to_measure.len();
+    let _ = writeln!(text, "{} cells on the `{}` backend", forecast.cells, forecast.backend);
+    let _ = writeln!(text, "  {:>5}  nothing to install", forecast.nothing_to_install);
+    let _ = writeln!(text, "  {:>5}  recorded already", forecast.recorded);
+    let _ = writeln!(text, "  {to_measure:>5}  to measure, {jobs} at once");
+    if !forecast.not_measurable.is_empty() {
+        let _ = writeln!(text, "  {:>5}  cannot be measured now", forecast.not_measurable.len());
+    }
+    for (cell, why) in forecast.not_measurable.iter().take(5) {
+        let _ = writeln!(text, "         {cell}: {why}");
+    }
+    if forecast.downloads > 0 {
+        #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
+        let mebibytes = forecast.download_bytes as f64 / f64::from(1 << 20);
+        let size = match forecast.downloads_of_unknown_size {
+            0 => format!("{mebibytes:.1} MiB"),
+            count if count == forecast.downloads => "the index does not say how large".to_owned(),
+            count => format!("{mebibytes:.1} MiB, and {count} whose size the index does not say"),
+        };
+        let _ = writeln!(text, "{} files to download: {size}", forecast.downloads);
+    }
+    if let Some(seconds) = forecast.expected_seconds.filter(|_| to_measure > 0) {
+        let time = Duration::from_secs_f64(seconds.max(1.0).round());
+        let _ = writeln!(text, "about {time:?}, from what recorded cells took");
+    }
+    text
+}

@@ -1,0 +1,16 @@
+use caliper_core::schema::{Format, schema};
+
+use crate::args::SchemaName;
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+
+pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
+    terminal.data(&schema(match name {
+        SchemaName::Config => Format::Config,
+        SchemaName::Results => Format::Results,
+        SchemaName::Record => Format::Record,
+        SchemaName::Event => Format::Event,
+        SchemaName::Grid => Format::Grid,
+    }));
+    Exit::Done
+}

@@ -1,0 +1,158 @@
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use caliper_core::grid::CellId;
+use caliper_core::record::{BlobRef, CellOutcome, Record, TestRecord};
+use caliper_core::report::grid;
+use caliper_core::store::{DirStore, ResultStore as _};
+
+use crate::args::FormatName;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::layout::cell_id;
+use crate::setting;
+use crate::terminal::{Terminal, printable};
+
+pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Outcome {
+    let (config, cell) = subject(what)?;
+    let store = DirStore::read_only(setting::results(&config));
+    let results = store.results()?.ok_or_else(|| {
+        Failure::question(format!(
+            "there are no results in `{}`; run `caliper run {}` first",
+            store.folder().display(),
+            config.display()
+        ))
+    })?;
+    let Some(id) = cell else {
+        match format {
+            FormatName::Json => super::print_json(&results, terminal)?,
+            FormatName::Text => {
+                terminal.data(&printable(&format!(
+                    "{} · {} on {} · {}\n\n",
+                    results.analysis, results.dependency, results.backend, results.finished
+                )));
+                terminal.lines(&grid::lines(&results.cells));
+            }
+        }
+        return Ok(Exit::Done);
+    };
+    let record = results.cells.iter().find(|record| record.id() == id).ok_or_else(|| {
+        let names: Vec<String> = results.cells.iter().take(3).map(|c| c.id().to_string()).collect();
+        Failure::question(format!(
+            "there is no cell `{id}` in the results; there are {}, such as {}",
+            results.cells.len(),
+            names.join(", ")
+        ))
+    })?;
+    match format {
+        FormatName::Json => super::print_json(record, terminal)?,
+        FormatName::Text => terminal.data(&printable(&details(record, &store)?)),
+    }
+    Ok(Exit::Done)
+}
+
+/// Which configuration and which cell. One word alone is a cell if it reads as one and no such file
+/// exists.
+fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
+    let default = || PathBuf::from("caliper.yaml");
+    let cell = |text: &str| {
+        cell_id(text).ok_or_else(|| {
+            Failure::question(format!("`{text}` is not a cell; write one such as `2.10.1/3.11`"))
+        })
+    };
+    Ok(match what {
+        [] => (default(), None),
+        [one] if !Path::new(one).exists() && cell_id(one).is_some() => (default(), cell_id(one)),
+        [one] => (PathBuf::from(one), None),
+        [config, name, ..] => (PathBuf::from(config), Some(cell(name)?)),
+    })
+}
+
+fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}: {}", record.id(), record.outcome);
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {name:<12} {value}");
+        }
+    };
+    line("reason", record.reason.clone().unwrap_or_default());
+    if let Some(missing) = &record.missing {
+        line("missing", missing.reason.to_string());
+        line("nearest", missing.nearest.clone().unwrap_or_default());
+    }
+    if let Some(file) = &record.file {
+        line("file", file.filename.clone());
+        line("from", file.url.clone());
+        line("digest", file.sha256.map(|digest| digest.to_string()).unwrap_or_default());
+    }
+    if let Some(base) = &record.base {
+        line("base", format!("{} ({})", base.name, base.digest));
+    }
+    if let Some(interpreter) = &record.interpreter {
+        line("python", format!("{} ({})", interpreter.version, interpreter.abi));
+    }
+    line("backend", record.backend.clone());
+    line("measured", record.started.to_string());
+    line("key", record.key.to_string());
+    let installed: Vec<String> =
+        record.installed.iter().map(|each| format!("{} {}", each.name, each.version)).collect();
+    line("installed", installed.join(", "));
+    if let Some(build) = &record.build {
+        let how = match build.reason {
+            Some(reason) => format!("failed: {reason}"),
+            None => "made".to_owned(),
+        };
+        line("environment", format!("{how} in {:.1} s", build.seconds));
+    }
+    if let Some(dockerfile) = &record.dockerfile {
+        let _ = writeln!(text, "\nDockerfile:\n{}", indented(dockerfile));
+    }
+    for test in &record.tests {
+        text += &test_details(test, store)?;
+    }
+    let log = record.build.as_ref().and_then(|build| build.log);
+    if let Some(log) = log.filter(|_| record.outcome != CellOutcome::Tested) {
+        let _ = writeln!(text, "\nbuild log:\n{}", indented(&blob(log, store)?));
+    }
+    Ok(text)
+}
+
+fn test_details(test: &TestRecord, store: &DirStore) -> Result<String, Failure> {
+    let mut text = String::new();
+    let attempt =
+        if test.attempt > 1 { format!(", attempt {}", test.attempt) } else { String::new() };
+    let reason = test.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let status = test.retval.map(|status| format!(", exit status {status}")).unwrap_or_default();
+    let verdict = match test.verdict {
+        Some(caliper_core::compare::Verdict::Same) => ", same result as the baseline",
+        Some(caliper_core::compare::Verdict::Different) => ", different result from the baseline",
+        _ => "",
+    };
+    let _ = writeln!(
+        text,
+        "\n{}{attempt}: {}{reason}{status} in {:.1} s{verdict}",
+        test.name, test.outcome, test.seconds
+    );
+    let _ = writeln!(text, "  $ {}", test.command.join(" "));
+    for (name, shown, whole) in
+        [("output", &test.output, test.output_blob), ("error", &test.error, test.error_blob)]
+    {
+        let all = match whole {
+            Some(whole) => blob(whole, store)?,
+            None => shown.clone(),
+        };
+        if !all.is_empty() {
+            let _ = writeln!(text, "{name}:\n{}", indented(&all));
+        }
+    }
+    Ok(text)
+}
+
+fn blob(name: BlobRef, store: &DirStore) -> Result<String, Failure> {
+    Ok(String::from_utf8_lossy(&store.blob(name)?).into_owned())
+}
+
+fn indented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,125 @@
+//! Exit codes, and the one map from errors to them.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use caliper_container::backend::BackendError;
+use caliper_container::project::ProjectError;
+use caliper_container::runner::RunError;
+use caliper_core::config::ConfigError;
+use caliper_core::store::StoreError;
+use caliper_core::template::TemplateError;
+use caliper_pypi::index::{IndexError, ParseIndexAddressError};
+use caliper_pypi::resolve::ResolveError;
+
+/// How `caliper` ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Every planned cell has an outcome, and every expectation holds.
+    Done,
+    /// Measured, and an expectation does not hold.
+    Unexpected,
+    /// The question was wrong: arguments, configuration, template.
+    Question,
+    /// The world failed: at least one cell could not be measured.
+    World,
+    /// SIGINT; what was measured is kept.
+    Interrupted,
+    /// SIGTERM; what was measured is kept.
+    Terminated,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Unexpected => 1,
+            Exit::Question => 2,
+            Exit::World => 3,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+        })
+    }
+}
+
+/// An error with the exit code that it stands for.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) error: Box<dyn Error + Send + Sync>,
+}
+
+/// What a command comes to.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+impl Failure {
+    /// The question was wrong, and this is why.
+    pub(crate) fn question(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Question, error: message.to_string().into() }
+    }
+
+    /// The world failed at `action`.
+    pub(crate) fn world(
+        action: impl fmt::Display,
+        source: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        let error = Wrapped { action: action.to_string(), source: source.into() };
+        Self { exit: Exit::World, error: error.into() }
+    }
+}
+
+/// An error with what was being done.
+#[derive(Debug, thiserror::Error)]
+#[error("{action}")]
+struct Wrapped {
+    action: String,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// Gives an error type its exit code.
+macro_rules! failure_from {
+    ($type:ty, $exit:expr) => {
+        impl From<$type> for Failure {
+            fn from(error: $type) -> Self {
+                let exit: fn(&$type) -> Exit = $exit;
+                Self { exit: exit(&error), error: error.into() }
+            }
+        }
+    };
+}
+
+failure_from!(ConfigError, |_| Exit::Question);
+failure_from!(TemplateError, |_| Exit::Question);
+failure_from!(ParseIndexAddressError, |_| Exit::Question);
+failure_from!(StoreError, |_| Exit::World);
+failure_from!(BackendError, backend);
+failure_from!(ProjectError, |error| match error {
+    ProjectError::Read { .. } => Exit::World,
+    _ => Exit::Question,
+});
+failure_from!(RunError, |error| match error {
+    RunError::Backend(error) => backend(error),
+    _ => Exit::World,
+});
+failure_from!(ResolveError, |error| match error {
+    ResolveError::Index { source, .. } => index(source),
+    _ => Exit::Question,
+});
+failure_from!(IndexError, index);
+
+fn backend(error: &BackendError) -> Exit {
+    match error {
+        BackendError::NoPython { .. }
+        | BackendError::Unsupported { .. }
+        | BackendError::Template(_) => Exit::Question,
+        _ => Exit::World,
+    }
+}
+
+fn index(error: &IndexError) -> Exit {
+    match error {
+        IndexError::NotFound { .. } => Exit::Question,
+        _ => Exit::World,
+    }
+}

@@ -1,0 +1,158 @@
+//! From a configuration and arguments to a plan: asks the backend for its Pythons and the index for
+//! the releases.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use caliper_container::backend::ContainerBackend;
+use caliper_container::project::Project;
+use caliper_container::runner::{Rerun, RunOptions};
+use caliper_core::config::Config;
+use caliper_core::grid::CellId;
+use caliper_core::names::PythonVersion;
+use caliper_core::plan::{Plan, Setup};
+use caliper_core::selection::Selection;
+use caliper_pypi::index::PackageIndex as _;
+use caliper_pypi::resolve::{pythons_made_for, resolve_project};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::args::{RerunName, Select, Work};
+use crate::exit::Failure;
+use crate::setting::{self, Setting};
+use crate::sources::{self, Index};
+use crate::terminal::Terminal;
+
+/// A plan with all that is needed to carry it out.
+pub(crate) struct Layout {
+    pub(crate) setting: Setting,
+    pub(crate) cache: PathBuf,
+    pub(crate) index: Index,
+    pub(crate) backend: Box<dyn ContainerBackend>,
+    pub(crate) project: Project,
+    /// What was asked for.
+    pub(crate) plan: Plan,
+    /// The cells that `--only` leaves out.
+    pub(crate) rest: Plan,
+    pub(crate) options: RunOptions,
+}
+
+/// The CPythons that still get security fixes, for files that any Python can install where nothing
+/// says which Pythons there are. <https://devguide.python.org/versions/>, November 2026.
+pub(crate) const SUPPORTED: &[PythonVersion] = &[
+    PythonVersion::new(3, 11),
+    PythonVersion::new(3, 12),
+    PythonVersion::new(3, 13),
+    PythonVersion::new(3, 14),
+    PythonVersion::new(3, 15),
+];
+
+/// Lays out what `work` asks for.
+pub(crate) fn lay_out(work: &Work, terminal: Terminal) -> Result<Layout, Failure> {
+    let setting = Setting::open(work.config())?;
+    let config = &setting.config;
+    let cache = setting::cache(&setting.path);
+    let only = patterns("--only", &work.only)?;
+    let tests = patterns("--tests", &work.tests)?;
+    let selection = selection(config, &work.selection);
+    let mut setup = Setup { as_of: selection.as_of, ..config.setup() };
+    if let Some(tests) = tests {
+        setup.tests.retain(|test| tests.is_match(&test.name));
+    }
+    let index = Index::open(&work.selection.index, &cache, terminal)?;
+    let backend = sources::backend(work, config, &index, &cache, terminal)?;
+    backend.check(&setup)?;
+    let project = Project::read(&setting.folder(), Some(&setting.path))?;
+    // Asked first: a package that does not exist is told before anything is started.
+    let offered = index.client.project(&config.dependency)?;
+    let mut wanted: BTreeSet<PythonVersion> = if work.selection.python.is_empty() {
+        &config.python_versions
+    } else {
+        &work.selection.python
+    }
+    .iter()
+    .copied()
+    .collect();
+    if wanted.is_empty() && backend.name() != sources::LOCAL {
+        let made_for = pythons_made_for(&offered, &selection);
+        wanted = made_for.exact;
+        if made_for.any {
+            let present = backend.interpreters(&BTreeSet::new(), &setup)?;
+            wanted.extend(present.iter().map(|interpreter| interpreter.python));
+        }
+        if wanted.is_empty() {
+            wanted.extend(SUPPORTED);
+        }
+    }
+    let interpreters = backend.interpreters(&wanted, &setup)?;
+    if interpreters.is_empty() {
+        return Err(Failure::question(format!(
+            "there is no Python for the `{}` backend; install one, or use `--backend docker`",
+            backend.name()
+        )));
+    }
+    let grid = resolve_project(&offered, &config.dependency, &selection, &interpreters)?;
+    let mut plan = Plan::new(&config.name, setup, interpreters, grid);
+    let mut rest = Plan { cells: Vec::new(), ..plan.clone() };
+    if let Some(only) = only {
+        let (chosen, left) = std::mem::take(&mut plan.cells)
+            .into_iter()
+            .partition(|cell| only.is_match(cell.id.to_string()));
+        (plan.cells, rest.cells) = (chosen, left);
+        if plan.cells.is_empty() {
+            let example = rest.cells.first().map(|cell| cell.id.to_string()).unwrap_or_default();
+            return Err(Failure::question(format!(
+                "`--only` matches none of the {} cells; they are called like `{example}`",
+                rest.cells.len()
+            )));
+        }
+    }
+    let rerun = match work.rerun {
+        None => Rerun::Nothing,
+        Some(RerunName::Failed) => Rerun::Failed,
+        Some(RerunName::All) => Rerun::All,
+    };
+    let jobs = work.jobs.map_or_else(cpus, usize::from);
+    let options = RunOptions { jobs, rerun };
+    Ok(Layout { cache, index, backend, project, plan, rest, options, setting })
+}
+
+/// What the configuration selects, with what the arguments say in its place.
+fn selection(config: &Config, args: &Select) -> Selection {
+    Selection {
+        versions: args.versions.clone().unwrap_or_else(|| config.selection.versions.clone()),
+        pre: args.pre || config.selection.pre,
+        yanked: args.yanked || config.selection.yanked,
+        sdist: config.selection.sdist,
+        as_of: args.as_of.or(config.selection.as_of),
+    }
+}
+
+fn patterns(flag: &str, patterns: &[String]) -> Result<Option<GlobSet>, Failure> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        // A version's `[` is rare, a variant's is not: `2.0/3.11[seed=3]`.
+        let glob = GlobBuilder::new(&pattern.replace('[', "[[]"))
+            .literal_separator(true)
+            .build()
+            .map_err(|error| {
+            Failure::question(format!("{flag} `{pattern}`: {}", error.kind()))
+        })?;
+        set.add(glob);
+    }
+    let set = set.build().map_err(|error| Failure::question(format!("{flag}: {error}")))?;
+    Ok(Some(set))
+}
+
+/// The CPUs that this process may use.
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Reads the name of a cell, such as `2.10.1/3.11`; the variant is left out.
+pub(crate) fn cell_id(text: &str) -> Option<CellId> {
+    let (version, python) = text.split_once('/')?;
+    Some(CellId::new(version.parse().ok()?, python.parse().ok()?))
+}

@@ -1,0 +1,60 @@
+//! Shows a run while it goes on.
+
+mod bar;
+mod json;
+mod plain;
+
+use std::io::{self, IsTerminal as _};
+
+use caliper_core::event::{Event, Reporter};
+use caliper_core::record::{CellOutcome, Record, TestOutcome};
+
+use crate::args::ProgressName;
+use crate::terminal::Terminal;
+
+/// The reporter for what was asked for.
+pub(crate) fn reporter(name: ProgressName, terminal: Terminal) -> Box<dyn Reporter> {
+    match name {
+        ProgressName::None => Box::new(Silent(terminal)),
+        ProgressName::Auto if terminal.is_quiet() => Box::new(Silent(terminal)),
+        ProgressName::Json => Box::new(json::Json),
+        ProgressName::Bar => Box::new(bar::Bar::new(terminal)),
+        ProgressName::Auto if io::stderr().is_terminal() => Box::new(bar::Bar::new(terminal)),
+        ProgressName::Auto | ProgressName::Plain => Box::new(plain::Plain::new(terminal)),
+    }
+}
+
+/// Says only what needs to be known.
+struct Silent(Terminal);
+
+impl Reporter for Silent {
+    fn report(&self, event: &Event) {
+        if let Event::Warning { message } = event {
+            self.0.warning(message);
+        }
+    }
+}
+
+/// How a cell ended, for a line of its own.
+fn summary(record: &Record) -> String {
+    let reason = |text: Option<&str>| text.map(|text| format!(": {text}")).unwrap_or_default();
+    match record.outcome {
+        CellOutcome::Unavailable => "nothing to install".to_owned(),
+        CellOutcome::NotMeasured => {
+            format!("could not be measured{}", reason(record.reason.as_deref()))
+        }
+        CellOutcome::BuildFailed => {
+            let why = record.build.as_ref().and_then(|build| build.reason);
+            format!("cannot be built{}", reason(why.map(|why| why.to_string()).as_deref()))
+        }
+        CellOutcome::Tested => {
+            let bad: Vec<String> = record
+                .tests
+                .iter()
+                .filter(|test| test.outcome != TestOutcome::Passed)
+                .map(|test| format!("{} {}", test.name, test.outcome))
+                .collect();
+            if bad.is_empty() { "passed".to_owned() } else { bad.join(", ") }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use caliper_core::event::{Event, Reporter};
+use caliper_core::record::CellOutcome;
+
+use crate::terminal::{Terminal, printable};
+
+/// A line for every cell that ends: for log files and CI.
+pub(super) struct Plain {
+    terminal: Terminal,
+    done: AtomicUsize,
+    all: AtomicUsize,
+}
+
+impl Plain {
+    pub(super) fn new(terminal: Terminal) -> Self {
+        Self { terminal, done: AtomicUsize::new(0), all: AtomicUsize::new(0) }
+    }
+}
+
+impl Reporter for Plain {
+    fn report(&self, event: &Event) {
+        match event {
+            Event::RunStarted { analysis, backend, cells, to_measure, jobs, .. } => {
+                self.all.store(*to_measure, Ordering::SeqCst);
+                self.terminal.note(&printable(&format!(
+                    "{analysis}: {cells} cells, {to_measure} to measure on {backend}, {jobs} at once"
+                )));
+            }
+            Event::CellFinished { record } if record.outcome != CellOutcome::Unavailable => {
+                let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
+                let all = self.all.load(Ordering::SeqCst);
+                let width = all.to_string().len();
+                let summary = super::summary(record);
+                self.terminal.note(&printable(&format!(
+                    "[{done:>width$}/{all}] {}  {summary}",
+                    record.id()
+                )));
+            }
+            Event::Warning { message } => self.terminal.warning(message),
+            Event::RunFinished { interrupted, measured, reused, not_measured, seconds } => {
+                let interrupted = if *interrupted { "interrupted: " } else { "" };
+                self.terminal.note(&format!(
+                    "{interrupted}{measured} measured, {reused} reused, {not_measured} not \
+                     measured in {seconds:.1} s"
+                ));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A configuration and the places around it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use caliper_core::config::Config;
+
+use crate::exit::Failure;
+
+/// A configuration that was read, and where things are.
+pub(crate) struct Setting {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// What it says.
+    pub(crate) config: Config,
+}
+
+impl Setting {
+    /// Reads a configuration.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let folder = folder(path);
+        let text = std::fs::read(path).map_err(|error| missing(path, error))?;
+        let text = String::from_utf8(text)
+            .map_err(|_| Failure::question(format!("`{}` is not UTF-8 text", path.display())))?;
+        let read = |name: &str| read_inside(&folder, name);
+        let config = Config::from_yaml(&path.display().to_string(), &text, &read)?;
+        Ok(Self { path: path.to_owned(), config })
+    }
+
+    /// The folder of the configuration: the project.
+    pub(crate) fn folder(&self) -> PathBuf {
+        folder(&self.path)
+    }
+
+    /// Where results are kept.
+    pub(crate) fn results(&self) -> PathBuf {
+        results(&self.path)
+    }
+}
+
+/// The folder of a configuration.
+fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Where the results of a configuration are kept: `.caliper` beside `caliper.yaml`, and
+/// `.caliper/NAME` beside any other `NAME.yaml`, so that two in one folder do not mix.
+pub(crate) fn results(config: &Path) -> PathBuf {
+    let all = folder(config).join(".caliper");
+    match config.file_stem() {
+        Some(stem) if stem != "caliper" => all.join(stem),
+        _ => all,
+    }
+}
+
+/// Where the cache of a configuration is, unless `CALIPER_CACHE_DIR` says otherwise.
+pub(crate) fn cache(config: &Path) -> PathBuf {
+    let folder = match std::env::var_os("CALIPER_CACHE_DIR") {
+        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
+        _ => folder(config).join(".caliper/cache"),
+    };
+    // Tools are started elsewhere and must find it all the same.
+    std::path::absolute(&folder).unwrap_or(folder)
+}
+
+fn missing(path: &Path, error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::NotFound {
+        return Failure::question(format!(
+            "there is no `{}`; `caliper init` writes one to start from",
+            path.display()
+        ));
+    }
+    if path.is_dir() {
+        return Failure::question(format!(
+            "`{}` is a folder; name the file: `{}`",
+            path.display(),
+            path.join("caliper.yaml").display()
+        ));
+    }
+    Failure::world(format!("could not read `{}`", path.display()), error)
+}
+
+/// Reads a file of the project, and only of the project: a link must not lead out of it.
+fn read_inside(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let path = std::fs::canonicalize(folder.join(name))?;
+    if !path.starts_with(std::fs::canonicalize(folder)?) {
+        return Err(io::Error::other("it leads out of the project"));
+    }
+    if path.is_dir() {
+        return Err(io::Error::other("it is a folder"));
+    }
+    std::fs::read(path)
+}

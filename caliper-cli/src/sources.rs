@@ -1,0 +1,150 @@
+//! Picks the implementations: which index, which backend.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use caliper_container::backend::ContainerBackend;
+use caliper_container::docker::{DockerBackend, DockerOptions};
+use caliper_container::local::{LocalBackend, LocalOptions};
+use caliper_core::config::Config;
+use caliper_core::files::FileSource as _;
+use caliper_core::grid::Choice;
+use caliper_core::interpreter::Interpreter;
+use caliper_core::plan::{Limits, Setup};
+use caliper_core::selection::Selection;
+use caliper_core::template::{Args, Template};
+use caliper_pypi::download::{DownloadOptions, Downloader};
+use caliper_pypi::index::{ClientOptions, IndexAddress, IndexClient};
+use caliper_pypi::resolve::resolve;
+use caliper_pypi::{Notice, Notices};
+
+use crate::args::{BackendName, IndexArgs, Work};
+use crate::exit::Failure;
+use crate::terminal::Terminal;
+
+/// An index, and how it was chosen.
+pub(crate) struct Index {
+    pub(crate) client: IndexClient,
+    /// The address for installers, with credentials; `None` if nobody chose one.
+    pub(crate) chosen: Option<String>,
+    pub(crate) offline: bool,
+}
+
+impl Index {
+    pub(crate) fn open(
+        args: &IndexArgs,
+        cache: &Path,
+        terminal: Terminal,
+    ) -> Result<Self, Failure> {
+        let from = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let chosen = args
+            .url
+            .clone()
+            .or_else(|| from("CALIPER_INDEX_URL"))
+            .or_else(|| from("PIP_INDEX_URL"));
+        let address: IndexAddress = match &chosen {
+            Some(url) => url.parse()?,
+            None => IndexAddress::default(),
+        };
+        let notices = Notices::to(move |notice| match notice {
+            Notice::Retrying { .. } => terminal.warning(&notice.to_string()),
+            _ => terminal.detail(&notice.to_string()),
+        });
+        let options = ClientOptions {
+            cache: Some(cache.join("index")),
+            offline: args.offline,
+            notices,
+            answer_timeout: Duration::from_secs(args.timeout.into()),
+            whole_timeout: Duration::from_secs(u64::from(args.timeout) * 6),
+            ..ClientOptions::default()
+        };
+        let client = IndexClient::new(address, options);
+        Ok(Self { client, chosen, offline: args.offline })
+    }
+
+    pub(crate) fn downloader(&self, cache: &Path) -> Downloader {
+        Downloader::new(&self.client, cache, DownloadOptions::default())
+    }
+}
+
+/// The name of the backend that needs no engine.
+pub(crate) const LOCAL: &str = "local";
+
+/// The backend that was asked for, or the one that the configuration needs.
+pub(crate) fn backend(
+    work: &Work,
+    config: &Config,
+    index: &Index,
+    cache: &Path,
+    terminal: Terminal,
+) -> Result<Box<dyn ContainerBackend>, Failure> {
+    let docker = match work.backend {
+        BackendName::Docker => true,
+        BackendName::Local => false,
+        BackendName::Auto => config.dockerfile.is_some(),
+    };
+    if docker {
+        let options = docker_options(index, cache, work.keep_images);
+        return Ok(Box::new(DockerBackend::connect(options)?));
+    }
+    let backend = local(index, cache);
+    if work.selection.python.is_empty() && config.python_versions.is_empty() {
+        for note in backend.notes() {
+            terminal.note(&format!("note: {note}"));
+        }
+    }
+    Ok(Box::new(backend))
+}
+
+/// How the container engine is used.
+pub(crate) fn docker_options(index: &Index, cache: &Path, keep_images: bool) -> DockerOptions {
+    DockerOptions {
+        host: None,
+        cache: cache.to_owned(),
+        index_url: index.chosen.clone(),
+        keep_images,
+    }
+}
+
+/// The backend that needs no engine.
+pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
+    let client = index.client.clone();
+    let folder = cache.to_owned();
+    let uv = Box::new(move || uv_wheel(&client, &folder));
+    let mut options = LocalOptions::new(cache, uv);
+    options.index_url.clone_from(&index.chosen);
+    options.offline = index.offline;
+    LocalBackend::new(options)
+}
+
+/// The Pythons of this machine.
+pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
+    let setup = Setup {
+        dockerfile: None,
+        base: Template::new("base", Config::BASE),
+        args: Args::default(),
+        requirements: Vec::new(),
+        tests: Vec::new(),
+        limits: Limits::default(),
+        as_of: None,
+    };
+    local.interpreters(&BTreeSet::new(), &setup).unwrap_or_default()
+}
+
+/// Fetches the newest uv for this machine.
+fn uv_wheel(
+    client: &IndexClient,
+    cache: &Path,
+) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+    let nothing = || unreachable!("listing Pythons needs no uv");
+    let pythons = found(&LocalBackend::new(LocalOptions::new(cache, Box::new(nothing))));
+    let python = pythons.last().cloned().ok_or("there is no Python on this machine")?;
+    let grid = resolve(&"uv".parse()?, &Selection::default(), &[python], client)?;
+    let newest = grid.cells.into_iter().rev().find_map(|cell| match cell.choice {
+        Choice::File { file, .. } if file.kind == caliper_core::grid::FileKind::Wheel => Some(file),
+        _ => None,
+    });
+    let newest = newest.ok_or("the index has no uv for this machine")?;
+    Ok(Downloader::new(client, cache, DownloadOptions::default()).fetch(&newest)?)
+}

@@ -1,0 +1,125 @@
+//! What a person sees: data on standard output, everything else on standard error.
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use caliper_core::report::grid::{Span, Tone};
+
+/// Where and how to print.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terminal {
+    colours_out: bool,
+    colours_err: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Terminal {
+    pub(crate) fn new(no_color: bool, quiet: bool, verbose: bool) -> Self {
+        // https://no-color.org: set and not empty.
+        let wanted = !no_color
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
+        Self {
+            colours_out: wanted && io::stdout().is_terminal(),
+            colours_err: wanted && io::stderr().is_terminal(),
+            quiet,
+            verbose,
+        }
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Prints data. A reader that has gone away (`| head`) is no error.
+    pub(crate) fn data(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Prints lines of data with their tones.
+    pub(crate) fn lines(&self, lines: &[Vec<Span>]) {
+        let mut text = String::new();
+        for line in lines {
+            for (tone, piece) in line {
+                text += &paint(self.colours_out, style(*tone), piece);
+            }
+            text.push('\n');
+        }
+        self.data(&text);
+    }
+
+    /// Says something to a person, unless they want quiet.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.err(text);
+        }
+    }
+
+    /// Says more to a person who asked for it.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose {
+            self.err(text);
+        }
+    }
+
+    pub(crate) fn warning(&self, text: &str) {
+        if !self.quiet {
+            let label = paint(self.colours_err, AnsiColor::Yellow.on_default().bold(), "warning");
+            self.err(&format!("{label}: {}", printable(text)));
+        }
+    }
+
+    /// Prints an error and what caused it.
+    pub(crate) fn error(&self, error: &(dyn Error + Send + Sync)) {
+        let label = paint(self.colours_err, AnsiColor::Red.on_default().bold(), "error");
+        let mut text = format!("{label}: {}", printable(&error.to_string()));
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text += &format!("\n  caused by: {}", printable(&cause.to_string()));
+            source = cause.source();
+        }
+        self.err(&text);
+    }
+
+    fn err(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
+fn style(tone: Tone) -> Style {
+    match tone {
+        Tone::Plain => Style::new(),
+        Tone::Dim => Style::new().dimmed(),
+        Tone::Good => AnsiColor::Green.on_default(),
+        Tone::Notable => AnsiColor::Yellow.on_default(),
+        Tone::Bad => AnsiColor::Red.on_default(),
+        Tone::Spurious => AnsiColor::Magenta.on_default(),
+    }
+}
+
+fn paint(colours: bool, style: Style, text: &str) -> String {
+    if colours && !style.is_plain() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+}
+
+/// The text without control characters, which could redraw a terminal; line breaks and tabs stay.
+pub(crate) fn printable(text: &str) -> String {
+    let replace = |character: char| match character {
+        '\n' | '\t' => character,
+        character if character.is_control() => '\u{fffd}',
+        character => character,
+    };
+    text.chars().map(replace).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_print_cannot_redraw_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\r\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d");
+    }
+}

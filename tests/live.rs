@@ -1,0 +1,38 @@
+//! Against the real index. Not part of the usual tests: `cargo test -- --ignored live`.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{World, python};
+
+/// The quickstart, as the README has it, without a `uv` on the machine.
+#[test]
+#[ignore = "asks the real package index"]
+fn the_quickstart_on_a_machine_without_uv() {
+    let world = World::new();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/quickstart");
+    for file in ["caliper.yaml", "render.py"] {
+        std::fs::copy(example.join(file), world.project().join(file)).unwrap();
+    }
+    let python = python();
+    let mut command = world.command(&["run", "--python", &python]);
+    command.env_remove("CALIPER_INDEX_URL").env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    for name in ["SSL_CERT_FILE", "HTTPS_PROXY", "PIP_INDEX_URL"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let said = world.said(command.output().unwrap()).expect(0);
+    let results = world.results();
+    let cells = results["cells"].as_array().unwrap();
+    assert!(cells.len() >= 28, "{}", said.out);
+    let schema = Command::new(env!("CARGO_BIN_EXE_caliper")).args(["schema", "results"]).output();
+    let schema = serde_json::from_slice(&schema.unwrap().stdout).unwrap();
+    jsonschema::validate(&schema, &results).unwrap();
+    // Whatever happens to MarkupSafe next, today's releases of Jinja2 work and 2.8 does not.
+    let passed = |version: &str| {
+        let cell = cells.iter().find(|cell| cell["version"] == version).unwrap();
+        cell["tests"].as_array().unwrap().iter().all(|test| test["outcome"] == "passed")
+    };
+    assert!(passed("3.1.6") && !passed("2.11.3"), "{}", said.out);
+}

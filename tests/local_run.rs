@@ -1,0 +1,231 @@
+//! The main job on the `local` backend.
+
+use std::time::Instant;
+
+use crate::support::{World, cells, has_uv, python, wheels};
+
+/// Releases that pass, change their result, fail, need something, and cannot be installed.
+fn world() -> World {
+    let world = World::with_config("  tests: [show.py]\n");
+    world.wheel("demo", "1.0", &[("demo.py", "VALUE = 1\n")]);
+    world.wheel("demo", "1.1", &[("demo.py", "raise ImportError('broken')\n")]);
+    world.wheel("demo", "1.2", &[("demo.py", "VALUE = 2\n")]);
+    wheels::pure(
+        &world.packages(),
+        "demo",
+        "1.3",
+        &["helper>=1"],
+        &[("demo/__init__.py", "import helper\nVALUE = helper.VALUE\n")],
+    );
+    wheels::pure(&world.packages(), "demo", "1.4", &["nosuch"], &[("demo.py", "VALUE = 2\n")]);
+    world.wheel("helper", "1.5", &[("helper.py", "VALUE = 2\n")]);
+    world.write("show.py", "import demo, data\nprint('value', demo.VALUE, data.EXTRA)\n");
+    world.write("data.py", "EXTRA = 'x'\n");
+    world
+}
+
+#[test]
+fn every_rung_of_the_ladder() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    let arguments = ["run", "--python", &python, "--progress", "plain"];
+    let said = world.caliper(&arguments).expect(0);
+    assert_eq!(
+        cells(&world.results()),
+        [
+            "1.0: tested [import passed, show.py passed]",
+            "1.1: tested [import failed, show.py failed]",
+            "1.2: tested [import passed, show.py passed]",
+            "1.3: tested [import passed, show.py passed]",
+            "1.4: build_failed []",
+        ]
+    );
+    insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"");
+
+    let results = world.results();
+    let schema = world.caliper(&["schema", "results"]).expect(0).out;
+    jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &results).unwrap();
+    assert_eq!(results["cells"][0]["tests"][1]["verdict"], "different");
+    assert_eq!(results["cells"][0]["tests"][1]["output"], "value 1 x\n");
+    assert_eq!(results["cells"][3]["installed"][1]["name"], "helper");
+    assert_eq!(results["cells"][4]["build"]["reason"], "dependency_conflict");
+
+    // A second run measures nothing.
+    let begun = Instant::now();
+    let again = world.caliper(&arguments).expect(0);
+    assert!(again.err.contains("0 measured, 5 reused"), "{}", again.err);
+    assert_eq!(again.out, said.out);
+    assert_eq!(world.results()["cells"], results["cells"]);
+    // The limit is the machine's; this is only against something absurd.
+    assert!(begun.elapsed().as_secs() < 5);
+
+    // Only what failed; then everything, because a file of the project changed.
+    let mut failed = arguments.to_vec();
+    failed.extend(["--rerun", "failed"]);
+    let said = world.caliper(&failed).expect(0);
+    assert!(said.err.contains("2 measured, 3 reused"), "{}", said.err);
+    world.write("data.py", "EXTRA = 'y'\n");
+    let said = world.caliper(&arguments).expect(0);
+    assert!(said.err.contains("5 measured, 0 reused"), "{}", said.err);
+}
+
+#[test]
+fn a_cell_can_be_traced() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    world.caliper(&["run", "--python", &python, "--progress", "none"]).expect(0);
+    let shown = world.caliper(&["show", &format!("1.1/{python}")]).expect(0).out;
+    for part in ["ImportError: broken", "demo-1.1-py3-none-any.whl", "sha256:", "exit status 1"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    let shown = world.caliper(&["show", &format!("1.4/{python}")]).expect(0).out;
+    assert!(shown.contains("nosuch"), "the log of the build says what is missing: {shown}");
+    let missing = world.caliper(&["show", "9.9/3.11"]).error(2);
+    assert!(missing.contains("there is no cell `9.9/3.11`"), "{missing}");
+}
+
+#[test]
+fn without_tests_the_import_is_the_test() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("");
+    world.wheel("demo", "1.0", &[("other_name.py", "")]);
+    world.caliper(&["run", "--python", &python()]).expect(0);
+    let results = world.results();
+    assert_eq!(cells(&results), ["1.0: tested [import passed]"]);
+    // What the file installs is imported, not the project's name.
+    assert_eq!(results["cells"][0]["tests"][0]["command"][2], "import other_name");
+}
+
+#[test]
+fn expectations_decide_the_exit_code() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["run", "--python", &python, "--progress", "none"];
+        arguments.extend(more);
+        world.caliper(&arguments)
+    };
+    run(&["--fail-on", "never"]).expect(0);
+    let failed = run(&["--fail-on", "failed"]).expect(1);
+    assert!(failed.err.contains("not as expected: 1.1/"), "{}", failed.err);
+    run(&["--fail-on", "regressed"]).expect(1);
+    run(&["--only", "1.2/*", "--fail-on", "failed"]).expect(1);
+    world.write(
+        "caliper.yaml",
+        "analysis: {dependency: demo, tests: [show.py], expect: '>=1.2,<1.4'}",
+    );
+    run(&[]).expect(0);
+    world.write("caliper.yaml", "analysis: {dependency: demo, tests: [show.py], expect: '>=1.1'}");
+    run(&[]).expect(1);
+}
+
+#[test]
+fn tests_cannot_touch_the_project_or_each_other() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [a.py, b.py]\n");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    let program = "import os\nassert sorted(os.listdir('.')) == ['a.py', 'b.py'], os.listdir('.')\n\
+                   open('left.txt', 'w').close()\nos.remove('a.py')\nprint(os.environ.get('SECRET'))\n";
+    world.write("a.py", program);
+    world.write("b.py", program);
+    let mut command = world.command(&["run", "--python", &python(), "--progress", "none"]);
+    command.env("SECRET", "of the user");
+    world.said(command.output().unwrap()).expect(0);
+    let results = world.results();
+    assert_eq!(cells(&results), ["1.0: tested [import passed, a.py passed, b.py passed]"]);
+    assert_eq!(results["cells"][0]["tests"][1]["output"], "None\n");
+    assert!(world.project().join("a.py").exists() && !world.project().join("left.txt").exists());
+}
+
+#[test]
+fn a_test_that_never_ends_is_ended() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [hang.py]\n  limits: {timeout: 1s}\n");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    let marker = world.project().join("../still-here");
+    // Ignores SIGTERM, and has a child in a session of its own that would write in a while.
+    world.write(
+        "hang.py",
+        &format!(
+            "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
+             if os.fork() == 0:\n    os.setsid()\n    time.sleep(4)\n    open({marker:?}, 'w').close()\n\
+             print('begun', flush=True)\ntime.sleep(100)\n"
+        ),
+    );
+    let begun = Instant::now();
+    world.caliper(&["run", "--python", &python(), "--progress", "none"]).expect(0);
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    let results = world.results();
+    assert_eq!(cells(&results), ["1.0: tested [import passed, hang.py timed_out]"]);
+    assert_eq!(results["cells"][0]["tests"][1]["output"], "begun\n");
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert!(!marker.exists(), "no child outlives its test");
+}
+
+#[test]
+fn strange_output_is_kept() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [print.py]\n  limits: {output: 100KiB}\n");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    world.write(
+        "print.py",
+        "import os\nos.write(1, b'\\xff\\x1b[2J\\x00\\n')\nos.write(2, b'y' * 300000)\n",
+    );
+    let python = python();
+    world.caliper(&["run", "--python", &python, "--progress", "none"]).expect(0);
+    let test = &world.results()["cells"][0]["tests"][1];
+    assert_eq!(test["outcome"], "passed");
+    assert_eq!(test["truncated"], true);
+    assert!(test["output_blob"].as_str().unwrap().starts_with("blob:sha256:"));
+    let shown = world.caliper(&["show", &format!("1.0/{python}")]).expect(0).out;
+    assert!(!shown.contains('\x1b'), "nothing redraws the terminal");
+}
+
+#[test]
+fn the_events_follow_their_schema() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let said = world.caliper(&["run", "--python", &python(), "--progress", "json"]).expect(0);
+    let schema = world.caliper(&["schema", "event"]).expect(0).out;
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let events: Vec<serde_json::Value> =
+        said.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for event in &events {
+        assert!(validator.is_valid(event), "{event}");
+    }
+    let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(names.first(), Some(&"run_started"));
+    assert_eq!(names.last(), Some(&"run_finished"));
+    assert_eq!(names.iter().filter(|name| **name == "cell_finished").count(), 5);
+}
+
+#[test]
+fn the_spelling_of_the_original_works() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    let arguments = ["analyze", "--config", "caliper.yaml", "--python", &python, "--only", "1.0/*"];
+    world.caliper(&arguments).expect(0);
+    assert_eq!(cells(&world.results()), ["1.0: tested [import passed, show.py passed]"]);
+}

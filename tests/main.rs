@@ -1,0 +1,14 @@
+//! The `caliper` binary from the outside: what a person or a script sees.
+//!
+//! Offline: the package index is a folder of tiny wheels that the harness builds and serves on
+//! loopback. What needs a container engine or `uv` says so on standard error if it is skipped, and
+//! fails instead where `CALIPER_REQUIRE_ENGINE` is 1.
+
+mod bad_config;
+mod bad_index;
+mod bad_machine;
+mod commands;
+mod examples;
+mod live;
+mod local_run;
+mod support;
