@@ -8,8 +8,11 @@
 //! nobody trusts there are containers.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
@@ -17,12 +20,22 @@ use caliper_core::plan::{Network, Recipe, Setup, Test};
 
 use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environment, TestRun};
 
+mod environment;
 mod family;
+mod installed;
+mod process;
 mod processes;
 mod pythons;
 mod supervise;
+#[cfg(test)]
+mod tests;
+mod uv;
+mod variables;
+mod work;
 
+use environment::Builder;
 use pythons::{Places, Pythons};
+use work::Workspace;
 
 /// The name of this backend.
 const NAME: &str = "local";
@@ -60,12 +73,21 @@ impl LocalOptions {
 pub struct LocalBackend {
     options: LocalOptions,
     pythons: OnceLock<Pythons>,
+    ready: Mutex<Option<Arc<Ready>>>,
+}
+
+/// What is made when the first environment is: a run that makes none needs none of it.
+struct Ready {
+    workspace: Workspace,
+    uv: PathBuf,
+    configuration: PathBuf,
+    cache: PathBuf,
 }
 
 impl LocalBackend {
     /// A backend that works in this way. Looks at nothing yet.
     pub fn new(options: LocalOptions) -> Self {
-        Self { options, pythons: OnceLock::new() }
+        Self { options, pythons: OnceLock::new(), ready: Mutex::default() }
     }
 
     /// What people should know of the Pythons on this machine: which of them cannot be used, and
@@ -79,6 +101,39 @@ impl LocalBackend {
             Pythons::find(&Places::of_this_machine(), &self.options.cache.join("pythons.json"))
         })
     }
+}
+
+impl LocalBackend {
+    fn ready(&self, order: &CellOrder<'_>) -> Result<Arc<Ready>, BackendError> {
+        // Held all the while: `uv` must be fetched once, not once for every thread.
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = &*ready {
+            return Ok(Arc::clone(ready));
+        }
+        let options = &self.options;
+        let root = options.work.clone().unwrap_or_else(|| options.cache.join("work"));
+        let workspace = Workspace::open(&root, order.run)?;
+        let failed =
+            |path: &Path| BackendError::machine(format!("could not make `{}`", path.display()));
+        let cache = options.cache.join("uv");
+        // `uv` is run in another folder.
+        let cache = fs::create_dir_all(&cache).and_then(|()| fs::canonicalize(&cache));
+        let cache = cache.map_err(failed(&options.cache))?;
+        let uv = uv::obtain(&options.cache, &*options.uv)?;
+        let uv = fs::canonicalize(&uv).map_err(failed(&uv))?;
+        let configuration = workspace.folder().join("uv.toml");
+        let text = environment::configuration(options.index_url.as_deref());
+        write_private(&configuration, &text).map_err(failed(&configuration))?;
+        let made = Arc::new(Ready { workspace, uv, configuration, cache });
+        *ready = Some(Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+/// The address of an index may hold a password.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 impl ContainerBackend for LocalBackend {
@@ -120,15 +175,42 @@ impl ContainerBackend for LocalBackend {
         Ok(Recipe { backend: NAME.to_owned(), ..Recipe::default() })
     }
 
-    fn build(&self, _: &CellOrder<'_>, _: &Recipe) -> Result<Built, BackendError> {
-        Err(BackendError::Interrupted)
+    fn build(&self, order: &CellOrder<'_>, _: &Recipe) -> Result<Built, BackendError> {
+        if order.interrupt.is_raised() {
+            return Err(BackendError::Interrupted);
+        }
+        let feature = order.interpreter.python;
+        let python = match self.pythons().of(feature) {
+            Some(python) => python,
+            None => return Err(self.pythons().lacks(feature)),
+        };
+        let ready = self.ready(order)?;
+        let builder = Builder {
+            uv: &ready.uv,
+            configuration: &ready.configuration,
+            cache: &ready.cache,
+            offline: self.options.offline,
+            workspace: &ready.workspace,
+        };
+        builder.build(order, python)
     }
 
-    fn run(&self, _: &CellOrder<'_>, _: &Environment, _: &Test) -> Result<TestRun, BackendError> {
-        Err(BackendError::Interrupted)
+    fn run(
+        &self,
+        order: &CellOrder<'_>,
+        environment: &Environment,
+        test: &Test,
+    ) -> Result<TestRun, BackendError> {
+        if order.interrupt.is_raised() {
+            return Err(BackendError::Interrupted);
+        }
+        process::run(order, environment, test, &self.ready(order)?.workspace)
     }
 
-    fn remove(&self, _: &Environment) -> Result<(), BackendError> {
-        Ok(())
+    fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
+        work::remove(Path::new(&environment.id)).map_err(BackendError::machine(format!(
+            "could not remove the environment in `{}`",
+            environment.id
+        )))
     }
 }

@@ -105,7 +105,8 @@ impl Pythons {
         Ok(chosen.map(|(_, python)| python.interpreter.clone()).collect())
     }
 
-    fn lacks(&self, python: PythonVersion) -> BackendError {
+    /// The error for a Python that is not among them.
+    pub(super) fn lacks(&self, python: PythonVersion) -> BackendError {
         let found: Vec<String> = self.usable.keys().map(ToString::to_string).collect();
         let mut found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
         match self.too_old.get(&python) {
@@ -179,9 +180,9 @@ mod tests {
     #[test]
     fn a_lacking_python_is_named_with_those_that_are_there() {
         let pythons = pythons(&[("3.11.2", "/a"), ("2.7.18", "/usr/bin/python2.7")]);
-        insta::assert_snapshot!(chosen(&pythons, &["3.10"]).unwrap_err());
-        insta::assert_snapshot!(chosen(&pythons, &["2.7"]).unwrap_err());
-        insta::assert_snapshot!(chosen(&Pythons::default(), &[]).unwrap_err());
-        insta::assert_snapshot!(pythons.notes().join("\n"));
+        insta::assert_snapshot!(chosen(&pythons, &["3.10"]).unwrap_err(), @"there is no Python 3.10 for the `local` backend; it has 3.11; install it, or pass `--backend docker` to use an image of it");
+        insta::assert_snapshot!(chosen(&pythons, &["2.7"]).unwrap_err(), @"there is no Python 2.7 for the `local` backend; it has 3.11 (`/usr/bin/python2.7` is one, but uv makes no environments for Pythons before 3.6); pass `--backend docker` to use an image of it");
+        insta::assert_snapshot!(chosen(&Pythons::default(), &[]).unwrap_err(), @"the `local` backend cannot give any Python, as none from 3.6 on is on this machine; install one, or pass `--backend docker`");
+        insta::assert_snapshot!(pythons.notes().join("\n"), @"Python 2.7 (`/usr/bin/python2.7`) is not used: uv makes no environments for Pythons before 3.6; `--backend docker` can use an image of it");
     }
 }

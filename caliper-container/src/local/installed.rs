@@ -1,0 +1,128 @@
+//! What is installed in an environment, read from its files
+//! ([recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/)).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use caliper_core::modules::importable;
+use caliper_core::names::PackageName;
+use caliper_core::record::Installed;
+
+/// Everything that is installed, sorted by name, and the modules of `dependency`.
+pub(super) fn read(
+    environment: &Path,
+    dependency: &PackageName,
+) -> io::Result<(Vec<Installed>, Vec<String>)> {
+    let mut all = Vec::new();
+    let mut modules = Vec::new();
+    for folder in site_packages(environment)? {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_none_or(|extension| extension != "dist-info") {
+                continue;
+            }
+            let metadata = fs::read(path.join("METADATA"))?;
+            let Some(installed) = parse(&String::from_utf8_lossy(&metadata)) else { continue };
+            if installed.name.parse::<PackageName>().is_ok_and(|name| name == *dependency) {
+                modules = modules_of(&path)?;
+            }
+            all.push(installed);
+        }
+    }
+    if modules.is_empty() {
+        // Its own name has to do: that it cannot be imported is then the result.
+        modules.push(dependency.escaped());
+    }
+    all.sort_by_cached_key(|one| one.name.to_lowercase());
+    Ok((all, modules))
+}
+
+/// `lib/python3.11/site-packages` and the like. `lib64` is the same folder under another name.
+fn site_packages(environment: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(environment.join("lib"))? {
+        let folder = entry?.path().join("site-packages");
+        if folder.is_dir() {
+            found.push(folder);
+        }
+    }
+    Ok(found)
+}
+
+/// The headers of a METADATA file, which end with the first empty line.
+fn parse(metadata: &str) -> Option<Installed> {
+    let header = |name: &str| {
+        let lines = metadata.lines().take_while(|line| !line.is_empty());
+        let mut values = lines.filter_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        });
+        values.next()
+    };
+    Some(Installed { name: header("name")?, version: header("version")? })
+}
+
+fn modules_of(dist_info: &Path) -> io::Result<Vec<String>> {
+    let record = fs::read(dist_info.join("RECORD"))?;
+    let record = String::from_utf8_lossy(&record);
+    let paths: Vec<String> = record.lines().filter_map(path_of).collect();
+    Ok(importable(paths.iter().map(String::as_str)))
+}
+
+/// The first field of a line of comma-separated values.
+fn path_of(line: &str) -> Option<String> {
+    let Some(quoted) = line.strip_prefix('"') else {
+        return line.split(',').next().filter(|path| !path.is_empty()).map(str::to_owned);
+    };
+    let mut path = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            // A quote is doubled within quotes.
+            '"' if characters.next() != Some('"') => return Some(path),
+            other => path.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_installed_is_read_from_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = folder.path().join("lib/python3.11/site-packages");
+        for (name, metadata, record) in [
+            (
+                "zope.a-1.0.dist-info",
+                "Metadata-Version: 2.1\nName: zope.a\nVersion: 1.0\n\nVersion: 9\n",
+                "\"zope/a,b.py\",,\nzope/a/__init__.py,sha256=x,3\nzope.a-1.0.dist-info/RECORD,,\n",
+            ),
+            ("B-2.dist-info", "name: B\nversion: 2\n", ""),
+        ] {
+            fs::create_dir_all(site.join(name)).unwrap();
+            fs::write(site.join(name).join("METADATA"), metadata).unwrap();
+            fs::write(site.join(name).join("RECORD"), record).unwrap();
+        }
+        let names = |dependency: &str| {
+            let (installed, modules) = read(folder.path(), &dependency.parse().unwrap()).unwrap();
+            let installed: Vec<String> =
+                installed.iter().map(|one| format!("{}=={}", one.name, one.version)).collect();
+            (installed.join(" "), modules.join(" "))
+        };
+        assert_eq!(names("Zope-A"), ("B==2 zope.a==1.0".into(), "zope.a".into()));
+        // It has no modules, and is then tried under its own name.
+        assert_eq!(names("b").1, "b");
+    }
+
+    #[test]
+    fn paths_may_be_quoted() {
+        assert_eq!(path_of("a/b.py,sha256=x,1").as_deref(), Some("a/b.py"));
+        assert_eq!(path_of(r#""a,""b"".py",,"#).as_deref(), Some(r#"a,"b".py"#));
+        assert_eq!(path_of(r#""open"#), None);
+        assert_eq!(path_of(""), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! Running one test once.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use caliper_core::plan::Test;
+use caliper_core::record::TestEnd;
+use rustix::fs::Access;
+
+use super::supervise::{How, Program};
+use super::variables::{self, Variables};
+use super::work::Workspace;
+use crate::backend::{BackendError, CellOrder, Environment, TestRun};
+use crate::capture::Captured;
+
+/// Runs `test` once in `environment`.
+pub(super) fn run(
+    order: &CellOrder<'_>,
+    environment: &Environment,
+    test: &Test,
+    workspace: &Workspace,
+) -> Result<TestRun, BackendError> {
+    let environment = Path::new(&environment.id);
+    if !environment.join("pyvenv.cfg").exists() {
+        // Without this all tests after it would seem to be at fault.
+        return Err(BackendError::Machine {
+            action: format!("could not run `{}`", test.name),
+            source: io::Error::other("the environment is gone; did another test remove it?"),
+        });
+    }
+    let place = workspace.place('t')?;
+    let (home, temporary) = (place.folder("home")?, place.folder("tmp")?);
+    let project = place.path().join("project");
+    order.project.copy_to(&project).map_err(BackendError::machine(format!(
+        "could not copy the project to `{}`",
+        project.display()
+    )))?;
+    let mut variables = variables::of_test(environment, &home, &temporary);
+    variables.extend(test.environment.iter().map(|(name, value)| (name.into(), value.into())));
+
+    let Some((name, arguments)) = test.command.split_first() else {
+        return Ok(not_run("the command is empty".to_owned()));
+    };
+    let program = match find(name, &project, &variables) {
+        Ok(program) => program,
+        Err(error) => return Ok(not_run(format!("`{name}`: {error}"))),
+    };
+    let mut command = Command::new(&program);
+    command.args(arguments).current_dir(&project).env_clear().envs(&variables);
+    let limits = &order.setup.limits;
+    let ended = Program::new(command, test.timeout.unwrap_or(limits.timeout))
+        .until(order.interrupt)
+        .keeping(limits.output)
+        .run();
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) if is_of_the_program(&error) => {
+            return Ok(not_run(format!("`{name}`: {error}")));
+        }
+        Err(error) => return Err(BackendError::machine(format!("could not run `{name}`"))(error)),
+    };
+    let end = match ended.how {
+        How::Interrupted => return Err(BackendError::Interrupted),
+        How::TimedOut => TestEnd::TimedOut,
+        How::Ended(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => TestEnd::Exited(code),
+            (None, Some(signal)) => TestEnd::Signalled(signal),
+            (None, None) => TestEnd::Exited(status.into_raw()),
+        },
+    };
+    Ok(TestRun {
+        end,
+        seconds: ended.seconds,
+        peak_memory: ended.peak_memory,
+        output: ended.output,
+        error: ended.error,
+    })
+}
+
+fn not_run(reason: String) -> TestRun {
+    TestRun {
+        end: TestEnd::NotRun { reason },
+        seconds: 0.0,
+        peak_memory: None,
+        output: Captured::default(),
+        error: Captured::default(),
+    }
+}
+
+/// The program that a shell in the project would run, were there one.
+fn find(name: &str, project: &Path, variables: &Variables) -> io::Result<PathBuf> {
+    let check = |path: PathBuf| match rustix::fs::access(&path, Access::EXEC_OK) {
+        Ok(()) if fs::metadata(&path)?.is_dir() => Err(rustix::io::Errno::ACCESS.into()),
+        Ok(()) => Ok(path),
+        Err(error) => Err(io::Error::from(error)),
+    };
+    if name.contains('/') {
+        return check(project.join(name));
+    }
+    let path = variables.get(OsStr::new("PATH")).map(|path| env::split_paths(path));
+    let mut refused = None;
+    for folder in path.into_iter().flatten() {
+        match check(project.join(folder).join(name)) {
+            Ok(program) => return Ok(program),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => refused = Some(error),
+            Err(_) => {}
+        }
+    }
+    Err(refused.unwrap_or_else(|| rustix::io::Errno::NOENT.into()))
+}
+
+/// Whether it is the program's own fault that it cannot be started: it is missing, not executable, no
+/// program at all, or its arguments are impossible.
+fn is_of_the_program(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    const ITS_OWN: &[Errno] = &[
+        Errno::ACCESS,
+        Errno::NOEXEC,
+        Errno::NOTDIR,
+        Errno::ISDIR,
+        Errno::LOOP,
+        Errno::NAMETOOLONG,
+        Errno::TOOBIG,
+        Errno::INVAL,
+        Errno::PERM,
+    ];
+    error.kind() == io::ErrorKind::InvalidInput
+        || Errno::from_io_error(error).is_some_and(|errno| ITS_OWN.contains(&errno))
+}

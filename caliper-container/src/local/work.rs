@@ -1,0 +1,218 @@
+//! The folders in which environments and copies of the project stand while they are used.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::backend::{BackendError, RunId};
+
+/// The lock of one run, in its folder: as long as it is held the run is alive. The system lets go of
+/// it when a process ends, however it ends, which the number of a process would not tell.
+const LOCK: &str = "lock";
+
+/// The folder of one run. Removed when dropped, with all that is in it.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    folder: PathBuf,
+    next: AtomicU64,
+    _lock: File,
+}
+
+impl Workspace {
+    /// Makes a folder for `run` in `root`, and removes those of runs that are dead.
+    pub(super) fn open(root: &Path, run: &RunId) -> Result<Self, BackendError> {
+        let failed =
+            |path: &Path| BackendError::machine(format!("could not make `{}`", path.display()));
+        fs::create_dir_all(root).map_err(failed(root))?;
+        // Tests run in it, so it is no place for relative paths and links.
+        let root = fs::canonicalize(root).map_err(failed(root))?;
+        // Held while folders are made and removed: one that has no lock yet must not be taken for dead.
+        let guard = File::create(root.join(LOCK)).and_then(|file| file.lock().map(|()| file));
+        let guard = guard.map_err(failed(&root.join(LOCK)))?;
+        remove_dead(&root)?;
+        // Whoever embeds Caliper may give one name to several backends.
+        let names = (0..).map(|number| match number {
+            0 => run.to_string(),
+            more => format!("{run}-{more}"),
+        });
+        for name in names {
+            let folder = root.join(name);
+            match fs::create_dir(&folder) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(failed(&folder)(error)),
+            }
+            let lock = File::create(folder.join(LOCK)).and_then(|file| file.lock().map(|()| file));
+            let lock = lock.map_err(failed(&folder.join(LOCK)))?;
+            drop(guard);
+            return Ok(Self { folder, next: AtomicU64::new(1), _lock: lock });
+        }
+        unreachable!("there are more numbers than folders")
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes a folder that no other call gets. Its name is short, as the paths of sockets and of
+    /// interpreters in scripts must be.
+    pub(super) fn place(&self, kind: char) -> Result<Place, BackendError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(format!("{kind}{number}"));
+        fs::create_dir(&path)
+            .map_err(BackendError::machine(format!("could not make `{}`", path.display())))?;
+        Ok(Place(path))
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        // What stays is removed by the next run.
+        let _ = remove(&self.folder);
+    }
+}
+
+/// A folder that is removed when dropped.
+#[derive(Debug)]
+pub(super) struct Place(PathBuf);
+
+impl Place {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes a folder in it.
+    pub(super) fn folder(&self, name: &str) -> Result<PathBuf, BackendError> {
+        let path = self.0.join(name);
+        fs::create_dir(&path)
+            .map_err(BackendError::machine(format!("could not make `{}`", path.display())))?;
+        Ok(path)
+    }
+
+    /// Lets it stand.
+    pub(super) fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.0.as_os_str().is_empty() {
+            // What stays goes with the folder of the run.
+            let _ = remove(&self.0);
+        }
+    }
+}
+
+/// Removes the folders of runs that are dead.
+fn remove_dead(root: &Path) -> Result<(), BackendError> {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let is_dead = match File::open(folder.join(LOCK)) {
+            Ok(lock) => !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_dead {
+            remove(&folder).map_err(BackendError::machine(format!(
+                "could not remove `{}`, which a run that is gone left behind",
+                folder.display()
+            )))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder and all in it, also what a test made read-only. Nothing is left if there was
+/// nothing.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    let mut patience = 5;
+    loop {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
+                return Ok(());
+            }
+            Err(error) if patience == 0 => return Err(error),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    open_up(folder);
+                } else {
+                    // A process that is just ending may still put something in.
+                    thread::sleep(Duration::from_millis(10));
+                }
+                patience -= 1;
+            }
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+/// Gives back the right to change the folders in `folder`. Follows no links.
+fn open_up(folder: &Path) {
+    if !fs::symlink_metadata(folder).is_ok_and(|kind| kind.is_dir()) {
+        return;
+    }
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_leaves_nothing_and_a_dead_one_is_cleared_away() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().join("work");
+        let dead = root.join("18a0p1");
+        fs::create_dir_all(dead.join("e1/bin")).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        fs::set_permissions(dead.join("e1"), fs::Permissions::from_mode(0o500)).unwrap();
+
+        let run = RunId::fresh();
+        let one = Workspace::open(&root, &run).unwrap();
+        assert!(!dead.exists());
+        let other = Workspace::open(&root, &run).unwrap();
+        assert!(one.folder().exists(), "a live run must not be cleared away");
+        assert_ne!(one.folder(), other.folder());
+
+        let place = other.place('t').unwrap();
+        let kept = other.place('e').unwrap().keep();
+        let path = place.path().to_owned();
+        fs::write(place.folder("home").unwrap().join("x"), "").unwrap();
+        drop(place);
+        assert!(!path.exists() && kept.exists());
+        drop(one);
+        drop(other);
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 1, "only the lock");
+    }
+
+    #[test]
+    fn what_is_read_only_is_removed_and_what_a_link_leads_to_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("folder");
+        let elsewhere = root.path().join("elsewhere");
+        fs::create_dir_all(folder.join("a/b")).unwrap();
+        fs::create_dir_all(&elsewhere).unwrap();
+        fs::write(elsewhere.join("x"), "").unwrap();
+        fs::write(folder.join("a/b/c"), "").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.join("a/link")).unwrap();
+        for path in ["a/b", "a"] {
+            fs::set_permissions(folder.join(path), fs::Permissions::from_mode(0o500)).unwrap();
+        }
+        remove(&folder).unwrap();
+        remove(&folder).unwrap();
+        assert!(!folder.exists() && elsewhere.join("x").exists());
+    }
+}
