@@ -56,6 +56,9 @@ pub struct DockerOptions {
 }
 
 /// A container engine that speaks Docker's protocol.
+///
+/// Removes, when it is dropped, the last of what it made: a program that uses one must not leave
+/// through [`std::process::exit`] before that.
 #[derive(Debug)]
 pub struct DockerBackend {
     engine: Engine,
@@ -66,6 +69,8 @@ pub struct DockerBackend {
     counter: AtomicU64,
     /// The names by which this run holds on to images, by the digest of the image.
     held: Mutex<BTreeMap<String, Vec<environment::Held>>>,
+    /// The layers that all cells on a base share, by the name of the base.
+    first_layers: Mutex<BTreeMap<String, environment::Held>>,
     swept: Once,
 }
 
@@ -121,6 +126,7 @@ impl DockerBackend {
             bases: Bases::default(),
             counter: AtomicU64::new(0),
             held: Mutex::default(),
+            first_layers: Mutex::default(),
             swept: Once::new(),
         })
     }
@@ -182,6 +188,12 @@ impl DockerBackend {
     /// The error for a limit that the engine cannot keep.
     fn cannot(what: impl Into<String>, fix: impl Into<String>) -> Result<(), BackendError> {
         Err(BackendError::Unsupported { backend: Self::NAME, what: what.into(), fix: fix.into() })
+    }
+}
+
+impl Drop for DockerBackend {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

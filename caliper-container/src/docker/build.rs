@@ -41,30 +41,38 @@ pub(super) struct Finished {
 /// How often a build is tried when the engine itself fails at it.
 const ATTEMPTS: usize = 3;
 
-/// Builds an image. Whatever the end, `layers` holds the layers that the build went through, in
-/// order: new ones and ones that were there.
+/// How far a build came, whatever its end.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    /// The layers that it went through, in order: new ones and ones that were there.
+    pub(super) layers: Vec<String>,
+    /// The step that it was at: `FROM python:3.11`.
+    pub(super) step: String,
+}
+
+/// Builds an image.
 pub(super) fn build(
     engine: &Engine,
     order: &Order<'_>,
     interrupt: &Interrupt,
-    layers: &mut Vec<String>,
+    reached: &mut Reached,
 ) -> Result<Finished, BackendError> {
     for _ in 1..ATTEMPTS {
-        match attempt(engine, order, interrupt, layers) {
+        match attempt(engine, order, interrupt, reached) {
             // Mostly: another cell, or another Caliper, took away a layer that both started from, in
             // the moment between the engine's finding it and building on it.
             Err(BackendError::Refused { .. }) => {}
             ended => return ended,
         }
     }
-    attempt(engine, order, interrupt, layers)
+    attempt(engine, order, interrupt, reached)
 }
 
 fn attempt(
     engine: &Engine,
     order: &Order<'_>,
     interrupt: &Interrupt,
-    layers: &mut Vec<String>,
+    reached: &mut Reached,
 ) -> Result<Finished, BackendError> {
     let mut progress = Progress::default();
     let outcome = engine.block_on_until(interrupt, async {
@@ -72,7 +80,8 @@ fn attempt(
             .await
             .unwrap_or(Ok(Some(Failure::Subject(BuildReason::TimedOut))))
     });
-    layers.append(&mut progress.layers);
+    reached.layers.append(&mut progress.reached.layers);
+    reached.step.clone_from(&progress.reached.step);
     let image = match outcome? {
         Some(Failure::Subject(reason)) => Err(reason),
         Some(Failure::World(error)) => return Err(error),
@@ -92,9 +101,7 @@ fn attempt(
 #[derive(Debug, Default)]
 struct Progress {
     log: Vec<u8>,
-    layers: Vec<String>,
-    /// The step that the build is at: `FROM python:3.11`.
-    step: String,
+    reached: Reached,
 }
 
 /// Why there is no image.
@@ -190,7 +197,7 @@ impl Progress {
 
     fn take(&mut self, message: &Message) {
         if let Some(id) = message.aux.as_ref().and_then(|aux| aux.id.clone()) {
-            self.layers.push(id);
+            self.reached.layers.push(id);
         }
         if let Some(status) = &message.status {
             self.say(status);
@@ -202,7 +209,7 @@ impl Progress {
         self.log.extend_from_slice(text.as_bytes());
         if let Some((_, step)) = text.strip_prefix("Step ").and_then(|rest| rest.split_once(" : "))
         {
-            step.trim().clone_into(&mut self.step);
+            step.trim().clone_into(&mut self.reached.step);
         }
         // ` ---> 4f5e5a0c8c3e` from Docker, `--> 4f5e5a0c8c3e` from Podman.
         if let Some((arrow, id)) = text.trim().split_once(' ')
@@ -210,7 +217,7 @@ impl Progress {
             && id.len() >= 10
             && id.bytes().all(|byte| byte.is_ascii_hexdigit())
         {
-            self.layers.push(id.to_owned());
+            self.reached.layers.push(id.to_owned());
         }
     }
 
@@ -226,7 +233,7 @@ impl Progress {
             137 => return refused(format!("{error} (something killed it)")),
             _ => return Failure::Subject(BuildReason::read(&String::from_utf8_lossy(&self.log))),
         }
-        if let Some(image) = self.step.strip_prefix("FROM ") {
+        if let Some(image) = self.reached.step.strip_prefix("FROM ") {
             let image = image.split_whitespace().find(|word| !word.starts_with("--"));
             return Failure::World(BackendError::NoImage {
                 image: image.unwrap_or_default().to_owned(),
@@ -276,8 +283,8 @@ mod tests {
         ] {
             progress.take(&Message { stream: Some(text.to_owned()), ..Message::default() });
         }
-        assert_eq!(progress.layers, ["ba3f6e3bc271", "de32e60e6be8"]);
-        assert_eq!(progress.step, "RUN x");
+        assert_eq!(progress.reached.layers, ["ba3f6e3bc271", "de32e60e6be8"]);
+        assert_eq!(progress.reached.step, "RUN x");
         assert!(String::from_utf8(progress.log).unwrap().contains("\nwarning\n ---> de"));
     }
 }

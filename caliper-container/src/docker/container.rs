@@ -28,6 +28,8 @@ pub(super) struct Order {
     pub(super) name: String,
     pub(super) image: String,
     pub(super) command: Vec<String>,
+    /// Where it is run; `None` for where the image says.
+    pub(super) folder: Option<&'static str>,
     pub(super) environment: Vec<String>,
     pub(super) labels: Value,
     pub(super) timeout: Duration,
@@ -80,7 +82,7 @@ impl Order {
         if !self.network {
             host["NetworkMode"] = json!("none");
         }
-        json!({
+        let mut body = json!({
             "Image": self.image,
             "Cmd": self.command,
             "Env": self.environment,
@@ -90,7 +92,11 @@ impl Order {
             "AttachStdout": true,
             "AttachStderr": true,
             "HostConfig": host,
-        })
+        });
+        if let Some(folder) = self.folder {
+            body["WorkingDir"] = json!(folder);
+        }
+        body
     }
 
     /// Runs it. The container is gone afterwards, whatever happened.

@@ -16,6 +16,9 @@ use super::labels;
 /// project can have itself.
 pub(super) const PROJECT: &str = ".caliper/project";
 
+/// Where tests find the project, and are run, if the template does not copy it.
+pub(super) const WORK: &str = "/project";
+
 /// The Dockerfile's own place in the context.
 pub(super) const DOCKERFILE: &str = ".caliper/Dockerfile";
 
@@ -62,9 +65,8 @@ impl Dockerfile {
         let mut text = rendered.trim_end().to_owned();
         text.push('\n');
         if !copies_all {
-            text.push_str("WORKDIR /project\nCOPY ");
-            text.push_str(PROJECT);
-            text.push_str("/ ./\n");
+            // Without a WORKDIR, which would be a layer of its own: containers are started there.
+            text.push_str(&format!("COPY {PROJECT}/ {WORK}/\n"));
         }
         Self {
             base: last_base(&instructions),
@@ -72,6 +74,17 @@ impl Dockerfile {
             uses_root: sources.iter().any(|source| source != basename),
             uses_project: !copies_all,
             text,
+        }
+    }
+
+    /// The first thing that is built of every Dockerfile that starts from `base`.
+    pub(super) fn first_layer(base: &str) -> Self {
+        Self {
+            text: format!("FROM {base}\n"),
+            base: Some(base.to_owned()),
+            uses_file: false,
+            uses_root: false,
+            uses_project: false,
         }
     }
 
@@ -231,8 +244,7 @@ mod tests {
             let dockerfile = Dockerfile::new(text, "a.whl");
             let got = (dockerfile.uses_file, dockerfile.uses_root, dockerfile.uses_project);
             assert_eq!(got, (file, root, project), "{text}");
-            let appended =
-                dockerfile.text.ends_with("WORKDIR /project\nCOPY .caliper/project/ ./\n");
+            let appended = dockerfile.text.ends_with("COPY .caliper/project/ /project/\n");
             assert_eq!(appended, project, "{text}");
             assert!(dockerfile.text.starts_with(text), "{text}");
         }

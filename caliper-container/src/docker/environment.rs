@@ -1,14 +1,14 @@
 //! The life of a cell's image: built, looked into, run, removed.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use caliper_core::plan::{Limits, Network, Recipe, Test};
 use serde_json::json;
 
-use super::images::Removal;
+use super::dockerfile::{Dockerfile, WORK};
 use super::installed::{Inventory, PROGRAM};
 use super::labels::{self, Owner};
-use super::{BuildReason, DockerBackend, Interrupt, build, container, images, lock};
+use super::{BuildReason, DockerBackend, Interrupt, build, container, images, leftovers, lock};
 use crate::backend::{BackendError, Built, CellOrder, Environment, RunId, TestRun};
 
 /// How this run holds on to an image.
@@ -27,15 +27,14 @@ impl DockerBackend {
         order: &CellOrder<'_>,
         recipe: &Recipe,
     ) -> Result<Built, BackendError> {
-        let engine = &self.engine;
         let (dockerfile, base) = Self::dockerfile(order)?;
         self.check_base(recipe, dockerfile.base.as_ref().unwrap_or(&base))?;
         let file = match order.cell.file() {
             Some(file) if dockerfile.uses_file => Some(order.files.fetch(file)?),
             _ => None,
         };
-        let owner = Owner::this().map_or_else(|| "0-0-0".to_owned(), ToString::to_string);
-        let tag = format!("{}:{owner}_{}", labels::HELD, self.fresh_name(Some(order.run)));
+        self.hold_first_layer(order, dockerfile.base.as_ref().unwrap_or(&base));
+        let tag = self.fresh_tag(order.run);
         let action = format!("build the image of {} {}", order.dependency, order.cell.id);
         let build = build::Order {
             action,
@@ -45,21 +44,11 @@ impl DockerBackend {
             tag: &tag,
             index_url: self.options.index_url.as_deref(),
         };
-        let mut layers = Vec::new();
-        let finished = build::build(engine, &build, order.interrupt, &mut layers);
-        let mut held = Held { tag, layers, sets_locale: false };
-        let finished = match finished {
-            Ok(finished) => finished,
-            Err(error) => {
-                // The first error says more than that something stayed behind because of it.
-                let _ = self.let_go(&held, matches!(error, BackendError::Interrupted));
-                return Err(error);
-            }
-        };
+        let (finished, mut held) = self.try_build(&build, order.interrupt)?;
         let image = match finished.image {
             Ok(image) => image,
             Err(reason) => {
-                self.let_go(&held, reason == BuildReason::TimedOut)?;
+                self.let_go(&held)?;
                 return Ok(Built { environment: Err(reason), log: finished.log });
             }
         };
@@ -73,6 +62,71 @@ impl DockerBackend {
             }
         }
         looked
+    }
+
+    /// Builds, and leaves nothing behind if that ends with an error.
+    fn try_build(
+        &self,
+        build: &build::Order<'_>,
+        interrupt: &Interrupt,
+    ) -> Result<(build::Finished, Held), BackendError> {
+        let began = SystemTime::now();
+        let mut reached = build::Reached::default();
+        let finished = build::build(&self.engine, build, interrupt, &mut reached);
+        let given_up = match &finished {
+            Ok(finished) => matches!(finished.image, Err(BuildReason::TimedOut)),
+            Err(_) => true,
+        };
+        if given_up {
+            // The first error says more than that something stayed behind because of it.
+            let _ = self.engine.block_on(leftovers::after_giving_up(&self.engine, &reached, began));
+        }
+        let held = Held { tag: build.tag.to_owned(), layers: reached.layers, sets_locale: false };
+        if finished.is_err() {
+            let _ = self.let_go(&held);
+        }
+        finished.map(|finished| (finished, held))
+    }
+
+    /// Makes the layer with Caliper's label, on which all cells with this base stand, and keeps it
+    /// until the backend is dropped: the storage of some engines takes seconds for any layer.
+    fn hold_first_layer(&self, order: &CellOrder<'_>, base: &str) {
+        let mut held = lock(&self.first_layers);
+        if held.contains_key(base) {
+            return;
+        }
+        let dockerfile = Dockerfile::first_layer(base);
+        let tag = self.fresh_tag(order.run);
+        let build = build::Order {
+            action: format!("build on the image `{base}`"),
+            dockerfile: &dockerfile,
+            file: None,
+            project: order.project,
+            tag: &tag,
+            index_url: None,
+        };
+        // Only saves time: the build of the cell says what is wrong.
+        if let Ok((build::Finished { image: Ok(_), .. }, layer)) =
+            self.try_build(&build, order.interrupt)
+        {
+            held.insert(base.to_owned(), layer);
+        }
+    }
+
+    /// Lets go of everything.
+    pub(super) fn release(&self) {
+        let layers = std::mem::take(&mut *lock(&self.first_layers));
+        let held = std::mem::take(&mut *lock(&self.held));
+        for held in held.into_values().flatten().chain(layers.into_values()) {
+            // Nobody is left to tell; the next run finds what stays.
+            let _ = self.let_go(&held);
+        }
+    }
+
+    /// A name that holds on to an image.
+    fn fresh_tag(&self, run: &RunId) -> String {
+        let owner = Owner::this().map_or_else(|| "0-0-0".to_owned(), ToString::to_string);
+        format!("{}:{owner}_{}", labels::HELD, self.fresh_name(Some(run)))
     }
 
     /// Makes sure that the image is there, and still the one that the cell's key speaks of.
@@ -143,6 +197,8 @@ impl DockerBackend {
         let mut container = self.container(&action, &environment.id, Some(order.run));
         container.labels[labels::CELL] = json!(order.cell.id.to_string());
         container.command.clone_from(&test.command);
+        let (dockerfile, _) = Self::dockerfile(order)?;
+        container.folder = dockerfile.uses_project.then_some(WORK);
         container.timeout = test.timeout.unwrap_or(timeout);
         container.memory = memory;
         container.cpus = cpus;
@@ -190,6 +246,7 @@ impl DockerBackend {
             name: format!("caliper-{}", self.fresh_name(run)),
             image: image.to_owned(),
             command: Vec::new(),
+            folder: None,
             environment: Vec::new(),
             labels,
             timeout: Duration::from_secs(600),
@@ -217,7 +274,7 @@ impl DockerBackend {
         if self.options.keep_images {
             self.keep(image).map_err(|fault| self.engine.error("name an image to keep", fault))?;
         }
-        self.let_go(&held, false)
+        self.let_go(&held)
     }
 
     /// Gives an image the name under which it stays.
@@ -232,19 +289,14 @@ impl DockerBackend {
         engine.block_on(engine.bytes(hyper::Method::POST, &path, None)).map(drop)
     }
 
-    /// Takes a name off its image and removes the layers that nobody else needs. `busy`: the engine
-    /// may still be clearing up after a build that was given up.
-    fn let_go(&self, held: &Held, busy: bool) -> Result<(), BackendError> {
+    /// Takes a name off its image and removes the layers that nobody else needs.
+    fn let_go(&self, held: &Held) -> Result<(), BackendError> {
         let engine = &self.engine;
         let removing = async {
             images::untag(engine, &held.tag).await?;
-            let mut attempts = if busy { 20 } else { 0 };
             for layer in held.layers.iter().rev() {
                 // What stays is needed by an image of another cell, and goes with that.
-                while images::remove_layer(engine, layer).await? == Removal::InUse && attempts > 0 {
-                    attempts -= 1;
-                    tokio::time::sleep(Interrupt::POLL * 5).await;
-                }
+                images::remove_layer(engine, layer).await?;
             }
             Ok(())
         };

@@ -207,31 +207,20 @@ pub(super) async fn untag(engine: &Engine, tag: &str) -> Result<(), Fault> {
     }
 }
 
-/// What became of a layer that was to be removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Removal {
-    Gone,
-    /// It is not Caliper's, or has a name by which somebody wants it.
-    Wanted,
-    /// An image or a container stands on it.
-    InUse,
-}
-
 /// Removes one layer, if it is Caliper's and nobody needs it.
-pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<Removal, Fault> {
+pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault> {
     let Some(image) = inspect(engine, id).await? else {
-        return Ok(Removal::Gone);
+        return Ok(());
     };
     // By number the engine would also remove an image to which the user gave a name.
     if !image.is_ours() || image.repo_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
-        return Ok(Removal::Wanted);
+        return Ok(());
     }
     let path = query(&format!("/images/{}", segment(&image.id)), [("noprune", "1")]);
     match engine.bytes(Method::DELETE, &path, None).await {
-        Ok(_) => Ok(Removal::Gone),
-        Err(fault) if fault.is_missing() => Ok(Removal::Gone),
-        Err(fault) if fault.is_conflict() => Ok(Removal::InUse),
-        Err(fault) => Err(fault),
+        // Somebody else was faster, or something stands on it.
+        Err(fault) if !fault.is_missing() && !fault.is_conflict() => Err(fault),
+        _ => Ok(()),
     }
 }
 

@@ -49,11 +49,15 @@ impl Owner {
         numbers.iter().all(|text| plain(text)).then_some(Self { machine, process, started })
     }
 
-    /// Whether this process is known to have ended. A process of another machine, another boot or
-    /// another container never is: nobody here can tell.
-    pub(super) fn is_gone(&self) -> bool {
+    /// Whether it can be told from here if this process runs: not of another machine, another boot or
+    /// another container.
+    pub(super) fn is_here(&self) -> bool {
         machine().is_some_and(|here| here == self.machine)
-            && started(&self.process).as_ref() != Some(&self.started)
+    }
+
+    /// Whether this process is known to have ended.
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_here() && started(&self.process).as_ref() != Some(&self.started)
     }
 }
 

@@ -5,10 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
+use super::build::Reached;
 use super::container;
 use super::engine::{Engine, Fault, query};
 use super::images::{self, ListedImage};
 use super::labels::{self, Owner};
+use crate::interrupt::Interrupt;
 
 /// Layers in the middle carry no name that says whose they are. One that is older than any build may
 /// take is nobody's any more.
@@ -65,17 +67,16 @@ pub(super) struct Leftovers {
 pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fault> {
     let mut found = Leftovers::default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let old = |created: i64| i64::try_from(now).unwrap_or(i64::MAX) - created > OLD;
+    let old = |created: i64| i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(created) > OLD;
     // Whether something whose owner is called `owner` is to go.
     let unneeded = |owner: Option<&str>, created: i64| match owner.and_then(Owner::parse) {
-        Some(owner) => owner.is_gone() || (which == Which::All && old(created)),
+        Some(owner) if owner.is_here() => owner.is_gone(),
+        // On another machine, in another container, or before this one was started anew.
+        Some(_) => which == Which::All && old(created),
         None => old(created),
     };
 
-    let filter = serde_json::json!({ "label": [labels::OURS] }).to_string();
-    let list = query("/containers/json", [("all", "1"), ("filters", filter.as_str())]);
-    let containers: Vec<ListedContainer> = engine.ask(&list).await?;
-    for container in containers {
+    for container in containers(engine).await? {
         let owner = container.labels.get(labels::OWNER).map(String::as_str);
         if unneeded(owner, container.created) {
             let name = container.names.first().map(|name| name.trim_start_matches('/').to_owned());
@@ -86,26 +87,36 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
     }
 
     let images = images::ours(engine).await?;
+    // Every run that may be building holds on to a layer by name. Where none does, whatever has no
+    // name and nothing above it was left by a run that is no more.
+    let may_build = images
+        .iter()
+        .flat_map(ListedImage::tags)
+        .map(images::plain_name)
+        .any(|tag| holder(&tag).is_some_and(|owner| !unneeded(Some(owner), i64::MAX)));
     let parents: BTreeSet<&str> = images.iter().map(|image| image.parent_id.as_str()).collect();
     // A build that goes on stands on a layer that has no name and that nothing else stands on yet.
     let may_be_building = |image: &ListedImage| {
-        image.tags().next().is_none() && !parents.contains(image.id.as_str()) && !old(image.created)
+        may_build
+            && image.tags().next().is_none()
+            && !parents.contains(image.id.as_str())
+            && !old(image.created)
     };
     // What is needed keeps all layers below it.
     let mut needed = BTreeSet::new();
     for image in &images {
         let mut kept = false;
         for tag in image.tags().map(images::plain_name) {
-            let held = tag.strip_prefix(labels::HELD).and_then(|rest| rest.strip_prefix(':'));
-            let goes = match held {
-                Some(held) => unneeded(held.split_once('_').map(|(owner, _)| owner), image.created),
+            let holder = holder(&tag);
+            let goes = match holder {
+                Some(owner) => unneeded(Some(owner), image.created),
                 // An image that the user named is the user's.
                 None => which == Which::All && tag.starts_with(labels::KEPT),
             };
             if goes {
                 found.tags.push(tag);
             } else {
-                found.in_use += usize::from(held.is_some());
+                found.in_use += usize::from(holder.is_some());
                 kept = true;
             }
         }
@@ -133,6 +144,52 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
     let named = layers.iter().filter(|image| image.tags().next().is_some());
     found.bytes = named.map(|image| image.size).sum();
     Ok(found)
+}
+
+/// The owner of a run that holds on to an image by the name `tag`.
+fn holder(tag: &str) -> Option<&str> {
+    let held = tag.strip_prefix(labels::HELD)?.strip_prefix(':')?;
+    Some(held.split_once('_').map_or(held, |(owner, _)| owner))
+}
+
+async fn containers(engine: &Engine) -> Result<Vec<ListedContainer>, Fault> {
+    let filter = serde_json::json!({ "label": [labels::OURS] }).to_string();
+    engine.ask(&query("/containers/json", [("all", "1"), ("filters", filter.as_str())])).await
+}
+
+/// Removes what an engine still makes of a build after that was given up: it finishes the layer that
+/// it is at, and tells nobody. The build began at `began`.
+pub(super) async fn after_giving_up(
+    engine: &Engine,
+    reached: &Reached,
+    began: SystemTime,
+) -> Result<(), Fault> {
+    /// A larger copy takes longer, and is found by the next run.
+    const LOOKS: usize = 50;
+    let Some(last) = reached.layers.last() else { return Ok(()) };
+    let began = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let is_stray = |image: &ListedImage| {
+        u64::try_from(image.created).is_ok_and(|created| created >= began)
+            && image.parent_id.trim_start_matches("sha256:").starts_with(last.as_str())
+            && image.tags().next().is_none()
+    };
+    // A step that runs something has a container, which has Caliper's label but no owner; of one
+    // that copies nothing can be seen before it is done.
+    let copies = ["COPY", "ADD"].iter().any(|keyword| reached.step.starts_with(keyword));
+    for _ in 0..LOOKS {
+        let busy = containers(engine).await?;
+        let busy = busy.iter().any(|container| !container.labels.contains_key(labels::OWNER));
+        let images = images::ours(engine).await?;
+        let strays: Vec<&ListedImage> = images.iter().filter(|image| is_stray(image)).collect();
+        for stray in &strays {
+            images::remove_layer(engine, &stray.id).await?;
+        }
+        if !busy && (!copies || !strays.is_empty()) {
+            break;
+        }
+        tokio::time::sleep(Interrupt::POLL * 5).await;
+    }
+    Ok(())
 }
 
 impl Leftovers {

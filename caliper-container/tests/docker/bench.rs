@@ -203,19 +203,21 @@ impl Bench {
 
     /// Asserts that the engine has again what it had at the start. Others use the engine too: what
     /// they make and remove meanwhile is waited for.
-    pub(crate) fn assert_clean(&self) {
+    pub(crate) fn assert_clean(self) {
+        let Self { backend, before, .. } = self;
+        drop(backend);
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let now = Seen::now();
             let new = |now: &BTreeSet<String>, before: &BTreeSet<String>| -> Vec<String> {
                 now.difference(before).cloned().collect()
             };
-            let left = new(&now.ours, &self.before.ours);
-            let named = new(&now.named, &self.before.named);
+            let left = new(&now.ours, &before.ours);
+            let named = new(&now.named, &before.named);
             let named: Vec<&String> =
                 named.iter().filter(|name| name.contains("caliper")).collect();
-            let volumes = new(&now.volumes, &self.before.volumes);
-            let lost = new(&self.before.named, &now.named);
+            let volumes = new(&now.volumes, &before.volumes);
+            let lost = new(&before.named, &now.named);
             if left.is_empty() && named.is_empty() && volumes.is_empty() && lost.is_empty() {
                 return;
             }

@@ -1,7 +1,6 @@
 //! What is removed, and what is not.
 
 use caliper_container::backend::ContainerBackend as _;
-use caliper_core::record::TestEnd;
 
 use crate::bench::{Bench, IMAGE, docker, lines};
 
@@ -25,7 +24,7 @@ fn container(labels: &[String]) -> Made {
 }
 
 #[test]
-fn only_the_dead_are_swept_away() {
+fn only_what_is_calipers_and_unneeded_goes() {
     let Some(bench) = Bench::new() else { return };
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap().display().to_string();
@@ -38,50 +37,44 @@ fn only_the_dead_are_swept_away() {
     let elsewhere = container(&[ours.clone(), owner("00.1-1-1")]);
     let nobody = container(&[ours.clone()]);
     let users = container(&["dev.else=1".to_owned()]);
-    let users_image = Made("image", "caliper-test-users:1".to_owned());
-    docker(&["tag", IMAGE, &users_image.1]);
+    let tagged = Made("image", "caliper-test-users:1".to_owned());
+    docker(&["tag", IMAGE, &tagged.1]);
+    let built = Made("image", "caliper-test-built:1".to_owned());
+    build_by_hand(&bench, &built.1);
 
     let environment = bench.build();
     let left = lines(&docker(&["ps", "-aq", "--no-trunc"]));
     assert!(!left.contains(&dead.1));
     assert!([&elsewhere, &nobody, &users].iter().all(|container| left.contains(&container.1)));
+
+    // The user gives one of Caliper's images a name while it is there.
+    let named = Made("image", "caliper-test-named:1".to_owned());
+    docker(&["tag", &environment.id, &named.1]);
     bench.backend.remove(&environment).unwrap();
-    docker(&["image", "inspect", &users_image.1]);
-    drop((dead, elsewhere, nobody, users, users_image));
+    docker(&["image", "inspect", &tagged.1]);
+    for image in [&built, &named] {
+        let command = ["run", "--rm", "-w", "/project", &image.1, "python", "script.py"];
+        assert_eq!(docker(&command), "from the project");
+    }
+    drop((dead, elsewhere, nobody, users, tagged, built, named));
     bench.assert_clean();
 }
 
-#[test]
-fn an_image_that_the_user_built_or_named_stays() {
-    let Some(bench) = Bench::new() else { return };
-    // The same Dockerfile, built by hand: equal layers, but the user's.
+/// Builds the Dockerfile of the cell with the command `docker`: equal layers, but the user's.
+fn build_by_hand(bench: &Bench, name: &str) {
     let context = bench.folder.path().join("context");
     let project = context.join(".caliper/project");
     std::fs::create_dir_all(&project).unwrap();
-    std::fs::copy(bench.folder.path().join("project/script.py"), project.join("script.py"))
-        .unwrap();
+    let script = bench.folder.path().join("project/script.py");
+    std::fs::copy(script, project.join("script.py")).unwrap();
     let wheel = "tiny-1.0-py2.py3-none-any.whl";
     std::fs::copy(bench.folder.path().join(wheel), context.join(wheel)).unwrap();
     std::fs::write(context.join("Dockerfile"), bench.recipe().dockerfile.unwrap()).unwrap();
-    let built = Made("image", "caliper-test-built:1".to_owned());
-    let path = context.display().to_string();
     let output = std::process::Command::new("docker")
-        .args(["build", "-q", "-t", &built.1, &path])
+        .args(["build", "-q", "-t", name])
+        .arg(context)
         .env("DOCKER_BUILDKIT", "0")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-
-    let environment = bench.build();
-    // The user gives one of Caliper's images a name while it is there.
-    let named = Made("image", "caliper-test-named:1".to_owned());
-    docker(&["tag", &environment.id, &named.1]);
-    assert_eq!(bench.test(&environment, &["python", "script.py"]).0, TestEnd::Exited(0));
-    bench.backend.remove(&environment).unwrap();
-
-    let run = |name: &str| docker(&["run", "--rm", name, "python", "script.py"]);
-    assert_eq!(run(&built.1), "from the project");
-    assert_eq!(run(&named.1), "from the project");
-    drop((built, named));
-    bench.assert_clean();
 }

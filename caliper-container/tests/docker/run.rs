@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use caliper_container::backend::{BackendError, ContainerBackend as _};
+use caliper_container::backend::{BackendError, ContainerBackend as _, Environment};
 use caliper_core::plan::{Network, Test};
 use caliper_core::record::TestEnd;
 
@@ -12,37 +12,36 @@ fn python(text: &str) -> Vec<&str> {
     vec!["python", "-c", text]
 }
 
+/// One image for all: to make one takes longer than most of what is done in it.
 #[test]
-fn tests_end_in_every_way() {
+fn tests_run_in_containers() {
     let Some(mut bench) = Bench::new() else { return };
     let environment = bench.build();
+    what_is_installed_is_known(&environment);
+    tests_end_in_every_way(&bench, &environment);
+    tests_find_their_surroundings(&mut bench, &environment);
+    output_is_kept_whole_or_cut_in_the_middle(&mut bench, &environment);
+    limits_hold(&mut bench, &environment);
+    an_interrupt_stops_a_test(&bench, &environment);
+    bench.backend.remove(&environment).unwrap();
+    bench.assert_clean();
+}
+
+fn what_is_installed_is_known(environment: &Environment) {
     assert_eq!(environment.modules, ["tinier"]);
     assert!(environment.installed.iter().any(|one| one.name == "Tiny" && one.version == "1.0"));
+}
 
-    let import = bench.try_test(&environment, &Test::import(&environment.modules)).unwrap();
+fn tests_end_in_every_way(bench: &Bench, environment: &Environment) {
+    let import = bench.try_test(environment, &Test::import(&environment.modules)).unwrap();
     assert_eq!(import.end, TestEnd::Exited(0));
     assert!(import.seconds > 0.0 && import.seconds < 30.0, "{}", import.seconds);
 
-    // In the project, with its files, as somebody who may write there.
-    let (end, output, error) = bench.test(&environment, &["python", "script.py"]);
-    assert_eq!(
-        (end, output.as_str(), error.as_str()),
-        (TestEnd::Exited(0), "from the project", "")
-    );
-    let program =
-        "import os; open('data/new', 'w'); print(os.getcwd(), sorted(os.listdir('data')))";
-    for _ in 0..2 {
-        let (end, output, _) = bench.test(&environment, &python(program));
-        // The second run does not find what the first wrote.
-        assert_eq!(output, "/project ['new', 'numbers.txt']");
-        assert_eq!(end, TestEnd::Exited(0));
-    }
-
     let program = "import sys; sys.stderr.write('no'); sys.exit(3)";
-    let failed = bench.test(&environment, &python(program));
+    let failed = bench.test(environment, &python(program));
     assert_eq!(failed, (TestEnd::Exited(3), String::new(), "no".to_owned()));
 
-    let run = bench.try_test(&environment, &test(&["printf", "\\377\\000a"])).unwrap();
+    let run = bench.try_test(environment, &test(&["printf", "\\377\\000a"])).unwrap();
     assert_eq!(run.output.bytes, b"\xff\0a");
 
     for (program, end) in [
@@ -50,80 +49,86 @@ fn tests_end_in_every_way() {
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", TestEnd::Signalled(11)),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", TestEnd::Signalled(9)),
     ] {
-        assert_eq!(bench.test(&environment, &python(program)).0, end, "{program}");
+        assert_eq!(bench.test(environment, &python(program)).0, end, "{program}");
     }
     for (command, words) in [
         (&["no-such-program"][..], "no-such-program"),
         (&["/etc/passwd"], "ermission denied"),
         (&["sh", "-c", "missing"], "missing"),
     ] {
-        match bench.test(&environment, command).0 {
+        match bench.test(environment, command).0 {
             TestEnd::NotRun { reason } => assert!(reason.contains(words), "{reason}"),
             end => panic!("{command:?}: {end:?}"),
         }
+    }
+}
+
+fn tests_find_their_surroundings(bench: &mut Bench, environment: &Environment) {
+    // In the project, with its files, as somebody who may write there.
+    let (end, output, error) = bench.test(environment, &["python", "script.py"]);
+    assert_eq!(
+        (end, output.as_str(), error.as_str()),
+        (TestEnd::Exited(0), "from the project", "")
+    );
+    let program =
+        "import os; open('data/new', 'w'); print(os.getcwd(), sorted(os.listdir('data')))";
+    for _ in 0..2 {
+        let (end, output, _) = bench.test(environment, &python(program));
+        // The second run does not find what the first wrote.
+        assert_eq!(output, "/project ['new', 'numbers.txt']");
+        assert_eq!(end, TestEnd::Exited(0));
     }
 
     // A test's own variables, and one that Caliper sets: the image has it already.
     let mut own = test(&["sh", "-c", "echo $LANG $SEED"]);
     own.environment.insert("SEED".into(), "a b=c".into());
-    assert_eq!(bench.try_test(&environment, &own).unwrap().output.bytes, b"C.UTF-8 a b=c\n");
+    assert_eq!(bench.try_test(environment, &own).unwrap().output.bytes, b"C.UTF-8 a b=c\n");
 
     bench.setup.limits.network = Network::None;
     let program = "import os; print(sorted(os.listdir('/sys/class/net')))";
-    assert_eq!(bench.test(&environment, &python(program)).1, "['lo']");
-
-    bench.backend.remove(&environment).unwrap();
-    bench.assert_clean();
+    assert_eq!(bench.test(environment, &python(program)).1, "['lo']");
+    bench.setup.limits.network = Network::Full;
 }
 
-#[test]
-fn output_is_kept_whole_or_cut_in_the_middle() {
-    let Some(mut bench) = Bench::new() else { return };
-    let environment = bench.build();
+fn output_is_kept_whole_or_cut_in_the_middle(bench: &mut Bench, environment: &Environment) {
     // Nothing of a program that is over at once is lost, whichever stream it used.
     for _ in 0..5 {
-        let (_, output, error) = bench.test(&environment, &["sh", "-c", "echo out; echo err >&2"]);
+        let (_, output, error) = bench.test(environment, &["sh", "-c", "echo out; echo err >&2"]);
         assert_eq!((output.as_str(), error.as_str()), ("out", "err"));
     }
     bench.setup.limits.output = 1000;
     let program = "head -c 50000000 /dev/zero | tr '\\0' x; echo end; echo small >&2";
-    let run = bench.try_test(&environment, &test(&["sh", "-c", program])).unwrap();
+    let run = bench.try_test(environment, &test(&["sh", "-c", program])).unwrap();
     assert_eq!(run.output.bytes.len(), 1000);
     assert!(run.output.bytes.ends_with(b"xxxend\n"));
     assert_eq!(run.output.dropped, 50_000_004 - 1000);
     assert_eq!(run.error.bytes, b"small\n");
-    bench.backend.remove(&environment).unwrap();
-    bench.assert_clean();
 }
 
-#[test]
-fn limits_hold() {
-    let Some(mut bench) = Bench::new() else { return };
-    let environment = bench.build();
-
+fn limits_hold(bench: &mut Bench, environment: &Environment) {
     bench.setup.limits.timeout = Duration::from_secs(1);
     let deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
                 print('begun', flush=True); time.sleep(60)";
     let began = Instant::now();
-    let (end, output, _) = bench.test(&environment, &python(deaf));
+    let (end, output, _) = bench.test(environment, &python(deaf));
     assert_eq!((end, output.as_str()), (TestEnd::TimedOut, "begun"));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     // Its own limit comes before everybody's, and output without end is no way around it.
     let mut endless = test(&["yes"]);
     endless.timeout = Some(Duration::from_secs(2));
-    let run = bench.try_test(&environment, &endless).unwrap();
+    let run = bench.try_test(environment, &endless).unwrap();
     assert_eq!(run.end, TestEnd::TimedOut);
     assert!(run.output.dropped > 0 && run.seconds >= 2.0);
     bench.setup.limits.timeout = Duration::from_secs(60);
 
     bench.setup.limits.memory = Some(64 << 20);
     let hungry = "x = bytearray(200 << 20); x[::4096] = x[::4096]";
-    let end = bench.test(&environment, &python(hungry)).0;
+    let end = bench.test(environment, &python(hungry)).0;
     assert_eq!(end, TestEnd::OutOfMemory { status: None });
     // Only a child is killed, and the program itself does not care.
     let careless = "import subprocess, sys; subprocess.call([sys.executable, '-c', \
                     'x = bytearray(200 << 20); x[::4096] = x[::4096]'])";
-    let end = bench.test(&environment, &python(careless)).0;
+    let end = bench.test(environment, &python(careless)).0;
     assert_eq!(end, TestEnd::OutOfMemory { status: Some(0) });
     bench.setup.limits.memory = None;
 
@@ -131,29 +136,22 @@ fn limits_hold() {
     bench.setup.limits.cpus = Some(0.5);
     let forks = "import subprocess\ntry:\n    for n in range(50): subprocess.Popen(['sleep', '9'])\n\
                  except OSError as error: print(n, error)";
-    let (end, output, _) = bench.test(&environment, &python(forks));
+    let (end, output, _) = bench.test(environment, &python(forks));
     assert_eq!(end, TestEnd::Exited(0));
     assert!(output.contains("unavailable"), "{output}");
-
-    bench.backend.remove(&environment).unwrap();
-    bench.assert_clean();
+    (bench.setup.limits.pids, bench.setup.limits.cpus) = (None, None);
 }
 
-#[test]
-fn an_interrupt_stops_a_test_and_leaves_nothing() {
-    let Some(bench) = Bench::new() else { return };
-    let environment = bench.build();
+fn an_interrupt_stops_a_test(bench: &Bench, environment: &Environment) {
     let began = Instant::now();
     let error = std::thread::scope(|scope| {
-        let running = scope.spawn(|| bench.try_test(&environment, &test(&["sleep", "60"])));
+        let running = scope.spawn(|| bench.try_test(environment, &test(&["sleep", "60"])));
         std::thread::sleep(Duration::from_secs(2));
         bench.interrupt.raise();
         running.join().unwrap().unwrap_err()
     });
     assert!(matches!(error, BackendError::Interrupted), "{error}");
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-    bench.backend.remove(&environment).unwrap();
-    bench.assert_clean();
 }
 
 #[test]
