@@ -49,7 +49,8 @@ pub trait ContainerBackend: Send + Sync {
     /// [`BackendError`] if it cannot be told.
     fn recipe(&self, cell: &CellOrder<'_>) -> Result<Recipe, BackendError>;
 
-    /// Makes the environment of a cell.
+    /// Makes the environment of a cell. Where that fails, and the subject is at fault, the answer holds
+    /// the reason in place of an environment, and there is nothing to [`remove`](Self::remove).
     ///
     /// # Errors
     ///

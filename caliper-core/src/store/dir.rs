@@ -24,7 +24,11 @@ use crate::{record, results};
 /// results.json          the summary
 /// records/<cell>.json   one file for each cell, replaced atomically
 /// blobs/<sha256>.zst    long outputs and build logs, by their content
+/// lock                  held by the store that may write; holds the number of its process
 /// ```
+///
+/// The records are the truth, and the summary can be made again from them. Two folders merge by copying
+/// records and blobs.
 #[derive(Debug)]
 pub struct DirStore {
     folder: PathBuf,
