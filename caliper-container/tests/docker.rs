@@ -3,6 +3,8 @@
 //! Needs an engine with the image `python:3.11`, which `tests/images/build.sh` makes. Without it the
 //! tests say `SKIPPED` and pass; with `CALIPER_REQUIRE_ENGINE=1` they fail.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests stop, and say what they skip")]
+
 #[path = "docker/bench.rs"]
 mod bench;
 #[path = "docker/build.rs"]

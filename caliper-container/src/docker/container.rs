@@ -107,19 +107,13 @@ impl Order {
     ) -> Result<Finished, BackendError> {
         let mut container = Container { engine, name: &self.name, removed: false };
         let outcome = engine.block_on(async {
-            match interrupt {
-                // Not dropped half-way: a request to create that is given up may still be obeyed.
-                Some(interrupt) => {
-                    self.create(engine).await?;
-                    tokio::select! {
-                        outcome = self.watch(engine) => outcome,
-                        () = raised(interrupt) => Err(BackendError::Interrupted),
-                    }
-                }
-                None => {
-                    self.create(engine).await?;
-                    self.watch(engine).await
-                }
+            // Not given up half-way: the engine may still do what it was asked.
+            self.create(engine).await?;
+            let watching = self.watch(engine);
+            let Some(interrupt) = interrupt else { return watching.await };
+            tokio::select! {
+                outcome = watching => outcome,
+                () = raised(interrupt) => Err(BackendError::Interrupted),
             }
         });
         let removed = container.remove();

@@ -19,8 +19,8 @@ pub(super) const PROJECT: &str = ".caliper/project";
 /// Where tests find the project, and are run, if the template does not copy it.
 pub(super) const WORK: &str = "/project";
 
-/// The Dockerfile's own place in the context.
-pub(super) const DOCKERFILE: &str = ".caliper/Dockerfile";
+/// The Dockerfile's own name in the context, which a project is unlikely to have.
+pub(super) const DOCKERFILE: &str = ".caliper.Dockerfile";
 
 /// The built-in template. The file is copied rather than named by its address, so that what is
 /// installed is what Caliper verified.
@@ -255,7 +255,19 @@ mod tests {
         let text = "ARG x=1\nFROM python:3.11 \\\n  AS one\nRUN a\n# FROM\nfrom one\nCOPY . /app\n";
         let dockerfile = Dockerfile::new(text, "a.whl");
         assert_eq!(dockerfile.text, text);
-        insta::assert_snapshot!(dockerfile.sent(true), @"");
+        insta::assert_snapshot!(dockerfile.sent(true), @r"
+        ARG x=1
+        FROM python:3.11 \
+          AS one
+        LABEL dev.caliper=1
+        ARG PIP_INDEX_URL
+        RUN a
+        # FROM
+        from one
+        LABEL dev.caliper=1
+        ARG PIP_INDEX_URL
+        COPY . /app
+        ");
         assert!(!dockerfile.sent(false).contains("PIP_INDEX_URL"));
     }
 
@@ -283,6 +295,13 @@ mod tests {
             ..Variables::default()
         };
         let text = built_in().render(&variables, &Args::default()).unwrap();
-        insta::assert_snapshot!(Dockerfile::new(&text, &variables.basename).text, @"");
+        insta::assert_snapshot!(Dockerfile::new(&text, &variables.basename).text, @r"
+        FROM python:3.11
+        COPY six-1.16.0-py2.py3-none-any.whl /tmp/caliper/
+        RUN PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 \
+            python -m pip --disable-pip-version-check install --no-cache-dir \
+            'numpy<2' 'x; python_version < '\''3'\''' /tmp/caliper/six-1.16.0-py2.py3-none-any.whl
+        COPY .caliper/project/ /project/
+        ");
     }
 }

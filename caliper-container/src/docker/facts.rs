@@ -8,6 +8,7 @@ use super::engine::{Engine, Fault};
 /// can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct EngineFacts {
     /// Its address.
     pub endpoint: String,
@@ -40,8 +41,10 @@ pub struct EngineFacts {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Version {
-    version: String,
-    api_version: String,
+    #[serde(rename = "Version")]
+    engine: String,
+    #[serde(rename = "ApiVersion")]
+    api: String,
     arch: String,
     #[serde(default)]
     components: Vec<Component>,
@@ -53,10 +56,11 @@ struct Component {
     name: String,
 }
 
-// Podman leaves some of these out.
+#[expect(clippy::struct_excessive_bools, reason = "the engine's own form")]
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 struct Info {
+    // Podman leaves some of these out.
     driver: String,
     cgroup_version: Option<String>,
     #[serde(rename = "NCPU")]
@@ -75,8 +79,8 @@ impl EngineFacts {
             tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
         Ok(Self {
             endpoint,
-            version: version.version,
-            api: version.api_version,
+            version: version.engine,
+            api: version.api,
             arch: processor(&version.arch).to_owned(),
             cgroup_version: info.cgroup_version,
             storage_driver: info.driver,

@@ -36,11 +36,13 @@ impl Host {
                 let uri: hyper::Uri =
                     format!("http://{authority}").parse().map_err(|_| BadHost::Malformed)?;
                 let host = uri.host().filter(|host| !host.is_empty()).ok_or(BadHost::Malformed)?;
-                if uri.path() != "/" || authority.contains('@') {
+                let port = uri.port_u16();
+                let rest = authority.len() - host.len();
+                if uri.path() != "/" || authority.contains('@') || (port.is_none() && rest > 0) {
                     return Err(BadHost::Malformed);
                 }
                 // The port that the engine's documentation gives to unencrypted connections.
-                Ok(Self::Tcp(format!("{host}:{}", uri.port_u16().unwrap_or(2375))))
+                Ok(Self::Tcp(format!("{host}:{}", port.unwrap_or(2375))))
             }
             "ssh" | "https" | "npipe" | "fd" => Err(BadHost::Scheme(scheme.to_owned())),
             _ => Err(BadHost::Malformed),

@@ -240,7 +240,7 @@ pub(super) struct Message {
     pub(super) aux: Option<Aux>,
     #[serde(rename = "errorDetail")]
     pub(super) detail: Option<Detail>,
-    error: Option<String>,
+    pub(super) error: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -319,7 +319,7 @@ mod tests {
     fn a_message_may_arrive_in_pieces() {
         let pieces =
             ["{\"stream\":\"a", "b\\n\"}\r\n{\"status\":\"x\"}\r\n{\"err", "or\":\"no\"}\r\n"];
-        let pieces = pieces.map(|piece| Ok::<_, std::io::Error>(piece));
+        let pieces = pieces.map(Ok::<_, std::io::Error>);
         let body = hyper::Body::wrap_stream(futures_util::stream::iter(pieces));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let messages = runtime.block_on(async {

@@ -44,9 +44,8 @@ impl Owner {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.rsplitn(3, '-').map(str::to_owned);
         let (started, process, machine) = (parts.next()?, parts.next()?, parts.next()?);
-        let numbers = [&started, &process];
-        let plain = |text: &&String| text.bytes().all(|byte| byte.is_ascii_digit());
-        numbers.iter().all(|text| plain(text)).then_some(Self { machine, process, started })
+        let numbers = process.bytes().chain(started.bytes()).all(|byte| byte.is_ascii_digit());
+        numbers.then_some(Self { machine, process, started })
     }
 
     /// Whether it can be told from here if this process runs: not of another machine, another boot or

@@ -13,8 +13,8 @@ use super::{DockerBackend, images};
 use crate::backend::BackendError;
 use crate::probe::{Answer, PROBE};
 
-/// The CPythons for which an image is looked for where nobody named any: 2.7, and all from the first
-/// for which wheels for Linux are common.
+/// The releases of CPython for which an image is looked for where nobody named any: 2.7, and all from
+/// the first for which wheels for Linux are common.
 fn usual() -> impl Iterator<Item = PythonVersion> {
     std::iter::once(PythonVersion::new(2, 7))
         .chain((5..=15).map(|minor| PythonVersion::new(3, minor)))

@@ -36,7 +36,10 @@ fn a_template_may_place_the_project_itself_and_reach_a_local_index() {
     let (end, output, error) = bench.test(&environment, &["python", "-c", program]);
     assert_eq!(end, TestEnd::Exited(0), "{error}");
     // The project and the file, but neither Caliper's Dockerfile nor its list of what to ignore.
-    insta::assert_snapshot!(output, @"");
+    insta::assert_snapshot!(output, @"
+    /here ['data', 'script.py', 'tiny-1.0-py2.py3-none-any.whl'] 1 2 3
+     None
+    ");
     bench.backend.remove(&environment).unwrap();
     bench.assert_clean();
 }
@@ -95,7 +98,7 @@ fn a_python_is_what_its_image_says() {
     assert_eq!(all.iter().map(|found| found.python).collect::<Vec<_>>(), [python]);
     let wrong = BTreeSet::from(["3.9".parse().unwrap()]);
     let error = bench.backend.interpreters(&wrong, &bench.setup).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"there is no Python 3.9 for the `docker` backend; it has Python 3.11 in the image `python:3.11`");
     bench.assert_clean();
 }
 
@@ -180,10 +183,24 @@ fn an_engine_that_is_not_there_is_named_with_a_fix() {
         }
         text
     };
-    insta::assert_snapshot!(connect("unix:///nowhere/docker.sock".into()), @"");
-    insta::assert_snapshot!(connect("ssh://me@box".into()), @"");
-    insta::assert_snapshot!(connect("/var/run/docker.sock".into()), @"");
-    insta::assert_snapshot!(connect("tcp://127.0.0.1:9".into()), @"");
+    insta::assert_snapshot!(connect("unix:///nowhere/docker.sock".into()), @"
+    could not reach the container engine at `unix:///nowhere/docker.sock`
+    - there is no such socket: install and start a container engine, or point DOCKER_HOST at one
+    - error trying to connect: No such file or directory (os error 2)
+    - No such file or directory (os error 2)
+    ");
+    insta::assert_snapshot!(connect("ssh://me@box".into()), @"the `docker` backend cannot give a connection over ssh to `ssh://me@box`; set DOCKER_HOST to `unix:///path/to/socket` or `tcp://name:port`");
+    insta::assert_snapshot!(connect("/var/run/docker.sock".into()), @"
+    could not reach the container engine at `/var/run/docker.sock`
+    - this is not the address of an engine: set DOCKER_HOST to `unix:///path/to/socket` or `tcp://name:port`, or unset it
+    ");
+    insta::assert_snapshot!(connect("tcp://127.0.0.1:9".into()), @"
+    could not reach the container engine at `tcp://127.0.0.1:9`
+    - nothing listens there: start the container engine, or point DOCKER_HOST at one
+    - error trying to connect: tcp connect error: Connection refused (os error 111)
+    - tcp connect error: Connection refused (os error 111)
+    - Connection refused (os error 111)
+    ");
     let path = folder.path().join("silent.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let refused = connect(format!("unix://{}", path.display()));

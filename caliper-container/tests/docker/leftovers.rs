@@ -35,7 +35,7 @@ fn only_what_is_calipers_and_unneeded_goes() {
     // The first process of the machine runs, but did not start at the moment 1.
     let dead = container(&[ours.clone(), owner(&format!("{machine}-1-1"))]);
     let elsewhere = container(&[ours.clone(), owner("00.1-1-1")]);
-    let nobody = container(&[ours.clone()]);
+    let nobody = container(std::slice::from_ref(&ours));
     let users = container(&["dev.else=1".to_owned()]);
     let tagged = Made("image", "caliper-test-users:1".to_owned());
     docker(&["tag", IMAGE, &tagged.1]);

@@ -164,11 +164,11 @@ fn what_cannot_be_had_is_said_beforehand() {
     assert!(check(&bench).unwrap_err().contains("1000000 processors"));
     bench.setup.limits.cpus = None;
     bench.setup.limits.memory = Some(1 << 20);
-    insta::assert_snapshot!(check(&bench).unwrap_err(), @"");
+    insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give a memory limit of 1048576 bytes; a container needs 6 MiB at least");
     bench.setup.limits.memory = None;
     bench.setup.limits.idle = Some(Duration::from_secs(1));
-    insta::assert_snapshot!(check(&bench).unwrap_err(), @"");
+    insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give a limit on idle time; leave `idle` out of `limits`");
     bench.setup.limits.idle = None;
     bench.setup.as_of = Some("2021-01-01".parse().unwrap());
-    insta::assert_snapshot!(check(&bench).unwrap_err(), @"");
+    insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give an index of a past date, because the pip in an image may know no such limit; use `--backend local`");
 }
