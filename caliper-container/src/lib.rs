@@ -1,20 +1,20 @@
 //! Where a cell runs: from a plan to records.
 //!
-//! A [`ContainerBackend`](backend::ContainerBackend) makes the environment of a cell and runs tests in
-//! it. There are three:
+//! A [`ContainerBackend`](backend::ContainerBackend) makes the environment of a cell and runs tests
+//! in it. There are three:
 //!
 //! - [`LocalBackend`](local::LocalBackend) needs no engine: isolated environments on this machine's
 //!   own Pythons;
-//! - [`DockerBackend`](docker::DockerBackend): an image for each cell, and a fresh container for each
-//!   run of a test;
+//! - [`DockerBackend`](docker::DockerBackend): an image for each cell, and a fresh container for
+//!   each run of a test;
 //! - [`FakeBackend`](fake::FakeBackend) answers as it was told to, for tests.
 //!
 //! [`runner::run`] takes a [`Plan`](caliper_core::plan::Plan) through a backend. Every test finds a
 //! fresh copy of the user's [`Project`](project::Project). What a cell came to is a
 //! [`Record`](caliper_core::record::Record): it is saved in a
 //! [`ResultStore`](caliper_core::store::ResultStore), and only then reported to a
-//! [`Reporter`](caliper_core::event::Reporter). An [`Interrupt`](interrupt::Interrupt) stops a run at
-//! any moment, and what was measured is kept.
+//! [`Reporter`](caliper_core::event::Reporter). An [`Interrupt`](interrupt::Interrupt) stops a run
+//! at any moment, and what was measured is kept.
 //!
 //! ```
 //! use std::collections::BTreeSet;
@@ -35,7 +35,7 @@
 //! #     r#"{"schema": 1, "package": "demo", "as_of": null, "cells": [
 //! #          {"version": "1.0", "python": "3.11", "abi": "cp311", "missing": null,
 //! #           "file": {"filename": "demo-1.0-py3-none-any.whl", "kind": "wheel", "yanked": false,
-//! #                    "url": "https://files.example/demo-1.0-py3-none-any.whl", "sha256": null}}]}"#,
+//! #                    "url": "https://files.example/demo.whl", "sha256": null}}]}"#,
 //! # )?;
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
@@ -71,8 +71,8 @@
 //! A build or a test that fails is a result like any other, and `Err` means that the backend itself
 //! could not do its work: such a cell is not measured, and never passes for a regression.
 //!
-//! Nothing here asks a package index, prints, or removes what Caliper did not make. All of it blocks:
-//! the threads of the runner are its own, and an embedder needs no async runtime.
+//! Nothing here asks a package index, prints, or removes what Caliper did not make. All of it
+//! blocks: the threads of the runner are its own, and an embedder needs no async runtime.
 
 pub mod backend;
 pub mod capture;

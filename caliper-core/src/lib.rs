@@ -4,18 +4,19 @@
 //! that means, in values:
 //!
 //! - A [`Config`](config::Config) is what a `caliper.yaml` says: a package, which of its releases
-//!   ([`Selection`](selection::Selection)), and what is done in every cell
-//!   ([`Setup`](plan::Setup): tests, limits, a [`Template`](template::Template) of a Dockerfile).
+//!   ([`Selection`](selection::Selection)), and what is done in every cell ([`Setup`](plan::Setup):
+//!   tests, limits, a [`Template`](template::Template) of a Dockerfile).
 //! - A [`Grid`](grid::Grid) lays out every release × Python. Each of its cells, named by a
 //!   [`CellId`](grid::CellId), holds the file to install or the reason why there is none. Which
 //!   Pythons there are is told by [`Interpreter`](interpreter::Interpreter)s.
-//! - A [`Plan`](plan::Plan) joins the two. [`cell_key`](plan::cell_key) is the identity of a cell: a
-//!   digest over all that decides its result.
-//! - A [`Record`](record::Record) is what happened in one cell. A [`ResultStore`](store::ResultStore)
-//!   keeps it, an [`Event`](event::Event) tells a [`Reporter`](event::Reporter) of it.
+//! - A [`Plan`](plan::Plan) joins the two. [`cell_key`](plan::cell_key) is the identity of a cell:
+//!   a digest over all that decides its result.
+//! - A [`Record`](record::Record) is what happened in one cell. A
+//!   [`ResultStore`](store::ResultStore) keeps it, an [`Event`](event::Event) tells a
+//!   [`Reporter`](event::Reporter) of it.
 //! - [`judge`](compare::judge) holds records against a baseline and gives every test a
-//!   [`Verdict`](compare::Verdict); [`violations`](expect::violations) says what is not as expected;
-//!   [`Results`](results::Results) sums up; [`report`] makes it readable.
+//!   [`Verdict`](compare::Verdict); [`violations`](expect::violations) says what is not as
+//!   expected; [`Results`](results::Results) sums up; [`report`] makes it readable.
 //!
 //! Between a configuration and a grid stands a package index, and between a plan and its records a
 //! machine that runs things. Both are other crates: `caliper-pypi` and `caliper-container`. Neither
@@ -41,7 +42,7 @@
 //!     r#"{"schema": 1, "package": "demo", "as_of": null, "cells": [
 //!          {"version": "1.0", "python": "3.11", "abi": "cp311", "missing": null,
 //!           "file": {"filename": "demo-1.0-py3-none-any.whl", "kind": "wheel", "yanked": false,
-//!                    "url": "https://files.example/demo-1.0-py3-none-any.whl", "sha256": null}}]}"#,
+//!                    "url": "https://files.example/demo.whl", "sha256": null}}]}"#,
 //! )?;
 //! let plan = Plan::new(&config.name, config.setup(), Vec::new(), grid);
 //! let cell = &plan.cells[0];
@@ -56,8 +57,9 @@
 //! # }
 //! ```
 //!
-//! Nothing here opens a socket, starts a process, reads a clock or the environment, or prints. The one
-//! place that touches files is [`DirStore`](store::DirStore), the folder in which results are kept.
+//! Nothing here opens a socket, starts a process, reads a clock or the environment, or prints. The
+//! one place that touches files is [`DirStore`](store::DirStore), the folder in which results are
+//! kept.
 
 pub mod compare;
 pub mod config;
