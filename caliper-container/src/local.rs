@@ -180,9 +180,8 @@ impl ContainerBackend for LocalBackend {
             return Err(BackendError::Interrupted);
         }
         let feature = order.interpreter.python;
-        let python = match self.pythons().of(feature) {
-            Some(python) => python,
-            None => return Err(self.pythons().lacks(feature)),
+        let Some(python) = self.pythons().of(feature) else {
+            return Err(self.pythons().lacks(feature));
         };
         let ready = self.ready(order)?;
         let builder = Builder {
@@ -208,9 +207,14 @@ impl ContainerBackend for LocalBackend {
     }
 
     fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
-        work::remove(Path::new(&environment.id)).map_err(BackendError::machine(format!(
-            "could not remove the environment in `{}`",
-            environment.id
-        )))
+        let folder = Path::new(&environment.id);
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match ready {
+            Some(ready) => ready.workspace.discard(folder),
+            None => work::remove(folder).map_err(BackendError::machine(format!(
+                "could not remove the environment in `{}`",
+                folder.display()
+            ))),
+        }
     }
 }

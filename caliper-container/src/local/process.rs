@@ -58,6 +58,10 @@ pub(super) fn run(
         .run();
     let ended = match ended {
         Ok(ended) => ended,
+        // It was found, so it is not itself what is missing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(not_run(format!("`{name}`: the interpreter in its first line: {error}")));
+        }
         Err(error) if is_of_the_program(&error) => {
             return Ok(not_run(format!("`{name}`: {error}")));
         }

@@ -118,7 +118,7 @@ impl Pythons {
                 found.push_str("; pass `--backend docker` to use an image of it");
             }
             None => {
-                found.push_str("; install it, or pass `--backend docker` to use an image of it")
+                found.push_str("; install it, or pass `--backend docker` to use an image of it");
             }
         }
         BackendError::NoPython { python, backend: NAME, found }

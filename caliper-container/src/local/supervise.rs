@@ -111,7 +111,7 @@ impl<'a> Program<'a> {
             ],
             peak_memory: None,
         };
-        let how = watch.to_the_end(started + timeout, interrupt);
+        let how = watch.wait_for_end(started + timeout, interrupt);
         let seconds = started.elapsed().as_secs_f64();
         // The program is not waited for yet, so nobody else can have its number.
         watch.family.kill();
@@ -149,7 +149,7 @@ struct Watch {
 impl Watch {
     /// Waits until the program has ended, but leaves it to be waited for. Says why it had to end, if
     /// it had to.
-    fn to_the_end(
+    fn wait_for_end(
         &mut self,
         deadline: Instant,
         interrupt: Option<&Interrupt>,
@@ -205,7 +205,7 @@ impl Watch {
         }
         for stream in self.streams.iter_mut().flatten() {
             // A program that prints for ever must not keep us from looking at the clock.
-            stream.take(16)?;
+            stream.take(64)?;
         }
         Ok(())
     }
@@ -247,7 +247,7 @@ impl Stream {
 
     /// Takes what there is, at most `times` a buffer full.
     fn take(&mut self, times: usize) -> io::Result<()> {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 16 << 10];
         for _ in 0..times {
             if self.ended {
                 break;
@@ -267,7 +267,7 @@ impl Stream {
     /// program.
     fn rest(mut self) -> Captured {
         // No pipe holds more than this, so whatever comes behind it is new.
-        let _ = self.take(32);
+        let _ = self.take(128);
         self.capture.finish()
     }
 }

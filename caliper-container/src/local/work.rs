@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::backend::{BackendError, RunId};
@@ -15,12 +17,23 @@ use crate::backend::{BackendError, RunId};
 const LOCK: &str = "lock";
 
 /// The folder of one run. Removed when dropped, with all that is in it.
+///
+/// What is discarded before that is removed by a thread of its own: it takes no time of a processor,
+/// but the file system may let one wait for a tenth of a second and more until what was just written
+/// is on the disk, only to be forgotten.
 #[derive(Debug)]
 pub(super) struct Workspace {
     folder: PathBuf,
     next: AtomicU64,
+    /// `None` only while this is dropped.
+    discard: Option<SyncSender<PathBuf>>,
+    remover: Option<JoinHandle<()>>,
+    left_behind: Arc<Mutex<Option<(PathBuf, io::Error)>>>,
     _lock: File,
 }
+
+/// How many folders may wait to be removed. More than these, and a disk could fill up with them.
+const WAITING: usize = 16;
 
 impl Workspace {
     /// Makes a folder for `run` in `root`, and removes those of runs that are dead.
@@ -49,7 +62,25 @@ impl Workspace {
             let lock = File::create(folder.join(LOCK)).and_then(|file| file.lock().map(|()| file));
             let lock = lock.map_err(failed(&folder.join(LOCK)))?;
             drop(guard);
-            return Ok(Self { folder, next: AtomicU64::new(1), _lock: lock });
+            let (discard, discarded) = mpsc::sync_channel::<PathBuf>(WAITING);
+            let left_behind = Arc::new(Mutex::new(None));
+            let failures = Arc::clone(&left_behind);
+            let remover = thread::spawn(move || {
+                for folder in discarded {
+                    if let Err(error) = remove(&folder) {
+                        let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                        failures.get_or_insert((folder, error));
+                    }
+                }
+            });
+            return Ok(Self {
+                folder,
+                next: AtomicU64::new(1),
+                discard: Some(discard),
+                remover: Some(remover),
+                left_behind,
+                _lock: lock,
+            });
         }
         unreachable!("there are more numbers than folders")
     }
@@ -61,34 +92,70 @@ impl Workspace {
 
     /// Makes a folder that no other call gets. Its name is short, as the paths of sockets and of
     /// interpreters in scripts must be.
-    pub(super) fn place(&self, kind: char) -> Result<Place, BackendError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.join(format!("{kind}{number}"));
+    pub(super) fn place(&self, kind: char) -> Result<Place<'_>, BackendError> {
+        let path = self.name(kind);
         fs::create_dir(&path)
             .map_err(BackendError::machine(format!("could not make `{}`", path.display())))?;
-        Ok(Place(path))
+        Ok(Place { path, workspace: self })
+    }
+
+    fn name(&self, kind: char) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.folder.join(format!("{kind}{number}"))
+    }
+
+    /// Takes a folder away at once, and removes it by and by. Nothing happens if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be taken away, or if one that was taken away earlier could not be removed.
+    pub(super) fn discard(&self, folder: &Path) -> Result<(), BackendError> {
+        let failed =
+            |path: &Path| BackendError::machine(format!("could not remove `{}`", path.display()));
+        let discarded = self.name('x');
+        match fs::rename(folder, &discarded) {
+            Ok(()) => self.send(discarded),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(folder)(error)),
+        }
+        let earlier = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner).take();
+        earlier.map_or(Ok(()), |(path, error)| Err(failed(&path)(error)))
+    }
+
+    fn send(&self, folder: PathBuf) {
+        if let Some(discard) = &self.discard {
+            // Fails only if the thread is gone; then the folder goes with that of the run.
+            let _ = discard.send(folder);
+        }
     }
 }
 
 impl Drop for Workspace {
     fn drop(&mut self) {
+        drop(self.discard.take());
+        if let Some(remover) = self.remover.take() {
+            let _ = remover.join();
+        }
         // What stays is removed by the next run.
         let _ = remove(&self.folder);
     }
 }
 
-/// A folder that is removed when dropped.
+/// A folder that is discarded when dropped.
 #[derive(Debug)]
-pub(super) struct Place(PathBuf);
+pub(super) struct Place<'a> {
+    path: PathBuf,
+    workspace: &'a Workspace,
+}
 
-impl Place {
+impl Place<'_> {
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Makes a folder in it.
     pub(super) fn folder(&self, name: &str) -> Result<PathBuf, BackendError> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         fs::create_dir(&path)
             .map_err(BackendError::machine(format!("could not make `{}`", path.display())))?;
         Ok(path)
@@ -96,15 +163,14 @@ impl Place {
 
     /// Lets it stand.
     pub(super) fn keep(mut self) -> PathBuf {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.path)
     }
 }
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if !self.0.as_os_str().is_empty() {
-            // What stays goes with the folder of the run.
-            let _ = remove(&self.0);
+        if !self.path.as_os_str().is_empty() {
+            self.workspace.send(std::mem::take(&mut self.path));
         }
     }
 }
@@ -192,7 +258,10 @@ mod tests {
         let path = place.path().to_owned();
         fs::write(place.folder("home").unwrap().join("x"), "").unwrap();
         drop(place);
-        assert!(!path.exists() && kept.exists());
+        other.discard(&path).unwrap();
+        assert!(kept.exists());
+        other.discard(&kept).unwrap();
+        assert!(!kept.exists());
         drop(one);
         drop(other);
         assert_eq!(fs::read_dir(&root).unwrap().count(), 1, "only the lock");
