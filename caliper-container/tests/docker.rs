@@ -11,5 +11,7 @@ mod bench;
 mod build;
 #[path = "docker/leftovers.rs"]
 mod leftovers;
+#[path = "docker/overhead.rs"]
+mod overhead;
 #[path = "docker/run.rs"]
 mod run;

@@ -133,6 +133,7 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
             next = by_id.get(image.parent_id.as_str());
         }
     }
+    found.tags.sort();
     let depth = |image: &ListedImage| {
         std::iter::successors(Some(image), |image| by_id.get(image.parent_id.as_str()).copied())
             .count()
