@@ -71,6 +71,26 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
             "503 service unavailable",
             "504 gateway",
             "newconnectionerror",
+            "http status server error",
+            "too many requests",
+            "lack of valid authentication credentials",
+            "returned a 403 forbidden",
+            "error reading a body from connection",
+            "received some unexpected json",
+            "failed to fetch: ",
+            // uv with `--offline` does not know whether there is one.
+            "the network was disabled",
+        ],
+    ),
+    // uv ends all of its explanations with "your requirements are unsatisfiable": the rest tells.
+    (BuildReason::RequiresPython, &["does not satisfy python"]),
+    (
+        BuildReason::NoMatchingDistribution,
+        &[
+            "was not found in the package registry",
+            "there is no version of",
+            "there are no versions of",
+            "has no wheels with a matching",
         ],
     ),
     (
@@ -95,6 +115,8 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
             "can't find rust compiler",
             "gcc: command not found",
             "no such file or directory: 'gcc'",
+            ".h: no such file or directory",
+            "you need to install a library that provides",
         ],
     ),
     (
@@ -110,12 +132,7 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
     ),
     (
         BuildReason::NoMatchingDistribution,
-        &[
-            "no matching distribution found",
-            "could not find a version that satisfies",
-            "not found in the package registry",
-            "there are no versions of",
-        ],
+        &["no matching distribution found", "could not find a version that satisfies"],
     ),
 ];
 
@@ -181,6 +198,50 @@ mod tests {
                 BuildReason::DependencyConflict,
             ),
             ("ERROR: Package 'x' requires a different Python: 3.9.2", BuildReason::RequiresPython),
+            // What uv 0.13 prints.
+            (
+                "Because dep==1.0 depends on jinja2==2.10 and jinja2==2.11, we can conclude that dep==1.0 cannot \
+                 be used.\nAnd because only dep==1.0 is available and you require dep, we can conclude that your \
+                 requirements are unsatisfiable.",
+                BuildReason::DependencyConflict,
+            ),
+            (
+                "Because the current Python version (3.11.7) does not satisfy Python>=3.20 and x==1.0 depends on \
+                 Python>=3.20, we can conclude that your requirements are unsatisfiable.",
+                BuildReason::RequiresPython,
+            ),
+            (
+                "Because y was not found in the package registry and x==1.0 depends on y, we can conclude that \
+                 your requirements are unsatisfiable.",
+                BuildReason::NoMatchingDistribution,
+            ),
+            (
+                "Because there is no version of x==99 and you require x==99, we can conclude that your \
+                 requirements are unsatisfiable.",
+                BuildReason::NoMatchingDistribution,
+            ),
+            (
+                "Because x was not found in the cache, we can conclude that your requirements are unsatisfiable.\n\
+                 hint: Packages were unavailable because the network was disabled.",
+                BuildReason::Network,
+            ),
+            (
+                "cause: HTTP status server error (500 Internal Server Error) for url (https://index.example/x/)",
+                BuildReason::Network,
+            ),
+            (
+                "error: Failed to download `x==1`\n  cause: Hash mismatch for `x==1`",
+                BuildReason::HashMismatch,
+            ),
+            (
+                "error: Failed to build `x`\n  cause: The build backend returned an error\n\
+                 error: [Errno 2] No such file or directory: 'gcc'",
+                BuildReason::CompilerMissing,
+            ),
+            (
+                "error: Failed to build `x`\n  cause: The build backend returned an error",
+                BuildReason::SourceBuildFailed,
+            ),
             ("", BuildReason::Unknown),
         ] {
             assert_eq!(BuildReason::read(log), reason, "{log}");
