@@ -87,14 +87,12 @@ impl Builder<'_> {
             How::TimedOut => return failed(BuildReason::TimedOut),
             How::Ended(status) => match status.code() {
                 Some(0) => {}
-                Some(_) => return failed(BuildReason::read(&String::from_utf8_lossy(&log))),
+                Some(code) => match fault(code, &String::from_utf8_lossy(&log)) {
+                    Ok(reason) => return failed(reason),
+                    Err(line) => return Err(uv_failed(line)),
+                },
                 // Whoever killed it, it was not what it installs.
-                None => {
-                    return Err(BackendError::Machine {
-                        action: "could not install".to_owned(),
-                        source: io::Error::other(format!("uv ended with {status}")),
-                    });
-                }
+                None => return Err(uv_failed(format!("uv ended with {status}"))),
             },
         }
         let read = (|| {
@@ -107,6 +105,28 @@ impl Builder<'_> {
         )))?;
         let id = place.keep().to_string_lossy().into_owned();
         Ok(Built { environment: Ok(Environment { id, installed, modules }), log })
+    }
+}
+
+/// Why a build failed; `Err` with what uv says if it could not do its own work. It exits with 1 for
+/// what it found out, and with 2 for what kept it from finding out.
+fn fault(code: i32, log: &str) -> Result<BuildReason, String> {
+    let reason = BuildReason::read(log);
+    let own = ["(os error ", "Usage: uv ", "Failed to initialize cache"];
+    if code == 2 && reason == BuildReason::Unknown && own.iter().any(|own| log.contains(own)) {
+        let errors = log.lines().filter_map(|line| {
+            let line = line.trim();
+            line.strip_prefix("error: ").or_else(|| line.strip_prefix("cause: "))
+        });
+        return Err(errors.collect::<Vec<_>>().join(": "));
+    }
+    Ok(reason)
+}
+
+fn uv_failed(message: String) -> BackendError {
+    BackendError::Machine {
+        action: "uv could not install".to_owned(),
+        source: io::Error::other(message),
     }
 }
 
@@ -221,6 +241,19 @@ mod tests {
         for other in ["#!/bin/sh\nx\n", "#!/usr/bin/python3.11-config\n", "\x7fELF", ""] {
             assert_eq!(adopt(other, own), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn what_keeps_uv_from_its_work_is_nobodys_fault() {
+        let read_only = "error: Failed to initialize cache at `/c`\n  cause: failed to create directory \
+                         `/c`: Read-only file system (os error 30)\n";
+        insta::assert_snapshot!(fault(2, read_only).unwrap_err(), @"Failed to initialize cache at `/c`: failed to create directory `/c`: Read-only file system (os error 30)");
+        assert!(fault(2, "error: unexpected argument\n\nUsage: uv pip install\n").is_err());
+        // A disk that is full is known for what it is, and a file that cannot be read is its own fault.
+        let full = "cause: No space left on device (os error 28)";
+        assert_eq!(fault(2, full), Ok(BuildReason::Disk));
+        let broken = "cause: unable to locate the end of central directory record";
+        assert_eq!(fault(1, broken), Ok(BuildReason::Unknown));
     }
 
     #[test]
