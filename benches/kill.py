@@ -106,7 +106,7 @@ def main():
         equal = records(undisturbed) == records(killed)
         print(f"at last: exit {status}, {len(records(killed))} records, equal but for times: {equal}")
         left = [str(path) for path in (killed / ".caliper").rglob(".unfinished-*")]
-        left += [str(path) for path in (cache / "work").glob("*")] if (cache / "work").exists() else []
+        left += [str(path) for path in (cache / "work").glob("*") if path.name != "lock"] if (cache / "work").exists() else []
         running = processes(str(folder))
         print(f"left over: {len(left)} files, {len(running)} processes")
         if not equal:

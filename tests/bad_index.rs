@@ -120,13 +120,13 @@ fn a_file_that_is_not_the_one_that_was_promised() {
         response("200 OK\r\nContent-Type: application/vnd.pypi.simple.v1+json", page.as_bytes());
     let file = response("200 OK\r\nContent-Type: application/octet-stream", b"not a wheel");
     let faults = Faults::start(move |_, path| {
-        Answer::Bytes(if path.ends_with(".whl") { file.clone() } else { page.clone() })
+        Answer::Bytes(if path == format!("/{wheel}") { file.clone() } else { page.clone() })
     });
     let world = World::with_config("");
     let python = crate::support::python();
     let said = world.caliper(&["run", "--index", &faults.url(), "--python", &python]).expect(3);
     let warning = said.err.lines().find(|line| line.contains("could not be measured: ")).unwrap();
     let warning = warning.replace(&python, "X.Y").replace(&faults.address.to_string(), "[INDEX]");
-    insta::assert_snapshot!(warning, @"");
+    insta::assert_snapshot!(warning, @"[1/1] 1.0/X.Y  could not be measured: could not get `demo-1.0-py3-none-any.whl`: http://[INDEX]/demo-1.0-py3-none-any.whl is not the file that the index describes: expected sha256:0000000000000000000000000000000000000000000000000000000000000000, got sha256:e7dc6be13be0055dd03d1fe10caf78db0daa6327eb1f5b08c3e2dc8c06431cd2");
     assert_eq!(crate::support::cells(&world.results()), ["1.0: not_measured []"]);
 }

@@ -43,7 +43,16 @@ fn every_rung_of_the_ladder() {
             "1.4: build_failed []",
         ]
     );
-    insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"");
+    insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"
+              X.YZ
+    1.0       ≠
+    1.1       ✗
+    1.2, 1.3  ✓
+    1.4       B
+
+    B cannot be built   ≠ different result   ✓ same result   ✗ no test passes
+    5 cells · 2 the same · 1 different · 1 cannot run · 1 cannot be built
+    ");
 
     let results = world.results();
     let schema = world.caliper(&["schema", "results"]).expect(0).out;
@@ -163,8 +172,9 @@ fn a_test_that_never_ends_is_ended() {
         "hang.py",
         &format!(
             "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
-             if os.fork() == 0:\n    os.setsid()\n    time.sleep(4)\n    open({marker:?}, 'w').close()\n\
-             print('begun', flush=True)\ntime.sleep(100)\n"
+             if os.fork() == 0:\n    os.setsid()\n    time.sleep(4)\n    open('{}', 'w').close()\n\
+             print('begun', flush=True)\ntime.sleep(100)\n",
+            marker.display()
         ),
     );
     let begun = Instant::now();

@@ -4,6 +4,9 @@
 //! loopback. What needs a container engine or `uv` says so on standard error if it is skipped, and
 //! fails instead where `CALIPER_REQUIRE_ENGINE` is 1.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(unreachable_pub, reason = "one binary, whose modules show each other what they share")]
+
 mod bad_config;
 mod bad_index;
 mod bad_machine;

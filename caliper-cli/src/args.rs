@@ -1,4 +1,5 @@
 //! What was typed. Nothing here opens anything.
+#![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
 use std::path::PathBuf;
 

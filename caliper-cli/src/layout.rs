@@ -36,7 +36,7 @@ pub(crate) struct Layout {
     pub(crate) options: RunOptions,
 }
 
-/// The CPythons that still get security fixes, for files that any Python can install where nothing
+/// The `CPython`s that still get security fixes, for files that any Python can install where nothing
 /// says which Pythons there are. <https://devguide.python.org/versions/>, November 2026.
 pub(crate) const SUPPORTED: &[PythonVersion] = &[
     PythonVersion::new(3, 11),
@@ -56,7 +56,14 @@ pub(crate) fn lay_out(work: &Work, terminal: Terminal) -> Result<Layout, Failure
     let selection = selection(config, &work.selection);
     let mut setup = Setup { as_of: selection.as_of, ..config.setup() };
     if let Some(tests) = tests {
+        let all: Vec<String> = setup.tests.iter().map(|test| format!("`{}`", test.name)).collect();
         setup.tests.retain(|test| tests.is_match(&test.name));
+        if setup.tests.is_empty() {
+            return Err(Failure::question(format!(
+                "`--tests` matches none of the tests, which are {}",
+                if all.is_empty() { "the import alone".to_owned() } else { all.join(", ") }
+            )));
+        }
     }
     let index = Index::open(&work.selection.index, &cache, terminal)?;
     let backend = sources::backend(work, config, &index, &cache, terminal)?;
@@ -113,7 +120,7 @@ pub(crate) fn lay_out(work: &Work, terminal: Terminal) -> Result<Layout, Failure
     };
     let jobs = work.jobs.map_or_else(cpus, usize::from);
     let options = RunOptions { jobs, rerun };
-    Ok(Layout { cache, index, backend, project, plan, rest, options, setting })
+    Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
 }
 
 /// What the configuration selects, with what the arguments say in its place.

@@ -25,7 +25,7 @@ impl Watch {
             for signal in signals.forever() {
                 if first.swap(signal, Ordering::SeqCst) != 0 {
                     // What is in flight is swept by the next run.
-                    std::process::exit(128 + signal);
+                    std::process::exit(if signal == SIGINT { 130 } else { 143 });
                 }
                 interrupt.raise();
             }

@@ -11,8 +11,15 @@ use caliper_core::report::grid::{Span, Tone};
 pub(crate) struct Terminal {
     colours_out: bool,
     colours_err: bool,
-    quiet: bool,
-    verbose: bool,
+    loudness: Loudness,
+}
+
+/// How much a person wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loudness {
+    Quiet,
+    Usual,
+    Verbose,
 }
 
 impl Terminal {
@@ -24,23 +31,26 @@ impl Terminal {
         Self {
             colours_out: wanted && io::stdout().is_terminal(),
             colours_err: wanted && io::stderr().is_terminal(),
-            quiet,
-            verbose,
+            loudness: match (quiet, verbose) {
+                (true, _) => Loudness::Quiet,
+                (false, true) => Loudness::Verbose,
+                (false, false) => Loudness::Usual,
+            },
         }
     }
 
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.quiet
+    pub(crate) fn is_quiet(self) -> bool {
+        self.loudness == Loudness::Quiet
     }
 
     /// Prints data. A reader that has gone away (`| head`) is no error.
-    pub(crate) fn data(&self, text: &str) {
+    pub(crate) fn data(self, text: &str) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     /// Prints lines of data with their tones.
-    pub(crate) fn lines(&self, lines: &[Vec<Span>]) {
+    pub(crate) fn lines(self, lines: &[Vec<Span>]) {
         let mut text = String::new();
         for line in lines {
             for (tone, piece) in line {
@@ -52,28 +62,33 @@ impl Terminal {
     }
 
     /// Says something to a person, unless they want quiet.
-    pub(crate) fn note(&self, text: &str) {
-        if !self.quiet {
+    pub(crate) fn note(self, text: &str) {
+        if !self.is_quiet() {
             self.err(text);
         }
+    }
+
+    /// Says why it ends badly, also to those who want quiet.
+    pub(crate) fn verdict(self, text: &str) {
+        self.err(text);
     }
 
     /// Says more to a person who asked for it.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.verbose {
+    pub(crate) fn detail(self, text: &str) {
+        if self.loudness == Loudness::Verbose {
             self.err(text);
         }
     }
 
-    pub(crate) fn warning(&self, text: &str) {
-        if !self.quiet {
+    pub(crate) fn warning(self, text: &str) {
+        if !self.is_quiet() {
             let label = paint(self.colours_err, AnsiColor::Yellow.on_default().bold(), "warning");
             self.err(&format!("{label}: {}", printable(text)));
         }
     }
 
     /// Prints an error and what caused it.
-    pub(crate) fn error(&self, error: &(dyn Error + Send + Sync)) {
+    pub(crate) fn error(self, error: &(dyn Error + Send + Sync)) {
         let label = paint(self.colours_err, AnsiColor::Red.on_default().bold(), "error");
         let mut text = format!("{label}: {}", printable(&error.to_string()));
         let mut source = error.source();
@@ -84,7 +99,7 @@ impl Terminal {
         self.err(&text);
     }
 
-    fn err(&self, text: &str) {
+    fn err(self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 }

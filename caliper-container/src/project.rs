@@ -12,7 +12,7 @@ pub use ignore::{Ignore, IgnoreError};
 
 /// The files of the user's project, as every test finds them.
 ///
-/// Left out are `.caliper`, version control, the configuration itself (what it says enters a cell's
+/// Left out are `.caliper`, version control, `__pycache__`, the configuration itself (what it says enters a cell's
 /// key by itself), and whatever `.dockerignore` names.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -36,9 +36,9 @@ enum Kind {
     Link { target: PathBuf },
 }
 
-/// Never part of a project: Caliper's own results, and the bookkeeping of version control, which
-/// changes without any file changing.
-const NEVER: &[&str] = &[".caliper", ".git", ".hg", ".svn"];
+/// Never part of a project: Caliper's own results, the bookkeeping of version control, and what
+/// Python compiles; they change without any file of the user's changing.
+const NEVER: &[&str] = &[".caliper", ".git", ".hg", ".svn", "__pycache__"];
 
 /// A project is copied for every test, so a larger one is probably a mistake: a data set or an
 /// environment that nobody meant to copy.

@@ -92,7 +92,7 @@ pub enum RunError {
         /// How many were wanted.
         jobs: usize,
         /// What went wrong.
-        source: rayon::ThreadPoolBuildError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -245,7 +245,7 @@ pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcom
             .num_threads(jobs)
             .thread_name(|index| format!("cell-{index}"))
             .build()
-            .map_err(|source| RunError::Threads { jobs, source })?;
+            .map_err(|source| RunError::Threads { jobs, source: source.into() })?;
         pool.scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|scope| running.open_cells(scope));

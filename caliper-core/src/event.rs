@@ -85,7 +85,8 @@ pub enum Event {
         /// Wall-clock time, in seconds.
         seconds: f64,
     },
-    /// A cell ended, and its record is saved.
+    /// A cell ended, and its record is saved. One that could not be measured does not replace the
+    /// record of a time when it could; it is told all the same.
     CellFinished {
         /// The record.
         record: Box<Record>,

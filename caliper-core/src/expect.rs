@@ -13,8 +13,8 @@ use crate::record::{CellOutcome, Record, TestOutcome};
 /// What counts against a set of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailOn {
-    /// A release that is expected to pass does not; and where nothing is expected, a test that fails
-    /// at a release although it passes at an older one.
+    /// A release that is expected to pass does not; and where nothing is expected, a build or a test
+    /// that fails at a release although it works at an older one.
     Regressed,
     /// A build or a test that fails.
     Failed,
@@ -47,6 +47,7 @@ pub fn violations(
 ) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut seen_passing: BTreeMap<(PythonVersion, Variant, String), Version> = BTreeMap::new();
+    let mut seen_built: BTreeMap<(PythonVersion, Variant), Version> = BTreeMap::new();
     let mut sorted: Vec<&Record> = records.iter().collect();
     sorted.sort_by_key(|record| record.id());
     for record in sorted {
@@ -57,8 +58,20 @@ pub fn violations(
             FailOn::Failed | FailOn::Different => true,
         };
         let mut push = |what: String| found.push(Violation { cell: record.id(), what });
-        if record.outcome == CellOutcome::BuildFailed && counts_failures {
-            push("the environment could not be made".to_owned());
+        let column = (record.python, record.variant.clone());
+        match record.outcome {
+            CellOutcome::BuildFailed if counts_failures => {
+                push("the environment could not be made".to_owned());
+            }
+            CellOutcome::BuildFailed if fail_on == FailOn::Regressed && expect.is_none() => {
+                if let Some(version) = seen_built.get(&column) {
+                    push(format!("the environment could not be made, and could at {version}"));
+                }
+            }
+            CellOutcome::Tested => {
+                seen_built.entry(column).or_insert_with(|| record.version.clone());
+            }
+            _ => {}
         }
         for test in &record.tests {
             let row = (record.python, record.variant.clone(), test.name.clone());
@@ -101,22 +114,32 @@ mod tests {
             with("1.2", TestOutcome::Failed, ""),
             with("1.3", TestOutcome::Passed, "b"),
             with("1.4", TestOutcome::Killed, ""),
+            record("1.5", "3.11"),
         ];
+        records[5].outcome = CellOutcome::BuildFailed;
         crate::compare::judge(&mut records, None);
-        let expect: VersionSpecifiers = ">=1.1".parse().unwrap();
+        let expect: VersionSpecifiers = ">=1.1,<1.5".parse().unwrap();
         let found = |fail_on, expect| -> Vec<String> {
             violations(&records, fail_on, expect).iter().map(ToString::to_string).collect()
         };
         assert_eq!(found(FailOn::Never, Some(&expect)), Vec::<String>::new());
-        assert_eq!(found(FailOn::Regressed, None), ["1.2/3.11: `t` failed, and passed at 1.1"]);
+        let built = "the environment could not be made";
+        assert_eq!(
+            found(FailOn::Regressed, None),
+            [
+                "1.2/3.11: `t` failed, and passed at 1.1".to_owned(),
+                format!("1.5/3.11: {built}, and could at 1.0")
+            ]
+        );
         assert_eq!(found(FailOn::Regressed, Some(&expect)), ["1.2/3.11: `t` failed"]);
-        assert_eq!(found(FailOn::Failed, None), ["1.0/3.11: `t` failed", "1.2/3.11: `t` failed"]);
+        assert_eq!(found(FailOn::Failed, None).len(), 3);
         assert_eq!(
             found(FailOn::Different, None),
             [
                 "1.0/3.11: `t` failed",
                 "1.1/3.11: `t` gives a different result",
-                "1.2/3.11: `t` failed"
+                "1.2/3.11: `t` failed",
+                "1.5/3.11: the environment could not be made"
             ]
         );
     }

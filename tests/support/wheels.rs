@@ -20,8 +20,10 @@ pub fn pure(folder: &Path, name: &str, version: &str, requires: &[&str], files: 
         files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     all.push((format!("{info}/METADATA"), metadata));
     all.push((format!("{info}/WHEEL"), wheel.to_owned()));
-    let mut record: String = all.iter().map(|(path, _)| format!("{path},,\n")).collect();
-    record += &format!("{info}/RECORD,,\n");
+    let mut record = format!("{info}/RECORD,,\n");
+    for (path, _) in &all {
+        record += &format!("{path},,\n");
+    }
     all.push((format!("{info}/RECORD"), record));
     for (path, text) in all {
         archive.start_file(path, SimpleFileOptions::default()).unwrap();

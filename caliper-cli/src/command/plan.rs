@@ -1,15 +1,19 @@
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{Means, Prospect, foresee};
 use caliper_core::event::Collected;
+use caliper_core::plan::{Plan, PlannedCell};
 use caliper_core::store::DirStore;
+use caliper_core::template::Variables;
 use serde::Serialize;
 
 use crate::args::{FormatName, Work};
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::lay_out;
+use crate::sources;
 use crate::terminal::Terminal;
 
 /// What a run would do.
@@ -22,6 +26,8 @@ struct Forecast {
     recorded: usize,
     to_measure: Vec<String>,
     not_measurable: Vec<(String, String)>,
+    /// The base images of the cells to measure; none on the `local` backend.
+    images: BTreeSet<String>,
     /// Files that are not in the cache yet.
     downloads: usize,
     /// Their size, where the index gives it.
@@ -53,12 +59,13 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         recorded: 0,
         to_measure: Vec::new(),
         not_measurable: Vec::new(),
+        images: BTreeSet::new(),
         downloads: 0,
         download_bytes: 0,
         downloads_of_unknown_size: 0,
         expected_seconds: None,
     };
-    let mut fetched = std::collections::BTreeSet::new();
+    let mut fetched = BTreeSet::new();
     for (cell, prospect) in layout.plan.cells.iter().zip(prospects) {
         match (prospect, cell.file()) {
             (_, None) => forecast.nothing_to_install += 1,
@@ -68,6 +75,9 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
             }
             (Prospect::ToMeasure, Some(file)) => {
                 forecast.to_measure.push(cell.id.to_string());
+                if forecast.backend != sources::LOCAL {
+                    forecast.images.insert(base_image(&layout.plan, cell)?);
+                }
                 if downloader.cached(file).is_none() && fetched.insert(&file.url) {
                     forecast.downloads += 1;
                     forecast.download_bytes += file.size.unwrap_or(0);
@@ -99,6 +109,17 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
     Ok(Exit::Done)
 }
 
+/// The name of the image that a cell starts from.
+fn base_image(plan: &Plan, cell: &PlannedCell) -> Result<String, Failure> {
+    let variables = Variables {
+        dependency: plan.dependency.to_string(),
+        version: cell.id.version.to_string(),
+        python: cell.id.python.to_string(),
+        ..Variables::default()
+    };
+    Ok(plan.setup.base.render(&variables, &plan.setup.args)?)
+}
+
 fn text(forecast: &Forecast, jobs: usize) -> String {
     let mut text = String::new();
     let to_measure = forecast.to_measure.len();
@@ -111,6 +132,10 @@ fn text(forecast: &Forecast, jobs: usize) -> String {
     }
     for (cell, why) in forecast.not_measurable.iter().take(5) {
         let _ = writeln!(text, "         {cell}: {why}");
+    }
+    if !forecast.images.is_empty() {
+        let images: Vec<&str> = forecast.images.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "base images: {}", images.join(", "));
     }
     if forecast.downloads > 0 {
         #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]

@@ -40,6 +40,13 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         }
     }
     let config = &layout.setting.config;
+    if let Some(baseline) = &config.baseline
+        && !records.iter().any(|record| record.version == *baseline)
+    {
+        terminal.warning(&format!(
+            "the baseline {baseline} is not a release of this grid: there is nothing to compare with"
+        ));
+    }
     compare::judge(&mut records, config.baseline.as_ref());
     let results =
         Results::new(&config.name, config.dependency.clone(), layout.backend.name(), records);
@@ -62,7 +69,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     }
     let found = violations(&results.cells, fail_on(how, &layout), config.expect.as_ref());
     for violation in found.iter().take(LISTED) {
-        terminal.note(&printable(&format!("not as expected: {violation}")));
+        terminal.verdict(&printable(&format!("not as expected: {violation}")));
     }
     say_how_many_more(found.len(), terminal);
     Ok(match (outcome.not_measured.is_empty(), found.is_empty()) {
@@ -83,8 +90,7 @@ fn fail_on(how: &How, layout: &Layout) -> FailOn {
         Some(FailOnName::Regressed) => FailOn::Regressed,
         Some(FailOnName::Failed) => FailOn::Failed,
         Some(FailOnName::Different) => FailOn::Different,
-        Some(FailOnName::Never) => FailOn::Never,
         None if layout.setting.config.expect.is_some() => FailOn::Regressed,
-        None => FailOn::Never,
+        Some(FailOnName::Never) | None => FailOn::Never,
     }
 }

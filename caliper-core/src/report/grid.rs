@@ -73,7 +73,8 @@ impl Mark {
 
     fn span(&self) -> Span {
         match self {
-            Self::Same | Self::Passed => (Tone::Good, "✓".into()),
+            Self::Same => (Tone::Good, "✓".into()),
+            Self::Passed => (Tone::Good, "○".into()),
             Self::Different => (Tone::Notable, "≠".into()),
             // The import is always among the tests, so a cell has at least one besides.
             Self::Failed { passed, of } => (Tone::Bad, format!("✗ {passed}/{of}")),
@@ -87,7 +88,8 @@ impl Mark {
 
     fn legend(&self) -> &'static str {
         match self {
-            Self::Same | Self::Passed => "✓ same result",
+            Self::Same => "✓ same result",
+            Self::Passed => "○ passes, and there is no baseline to compare with",
             Self::Different => "≠ different result",
             Self::Failed { .. } => "✗ n/m only n of m tests pass",
             Self::ImportFailed => "✗ no test passes",
@@ -204,7 +206,8 @@ fn totals(records: &[Record]) -> Vec<Span> {
     let mut counts: BTreeMap<(usize, Tone, &str), usize> = BTreeMap::new();
     for record in records {
         let what = match Mark::of(record) {
-            Mark::Same | Mark::Passed => (0, Tone::Good, "the same"),
+            Mark::Same => (0, Tone::Good, "the same"),
+            Mark::Passed => (0, Tone::Good, "pass"),
             Mark::Different => (1, Tone::Notable, "different"),
             Mark::Failed { .. } | Mark::ImportFailed => (2, Tone::Bad, "cannot run"),
             Mark::BuildFailed => (3, Tone::Bad, "cannot be built"),
