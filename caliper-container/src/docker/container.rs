@@ -15,7 +15,7 @@ use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 
 /// How long a program may take to end by itself once its time is up.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(1);
 /// How long output may still come after the program has ended.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -271,27 +271,27 @@ impl Streams {
 /// What the status of a program that ended by itself means.
 fn end(status: i32, error: &[u8]) -> TestEnd {
     match status {
-        // What shells and init programs answer for a program that cannot be executed, or is not
-        // there: <https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02>.
-        126 | 127 => {
-            let text = String::from_utf8_lossy(error);
-            let said = text.lines().rev().find(|line| !line.trim().is_empty());
-            // `[FATAL tini (7)] exec x failed: No such file or directory`
-            let said =
-                said.map(|line| line.split_once(")] ").map_or(line, |(_, rest)| rest).trim());
-            let usual = if status == 126 {
-                "the program cannot be executed"
-            } else {
-                "the program was not found"
-            };
-            let reason =
-                said.map_or_else(|| usual.to_owned(), |said| said.chars().take(300).collect());
-            TestEnd::NotRun { reason }
-        }
+        126 | 127 => refusal_of_init(error)
+            .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
         // 128 + n stands for signal n: that of a shell, of an init program, and of the engine.
         129..=159 => TestEnd::Signalled(status - 128),
         _ => TestEnd::Exited(status),
     }
+}
+
+/// Why the init program could not start the test's program, if it says so.
+///
+/// It then ends with 126 or 127, as shells do for what they cannot find
+/// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02>). But a
+/// shell that a test runs is a program that was started, and ended with that status by itself.
+fn refusal_of_init(error: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(error);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
+    // `[FATAL tini (7)] exec x failed: No such file or directory`, and Podman's
+    // `ERROR (catatonit:2): failed to exec pid1: No such file or directory`.
+    let said = last.split_once("[FATAL tini (").or_else(|| last.split_once("(catatonit:"))?.1;
+    let reason = said.split_once(')').map_or(said, |(_, rest)| rest);
+    Some(reason.trim_start_matches([']', ':', ' ']).trim().to_owned())
 }
 
 /// Why a program could not be started, if the program or the image is at fault and not the engine.
@@ -365,8 +365,8 @@ mod tests {
         for (status, error, expected) in [
             (0, "", TestEnd::Exited(0)),
             (125, "", TestEnd::Exited(125)), // only the command `docker` means anything by it
-            (126, "", not_run("the program cannot be executed")),
-            (127, "sh: 1: nope: not found\n", not_run("sh: 1: nope: not found")),
+            (126, "", TestEnd::Exited(126)),
+            (127, "sh: 1: nope: not found\n", TestEnd::Exited(127)), // the shell itself was there
             (127, tini, not_run("exec nope failed: No such file or directory")),
             (134, "", TestEnd::Signalled(6)),
             (137, "", TestEnd::Signalled(9)),
