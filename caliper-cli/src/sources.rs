@@ -136,7 +136,9 @@ pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
     let folder = cache.to_owned();
     let uv = Box::new(move || uv_wheel(&client, &folder));
     let mut options = LocalOptions::new(cache, uv);
-    options.index_url.clone_from(&index.chosen);
+    // Named also where it is the default: for an index with a name uv is told how long to believe it.
+    let address = || index.client.address().to_string();
+    options.index_url = Some(index.chosen.clone().unwrap_or_else(address));
     options.offline = index.offline;
     LocalBackend::new(options)
 }

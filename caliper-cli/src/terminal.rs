@@ -44,6 +44,7 @@ impl Terminal {
     }
 
     /// Prints data. A reader that has gone away (`| head`) is no error.
+    #[expect(clippy::unused_self, reason = "whoever may print is handed a terminal")]
     pub(crate) fn data(self, text: &str) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -64,26 +65,27 @@ impl Terminal {
     /// Says something to a person, unless they want quiet.
     pub(crate) fn note(self, text: &str) {
         if !self.is_quiet() {
-            self.err(text);
+            err(text);
         }
     }
 
     /// Says why it ends badly, also to those who want quiet.
+    #[expect(clippy::unused_self, reason = "whoever may print is handed a terminal")]
     pub(crate) fn verdict(self, text: &str) {
-        self.err(text);
+        err(text);
     }
 
     /// Says more to a person who asked for it.
     pub(crate) fn detail(self, text: &str) {
         if self.loudness == Loudness::Verbose {
-            self.err(text);
+            err(text);
         }
     }
 
     pub(crate) fn warning(self, text: &str) {
         if !self.is_quiet() {
             let label = paint(self.colours_err, AnsiColor::Yellow.on_default().bold(), "warning");
-            self.err(&format!("{label}: {}", printable(text)));
+            err(&format!("{label}: {}", printable(text)));
         }
     }
 
@@ -96,12 +98,12 @@ impl Terminal {
             text += &format!("\n  caused by: {}", printable(&cause.to_string()));
             source = cause.source();
         }
-        self.err(&text);
+        err(&text);
     }
+}
 
-    fn err(self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
-    }
+fn err(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn style(tone: Tone) -> Style {
