@@ -213,6 +213,8 @@ impl DockerBackend {
             // Python 3.6 and older print only ASCII where nobody says otherwise.
             container.environment.push("LANG=C.UTF-8".to_owned());
         }
+        // As on the `local` backend: between releases the order of sets is noise.
+        container.environment.push("PYTHONHASHSEED=0".to_owned());
         container
             .environment
             .extend(test.environment.iter().map(|(name, value)| format!("{name}={value}")));

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use caliper_core::config::Config;
 use caliper_core::event::Collected;
 use caliper_core::files::FilesInMemory;
@@ -64,7 +66,7 @@ fn plan(backend: &FakeBackend, releases: usize, tests: &[&str]) -> Plan {
         .iter()
         .map(|name| Test { name: (*name).to_owned(), ..Test::import(&["demo".to_owned()]) })
         .collect();
-    let interpreters = backend.interpreters(&Default::default(), &setup).unwrap();
+    let interpreters = backend.interpreters(&BTreeSet::default(), &setup).unwrap();
     let python = interpreters[0].python;
     let cell = |version: String, choice| GridCell {
         id: CellId::new(version.parse().unwrap(), python),
