@@ -3,7 +3,7 @@
 //! Needs an engine with the image `python:3.11`, which `tests/images/build.sh` makes. Without it the
 //! tests say `SKIPPED` and pass; with `CALIPER_REQUIRE_ENGINE=1` they fail.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests stop, and say what they skip")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "docker/bench.rs"]
 mod bench;

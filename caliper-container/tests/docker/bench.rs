@@ -88,7 +88,8 @@ impl Bench {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let skip = |why: String| {
             assert!(std::env::var_os("CALIPER_REQUIRE_ENGINE").is_none(), "{why}");
-            eprintln!("SKIPPED: {why}");
+            // Past the capture of the test runner, which would hide it.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
             None
         };
         let folder = tempfile::tempdir().unwrap();
