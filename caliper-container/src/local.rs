@@ -23,6 +23,7 @@ use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environme
 mod environment;
 mod family;
 mod installed;
+mod orphans;
 mod process;
 mod processes;
 mod pythons;
@@ -58,6 +59,11 @@ pub struct LocalOptions {
     pub index_url: Option<String>,
     /// Install only what the cache has.
     pub offline: bool,
+    /// Whether this process may become the parent of every process below it that loses its own, for
+    /// good, and end and wait for whatever child it does not know. Then nothing that a test starts gets
+    /// away; without it, a daemon does that also clears its environment. Only for a program that starts
+    /// no processes of its own beside this backend's. Only Linux can.
+    pub adopt_orphans: bool,
     /// Where `uv` comes from if it is not installed.
     pub uv: Box<UvWheel>,
 }
@@ -65,7 +71,14 @@ pub struct LocalOptions {
 impl LocalOptions {
     /// The usual ways, with this cache and this source of `uv`.
     pub fn new(cache: impl Into<PathBuf>, uv: Box<UvWheel>) -> Self {
-        Self { cache: cache.into(), work: None, index_url: None, offline: false, uv }
+        Self {
+            cache: cache.into(),
+            work: None,
+            index_url: None,
+            offline: false,
+            adopt_orphans: false,
+            uv,
+        }
     }
 }
 
@@ -85,8 +98,11 @@ struct Ready {
 }
 
 impl LocalBackend {
-    /// A backend that works in this way. Looks at nothing yet.
+    /// A backend that works in this way. Looks for nothing yet.
     pub fn new(options: LocalOptions) -> Self {
+        if options.adopt_orphans {
+            orphans::adopt();
+        }
         Self { options, pythons: OnceLock::new(), ready: Mutex::default() }
     }
 

@@ -1,11 +1,12 @@
 //! A program and all that it started, also what left its process group or lost its parent.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, RawPid, Signal};
 
 use super::processes::{self, Process};
 
@@ -28,16 +29,19 @@ pub(super) struct Family {
     head: Pid,
     /// `NAME=value`, as it stands in the environment.
     mark: String,
+    /// Those that were found, by number and time of start: one whose parent has ended since could
+    /// not be found again.
+    seen: BTreeSet<(RawPid, u64)>,
 }
 
 impl Family {
     /// Everything that comes from the process `head`, which leads a group and was not waited for.
     pub(super) fn new(head: Pid, mark: String) -> Self {
-        Self { head, mark }
+        Self { head, mark, seen: BTreeSet::new() }
     }
 
     /// Sends a signal to all of them.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&mut self, signal: Signal) {
         let others = self.others();
         // That there is nobody left is no error.
         let _ = rustix::process::kill_process_group(self.head, signal);
@@ -47,7 +51,7 @@ impl Family {
     }
 
     /// Kills all of them, until there is none but perhaps the head, ended and not waited for.
-    pub(super) fn kill(&self) {
+    pub(super) fn kill(&mut self) {
         // A group is killed at once, so that it cannot outrun this by forking.
         let _ = rustix::process::kill_process_group(self.head, Signal::KILL);
         for round in 0..200_u64 {
@@ -71,7 +75,7 @@ impl Family {
     }
 
     /// All but the head and what has ended.
-    fn others(&self) -> Vec<Process> {
+    fn others(&mut self) -> Vec<Process> {
         let all = processes::all();
         let Some(head) = all.iter().find(|process| process.pid == self.head) else {
             return Vec::new();
@@ -80,8 +84,10 @@ impl Family {
         let mut chosen = vec![self.head];
         let mut rest: Vec<&Process> = Vec::new();
         for process in recent.filter(|process| !process.ended) {
-            // The group first: that is known without another look.
-            if process.group == Some(self.head) || processes::has_variable(process.pid, &self.mark)
+            // The mark last: it takes another look.
+            if process.group == Some(self.head)
+                || self.seen.contains(&(process.pid.as_raw_pid(), process.started))
+                || processes::has_variable(process.pid, &self.mark)
             {
                 chosen.push(process.pid);
             } else {
@@ -102,8 +108,11 @@ impl Family {
                 break;
             }
         }
-        all.into_iter()
-            .filter(|process| process.pid != self.head && chosen.contains(&process.pid))
-            .collect()
+        let head = self.head;
+        let others = all.into_iter();
+        let others: Vec<Process> =
+            others.filter(|one| one.pid != head && chosen.contains(&one.pid)).collect();
+        self.seen.extend(others.iter().map(|one| (one.pid.as_raw_pid(), one.started)));
+        others
     }
 }

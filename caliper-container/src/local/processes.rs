@@ -22,10 +22,25 @@ pub(super) fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| {
-            let pid = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
+            let pid = pid_of(entry.file_name().to_str()?)?;
             parse(&fs::read(entry.path().join("stat")).ok()?, pid)
         })
         .collect()
+}
+
+/// The children of this process, those that it adopted too.
+pub(super) fn children_of_this() -> Vec<Process> {
+    // By the thread that started them: an orphan belongs to the first thread.
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let mut found = Vec::new();
+    for list in lists {
+        let all = list.split_ascii_whitespace().filter_map(pid_of);
+        found
+            .extend(all.filter_map(|pid| parse(&fs::read(format!("/proc/{pid}/stat")).ok()?, pid)));
+    }
+    found
 }
 
 /// Reads `/proc/PID/stat`, see proc(5).
@@ -34,14 +49,19 @@ fn parse(stat: &[u8], pid: Pid) -> Option<Process> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let number = |index: usize| fields.get(index)?.parse::<i32>().ok();
+    let pid_in = |index: usize| pid_of(fields.get(index)?);
     Some(Process {
         pid,
-        parent: number(1).and_then(Pid::from_raw),
-        group: number(2).and_then(Pid::from_raw),
+        parent: pid_in(1),
+        group: pid_in(2),
         ended: matches!(fields.first(), Some(&("Z" | "X" | "x"))),
         started: fields.get(19)?.parse().ok()?,
     })
+}
+
+/// The number of a process. Of one that is just ending, the kernel says that its group is -1.
+fn pid_of(text: &str) -> Option<Pid> {
+    text.parse().ok().filter(|pid| *pid > 0).and_then(Pid::from_raw)
 }
 
 /// Whether a process was started with this `NAME=value` in its environment. `false` for the
@@ -87,7 +107,7 @@ fn children(pid: Pid) -> Vec<Pid> {
     // Those of its other threads are few and not worth the time.
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let children = children.unwrap_or_default();
-    children.split_ascii_whitespace().filter_map(|one| Pid::from_raw(one.parse().ok()?)).collect()
+    children.split_ascii_whitespace().filter_map(pid_of).collect()
 }
 
 #[cfg(test)]
@@ -103,6 +123,8 @@ mod tests {
         assert_eq!(process.group, Pid::from_raw(8));
         assert!(!process.ended);
         assert_eq!(process.started, 12345);
+        let ending = b"42 (x) X 0 -1 -1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 12345 1 2 3\n";
+        assert_eq!(parse(ending, pid).unwrap().group, None);
         assert_eq!(parse(b"42 (", pid), None);
     }
 

@@ -21,6 +21,10 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long the kernel may take to end a program that was killed.
 const AFTER_KILL: Duration = Duration::from_secs(10);
 
+/// How often its memory must have been looked at before it is told. The last growth of a program that
+/// runs for a moment goes unseen, and that can be half of its memory.
+const LOOKS: u32 = 5;
+
 /// Bytes kept of each stream of a program whose output is only read by Caliper.
 const KEPT: u64 = 4 << 20;
 
@@ -51,7 +55,8 @@ pub(super) struct Ended {
     /// Wall-clock time in seconds, without the time to clean up after it.
     pub(super) seconds: f64,
     /// The most memory that it and its children were seen to use at once, in bytes. Looked at every
-    /// [`Interrupt::POLL`], so it can be less than the truth; `None` for a program that was quicker.
+    /// [`Interrupt::POLL`], so it can be less than the truth; `None` for a program that ended before
+    /// there were enough looks to say.
     pub(super) peak_memory: Option<u64>,
     /// Standard output; everything if the streams were merged.
     pub(super) output: Captured,
@@ -99,7 +104,7 @@ impl<'a> Program<'a> {
         let mark = super::family::mark(&mut command);
         command.stdin(Stdio::null()).stdout(output_end).stderr(error_end).process_group(0);
         let started = Instant::now();
-        let child = spawn(&mut command)?;
+        let (child, running) = super::orphans::start(|| spawn(&mut command))?;
         // It holds the ends that the program writes to: with them open no stream would ever end.
         drop(command);
         let mut watch = Watch {
@@ -110,14 +115,17 @@ impl<'a> Program<'a> {
                 error.map(|error| Stream::new(error, keep)).transpose()?,
             ],
             peak_memory: None,
+            looks: 0,
         };
         let how = watch.wait_for_end(started + timeout, interrupt);
         let seconds = started.elapsed().as_secs_f64();
         // The program is not waited for yet, so nobody else can have its number.
         watch.family.kill();
-        let status = watch.child.wait()?;
+        let status = watch.child.wait();
+        drop(running);
+        let status = status?;
         let how = how?.unwrap_or(How::Ended(status));
-        let peak_memory = watch.peak_memory;
+        let peak_memory = watch.peak_memory.filter(|_| watch.looks >= LOOKS);
         let [output, error] =
             watch.streams.map(|stream| stream.map(Stream::rest).unwrap_or_default());
         Ok(Ended { how, seconds, peak_memory, output, error })
@@ -144,6 +152,7 @@ struct Watch {
     child: Child,
     streams: [Option<Stream>; 2],
     peak_memory: Option<u64>,
+    looks: u32,
 }
 
 impl Watch {
@@ -181,6 +190,7 @@ impl Watch {
             }
             if now >= looked + Interrupt::POLL {
                 looked = now;
+                self.looks += 1;
                 self.peak_memory = self.peak_memory.max(self.family.memory());
             }
             let next = stopping.map_or(deadline, |(_, until)| until);

@@ -1,189 +1,18 @@
 //! The local backend with this machine's Pythons, processes and files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use caliper_core::files::FilesInMemory;
-use caliper_core::grid::{CellId, Choice, DistFile, FileKind};
-use caliper_core::names::{PackageName, Timestamp};
-use caliper_core::plan::{Limits, PlannedCell};
+use caliper_core::names::Timestamp;
 use caliper_core::record::{BuildReason, TestEnd};
-use caliper_core::template::{Args, Template};
+use caliper_core::template::Template;
 
 use super::*;
-use crate::backend::RunId;
-use crate::interrupt::Interrupt;
-use crate::project::Project;
 
-/// All that an order borrows.
-struct Bench {
-    folder: tempfile::TempDir,
-    run: RunId,
-    dependency: PackageName,
-    cell: PlannedCell,
-    interpreter: Interpreter,
-    setup: Setup,
-    project: Project,
-    files: FilesInMemory,
-    interrupt: Interrupt,
-    backend: LocalBackend,
-}
+mod bench;
 
-impl Bench {
-    /// A bench with these files in the project, and this one to install.
-    fn new(project: &[(&str, &str)], wheel: impl FnOnce(&Path) -> PathBuf) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("project");
-        fs::create_dir(&root).unwrap();
-        for (name, text) in project {
-            fs::write(root.join(name), text).unwrap();
-        }
-        let wheel = wheel(folder.path());
-        let filename = wheel.file_name().unwrap().to_str().unwrap().to_owned();
-        let options = LocalOptions {
-            offline: true,
-            ..LocalOptions::new(folder.path().join("cache"), Box::new(|| Err("no wheel".into())))
-        };
-        let backend = LocalBackend::new(options);
-        let setup = setup();
-        let pythons = backend.interpreters(&BTreeSet::new(), &setup).unwrap();
-        let interpreter = pythons.last().expect("this machine has a Python").clone();
-        let file = DistFile {
-            url: format!("https://files.example/{filename}"),
-            filename: filename.clone(),
-            sha256: None,
-            size: None,
-            kind: FileKind::Wheel,
-            upload_time: None,
-            requires_python: None,
-            yanked: false,
-        };
-        let abi = interpreter.abi.clone();
-        Self {
-            run: RunId::fresh(),
-            dependency: "demo".parse().unwrap(),
-            cell: PlannedCell {
-                id: CellId::new("1.0".parse().unwrap(), interpreter.python),
-                choice: Choice::File { file, abi },
-            },
-            interpreter,
-            setup,
-            project: Project::read(&root, None).unwrap(),
-            files: FilesInMemory::default().with(filename, wheel),
-            interrupt: Interrupt::default(),
-            backend,
-            folder,
-        }
-    }
-
-    /// A bench whose environment needs no `uv`, as nothing is installed in it.
-    fn bare(project: &[(&str, &str)]) -> (Self, Workspace, Environment) {
-        let bench = Self::new(project, |folder| folder.join("demo-1.0-py3-none-any.whl"));
-        let workspace = Workspace::open(&bench.folder.path().join("work"), &bench.run).unwrap();
-        let place = workspace.place('e').unwrap();
-        let python = bench.backend.pythons().of(bench.interpreter.python).unwrap();
-        environment::create(place.path(), python).unwrap();
-        let id = place.keep().to_str().unwrap().to_owned();
-        (bench, workspace, Environment { id, installed: Vec::new(), modules: Vec::new() })
-    }
-
-    fn order(&self) -> CellOrder<'_> {
-        CellOrder {
-            run: &self.run,
-            dependency: &self.dependency,
-            cell: &self.cell,
-            interpreter: &self.interpreter,
-            setup: &self.setup,
-            project: &self.project,
-            files: &self.files,
-            interrupt: &self.interrupt,
-        }
-    }
-
-    fn build(&self) -> Result<Built, BackendError> {
-        let order = self.order();
-        let recipe = self.backend.recipe(&order).unwrap();
-        self.backend.build(&order, &recipe)
-    }
-}
-
-fn setup() -> Setup {
-    Setup {
-        dockerfile: None,
-        base: Template::new("base", "python:{{ python }}"),
-        args: Args::default(),
-        requirements: Vec::new(),
-        tests: Vec::new(),
-        limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
-        as_of: None,
-    }
-}
-
-fn test(command: &[&str]) -> Test {
-    Test {
-        name: "test".to_owned(),
-        command: command.iter().map(ToString::to_string).collect(),
-        environment: [].into(),
-        timeout: None,
-        repeat: 1,
-    }
-}
-
-fn text(captured: &crate::capture::Captured) -> String {
-    String::from_utf8_lossy(&captured.bytes).into_owned()
-}
-
-/// Whether a process is there and has not ended.
-fn lives(pid: &str) -> bool {
-    let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-    processes::all().iter().any(|process| process.pid == pid && !process.ended)
-}
-
-/// Makes a wheel of `demo` with these files beside its metadata.
-fn wheel(folder: &Path, files: &[(&str, &str)], metadata: &str) -> PathBuf {
-    use std::io::Write as _;
-    let path = folder.join("demo-1.0-py3-none-any.whl");
-    let mut archive = zip::ZipWriter::new(fs::File::create(&path).unwrap());
-    let info = [
-        ("METADATA", format!("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n{metadata}")),
-        ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
-    ];
-    let info = info.map(|(name, text)| (format!("demo-1.0.dist-info/{name}"), text));
-    let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    let mut record = String::new();
-    for (name, text) in files.chain(info) {
-        archive.start_file(&name, zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(text.as_bytes()).unwrap();
-        record.push_str(&format!("{name},,\n"));
-    }
-    let name = "demo-1.0.dist-info/RECORD";
-    archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-    archive.write_all(format!("{record}{name},,\n").as_bytes()).unwrap();
-    archive.finish().unwrap();
-    path
-}
-
-/// Puts the `uv` that tests are to use where the backend finds it. `false`, said loudly, if there is
-/// none.
-fn has_uv(bench: &Bench) -> bool {
-    let named = env::var_os("CALIPER_TEST_UV").map(PathBuf::from);
-    if let Some(uv) = named.filter(|uv| uv.is_file()) {
-        let folder = bench.folder.path().join("cache/tools/uv-99.0.0");
-        fs::create_dir_all(&folder).unwrap();
-        std::os::unix::fs::symlink(fs::canonicalize(uv).unwrap(), folder.join("uv")).unwrap();
-        return true;
-    }
-    let found = uv::obtain(Path::new("/nonexistent"), &|| Err("no uv".into())).is_ok();
-    if !found {
-        assert!(
-            env::var("CALIPER_REQUIRE_ENGINE").as_deref() != Ok("1"),
-            "there is no uv on PATH or in CALIPER_TEST_UV, and CALIPER_REQUIRE_ENGINE=1"
-        );
-        eprintln!("SKIPPED: there is no uv on PATH or in CALIPER_TEST_UV");
-    }
-    found
-}
+use bench::{Bench, has_uv, lives, setup, test, text, wheel};
 
 #[test]
 fn a_test_sees_a_copy_of_the_project_and_little_else() {
@@ -314,6 +143,44 @@ fn a_daemon_that_is_left_behind_is_ended_and_waited_for_by_nobody() {
     }
 }
 
+/// Also clears its environment, so that nothing tells whose it is. The tests beside this one start
+/// processes of their own, which would be taken for orphans: it has a process to itself.
+#[test]
+fn a_daemon_without_a_trace_is_ended_where_orphans_are_adopted() {
+    const INNER: &str = "CALIPER_TEST_ADOPTS";
+    if env::var_os(INNER).is_none() {
+        let name = "local::tests::a_daemon_without_a_trace_is_ended_where_orphans_are_adopted";
+        let mut command = std::process::Command::new(env::current_exe().unwrap());
+        command.args([name, "--exact", "--nocapture"]).env(INNER, "1");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let exec = DAEMON.replace(
+        "import time; time.sleep(600)",
+        "os.execve(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600)'], {})",
+    );
+    let wait = "import subprocess, sys\n\
+        print(subprocess.call([sys.executable, '-c', 'import time; time.sleep(1)'], start_new_session=True))\n";
+    let (bench, workspace, environment) = Bench::bare(&[("daemon.py", &exec), ("wait.py", wait)]);
+    orphans::adopt();
+    let run = |program: &str| {
+        let test = test(&["python", program]);
+        process::run(&bench.order(), &environment, &test, &workspace).unwrap()
+    };
+    // Alone it is known whose it is.
+    assert!(!lives(&text(&run("daemon.py").output)));
+    // Side by side with another it is not, until that one has ended as well.
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| run("wait.py"));
+        thread::sleep(Duration::from_millis(300));
+        let daemon = run("daemon.py");
+        assert_eq!(text(&waits.join().unwrap().output), "0\n");
+        assert!(!lives(&text(&daemon.output)));
+    });
+    assert!(processes::children_of_this().is_empty(), "not even one that has ended");
+}
+
 #[test]
 fn a_test_does_not_end_what_another_started() {
     let wait = "import subprocess, sys\n\
@@ -435,7 +302,7 @@ fn a_build_that_fails_says_why_and_leaves_nothing() {
     let cases: &[(&str, BuildReason)] = &[
         // Nothing but the cache may be asked, so it is not known whether there is one.
         ("Requires-Dist: no-such-thing\n", BuildReason::Network),
-        ("Requires-Python: <3\n", BuildReason::RequiresPython),
+        ("Requires-Python: >=3.99\n", BuildReason::RequiresPython),
     ];
     for (metadata, reason) in cases {
         let bench = Bench::new(&[], |folder| wheel(folder, &[("demo.py", "")], metadata));
