@@ -139,6 +139,8 @@ pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
     // Named also where it is the default: for an index with a name uv is told how long to believe it.
     let address = || index.client.address().to_string();
     options.index_url = Some(index.chosen.clone().unwrap_or_else(address));
+    // This program starts no processes but the backend's.
+    options.adopt_orphans = true;
     options.offline = index.offline;
     LocalBackend::new(options)
 }
