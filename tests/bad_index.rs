@@ -70,7 +70,10 @@ fn an_index_that_stops_in_the_middle() {
 #[test]
 fn an_index_that_never_answers() {
     let faults = Faults::start(|_, _| Answer::Never);
-    insta::assert_snapshot!(resolve(&faults, 3), @"error: http://[INDEX]/simple/demo/ took too long (waiting for an answer)");
+    // On a busy machine it is another phase of the last attempt that meets the limit of the whole.
+    let error = resolve(&faults, 3);
+    let (error, _phase) = error.split_once(" (").unwrap();
+    insta::assert_snapshot!(error, @"error: http://[INDEX]/simple/demo/ took too long");
 }
 
 #[test]
