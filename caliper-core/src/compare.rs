@@ -6,36 +6,12 @@
 use std::collections::BTreeMap;
 
 use pep440_rs::Version;
-use serde::{Deserialize, Serialize};
+
+pub use crate::record::Verdict;
 
 use crate::grid::Variant;
 use crate::names::PythonVersion;
 use crate::record::{Record, TestOutcome, TestRecord};
-
-/// How the result of a test compares with the baseline's.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Verdict {
-    /// It printed the same bytes.
-    Same,
-    /// It printed other bytes.
-    Different,
-    /// There is no passing result to hold it against.
-    NoBaseline,
-}
 
 /// Compares one run of a test with the baseline's.
 ///

@@ -10,7 +10,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 pub use build_reason::BuildReason;
-pub use outcome::{CellOutcome, TestEnd, TestOutcome};
+pub use outcome::{CellOutcome, TestEnd, TestOutcome, Verdict};
 
 use crate::grid::{CellId, Missing, Variant};
 use crate::interpreter::Interpreter;
@@ -161,7 +161,7 @@ pub struct TestRecord {
     /// How the result compares with the baseline's. Depends on other records, so only a summary
     /// has it.
     #[serde(default)]
-    pub verdict: Option<crate::compare::Verdict>,
+    pub verdict: Option<Verdict>,
 }
 
 /// The name of a blob in a store: `blob:` and the digest of its content.

@@ -113,6 +113,31 @@ impl fmt::Display for TestOutcome {
     }
 }
 
+/// How the result of a test compares with the baseline's.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It printed the same bytes.
+    Same,
+    /// It printed other bytes.
+    Different,
+    /// There is no passing result to hold it against.
+    NoBaseline,
+}
+
 /// What a backend saw at the end of one run of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestEnd {
