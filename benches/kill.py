@@ -2,7 +2,7 @@
 """Kills a run at random moments and starts it again, until it ends; then compares with an undisturbed run.
 
     cargo build --release -p caliper-cli
-    python3 benches/kill.py [--kills 20] [--seed 0] [-- extra arguments of `caliper run`]
+    python3 benches/kill.py [--kills 20] [--seed 0] [-- --backend docker --python 3.11]
 
 The records must be equal but for times and dates, and nothing may be left running or lying around.
 """

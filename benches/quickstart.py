@@ -13,6 +13,10 @@ the laps, and in each lap all ways take their turn, so that what else the machin
   nox      nox with the uv backend, a session for each release, the sessions shared out among as many noxes
 
 `caliper` also imports the package before the script, in each environment; `limit+import` does the same.
+
+The others get the environment that this is started in, and it matters whether that forbids Python to write bytecode
+(PYTHONDONTWRITEBYTECODE, as container images and CI often do): where it may, the environments that stand already have
+theirs from the lap before, while those that Caliper makes in each lap have to compile what they import.
 """
 
 import argparse
@@ -64,8 +68,7 @@ def main():
         folder = pathlib.Path(folder)
         project = folder / "project"
         shutil.copytree(ROOT / "docs/examples/quickstart", project, ignore=shutil.ignore_patterns(".caliper"))
-        # The same environment for all: bytecode may be written, as it is on most machines.
-        clean = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        clean = dict(os.environ)
         run = [str(binary), "run", "--jobs", str(jobs), "--python", python, "--progress", "none"]
 
         def caliper():
@@ -76,7 +79,8 @@ def main():
         results = json.loads((project / ".caliper/results.json").read_text())
         versions = [cell["version"] for cell in results["cells"] if cell["file"]]
         passed = sum(all(test["outcome"] == "passed" for test in cell["tests"]) for cell in results["cells"])
-        print(f"{len(versions)} releases on Python {python}, {jobs} at once; {passed} pass")
+        bytecode = "not written" if os.environ.get("PYTHONDONTWRITEBYTECODE") else "written"
+        print(f"{len(versions)} releases on Python {python}, {jobs} at once; {passed} pass; bytecode is {bytecode}")
 
         environments = []
         for version in versions:

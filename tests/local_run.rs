@@ -188,6 +188,28 @@ fn a_test_that_never_ends_is_ended() {
 }
 
 #[test]
+fn paths_of_one_run_do_not_differ_from_the_next() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [where.py]\n");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    world.wheel("demo", "1.1", &[("demo.py", "")]);
+    world.write(
+        "where.py",
+        "import demo, os, tempfile\nprint(demo.__file__.split('lib')[0], os.getcwd(), \
+         os.path.expanduser('~'), tempfile.gettempdir())\n",
+    );
+    world.caliper(&["run", "--python", &python(), "--progress", "none"]).expect(0);
+    let results = world.results();
+    for cell in results["cells"].as_array().unwrap() {
+        assert_eq!(cell["tests"][1]["verdict"], "same");
+    }
+    let output = results["cells"][0]["tests"][1]["output"].as_str().unwrap();
+    assert_eq!(output, "/environment/ /project /home /tmp\n");
+}
+
+#[test]
 fn strange_output_is_kept() {
     if !has_uv() {
         return;
