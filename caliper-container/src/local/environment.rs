@@ -220,14 +220,14 @@ mod tests {
     #[test]
     fn scripts_are_adopted() {
         let base = Path::new("/usr/bin/python3.11");
-        let own = Path::new("/work/e1/bin/python");
+        let own = Path::new("/cells/e1/bin/python");
         let long = format!("/{}/python", "x".repeat(130));
         let adopt = |text: &str, own: &Path| {
             adopted(text.as_bytes(), base, own).map(|text| String::from_utf8(text).unwrap())
         };
         assert_eq!(
             adopt("#!/usr/bin/python3.11\nimport x\n", own).unwrap(),
-            "#!/work/e1/bin/python\nimport x\n"
+            "#!/cells/e1/bin/python\nimport x\n"
         );
         assert_eq!(
             adopt("#!/usr/bin/python3.11\nimport x\n", Path::new(&long)).unwrap(),
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(
             adopt("#!/bin/sh\n'''exec' '/usr/bin/python3.11' \"$0\" \"$@\"\n' '''\nx\n", own)
                 .unwrap(),
-            "#!/work/e1/bin/python\nx\n"
+            "#!/cells/e1/bin/python\nx\n"
         );
         for other in ["#!/bin/sh\nx\n", "#!/usr/bin/python3.11-config\n", "\x7fELF", ""] {
             assert_eq!(adopt(other, own), None, "{other:?}");
