@@ -76,8 +76,10 @@ fn uv_installs_from_it_with_and_without_a_date() {
     let (good, text) = run(&["uv", "venv", to.path().to_str().unwrap()], &[]);
     assert!(good, "{text}");
     let install = |arguments: &[&str]| {
-        let fixed = ["uv", "pip", "install", "--no-cache", "--default-index", &address];
-        run(&[&fixed[..], arguments].concat(), &[("VIRTUAL_ENV", to.path())])
+        // Named, because `python -m uv` takes the Python that it was started with before any other.
+        let python = to.path().to_str().unwrap();
+        let fixed = ["uv", "pip", "install", "--no-cache", "--python", python, "--default-index"];
+        run(&[&fixed[..], &[&address], arguments].concat(), &[])
     };
     let (good, text) = install(&["demo", "--exclude-newer", "2021-01-01"]);
     assert!(good && text.contains("demo==1.0"), "{text}");
