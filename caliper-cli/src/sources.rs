@@ -63,16 +63,6 @@ impl Index {
         Ok(Self { client, chosen, offline: args.offline })
     }
 
-    /// Whether the address that was chosen holds credentials.
-    fn has_credentials(&self) -> bool {
-        let authority = self
-            .chosen
-            .as_deref()
-            .and_then(|url| url.split_once("://"))
-            .map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
-        authority.is_some_and(|authority| authority.contains('@'))
-    }
-
     pub(crate) fn downloader(&self, cache: &Path) -> Downloader {
         Downloader::new(&self.client, cache, DownloadOptions::default())
     }
@@ -96,7 +86,7 @@ pub(crate) fn backend(
     };
     if docker {
         // What a build is given stays in the history of its image.
-        if index.has_credentials() {
+        if index.client.address().has_credentials() {
             return Err(Failure::question(
                 "the `docker` backend cannot use an index whose address holds a password: it would \
                  stay in the images; use `--backend local`, or an address without one",

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use caliper_container::docker::DockerBackend;
+use caliper_container::runner::chain;
 use caliper_core::interpreter::{Interpreter, Libc, Platform};
 use caliper_pypi::index::PackageIndex as _;
 use serde::Serialize;
@@ -88,16 +89,6 @@ fn reach(index: &Index) -> Result<String, String> {
         Ok(Err(error)) => Err(chain(&error)),
         Err(error) => Err(error.to_string()),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn text(diagnosis: &Diagnosis) -> String {

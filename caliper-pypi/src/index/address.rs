@@ -23,6 +23,11 @@ impl IndexAddress {
         self.url.as_str()
     }
 
+    /// Whether the address came with a name or a password for the index.
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
