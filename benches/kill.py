@@ -21,7 +21,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What differs between any two runs of the same thing.
-TIMES = {"started", "finished", "seconds", "peak_memory", "log"}
+TIMES = {"started", "finished", "seconds", "peak_memory", "log", "reused"}
 
 
 def timeless(value):
@@ -90,7 +90,7 @@ def main():
         kills = 0
         while kills < arguments.kills:
             run = start(killed)
-            delay = chance.uniform(0.02, max(0.1, 3 * whole / arguments.kills))
+            delay = chance.uniform(0.02, max(0.5, 3 * whole / arguments.kills))
             try:
                 run.wait(delay)
                 # It was done before its time came: begin anew, so that there is something to kill.

@@ -63,6 +63,7 @@ pub(crate) enum Command {
 Examples:
   caliper resolve jinja2
   caliper resolve tensorflow --python 3.11 --versions '>=2.10,<2.14' --format json
+  caliper resolve numpy --versions 'since: 2023-01-01, latest-patch'
   caliper resolve cryptography --platform musllinux_1_2_aarch64 --python 3.12")]
     Resolve {
         /// The package.
@@ -215,7 +216,7 @@ pub(crate) struct Select {
     /// A Python, such as 3.11; may be given several times.
     #[arg(long, value_name = "X.Y")]
     pub(crate) python: Vec<PythonVersion>,
-    /// PEP 440 specifiers, or versions.
+    /// PEP 440 specifiers, `latest-patch`, `latest: N`, `since: DATE`, or versions, with commas.
     #[arg(long, value_name = "SPEC")]
     pub(crate) versions: Option<Versions>,
     /// Take pre-releases too.

@@ -129,6 +129,16 @@ pub struct Built {
     pub environment: Result<Environment, BuildReason>,
     /// All that the build printed, standard error and standard output as they came.
     pub log: Vec<u8>,
+    /// Whether the environment was there already, made in the same way by an earlier run, whose log
+    /// this is.
+    pub reused: bool,
+}
+
+impl Built {
+    /// What came of a build that was just done.
+    pub fn new(environment: Result<Environment, BuildReason>, log: Vec<u8>) -> Self {
+        Self { environment, log, reused: false }
+    }
 }
 
 /// An environment that tests can be run in.

@@ -213,9 +213,6 @@ impl ContainerBackend for DockerBackend {
                 "use `--backend local`",
             );
         }
-        if limits.idle.is_some() {
-            return Self::cannot("a limit on idle time", "leave `idle` out of `limits`");
-        }
         let older = "use an engine on a kernel that can, or leave it out of `limits`";
         match limits.memory {
             Some(_) if !facts.limits_memory => return Self::cannot("a limit on memory", older),

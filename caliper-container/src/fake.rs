@@ -123,7 +123,7 @@ impl ContainerBackend for FakeBackend {
             let modules = vec![order.dependency.escaped()];
             Environment { id, installed: Vec::new(), modules }
         });
-        Ok(Built { environment, log: Vec::new() })
+        Ok(Built::new(environment, Vec::new()))
     }
 
     fn run(

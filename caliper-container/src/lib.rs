@@ -74,6 +74,7 @@
 //! Nothing here asks a package index, prints, or removes what Caliper did not make. All of it
 //! blocks: the threads of the runner are its own, and an embedder needs no async runtime.
 
+mod activity;
 pub mod backend;
 pub mod capture;
 pub mod docker;

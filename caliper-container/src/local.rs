@@ -7,12 +7,12 @@
 //! A test runs as the user who started Caliper and can reach whatever that user can: for code that
 //! nobody trusts there are containers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
@@ -23,6 +23,7 @@ use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environme
 mod environment;
 mod family;
 mod installed;
+mod kept;
 mod orphans;
 mod process;
 mod processes;
@@ -35,7 +36,8 @@ mod variables;
 mod work;
 
 use environment::Builder;
-use pythons::{Places, Pythons};
+use kept::{Held, Name, Shelf};
+use pythons::{Places, Python, Pythons};
 use work::Workspace;
 
 /// The name of this backend.
@@ -59,6 +61,10 @@ pub struct LocalOptions {
     pub index_url: Option<String>,
     /// Install only what the cache has.
     pub offline: bool,
+    /// How many bytes the environments may take that stay in the cache when their cells are done. A
+    /// run takes one up again instead of making the same, as long as the index's answers would be
+    /// believed: ten minutes, or always if a date fixes them. 0 keeps none.
+    pub keep: u64,
     /// Whether this process may become the parent of every process below it that loses its own, for
     /// good, and end and wait for whatever child it does not know. Then nothing that a test starts gets
     /// away; without it, a daemon does that also clears its environment. Only for a program that starts
@@ -76,6 +82,7 @@ impl LocalOptions {
             work: None,
             index_url: None,
             offline: false,
+            keep: 2 << 30,
             adopt_orphans: false,
             uv,
         }
@@ -87,11 +94,14 @@ pub struct LocalBackend {
     options: LocalOptions,
     pythons: OnceLock<Pythons>,
     ready: Mutex<Option<Arc<Ready>>>,
+    /// The environments in use that may be kept, by their names.
+    held: Mutex<HashMap<String, Held>>,
 }
 
 /// What is made when the first environment is: a run that makes none needs none of it.
 struct Ready {
     workspace: Workspace,
+    shelf: Shelf,
     uv: PathBuf,
     configuration: PathBuf,
     cache: PathBuf,
@@ -103,7 +113,7 @@ impl LocalBackend {
         if options.adopt_orphans {
             orphans::adopt();
         }
-        Self { options, pythons: OnceLock::new(), ready: Mutex::default() }
+        Self { options, pythons: OnceLock::new(), ready: Mutex::default(), held: Mutex::default() }
     }
 
     /// What people should know of the Pythons on this machine: which of them cannot be used, and
@@ -137,12 +147,49 @@ impl LocalBackend {
         let cache = cache.map_err(failed(&options.cache))?;
         let uv = uv::obtain(&options.cache, &*options.uv)?;
         let uv = fs::canonicalize(&uv).map_err(failed(&uv))?;
+        let shelf = Shelf::open(&options.cache.join("environments"), options.keep, &workspace)?;
         let configuration = workspace.folder().join("uv.toml");
         let text = environment::configuration(options.index_url.as_deref());
         write_private(&configuration, &text).map_err(failed(&configuration))?;
-        let made = Arc::new(Ready { workspace, uv, configuration, cache });
+        let made = Arc::new(Ready { workspace, shelf, uv, configuration, cache });
         *ready = Some(Arc::clone(&made));
         Ok(made)
+    }
+}
+
+impl LocalBackend {
+    fn held(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up an environment again, or makes it where it can stay.
+    fn build_to_keep(
+        &self,
+        builder: &Builder<'_>,
+        order: &CellOrder<'_>,
+        python: &Python,
+        mut held: Held,
+    ) -> Result<Built, BackendError> {
+        let ready = self.ready(order)?;
+        let built = match held.reuse(&ready.shelf) {
+            Ok(Some(built)) => Ok(built),
+            Ok(None) => {
+                let built = builder.build(order, python, &held.environment());
+                if let Ok(Built { environment: Ok(environment), log, .. }) = &built {
+                    held.made(environment, log);
+                }
+                built
+            }
+            Err(error) => Err(error),
+        };
+        match &built {
+            Ok(Built { environment: Ok(environment), .. }) => {
+                self.held().insert(environment.id.clone(), held);
+            }
+            // Nothing was made, so nothing is kept.
+            _ => ready.shelf.give_back(held, &ready.workspace)?,
+        }
+        built
     }
 }
 
@@ -160,14 +207,22 @@ impl ContainerBackend for LocalBackend {
     fn check(&self, setup: &Setup) -> Result<(), BackendError> {
         let limits = &setup.limits;
         let docker = "pass `--backend docker`, or remove it from the configuration";
-        let neither = "no backend can yet; remove it from the configuration";
         let asked = [
             (setup.dockerfile.is_some(), "what a `dockerfile` says", docker),
             (limits.memory.is_some(), "a limit on memory (`limits.memory`)", docker),
             (limits.cpus.is_some(), "a limit on processors (`limits.cpus`)", docker),
             (limits.pids.is_some(), "a limit on processes (`limits.pids`)", docker),
             (limits.network == Network::None, "tests without a network (`limits.network`)", docker),
-            (limits.idle.is_some(), "a limit on idle time (`limits.idle`)", neither),
+            (
+                !limits.capabilities.is_empty(),
+                "other rights than the user's (`limits.capabilities`)",
+                docker,
+            ),
+            (
+                limits.idle.is_some() && !cfg!(target_os = "linux"),
+                "a limit on idle time (`limits.idle`) on this system",
+                docker,
+            ),
         ];
         match asked.into_iter().find(|(asked, ..)| *asked) {
             Some((_, what, fix)) => Err(BackendError::Unsupported {
@@ -207,7 +262,18 @@ impl ContainerBackend for LocalBackend {
             offline: self.options.offline,
             workspace: &ready.workspace,
         };
-        builder.build(order, python)
+        let name = Name::of(order, python, &ready.uv, self.options.index_url.as_deref());
+        if let Some(name) = name
+            && let Some(held) = ready.shelf.take(name)?
+        {
+            return self.build_to_keep(&builder, order, python, held);
+        }
+        let place = ready.workspace.place('e')?;
+        let built = builder.build(order, python, place.path())?;
+        if built.environment.is_ok() {
+            place.keep();
+        }
+        Ok(built)
     }
 
     fn run(
@@ -219,14 +285,22 @@ impl ContainerBackend for LocalBackend {
         if order.interrupt.is_raised() {
             return Err(BackendError::Interrupted);
         }
-        process::run(order, environment, test, &self.ready(order)?.workspace)
+        let run = process::run(order, environment, test, &self.ready(order)?.workspace)?;
+        if let Some(held) = self.held().get(&environment.id) {
+            held.look_at(&run.error.bytes);
+        }
+        Ok(run)
     }
 
     fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
         let folder = Path::new(&environment.id);
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = self.held().remove(&environment.id);
         match ready {
-            Some(ready) => ready.workspace.discard(folder),
+            Some(ready) => match held {
+                Some(held) => ready.shelf.give_back(held, &ready.workspace),
+                None => ready.workspace.discard(folder),
+            },
             None => work::remove(folder).map_err(BackendError::machine(format!(
                 "could not remove the environment in `{}`",
                 folder.display()

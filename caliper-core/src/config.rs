@@ -94,13 +94,15 @@ mod tests;
 /// For the test of the schema.
 #[cfg(test)]
 pub(crate) mod tests_support {
-    /// The keys of `analysis`, `limits` and a test, each sorted.
-    pub(crate) fn keys() -> (Vec<String>, Vec<String>, Vec<String>) {
+    use super::read::{ANALYSIS, LIMITS, TEST, VERSIONS};
+
+    /// The keys of `analysis`, `limits`, a test and `versions`, each sorted.
+    pub(crate) fn keys() -> [Vec<String>; 4] {
         let sorted = |keys: &[&str]| {
             let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             keys.sort();
             keys
         };
-        (sorted(super::read::ANALYSIS), sorted(super::read::LIMITS), sorted(super::read::TEST))
+        [sorted(ANALYSIS), sorted(LIMITS), sorted(TEST), sorted(VERSIONS)]
     }
 }

@@ -1,6 +1,6 @@
 //! What a run will do: the cells, and what is done in each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ impl Test {
 pub struct Limits {
     /// Wall-clock time of one run of one test.
     pub timeout: Duration,
-    /// Time without output and without use of the processor.
+    /// Time without output, and with less than a fiftieth of one processor used.
     pub idle: Option<Duration>,
     /// Memory of a test and all its children, in bytes.
     pub memory: Option<u64>,
@@ -140,6 +140,9 @@ pub struct Limits {
     pub output: u64,
     /// What of the network a test can reach.
     pub network: Network,
+    /// Rights of the superuser that a test keeps in a container, such as `NET_RAW`: capabilities(7)
+    /// without `CAP_`. All others are taken from it.
+    pub capabilities: BTreeSet<String>,
 }
 
 impl Default for Limits {
@@ -153,6 +156,7 @@ impl Default for Limits {
             pids: None,
             output: 5 << 20,
             network: Network::Full,
+            capabilities: BTreeSet::new(),
         }
     }
 }
@@ -203,7 +207,7 @@ pub fn cell_key(plan: &Plan, cell: &PlannedCell, recipe: &Recipe, project: &Sha2
         stream.field(format!("{value:?}").as_bytes());
     };
     // Raised whenever this list changes: what an older Caliper measured is then measured again.
-    put("key", &1);
+    put("key", &2);
     put("cell", &cell.id.to_string());
     match &cell.choice {
         Choice::File { file, .. } => match &file.sha256 {

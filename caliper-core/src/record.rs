@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use build_reason::BuildReason;
 pub use outcome::{CellOutcome, TestEnd, TestOutcome, Verdict};
 
-use crate::grid::{CellId, Missing, Variant};
+use crate::grid::{CellId, FileKind, Missing, Variant};
 use crate::interpreter::Interpreter;
 use crate::names::{AbiTag, PythonVersion, Sha256, Timestamp};
 
@@ -90,6 +90,8 @@ pub struct RecordedFile {
     pub url: String,
     /// Its digest.
     pub sha256: Option<Sha256>,
+    /// Whether it came built, or was built here from source.
+    pub kind: FileKind,
 }
 
 /// An image that environments start from.
@@ -119,6 +121,10 @@ pub struct BuildRecord {
     pub ok: bool,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
+    /// Whether it was there already, made in the same way by an earlier run: then the log is that
+    /// run's, and [`BuildRecord::seconds`] is what it took to take it up again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     /// Why there was none.
     pub reason: Option<BuildReason>,
     /// All that the build printed.
@@ -212,7 +218,13 @@ pub(crate) mod tests {
             installed: Vec::new(),
             outcome: CellOutcome::Tested,
             reason: None,
-            build: Some(BuildRecord { ok: true, seconds: 1.0, reason: None, log: None }),
+            build: Some(BuildRecord {
+                ok: true,
+                seconds: 1.0,
+                reused: false,
+                reason: None,
+                log: None,
+            }),
             tests: Vec::new(),
             started: moment,
             finished: moment,

@@ -65,9 +65,10 @@ mod tests {
             names
         };
         let analysis = &schema["properties"]["analysis"]["properties"];
-        let (of_analysis, of_limits, of_test) = keys();
+        let [of_analysis, of_limits, of_test, of_versions] = keys();
         assert_eq!(names(analysis), of_analysis);
         assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
         assert_eq!(names(&analysis["tests"]["items"]["anyOf"][1]["properties"]), of_test);
+        assert_eq!(names(&analysis["versions"]["anyOf"][1]["properties"]), of_versions);
     }
 }

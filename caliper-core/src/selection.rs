@@ -1,6 +1,7 @@
 //! Which releases and files of a package are looked at.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
@@ -26,21 +27,38 @@ pub struct Selection {
 }
 
 /// Which releases of a package are looked at.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Versions {
-    /// Every final release, and no pre-release.
-    #[default]
-    All,
-    /// Every release that these specifiers allow.
-    Matching(VersionSpecifiers),
+    /// Those that a rule picks out of all there are.
+    Among(Among),
     /// Just these; each must exist.
     Listed(Vec<Version>),
+}
+
+/// A rule that picks releases out of all there are. The default picks every final release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Among {
+    /// Only what these allow; without any, everything.
+    pub specifiers: VersionSpecifiers,
+    /// Only releases whose first file was uploaded then or later.
+    pub since: Option<Timestamp>,
+    /// Of the releases that share their first two numbers, only the newest that can be installed.
+    pub latest_patch: bool,
+    /// Of all that is left, only so many of the newest that can be installed.
+    pub latest: Option<NonZeroU32>,
+}
+
+impl Default for Versions {
+    fn default() -> Self {
+        Self::Among(Among::default())
+    }
 }
 
 impl FromStr for Versions {
     type Err = ParseVersionsError;
 
-    /// Reads PEP 440 specifiers such as `>=1.0,<2`, or versions separated by commas.
+    /// Reads versions separated by commas; or, separated by commas too, any of PEP 440 specifiers
+    /// such as `>=1.0,<2`, `latest-patch`, `latest: 5` and `since: 2021-03-01`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let error = |detail: String| ParseVersionsError { text: text.to_owned(), detail };
@@ -54,20 +72,62 @@ impl FromStr for Versions {
                 .map(Self::Listed)
                 .map_err(|source| error(source.to_string()));
         }
-        text.parse().map(Self::Matching).map_err(
-            |source: pep440_rs::VersionSpecifiersParseError| {
-                // The first line says what is wrong; the others draw the text with a marker under it.
-                error(source.to_string().lines().next().unwrap_or_default().to_owned())
-            },
-        )
+        let mut among = Among::default();
+        let mut specifiers = Vec::new();
+        for part in text.split(',').map(str::trim) {
+            let (word, value) = part.split_once(':').unwrap_or((part, ""));
+            if matches!(word, "latest-patch" | "latest" | "since") {
+                among.set(word, value.trim()).map_err(error)?;
+            } else if part.starts_with(|first: char| first.is_alphabetic()) {
+                return Err(error(format!("`{part}` is not known")));
+            } else {
+                specifiers.push(part);
+            }
+        }
+        if !specifiers.is_empty() {
+            among.specifiers = specifiers.join(", ").parse().map_err(
+                |source: pep440_rs::VersionSpecifiersParseError| {
+                    // The first line says what is wrong; the others draw the text with a marker.
+                    error(source.to_string().lines().next().unwrap_or_default().to_owned())
+                },
+            )?;
+        }
+        Ok(Self::Among(among))
+    }
+}
+
+impl Among {
+    /// Sets one part of the rule; says what is wrong with it.
+    pub(crate) fn set(&mut self, word: &str, value: &str) -> Result<(), String> {
+        let twice = match word {
+            "latest-patch" => {
+                let wanted = match value {
+                    "" | "true" => true,
+                    "false" => false,
+                    _ => return Err("`latest-patch` takes no value".to_owned()),
+                };
+                std::mem::replace(&mut self.latest_patch, wanted)
+            }
+            "latest" => {
+                let count = value.parse().map_err(|_| {
+                    format!("`latest` takes how many releases, from 1 on, and not `{value}`")
+                })?;
+                self.latest.replace(count).is_some()
+            }
+            "since" => {
+                let date = value.parse().map_err(|source| format!("`since`: {source}"))?;
+                self.since.replace(date).is_some()
+            }
+            other => return Err(format!("`{other}` is not known")),
+        };
+        if twice { Err(format!("`{word}` stands there twice")) } else { Ok(()) }
     }
 }
 
 impl fmt::Display for Versions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All => formatter.write_str("all final releases"),
-            Self::Matching(specifiers) => write!(formatter, "{specifiers}"),
+            Self::Among(among) => among.fmt(formatter),
             Self::Listed(versions) => {
                 let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
                 formatter.write_str(&versions.join(", "))
@@ -76,10 +136,25 @@ impl fmt::Display for Versions {
     }
 }
 
+impl fmt::Display for Among {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let specifiers = (!self.specifiers.is_empty()).then(|| self.specifiers.to_string());
+        let since = self.since.map(|date| format!("since: {date}"));
+        let patch = self.latest_patch.then(|| "latest-patch".to_owned());
+        let latest = self.latest.map(|count| format!("latest: {count}"));
+        let parts: Vec<String> = [specifiers, since, patch, latest].into_iter().flatten().collect();
+        if parts.is_empty() {
+            return formatter.write_str("all final releases");
+        }
+        formatter.write_str(&parts.join(", "))
+    }
+}
+
 /// Why a text does not select releases.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` does not select releases ({detail}): write specifiers such as `>=1.0,<2`, or versions"
+    "`{text}` does not select releases ({detail}): write specifiers such as `>=1.0,<2`, versions, \
+     `latest-patch`, `latest: 5` or `since: 2021-03-01`"
 )]
 pub struct ParseVersionsError {
     text: String,
@@ -111,8 +186,20 @@ mod tests {
         };
         assert_eq!(show(">=1.0, <2"), ">=1.0, <2");
         assert_eq!(show("1.10, 1.9"), "1.10, 1.9");
-        insta::assert_snapshot!(show(">=x"), @"error: `>=x` does not select releases (Failed to parse version: expected version to start with a number, but no leading ASCII digits were found:): write specifiers such as `>=1.0,<2`, or versions");
-        insta::assert_snapshot!(show("1.0;2"), @"error: `1.0;2` does not select releases (after parsing `1.0`, found `;2`, which is not part of a valid version): write specifiers such as `>=1.0,<2`, or versions");
-        insta::assert_snapshot!(show(" "), @"error: `` does not select releases (it is empty): write specifiers such as `>=1.0,<2`, or versions");
+        insta::assert_snapshot!(show(">=x"), @"error: `>=x` does not select releases (Failed to parse version: expected version to start with a number, but no leading ASCII digits were found:): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+        insta::assert_snapshot!(show("1.0;2"), @"error: `1.0;2` does not select releases (after parsing `1.0`, found `;2`, which is not part of a valid version): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+        assert_eq!(show("latest-patch, >=2,<4,latest:3"), ">=2, <4, latest-patch, latest: 3");
+        assert_eq!(show("since: 2021-03-01"), "since: 2021-03-01T00:00:00Z");
+        assert_eq!(
+            show(&show("since:2021-03-01T12:00:00Z, >1")),
+            ">1, since: 2021-03-01T12:00:00Z"
+        );
+        assert_eq!(Versions::default().to_string(), "all final releases");
+        insta::assert_snapshot!(show("latest: 0"), @"error: `latest: 0` does not select releases (`latest` takes how many releases, from 1 on, and not `0`): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+        insta::assert_snapshot!(show("latest"), @"error: `latest` does not select releases (`latest` takes how many releases, from 1 on, and not ``): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+        insta::assert_snapshot!(show("since: spring"), @"error: `since: spring` does not select releases (`since`: `spring` is not a date: write `2021-03-01` or `2021-03-01T12:00:00Z`): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+        insta::assert_snapshot!(show("latest: 1, latest: 2"), @"error: `latest: 1, latest: 2` does not select releases (`latest` stands there twice): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+        insta::assert_snapshot!(show("newest"), @"error: `newest` does not select releases (`newest` is not known): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+        insta::assert_snapshot!(show(" "), @"error: `` does not select releases (it is empty): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
     }
 }

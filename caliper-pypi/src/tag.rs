@@ -220,7 +220,8 @@ impl PlatformTag {
         };
         Some(match family {
             "linux" => Self::Linux { arch: rest.into() },
-            "win" => Self::Windows { arch: rest.into() },
+            // `win_32` is no name of `win32`.
+            "win" if rest != "32" => Self::Windows { arch: rest.into() },
             "manylinux" => {
                 let (major, minor, arch) = versioned()?;
                 Self::ManyLinux { major, minor, arch, legacy: None }
@@ -294,6 +295,7 @@ mod tests {
             ),
             ("win32", PlatformTag::Windows { arch: "32".into() }),
             ("win_amd64", PlatformTag::Windows { arch: "amd64".into() }),
+            ("win_32", PlatformTag::Other("win_32".into())),
             ("manylinux_x86_64", PlatformTag::Other("manylinux_x86_64".into())),
             ("ios_13_0_arm64_iphoneos", PlatformTag::Other("ios_13_0_arm64_iphoneos".into())),
         ];

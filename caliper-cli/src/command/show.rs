@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use caliper_core::grid::CellId;
+use caliper_core::grid::{CellId, FileKind};
 use caliper_core::record::{BlobRef, CellOutcome, Record, TestRecord};
 use caliper_core::report::grid;
 use caliper_core::store::{DirStore, ResultStore as _};
@@ -81,7 +81,11 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
         line("nearest", missing.nearest.clone().unwrap_or_default());
     }
     if let Some(file) = &record.file {
-        line("file", file.filename.clone());
+        let built = match file.kind {
+            FileKind::Wheel => "",
+            FileKind::Sdist => " (built from source)",
+        };
+        line("file", format!("{}{built}", file.filename));
         line("from", file.url.clone());
         line("digest", file.sha256.map(|digest| digest.to_string()).unwrap_or_default());
     }
@@ -100,6 +104,7 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
     if let Some(build) = &record.build {
         let how = match build.reason {
             Some(reason) => format!("failed: {reason}"),
+            None if build.reused => "made by an earlier run, taken up again".to_owned(),
             None => "made".to_owned(),
         };
         line("environment", format!("{how} in {:.1} s", build.seconds));

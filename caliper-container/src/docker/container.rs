@@ -1,5 +1,7 @@
 //! One program in one container: created, attached to, started, awaited and always removed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use caliper_core::record::TestEnd;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use shiplift::tty::{Multiplexer, TtyChunk};
 
 use super::engine::{Engine, Fault, patiently, query, raised};
+use crate::activity::Activity;
 use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
@@ -33,6 +36,9 @@ pub(super) struct Order {
     pub(super) environment: Vec<String>,
     pub(super) labels: Value,
     pub(super) timeout: Duration,
+    pub(super) idle: Option<Duration>,
+    /// What the superuser in the container may do, without `CAP_`.
+    pub(super) capabilities: Vec<String>,
     pub(super) memory: Option<u64>,
     pub(super) swap_limit: bool,
     pub(super) cpus: Option<f64>,
@@ -59,6 +65,8 @@ impl Order {
             // would be written twice, and an endless output would fill it.
             "LogConfig": { "Type": "none" },
             "SecurityOpt": ["no-new-privileges"],
+            "CapDrop": ["ALL"],
+            "CapAdd": self.capabilities,
             // As PID 1 a program gets no signal that it has no handler for: SIGTERM would not stop
             // it, and `abort` not end it. With an init program, a program that died of signal n is
             // seen as exit status 128 + n. Orphans are collected too.
@@ -160,15 +168,22 @@ impl Order {
             }
         }
         let mut streams = Streams::new(self.output);
-        let (status, timed_out) = {
+        let seen = Arc::clone(&streams.seen);
+        let (status, stopped) = {
             let mut reading = std::pin::pin!(streams.read(attached));
             let mut waiting = std::pin::pin!(container.wait());
-            let mut limit = std::pin::pin!(tokio::time::sleep(self.timeout));
-            let mut open = true;
-            let (status, timed_out) = loop {
+            let limit = async {
                 tokio::select! {
-                    exit = &mut waiting => break (exit, false),
-                    () = &mut limit => {
+                    () = tokio::time::sleep(self.timeout) => TestEnd::TimedOut,
+                    () = self.idle(engine, &seen) => TestEnd::Idle,
+                }
+            };
+            let mut limit = std::pin::pin!(limit);
+            let mut open = true;
+            let (status, stopped) = loop {
+                tokio::select! {
+                    exit = &mut waiting => break (exit, None),
+                    end = &mut limit => {
                         // The engine's own way: SIGTERM, and after a while SIGKILL.
                         let mut stopping = std::pin::pin!(stop(&container));
                         loop {
@@ -177,7 +192,7 @@ impl Order {
                                 () = &mut reading, if open => open = false,
                             }
                         }
-                        break (waiting.await, true);
+                        break (waiting.await, Some(end));
                     }
                     () = &mut reading, if open => open = false,
                 }
@@ -186,22 +201,51 @@ impl Order {
                 // The last of the output may be on its way still.
                 let _ = tokio::time::timeout(DRAIN, reading).await;
             }
-            (status.map_err(Fault::from).map_err(failed)?.status_code, timed_out)
+            (status.map_err(Fault::from).map_err(failed)?.status_code, stopped)
         };
         let seconds = began.elapsed().as_secs_f64();
         let state = self.state(engine).await.map_err(failed)?;
         let output = streams.output.finish();
         let error = streams.error.finish();
         let status = i32::try_from(status).unwrap_or(i32::MAX);
-        let end = match &state {
-            _ if timed_out => TestEnd::TimedOut,
+        let end = match (&state, stopped) {
+            (_, Some(stopped)) => stopped,
             // The flag is the evidence. When only a child was killed, the status may well be 0.
-            state if state.oom_killed => {
+            (state, None) if state.oom_killed => {
                 TestEnd::OutOfMemory { status: (status != 137).then_some(status) }
             }
-            _ => end(status, &error.bytes),
+            (_, None) => end(status, &error.bytes),
         };
         Ok(Finished { end, seconds: state.seconds().unwrap_or(seconds), output, error })
+    }
+
+    /// Ends when the program has neither printed nor computed for too long; never without a limit.
+    async fn idle(&self, engine: &Engine, seen: &AtomicU64) {
+        #[derive(Deserialize)]
+        struct Stats {
+            cpu_stats: Processors,
+        }
+        #[derive(Deserialize)]
+        struct Processors {
+            cpu_usage: Usage,
+        }
+        #[derive(Deserialize)]
+        struct Usage {
+            total_usage: u64,
+        }
+        let Some(limit) = self.idle else { return std::future::pending().await };
+        let mut activity = Activity::new(limit);
+        let path = format!("/containers/{}/stats", self.name);
+        let path = query(&path, [("stream", "false"), ("one-shot", "true")]);
+        loop {
+            tokio::time::sleep(activity.every()).await;
+            // An engine that does not say is no evidence against the program.
+            let Ok(stats) = engine.ask::<Stats>(&path).await else { continue };
+            let computed = Duration::from_nanos(stats.cpu_stats.cpu_usage.total_usage);
+            if activity.is_over(Instant::now(), seen.load(Ordering::Relaxed), || computed) {
+                return;
+            }
+        }
     }
 
     async fn state(&self, engine: &Engine) -> Result<State, Fault> {
@@ -249,16 +293,21 @@ async fn stop(container: &shiplift::Container<'_>) -> Result<(), Fault> {
 struct Streams {
     output: Capture,
     error: Capture,
+    /// How many bytes came of both.
+    seen: Arc<AtomicU64>,
 }
 
 impl Streams {
     fn new(limit: u64) -> Self {
-        Self { output: Capture::new(limit), error: Capture::new(limit) }
+        Self { output: Capture::new(limit), error: Capture::new(limit), seen: Arc::default() }
     }
 
     async fn read(&mut self, mut attached: Multiplexer<'_>) {
         // After an error nothing more can come; that the program is lost shows in the wait for it.
         while let Some(Ok(chunk)) = attached.next().await {
+            let (TtyChunk::StdOut(bytes) | TtyChunk::StdErr(bytes) | TtyChunk::StdIn(bytes)) =
+                &chunk;
+            self.seen.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             match chunk {
                 TtyChunk::StdOut(bytes) => self.output.push(&bytes),
                 TtyChunk::StdErr(bytes) => self.error.push(&bytes),

@@ -11,6 +11,10 @@ use super::labels::{self, Owner};
 use super::{BuildReason, DockerBackend, Interrupt, build, container, images, leftovers, lock};
 use crate::backend::{BackendError, Built, CellOrder, Environment, RunId, TestRun};
 
+/// How many processes and threads a test may have that was given no limit: far more than any needs
+/// that is not out of hand, and few enough for the machine to live with.
+const MOST_PROCESSES: u32 = 4096;
+
 /// How this run holds on to an image.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
@@ -49,7 +53,7 @@ impl DockerBackend {
             Ok(image) => image,
             Err(reason) => {
                 self.let_go(&held)?;
-                return Ok(Built { environment: Err(reason), log: finished.log });
+                return Ok(Built::new(Err(reason), finished.log));
             }
         };
         held.sets_locale = image.sets_locale();
@@ -170,7 +174,7 @@ impl DockerBackend {
                 Some(modules) => {
                     let installed = inventory.installed();
                     let environment = Environment { id: image.to_owned(), installed, modules };
-                    return Ok(Built { environment: Ok(environment), log });
+                    return Ok(Built::new(Ok(environment), log));
                 }
                 None => format!("{} is not installed for its `python`", order.dependency),
             },
@@ -183,7 +187,7 @@ impl DockerBackend {
             )
             .as_bytes(),
         );
-        Ok(Built { environment: Err(BuildReason::Unknown), log })
+        Ok(Built::new(Err(BuildReason::Unknown), log))
     }
 
     pub(super) fn run_test(
@@ -192,7 +196,7 @@ impl DockerBackend {
         environment: &Environment,
         test: &Test,
     ) -> Result<TestRun, BackendError> {
-        let Limits { timeout, memory, cpus, pids, output, network, .. } = order.setup.limits;
+        let Limits { timeout, idle, memory, cpus, pids, output, network, .. } = order.setup.limits;
         let action = format!("run the test `{}` of {}", test.name, order.cell.id);
         let mut container = self.container(&action, &environment.id, Some(order.run));
         container.labels[labels::CELL] = json!(order.cell.id.to_string());
@@ -202,7 +206,9 @@ impl DockerBackend {
         container.timeout = test.timeout.unwrap_or(timeout);
         container.memory = memory;
         container.cpus = cpus;
-        container.pids = pids;
+        container.pids = pids.or(self.facts.limits_pids.then_some(MOST_PROCESSES));
+        container.idle = idle;
+        container.capabilities = order.setup.limits.capabilities.iter().cloned().collect();
         container.network = network == Network::Full;
         container.output = output;
         let sets_locale = {
@@ -252,6 +258,8 @@ impl DockerBackend {
             environment: Vec::new(),
             labels,
             timeout: Duration::from_secs(600),
+            idle: None,
+            capabilities: Vec::new(),
             memory: None,
             swap_limit: self.facts.limits_swap,
             cpus: None,

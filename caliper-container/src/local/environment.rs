@@ -36,19 +36,18 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Makes the environment of a cell.
+    /// Makes the environment of a cell in an empty folder.
     pub(super) fn build(
         &self,
         order: &CellOrder<'_>,
         python: &Python,
+        folder: &Path,
     ) -> Result<Built, BackendError> {
         let Some(file) = order.cell.file() else {
             let log = b"there is no file to install".to_vec();
-            return Ok(Built { environment: Err(BuildReason::NoMatchingDistribution), log });
+            return Ok(Built::new(Err(BuildReason::NoMatchingDistribution), log));
         };
         let file = order.files.fetch(file)?;
-        let place = self.workspace.place('e')?;
-        let folder = place.path();
         create(folder, python).map_err(BackendError::machine(format!(
             "could not make an environment in `{}`",
             folder.display()
@@ -81,10 +80,10 @@ impl Builder<'_> {
             .run()
             .map_err(BackendError::machine(format!("could not run `{}`", self.uv.display())))?;
         let log = ended.output.bytes;
-        let failed = |reason| Ok(Built { environment: Err(reason), log: log.clone() });
+        let failed = |reason| Ok(Built::new(Err(reason), log.clone()));
         match ended.how {
             How::Interrupted => return Err(BackendError::Interrupted),
-            How::TimedOut => return failed(BuildReason::TimedOut),
+            How::TimedOut | How::Idle => return failed(BuildReason::TimedOut),
             How::Ended(status) => match status.code() {
                 Some(0) => {}
                 Some(code) => match fault(code, &String::from_utf8_lossy(&log)) {
@@ -103,8 +102,8 @@ impl Builder<'_> {
             "could not read the environment in `{}`",
             folder.display()
         )))?;
-        let id = place.keep().to_string_lossy().into_owned();
-        Ok(Built { environment: Ok(Environment { id, installed, modules }), log })
+        let id = folder.to_string_lossy().into_owned();
+        Ok(Built::new(Ok(Environment { id, installed, modules }), log))
     }
 }
 

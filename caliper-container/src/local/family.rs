@@ -74,6 +74,14 @@ impl Family {
         processes::memory(self.head)
     }
 
+    /// The processor time that the program and all that it started have used, as far as they are
+    /// still there or were waited for by one that is.
+    pub(super) fn processor_time(&mut self) -> Duration {
+        let others = self.others();
+        let all = others.iter().map(|process| process.pid).chain([self.head]);
+        all.map(processes::processor_time).sum()
+    }
+
     /// All but the head and what has ended.
     fn others(&mut self) -> Vec<Process> {
         let all = processes::all();

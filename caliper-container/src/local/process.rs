@@ -54,6 +54,7 @@ pub(super) fn run(
     let limits = &order.setup.limits;
     let ended = Program::new(command, test.timeout.unwrap_or(limits.timeout))
         .until(order.interrupt)
+        .idle_for(limits.idle)
         .keeping(limits.output)
         .run();
     let ended = match ended {
@@ -70,6 +71,7 @@ pub(super) fn run(
     let end = match ended.how {
         How::Interrupted => return Err(BackendError::Interrupted),
         How::TimedOut => TestEnd::TimedOut,
+        How::Idle => TestEnd::Idle,
         How::Ended(status) => match (status.code(), status.signal()) {
             (Some(code), _) => TestEnd::Exited(code),
             (None, Some(signal)) => TestEnd::Signalled(signal),

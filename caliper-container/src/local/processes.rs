@@ -2,6 +2,7 @@
 //! none, and a program's process group has to do.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions};
 
@@ -45,10 +46,7 @@ pub(super) fn children_of_this() -> Vec<Process> {
 
 /// Reads `/proc/PID/stat`, see proc(5).
 fn parse(stat: &[u8], pid: Pid) -> Option<Process> {
-    // The name, in parentheses, may hold anything, parentheses and line ends too.
-    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let fields = fields(stat)?;
     let pid_in = |index: usize| pid_of(fields.get(index)?);
     Some(Process {
         pid,
@@ -57,6 +55,14 @@ fn parse(stat: &[u8], pid: Pid) -> Option<Process> {
         ended: matches!(fields.first(), Some(&("Z" | "X" | "x"))),
         started: fields.get(19)?.parse().ok()?,
     })
+}
+
+/// What stands behind the name of a process, which is in parentheses and may hold anything,
+/// parentheses and line ends too.
+fn fields(stat: &[u8]) -> Option<Vec<&str>> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
+    Some(rest.split_ascii_whitespace().collect())
 }
 
 /// The number of a process. Of one that is just ending, the kernel says that its group is -1.
@@ -91,6 +97,17 @@ pub(super) fn memory(head: Pid) -> Option<u64> {
         }
     }
     Some(most.max(sum))
+}
+
+/// The processor time of a process and of those of its children that it waited for.
+pub(super) fn processor_time(pid: Pid) -> Duration {
+    // Since Linux 2.6 a tick, as proc(5) counts them, is a hundredth of a second everywhere.
+    const TICK: Duration = Duration::from_millis(10);
+    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else { return Duration::ZERO };
+    let Some(fields) = fields(&stat) else { return Duration::ZERO };
+    // utime, stime, cutime and cstime.
+    let ticks = fields.iter().skip(11).take(4).filter_map(|text| text.parse::<u32>().ok());
+    ticks.map(|ticks| TICK * ticks).sum()
 }
 
 /// The memory that a process has now, and the most that it had, in bytes.

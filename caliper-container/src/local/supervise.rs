@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::family::Family;
+use crate::activity::Activity;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 
@@ -33,6 +34,7 @@ pub(super) struct Program<'a> {
     command: Command,
     timeout: Duration,
     interrupt: Option<&'a Interrupt>,
+    idle: Option<Duration>,
     keep: u64,
     merged: bool,
 }
@@ -44,6 +46,8 @@ pub(super) enum How {
     Ended(ExitStatus),
     /// Killed at its limit on time.
     TimedOut,
+    /// Killed because it neither printed nor computed for too long.
+    Idle,
     /// Killed because the run is to stop.
     Interrupted,
 }
@@ -67,12 +71,18 @@ pub(super) struct Ended {
 impl<'a> Program<'a> {
     /// Runs `command` no longer than `timeout`.
     pub(super) fn new(command: Command, timeout: Duration) -> Self {
-        Self { command, timeout, interrupt: None, keep: KEPT, merged: false }
+        Self { command, timeout, interrupt: None, idle: None, keep: KEPT, merged: false }
     }
 
     /// Stops when `interrupt` is raised.
     pub(super) fn until(mut self, interrupt: &'a Interrupt) -> Self {
         self.interrupt = Some(interrupt);
+        self
+    }
+
+    /// Stops when the program and its children have neither printed nor computed for so long.
+    pub(super) fn idle_for(mut self, idle: Option<Duration>) -> Self {
+        self.idle = idle;
         self
     }
 
@@ -94,7 +104,7 @@ impl<'a> Program<'a> {
     ///
     /// Whatever the system says if it cannot be started, or not be watched. Nothing is left running.
     pub(super) fn run(self) -> io::Result<Ended> {
-        let Self { mut command, timeout, interrupt, keep, merged } = self;
+        let Self { mut command, timeout, interrupt, idle, keep, merged } = self;
         let (output, output_end) = io::pipe()?;
         let (error, error_end) = if merged {
             (None, output_end.try_clone()?)
@@ -116,6 +126,7 @@ impl<'a> Program<'a> {
             ],
             peak_memory: None,
             looks: 0,
+            activity: idle.map(Activity::new),
         };
         let how = watch.wait_for_end(started + timeout, interrupt);
         let seconds = started.elapsed().as_secs_f64();
@@ -153,6 +164,7 @@ struct Watch {
     streams: [Option<Stream>; 2],
     peak_memory: Option<u64>,
     looks: u32,
+    activity: Option<Activity>,
 }
 
 impl Watch {
@@ -172,7 +184,12 @@ impl Watch {
                 return Ok(stopping.map(|(how, _)| how));
             }
             let now = Instant::now();
+            let idle = stopping.is_none() && self.is_idle(now);
             match (stopping, killed) {
+                (None, _) if idle => {
+                    self.family.signal(Signal::TERM);
+                    stopping = Some((How::Idle, now + GRACE));
+                }
                 (None, _) if interrupt.is_some_and(Interrupt::is_raised) || now >= deadline => {
                     let how = if now >= deadline { How::TimedOut } else { How::Interrupted };
                     self.family.signal(Signal::TERM);
@@ -197,6 +214,14 @@ impl Watch {
             let rest = next.saturating_duration_since(now).max(Duration::from_millis(1));
             self.wait(end.as_ref(), rest.min(Interrupt::POLL))?;
         }
+    }
+
+    /// Whether the program has done nothing for too long.
+    fn is_idle(&mut self, now: Instant) -> bool {
+        let printed = self.streams.iter().flatten().map(|stream| stream.seen).sum();
+        let family = &mut self.family;
+        let Some(activity) = &mut self.activity else { return false };
+        activity.is_over(now, printed, || family.processor_time())
     }
 
     /// Waits for output, for the end of the program, or for so long; then takes what output there is.
@@ -246,13 +271,15 @@ fn has_ended(child: &Child) -> io::Result<bool> {
 struct Stream {
     pipe: PipeReader,
     capture: Capture,
+    /// How many bytes came.
+    seen: u64,
     ended: bool,
 }
 
 impl Stream {
     fn new(pipe: PipeReader, keep: u64) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(pipe.as_fd(), true)?;
-        Ok(Self { pipe, capture: Capture::new(keep), ended: false })
+        Ok(Self { pipe, capture: Capture::new(keep), seen: 0, ended: false })
     }
 
     /// Takes what there is, at most `times` a buffer full.
@@ -264,7 +291,10 @@ impl Stream {
             }
             match self.pipe.read(&mut buffer) {
                 Ok(0) => self.ended = true,
-                Ok(read) => self.capture.push(&buffer[..read]),
+                Ok(read) => {
+                    self.seen += read as u64;
+                    self.capture.push(&buffer[..read]);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -11,6 +11,7 @@ use caliper_core::template::Template;
 use super::*;
 
 mod bench;
+mod keeping;
 
 use bench::{Bench, has_uv, lives, setup, test, text, wheel};
 
@@ -110,6 +111,25 @@ fn a_limit_on_time_ends_all_that_a_test_started() {
     assert!(begun.elapsed() < Duration::from_secs(10));
     // It has neither the mark nor the group, but its parent was still there.
     assert!(!lives(&text(&run.output)));
+}
+
+#[test]
+fn who_waits_for_ever_is_ended_and_who_works_is_not() {
+    let (mut bench, workspace, environment) = Bench::bare(&[]);
+    bench.setup.limits.idle = Some(Duration::from_secs(1));
+    let run = |program: &str| {
+        let test = test(&["python", "-c", program]);
+        process::run(&bench.order(), &environment, &test, &workspace).unwrap()
+    };
+    let waits = run("print('begun', flush=True)\nimport time\nwhile True: time.sleep(0.2)");
+    assert_eq!((waits.end, text(&waits.output).as_str()), (TestEnd::Idle, "begun\n"));
+    assert!(waits.seconds > 0.9 && waits.seconds < 20.0);
+    let prints = run("import time\nfor _ in range(8): print(1, flush=True); time.sleep(0.3)");
+    assert_eq!(prints.end, TestEnd::Exited(0));
+    let computes = "import subprocess, sys\n\
+        work = 'import time; end = time.time() + 2.5\\nwhile time.time() < end: pass'\n\
+        subprocess.run([sys.executable, '-c', work], start_new_session=True)";
+    assert_eq!(run(computes).end, TestEnd::Exited(0));
 }
 
 const DAEMON: &str = "import os, subprocess, sys\n\
@@ -250,13 +270,13 @@ fn what_cannot_be_given_is_refused() {
     backend.check(&setup()).unwrap();
     let refusals = [
         refused(&|setup| setup.limits.memory = Some(1)),
-        refused(&|setup| setup.limits.idle = Some(Duration::from_secs(1))),
+        refused(&|setup| setup.limits.capabilities = ["NET_RAW".to_owned()].into()),
         refused(&|setup| setup.limits.network = Network::None),
         refused(&|setup| setup.dockerfile = Some(Template::new("Dockerfile", "FROM x"))),
     ];
     insta::assert_snapshot!(refusals.join("\n"), @"
     the `local` backend cannot give a limit on memory (`limits.memory`); pass `--backend docker`, or remove it from the configuration
-    the `local` backend cannot give a limit on idle time (`limits.idle`); no backend can yet; remove it from the configuration
+    the `local` backend cannot give other rights than the user's (`limits.capabilities`); pass `--backend docker`, or remove it from the configuration
     the `local` backend cannot give tests without a network (`limits.network`); pass `--backend docker`, or remove it from the configuration
     the `local` backend cannot give what a `dockerfile` says; pass `--backend docker`, or remove it from the configuration
     ");

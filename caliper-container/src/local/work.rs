@@ -116,6 +116,9 @@ impl Workspace {
         match fs::rename(folder, &discarded) {
             Ok(()) => self.send(discarded),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                remove(folder).map_err(failed(folder))?;
+            }
             Err(error) => return Err(failed(folder)(error)),
         }
         let earlier = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner).take();

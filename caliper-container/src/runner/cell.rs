@@ -115,7 +115,8 @@ impl<'a> Running<'a> {
             }
         };
         self.report(&Event::BuildFinished { cell, ok: reason.is_none(), reason, seconds });
-        record.build = Some(BuildRecord { ok: reason.is_none(), seconds, reason, log });
+        record.build =
+            Some(BuildRecord { ok: reason.is_none(), seconds, reused: built.reused, reason, log });
         let environment = match built.environment {
             Ok(environment) => environment,
             Err(reason) if reason.is_spurious() => {
@@ -283,6 +284,7 @@ impl<'a> Running<'a> {
                 filename: file.filename.clone(),
                 url: file.url.clone(),
                 sha256: file.sha256,
+                kind: file.kind,
             }),
             missing,
             base: task.recipe.base.clone(),
@@ -342,6 +344,9 @@ fn reason(test: &Test, end: &TestEnd, timeout: std::time::Duration) -> Option<St
         TestEnd::Signalled(signal) => Some(format!("signal {signal}")),
         TestEnd::TimedOut => {
             Some(format!("longer than {} s", test.timeout.unwrap_or(timeout).as_secs_f64()))
+        }
+        TestEnd::Idle => {
+            Some("neither printed nor computed for longer than `limits.idle`".to_owned())
         }
         TestEnd::OutOfMemory { .. } => Some("more memory than its limit".to_owned()),
         TestEnd::NotRun { reason } => Some(reason.clone()),

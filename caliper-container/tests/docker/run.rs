@@ -22,6 +22,8 @@ fn tests_run_in_containers() {
     tests_find_their_surroundings(&mut bench, &environment);
     output_is_kept_whole_or_cut_in_the_middle(&mut bench, &environment);
     limits_hold(&mut bench, &environment);
+    who_does_nothing_is_ended(&mut bench, &environment);
+    nothing_is_a_superusers(&mut bench, &environment);
     an_interrupt_stops_a_test(&bench, &environment);
     bench.backend.remove(&environment).unwrap();
     bench.assert_clean();
@@ -103,6 +105,42 @@ fn output_is_kept_whole_or_cut_in_the_middle(bench: &mut Bench, environment: &En
     assert!(run.output.bytes.ends_with(b"xxxend\n"));
     assert_eq!(run.output.dropped, 50_000_004 - 1000);
     assert_eq!(run.error.bytes, b"small\n");
+}
+
+fn who_does_nothing_is_ended(bench: &mut Bench, environment: &Environment) {
+    bench.setup.limits.idle = Some(Duration::from_secs(2));
+    let waits = "import time; print('begun', flush=True)\nwhile True: time.sleep(0.2)";
+    let (end, output, _) = bench.test(environment, &python(waits));
+    assert_eq!((end, output.as_str()), (TestEnd::Idle, "begun"));
+    let prints = "import time\nfor n in range(8): print(n, flush=True); time.sleep(0.6)";
+    assert_eq!(bench.test(environment, &python(prints)).0, TestEnd::Exited(0));
+    let computes = "import subprocess, sys\n\
+        work = 'import time; end = time.time() + 5\\nwhile time.time() < end: pass'\n\
+        subprocess.run([sys.executable, '-c', work])";
+    assert_eq!(bench.test(environment, &python(computes)).0, TestEnd::Exited(0));
+    bench.setup.limits.idle = None;
+}
+
+fn nothing_is_a_superusers(bench: &mut Bench, environment: &Environment) {
+    let ask = "import os\n\
+        status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n\
+        print(os.getuid(), int(status['CapEff'], 16), int(status['CapBnd'], 16), \
+        status['NoNewPrivs'].strip(), os.path.exists('/var/run/docker.sock'))";
+    let (_, output, error) = bench.test(environment, &python(ask));
+    assert_eq!((output.as_str(), error.as_str()), ("0 0 0 1 False", ""));
+    bench.setup.limits.capabilities = ["NET_RAW".to_owned()].into();
+    // capability.h: CAP_NET_RAW is 13.
+    let (_, output, _) = bench.test(environment, &python(ask));
+    assert_eq!(output, format!("0 {0} {0} 1 False", 1 << 13));
+    bench.setup.limits.capabilities.clear();
+    if bench.backend.facts().limits_pids {
+        // Nobody asked for a limit, and the machine lives all the same.
+        let forks = "import os, time\ncount = 0\ntry:\n    while True:\n        \
+            if os.fork() == 0: time.sleep(60); os._exit(0)\n        count += 1\n\
+            except OSError: print(3900 < count < 4100)";
+        let (end, output, _) = bench.test(environment, &python(forks));
+        assert_eq!((end, output.as_str()), (TestEnd::Exited(0), "True"));
+    }
 }
 
 fn limits_hold(bench: &mut Bench, environment: &Environment) {

@@ -5,7 +5,7 @@ mod tests_key;
 #[cfg(test)]
 pub(super) use tests_key::TEST;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::yaml::{self, Node, Path, ScalarKind};
 use super::{Config, ConfigError, ReadProjectFile, units};
 use crate::names::PythonVersion;
 use crate::plan::{Limits, Network};
-use crate::selection::{SdistPolicy, Selection, Versions};
+use crate::selection::{Among, SdistPolicy, Selection, Versions};
 use crate::template::{Args, Template, nearest};
 
 /// The keys under `analysis`.
@@ -36,9 +36,12 @@ pub(super) const ANALYSIS: &[&str] = &[
     "expect",
 ];
 
+/// The keys under `versions`, where it is a mapping.
+pub(super) const VERSIONS: &[&str] = &["specifiers", "since", "latest-patch", "latest"];
+
 /// The keys under `limits`.
 pub(super) const LIMITS: &[&str] =
-    &["timeout", "idle", "memory", "cpus", "pids", "output", "network"];
+    &["timeout", "idle", "memory", "cpus", "pids", "output", "network", "capabilities"];
 
 /// Larger files are not configurations.
 const MOST_BYTES: usize = 1 << 20;
@@ -236,8 +239,10 @@ impl Reader<'_> {
     }
 
     fn versions(&mut self, at: &At<'_>) -> Option<Versions> {
-        if !matches!(at.node, Node::Sequence(_)) {
-            return self.parsed(at, "`versions`");
+        match at.node {
+            Node::Sequence(_) => {}
+            Node::Mapping(_) => return self.among(at).map(Versions::Among),
+            _ => return self.parsed(at, "`versions`"),
         }
         let nodes = self.list(at, "`versions`");
         if nodes.is_empty() {
@@ -249,6 +254,22 @@ impl Reader<'_> {
         }
         let versions = nodes.iter().map(|node| self.parsed(node, "a version"));
         versions.collect::<Vec<_>>().into_iter().collect::<Option<_>>().map(Versions::Listed)
+    }
+
+    /// A rule as keys and values; as text it is read by [`Versions`].
+    fn among(&mut self, at: &At<'_>) -> Option<Among> {
+        let before = self.problems.len();
+        let mut among = Among::default();
+        for (key, node) in self.mapping(at, "`versions`", VERSIONS)? {
+            if key == "specifiers" {
+                among.specifiers = self.parsed(&node, "`specifiers`").unwrap_or_default();
+            } else if let Some(text) = self.text(&node, &format!("`{key}`"))
+                && let Err(error) = among.set(key, &text)
+            {
+                self.problem(&node, error);
+            }
+        }
+        (self.problems.len() == before).then_some(among)
     }
 
     fn pythons(&mut self, at: &At<'_>) -> Vec<PythonVersion> {
@@ -441,7 +462,30 @@ impl Reader<'_> {
             let choices = [("full", Network::Full), ("none", Network::None)];
             limits.network = self.choice(&node, "`network`", &choices).unwrap_or_default();
         }
+        if let Some(node) = entries.remove("capabilities") {
+            limits.capabilities = self.capabilities(&node);
+        }
         limits
+    }
+
+    fn capabilities(&mut self, at: &At<'_>) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for node in self.list(at, "`capabilities`") {
+            let Some(text) = self.text(&node, "a capability") else { continue };
+            let name = text.to_ascii_uppercase();
+            let name = name.strip_prefix("CAP_").unwrap_or(&name);
+            if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+                names.insert(name.to_owned());
+            } else {
+                let message = format!("`{}` is not the name of a capability", shorten(&text));
+                self.problem_with_help(
+                    &node,
+                    message,
+                    "write one such as `NET_RAW` or `SYS_PTRACE`",
+                );
+            }
+        }
+        names
     }
 
     fn duration(&mut self, at: &At<'_>) -> Option<Duration> {

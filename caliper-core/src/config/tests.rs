@@ -48,7 +48,7 @@ analysis:
   tests:
     - test.py
     - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3}
-  limits: {timeout: 1m, idle: 5m, memory: 2GiB, cpus: 1.5, pids: 512, output: 1MiB, network: none}
+  limits: {timeout: 1m, idle: 5m, memory: 2GiB, cpus: 1.5, pids: 512, output: 1MiB, network: none, capabilities: [cap_net_raw]}
   baseline: "2.0.0"
   expect: ">=2.0"
 "#,
@@ -63,6 +63,42 @@ fn unquoted_numbers_keep_their_digits() {
     assert_eq!(config.selection.versions.to_string(), "0.1, 1.10, 2");
     let config = parse("analysis: {dependency: x, versions: 1.10}").unwrap();
     assert_eq!(config.selection.versions.to_string(), "1.10");
+}
+
+#[test]
+fn a_rule_for_versions_is_text_or_keys() {
+    let versions = |text: &str| {
+        let config = parse(&format!("analysis: {{dependency: x, versions: {text}}}")).unwrap();
+        config.selection.versions.to_string()
+    };
+    let expected = ">=2, since: 2021-03-01T00:00:00Z, latest-patch, latest: 5";
+    assert_eq!(versions("'latest: 5, >=2, latest-patch, since: 2021-03-01'"), expected);
+    let keys = "{specifiers: '>=2', since: 2021-03-01, latest-patch: true, latest: 5}";
+    assert_eq!(versions(keys), expected);
+    assert_eq!(versions("{latest-patch: false}"), "all final releases");
+    insta::assert_snapshot!(problems(
+        "analysis:\n  dependency: x\n  versions:\n    latest: none\n    last: 3\n    since: spring\n"
+    ), @"
+    `latest` takes how many releases, from 1 on, and not `none`
+     --> caliper.yaml:4:13
+      |
+    4 |     latest: none
+      |             ^^^^
+
+    unknown key `last`
+     --> caliper.yaml:5:5
+      |
+    5 |     last: 3
+      |     ^^^^
+      |
+      = help: did you mean `latest`?
+
+    `since`: `spring` is not a date: write `2021-03-01` or `2021-03-01T12:00:00Z`
+     --> caliper.yaml:6:12
+      |
+    6 |     since: spring
+      |            ^^^^^^
+    ");
 }
 
 #[test]

@@ -147,6 +147,8 @@ pub enum TestEnd {
     Signalled(i32),
     /// Caliper killed it at its limit on wall-clock time.
     TimedOut,
+    /// Caliper killed it at its limit on time without output and without use of the processor.
+    Idle,
     /// A memory limit that was asked for killed it or a child of it, whatever its exit status was.
     OutOfMemory {
         /// The exit status all the same, if the program itself went on.
@@ -168,6 +170,7 @@ impl TestEnd {
             Self::Signalled(9) => TestOutcome::Killed,
             Self::Exited(_) | Self::Signalled(_) => TestOutcome::Failed,
             Self::TimedOut => TestOutcome::TimedOut,
+            Self::Idle => TestOutcome::Idle,
             Self::OutOfMemory { .. } => TestOutcome::OutOfMemory,
             Self::NotRun { .. } => TestOutcome::NotRun,
         }
@@ -178,7 +181,7 @@ impl TestEnd {
         match self {
             Self::Exited(status) => Some(*status),
             Self::OutOfMemory { status } => *status,
-            Self::Signalled(_) | Self::TimedOut | Self::NotRun { .. } => None,
+            Self::Signalled(_) | Self::TimedOut | Self::Idle | Self::NotRun { .. } => None,
         }
     }
 
@@ -203,6 +206,7 @@ mod tests {
             (TestEnd::Signalled(11), TestOutcome::Failed), // a crash is the program's own doing
             (TestEnd::Signalled(9), TestOutcome::Killed),
             (TestEnd::TimedOut, TestOutcome::TimedOut),
+            (TestEnd::Idle, TestOutcome::Idle),
             // Only a child was killed and the program exited 0: the flag is the evidence.
             (TestEnd::OutOfMemory { status: Some(0) }, TestOutcome::OutOfMemory),
             (TestEnd::NotRun { reason: String::new() }, TestOutcome::NotRun),

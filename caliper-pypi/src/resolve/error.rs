@@ -66,6 +66,17 @@ pub enum ResolveError {
         /// The newest.
         last: Version,
     },
+    /// Releases are chosen by their dates, and the index does not tell them.
+    #[error(
+        "the index does not say when `{package}` {version} was uploaded, so `since` cannot choose: leave \
+         it out, or use an index that does"
+    )]
+    NoUploadTime {
+        /// The project.
+        package: PackageName,
+        /// The first release without a date.
+        version: Version,
+    },
     /// Two different interpreters are the same Python, so they would share a column of the grid.
     #[error(
         "two different interpreters are Python {python} ({} and {}): choose one of them",

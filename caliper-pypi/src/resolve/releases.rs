@@ -1,7 +1,7 @@
 //! Which releases are looked at.
 
-use caliper_core::names::PackageName;
-use caliper_core::selection::{Selection, Versions};
+use caliper_core::names::{PackageName, Timestamp};
+use caliper_core::selection::{Among, Selection, Versions};
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 
 use super::ResolveError;
@@ -27,11 +27,13 @@ pub(super) fn select<'a>(
         return Err(ResolveError::NoRelease { package: package.clone(), as_of: selection.as_of });
     };
     let mut selected: Vec<Selected<'a>> = match &selection.versions {
-        Versions::All => finals(existing.iter().copied(), selection.pre, false),
-        Versions::Matching(specifiers) => {
+        Versions::Among(among) => {
+            let specifiers = &among.specifiers;
             let matching =
                 existing.iter().copied().filter(|release| specifiers.contains(release.version()));
-            finals(matching, selection.pre || name_a_pre_release(specifiers), pin(specifiers))
+            let pre = selection.pre || name_a_pre_release(specifiers);
+            let matching = finals(matching, pre, pin(specifiers));
+            narrow(matching, among, package, selection)?
         }
         Versions::Listed(versions) => {
             let mut listed = Vec::with_capacity(versions.len());
@@ -57,6 +59,57 @@ pub(super) fn select<'a>(
     selected.sort_by(|a, b| a.release.version().cmp(b.release.version()));
     selected.dedup_by(|a, b| a.release.version() == b.release.version());
     Ok(selected)
+}
+
+/// Leaves of the matching releases, the oldest first, what the rest of the rule picks.
+fn narrow<'a>(
+    mut selected: Vec<Selected<'a>>,
+    among: &Among,
+    package: &PackageName,
+    selection: &Selection,
+) -> Result<Vec<Selected<'a>>, ResolveError> {
+    if let Some(since) = among.since {
+        // Of a release without files nothing can be told, and nothing be installed.
+        selected.retain(|selected| !selected.release.files().is_empty());
+        for selected in &selected {
+            if first_upload(selected.release).is_none() {
+                let version = selected.release.version().clone();
+                return Err(ResolveError::NoUploadTime { package: package.clone(), version });
+            }
+        }
+        selected.retain(|selected| first_upload(selected.release) >= Some(since));
+    }
+    if among.latest_patch || among.latest.is_some() {
+        selected.retain(|selected| {
+            let mut files = selected.release.files().iter();
+            let taken = |file: &ProjectFile| {
+                existed_file(file, selection)
+                    && (!file.file.yanked || selection.yanked || selected.pinned)
+            };
+            files.any(taken)
+        });
+    }
+    if among.latest_patch {
+        let minor = |selected: &Selected<'_>| {
+            let version = selected.release.version();
+            let number = |place| version.release().get(place).copied().unwrap_or(0);
+            (version.epoch(), number(0), number(1))
+        };
+        // The newest comes last, and is what stays.
+        selected.reverse();
+        selected.dedup_by_key(|selected| minor(selected));
+        selected.reverse();
+    }
+    if let Some(latest) = among.latest {
+        let surplus = selected.len().saturating_sub(latest.get() as usize);
+        selected.drain(..surplus);
+    }
+    Ok(selected)
+}
+
+/// When the first file of a release was uploaded, as far as the index says.
+fn first_upload(release: &Release) -> Option<Timestamp> {
+    release.files().iter().filter_map(|file| file.file.upload_time).min()
 }
 
 /// Whether a file existed at the date limit. One without an upload time may have.

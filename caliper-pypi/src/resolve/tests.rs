@@ -239,6 +239,47 @@ fn a_date_limit_hides_what_came_later_and_reports_what_has_no_date() {
 }
 
 #[test]
+fn people_choose_by_date_by_number_and_by_minor_release() {
+    let lines = [
+        "demo-1.0-py3-none-any.whl time=2020-01-01",
+        "demo-1.0.1-py3-none-any.whl time=2020-06-01",
+        "demo-1.1-py3-none-any.whl time=2020-03-01",
+        "demo-1.1.9-py3-none-any.whl time=2021-01-01 yanked",
+        "demo-1.10.2-py3-none-any.whl time=2021-02-01",
+        "demo-1.10.10-py3-none-any.whl time=2021-03-01",
+        "demo-2-py3-none-any.whl time=2022-01-01",
+        "demo-2.0.1rc1-py3-none-any.whl time=2022-02-01",
+        "demo-1!0.1-py3-none-any.whl time=2019-01-01",
+    ];
+    let of = |lines: &[&str], text: &str| {
+        let selection = versions(text);
+        match try_resolve(lines, &selection, &["3.11"]) {
+            Ok(grid) => {
+                let rows = grid.cells.iter().map(|cell| cell.id.version.to_string());
+                rows.collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => format!("error: {error}"),
+        }
+    };
+    let chosen = |text| of(&lines, text);
+    assert_eq!(chosen("latest-patch"), "1.0.1 1.1 1.10.10 2 1!0.1");
+    assert_eq!(chosen("latest: 2"), "2 1!0.1");
+    assert_eq!(chosen("latest: 100, <1.5"), "1.0 1.0.1 1.1");
+    assert_eq!(chosen("latest: 1, >=1.1, <1.2"), "1.1", "1.1.9 was withdrawn");
+    assert_eq!(chosen("since: 2020-06-01, <2"), "1.0.1 1.1.9 1.10.2 1.10.10");
+    assert_eq!(chosen("since: 2020-03-01, latest-patch, latest: 2"), "1.10.10 2");
+    assert_eq!(chosen(">=2rc1, latest-patch, <3"), "2.0.1rc1");
+    insta::assert_snapshot!(chosen("since: 2030-01-01"), @"error: `since: 2030-01-01T00:00:00Z` selects none of the 9 releases of `demo` (1.0 to 1!0.1)");
+    insta::assert_snapshot!(of(&["demo-1.0-py3-none-any.whl"], "since: 2020-01-01"), @"error: the index does not say when `demo` 1.0 was uploaded, so `since` cannot choose: leave it out, or use an index that does");
+    let mut limited = versions("latest: 1, <2");
+    limited.as_of = Some("2021-02-15".parse().unwrap());
+    assert_eq!(
+        show(&lines, &limited, &["3.11"]),
+        "1.10.2/3.11 demo-1.10.2-py3-none-any.whl for cp311"
+    );
+}
+
+#[test]
 fn a_selection_that_selects_nothing_says_what_there_is() {
     let lines = ["demo-1.9.tar.gz", "demo-1.10.tar.gz", "demo-2.0.tar.gz"];
     insta::assert_snapshot!(show(&lines, &versions(">=3"), &["3.11"]), @"error: `>=3` selects none of the 3 releases of `demo` (1.9 to 2.0)");

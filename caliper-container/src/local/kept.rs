@@ -1,0 +1,379 @@
+//! Environments that stay when their cell is done, for the next run that would make the same.
+//!
+//! Each has a folder of its own, held under a lock by whoever works in it. At rest it is *sealed*: a
+//! file beside it says what it holds and a digest of its files. The seal is broken before it is used
+//! and put on again only if nothing but bytecode has changed, so that whatever happens in between (a
+//! test that writes to it, a crash, a person) costs no more than making it anew.
+
+use std::fs::{self, DirEntry, File, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use caliper_core::names::{Sha256, Sha256Stream};
+use caliper_core::record::Installed;
+use serde::{Deserialize, Serialize};
+
+use super::pythons::Python;
+use super::work::{Workspace, remove};
+use crate::backend::{BackendError, Built, CellOrder, Environment};
+
+/// How long an environment stands for what the index would give now. As long as `uv` believes an
+/// answer of the index.
+const FRESH: Duration = Duration::from_secs(600);
+
+/// How long one that nobody uses is kept, where the moment that it was made for is fixed.
+const UNUSED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+const LOCK: &str = "lock";
+const SEAL: &str = "seal.json";
+const LOG: &str = "log";
+/// Short, as it becomes part of the first line of scripts.
+const ENVIRONMENT: &str = "e";
+
+/// The environments that are kept in one folder.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    root: PathBuf,
+    /// How many bytes all together may take.
+    budget: u64,
+    used: AtomicU64,
+}
+
+/// An environment that nobody else works in.
+#[derive(Debug)]
+pub(super) struct Held {
+    folder: PathBuf,
+    name: Name,
+    _lock: File,
+    /// What it held when the tests began; `None` until it is made.
+    made: Option<Seal>,
+    compiling_spoke: AtomicBool,
+}
+
+/// What decides what an environment holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name {
+    digest: Sha256,
+    /// Whether a date keeps the index's answers from ever changing.
+    lasting: bool,
+}
+
+/// What is known of an environment at rest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Seal {
+    name: Sha256,
+    /// In seconds since 1970.
+    made: u64,
+    lasting: bool,
+    size: u64,
+    files: Sha256,
+    installed: Vec<Installed>,
+    modules: Vec<String>,
+}
+
+impl Name {
+    /// The name of a cell's environment; `None` if it depends on more than can be told beforehand.
+    pub(super) fn of(
+        order: &CellOrder<'_>,
+        python: &Python,
+        uv: &Path,
+        index_url: Option<&str>,
+    ) -> Option<Self> {
+        let setup = order.setup;
+        let sha256 = order.cell.file()?.sha256?;
+        // A requirement that is an address or a path names something that may change in secret.
+        if setup.requirements.iter().any(|text| text.contains(['/', '@', '\\'])) {
+            return None;
+        }
+        let tool = |path: &Path| {
+            let found = fs::metadata(path).ok()?;
+            Some(format!("{} {} {} {}", path.display(), found.ino(), found.size(), found.mtime()))
+        };
+        let mut digest = Sha256Stream::default();
+        for field in [
+            "environment 1",
+            &sha256.to_string(),
+            &tool(uv)?,
+            &tool(&python.executable)?,
+            &python.interpreter.version.to_string(),
+            index_url.unwrap_or_default(),
+            &setup.as_of.map(|time| time.to_string()).unwrap_or_default(),
+        ] {
+            digest.field(field.as_bytes());
+        }
+        for requirement in &setup.requirements {
+            digest.field(requirement.as_bytes());
+        }
+        Some(Self { digest: digest.finish(), lasting: setup.as_of.is_some() })
+    }
+
+    fn folder(&self) -> String {
+        self.digest.hex()[..16].to_owned()
+    }
+}
+
+impl Shelf {
+    /// The environments in the folder `root`, without those that nobody can use any more.
+    pub(super) fn open(
+        root: &Path,
+        budget: u64,
+        workspace: &Workspace,
+    ) -> Result<Self, BackendError> {
+        let failed = |error| {
+            BackendError::machine(format!("could not keep environments in `{}`", root.display()))(
+                error,
+            )
+        };
+        fs::create_dir_all(root).map_err(failed)?;
+        let root = fs::canonicalize(root).map_err(failed)?;
+        let shelf = Self { root, budget, used: AtomicU64::new(0) };
+        let _guard = shelf.guard()?;
+        for entry in fs::read_dir(&shelf.root).into_iter().flatten().flatten() {
+            let folder = entry.path();
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            let Ok(lock) = hold(&folder) else { continue };
+            let unused = lock.and_then(|lock| lock.metadata()?.modified()).map(age);
+            match Seal::read(&folder) {
+                Some(seal) if seal.is_usable() && unused.is_ok_and(|age| age < UNUSED) => {
+                    shelf.used.fetch_add(seal.size, Ordering::Relaxed);
+                }
+                _ => workspace.discard(&folder)?,
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// Held while folders are made, locked and removed, so that none is removed that was just locked.
+    fn guard(&self) -> Result<File, BackendError> {
+        let path = self.root.join(LOCK);
+        let guard = File::create(&path).and_then(|file| file.lock().map(|()| file));
+        guard.map_err(BackendError::machine(format!("could not lock `{}`", path.display())))
+    }
+
+    /// Takes the environment of this name, be it made already or not. `None` if another has it, or if
+    /// none is to be kept.
+    pub(super) fn take(&self, name: Name) -> Result<Option<Held>, BackendError> {
+        if self.budget == 0 {
+            return Ok(None);
+        }
+        let folder = self.root.join(name.folder());
+        let _guard = self.guard()?;
+        let taken = fs::create_dir_all(&folder).and_then(|()| match hold(&folder) {
+            Ok(lock) => lock.and_then(|lock| {
+                lock.set_modified(SystemTime::now())?;
+                Ok(Some(lock))
+            }),
+            Err(InUse) => Ok(None),
+        });
+        let lock = taken.map_err(BackendError::machine(format!(
+            "could not take the environment in `{}`",
+            folder.display()
+        )))?;
+        let compiling_spoke = AtomicBool::new(false);
+        Ok(lock.map(|lock| Held { folder, name, _lock: lock, made: None, compiling_spoke }))
+    }
+
+    /// Gives an environment back, and keeps it if it is what it was.
+    pub(super) fn give_back(&self, held: Held, workspace: &Workspace) -> Result<(), BackendError> {
+        let sealed = held.seal(|size| {
+            let used = self.used.fetch_add(size, Ordering::Relaxed);
+            let fits = used.saturating_add(size) <= self.budget;
+            if !fits {
+                self.uncount(size);
+            }
+            fits
+        });
+        if !sealed {
+            let _guard = self.guard()?;
+            workspace.discard(&held.folder)?;
+        }
+        // Only now may somebody else have it.
+        drop(held);
+        Ok(())
+    }
+
+    /// Takes the place of an environment out of the account, as it will be counted when it is given
+    /// back.
+    fn uncount(&self, size: u64) {
+        // It may be another process's, made since the account was opened.
+        let less = |used: u64| Some(used.saturating_sub(size));
+        let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
+
+impl Held {
+    /// Where the environment is, or is to be.
+    pub(super) fn environment(&self) -> PathBuf {
+        self.folder.join(ENVIRONMENT)
+    }
+
+    /// What an earlier run made here, if that can still be used. Otherwise the place is empty then.
+    pub(super) fn reuse(&mut self, shelf: &Shelf) -> Result<Option<Built>, BackendError> {
+        let seal = Seal::read(&self.folder);
+        let log = fs::read(self.folder.join(LOG));
+        let environment = self.environment();
+        let failed = BackendError::machine(format!("could not clear `{}`", environment.display()));
+        if let Some(seal) = &seal {
+            shelf.uncount(seal.size);
+            fs::remove_file(self.folder.join(SEAL)).map_err(BackendError::machine(format!(
+                "could not take the environment in `{}`",
+                environment.display()
+            )))?;
+        }
+        if let (Some(seal), Ok(log)) = (seal, log)
+            && seal.name == self.name.digest
+            && seal.is_usable()
+            && Contents::of(&environment).is_ok_and(|now| now.files == seal.files)
+        {
+            let id = environment.to_string_lossy().into_owned();
+            let (installed, modules) = (seal.installed.clone(), seal.modules.clone());
+            self.made = Some(seal);
+            let environment = Ok(Environment { id, installed, modules });
+            return Ok(Some(Built { environment, log, reused: true }));
+        }
+        remove(&environment).and_then(|()| fs::create_dir(&environment)).map_err(failed)?;
+        Ok(None)
+    }
+
+    /// Takes down what was made, to compare with when it is given back.
+    ///
+    /// Where that fails, it will not be kept.
+    pub(super) fn made(&mut self, environment: &Environment, log: &[u8]) {
+        let written = fs::write(self.folder.join(LOG), log);
+        let (Ok(()), Ok(contents)) = (written, Contents::of(&self.environment())) else { return };
+        let made = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.made = Some(Seal {
+            name: self.name.digest,
+            made: made.as_secs(),
+            lasting: self.name.lasting,
+            size: contents.size,
+            files: contents.files,
+            installed: environment.installed.clone(),
+            modules: environment.modules.clone(),
+        });
+    }
+
+    /// Looks at what a test printed. A module that was compiled may have brought up a warning, which
+    /// it would not do again: the next run would measure something else.
+    pub(super) fn look_at(&self, error: &[u8]) {
+        if memchr::memmem::find(error, b"Warning").is_some() {
+            self.compiling_spoke.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts the seal on, if the environment is what it was and `fits`, which gets its size in bytes.
+    fn seal(&self, fits: impl FnOnce(u64) -> bool) -> bool {
+        let Some(made) = &self.made else { return false };
+        let Ok(now) = Contents::of(&self.environment()) else { return false };
+        if self.compiling_spoke.load(Ordering::Relaxed)
+            || now.files != made.files
+            || !fits(now.size)
+        {
+            return false;
+        }
+        let seal = Seal { size: now.size, ..made.clone() };
+        let path = self.folder.join(SEAL);
+        // No fsync: a seal that a power failure garbles is no seal, and files that it garbles have
+        // other times.
+        serde_json::to_vec(&seal).is_ok_and(|text| fs::write(&path, text).is_ok())
+    }
+}
+
+impl Seal {
+    fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join(SEAL)).ok()?).ok()
+    }
+
+    /// Whether the index would still give the same.
+    fn is_usable(&self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.lasting
+            || now.as_secs().checked_sub(self.made).is_some_and(|age| age < FRESH.as_secs())
+    }
+}
+
+/// Somebody else holds the lock.
+struct InUse;
+
+/// Locks the folder of an environment.
+fn hold(folder: &Path) -> Result<io::Result<File>, InUse> {
+    // Not truncated: that would count as a use.
+    let open = File::options().write(true).create(true).truncate(false).open(folder.join(LOCK));
+    let file = match open {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(error)),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Ok(file)),
+        Err(fs::TryLockError::WouldBlock) => Err(InUse),
+        Err(fs::TryLockError::Error(error)) => Ok(Err(error)),
+    }
+}
+
+fn age(time: SystemTime) -> Duration {
+    SystemTime::now().duration_since(time).unwrap_or_default()
+}
+
+/// What a folder holds.
+struct Contents {
+    /// Over everything but bytecode: names, sizes, modes, and when each was last changed in any way
+    /// (`st_ctime`), which no program can set.
+    files: Sha256,
+    /// In bytes, with bytecode.
+    size: u64,
+}
+
+impl Contents {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let mut digest = Sha256Stream::default();
+        let mut size = 0;
+        walk(folder, Some(&mut digest), &mut size)?;
+        Ok(Self { files: digest.finish(), size })
+    }
+}
+
+fn walk(folder: &Path, mut digest: Option<&mut Sha256Stream>, size: &mut u64) -> io::Result<()> {
+    let mut entries: Vec<DirEntry> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    entries.sort_by_cached_key(DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let found = entry.metadata()?;
+        *size += found.blocks() * 512;
+        let is_bytecode = found.is_dir() && name == "__pycache__";
+        let digest = if is_bytecode { None } else { digest.as_deref_mut() };
+        let below = found.is_dir().then(|| entry.path());
+        match digest {
+            Some(digest) => {
+                describe(digest, name.as_bytes(), &found);
+                if let Some(below) = below {
+                    walk(&below, Some(&mut *digest), size)?;
+                    digest.field(b"end");
+                }
+            }
+            None => {
+                if let Some(below) = below {
+                    walk(&below, None, size)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn describe(digest: &mut Sha256Stream, name: &[u8], found: &Metadata) {
+    digest.field(name);
+    digest.field(&found.mode().to_le_bytes());
+    // The time of a folder changes with the bytecode in it.
+    if !found.is_dir() {
+        digest.field(&found.ino().to_le_bytes());
+        digest.field(&found.size().to_le_bytes());
+        digest.field(&found.ctime().to_le_bytes());
+        digest.field(&found.ctime_nsec().to_le_bytes());
+    }
+}
