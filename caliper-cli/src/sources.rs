@@ -11,7 +11,8 @@ use caliper_core::config::Config;
 use caliper_core::files::FileSource as _;
 use caliper_core::grid::Choice;
 use caliper_core::interpreter::Interpreter;
-use caliper_core::plan::{Limits, Setup};
+use caliper_core::limits::Limits;
+use caliper_core::plan::Setup;
 use caliper_core::selection::Selection;
 use caliper_core::template::{Args, Template};
 use caliper_pypi::download::{DownloadOptions, Downloader};
@@ -20,7 +21,7 @@ use caliper_pypi::resolve::resolve;
 use caliper_pypi::{Notice, Notices};
 
 use crate::args::{BackendName, IndexArgs, Work};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::terminal::Terminal;
 
 /// An index, and how it was chosen.
@@ -131,13 +132,14 @@ pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
     options.index_url = Some(index.chosen.clone().unwrap_or_else(address));
     // This program starts no processes but the backend's.
     options.adopt_orphans = true;
+    options.divide_control_group = true;
     options.offline = index.offline;
     LocalBackend::new(options)
 }
 
-/// The Pythons of this machine.
-pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
-    let setup = Setup {
+/// What is done in cells where nobody said anything.
+pub(crate) fn plain_setup() -> Setup {
+    Setup {
         dockerfile: None,
         base: Template::new("base", Config::BASE),
         args: Args::default(),
@@ -145,8 +147,21 @@ pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
         tests: Vec::new(),
         limits: Limits::default(),
         as_of: None,
-    };
-    local.interpreters(&BTreeSet::new(), &setup).unwrap_or_default()
+    }
+}
+
+/// The Pythons of this machine.
+pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
+    local.interpreters(&BTreeSet::new(), &plain_setup()).unwrap_or_default()
+}
+
+/// A wheel of uv, if this machine has none of its own.
+pub(crate) fn uv_if_needed(index: &Index, cache: &Path) -> Result<Option<PathBuf>, Failure> {
+    if LocalBackend::finds_uv() {
+        return Ok(None);
+    }
+    let wheel = uv_wheel(&index.client, cache);
+    wheel.map(Some).map_err(|error| Failure { exit: Exit::World, error })
 }
 
 /// Fetches the newest uv for this machine.

@@ -109,6 +109,10 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
         };
         line("environment", format!("{how} in {:.1} s", build.seconds));
     }
+    if let Some(limits) = &record.limits {
+        line("asked", limits.asked.to_string());
+        line("granted", format!("{} (by {})", limits.granted, limits.by));
+    }
     if let Some(dockerfile) = &record.dockerfile {
         let _ = writeln!(text, "\nDockerfile:\n{}", indented(dockerfile));
     }

@@ -83,7 +83,10 @@ impl Builder<'_> {
         let failed = |reason| Ok(Built::new(Err(reason), log.clone()));
         match ended.how {
             How::Interrupted => return Err(BackendError::Interrupted),
-            How::TimedOut | How::Idle => return failed(BuildReason::TimedOut),
+            // Of all limits it has the one on time.
+            How::TimedOut | How::Idle | How::OutOfMemory => {
+                return failed(BuildReason::TimedOut);
+            }
             How::Ended(status) => match status.code() {
                 Some(0) => {}
                 Some(code) => match fault(code, &String::from_utf8_lossy(&log)) {
