@@ -16,6 +16,7 @@ use caliper_core::selection::Selection;
 use caliper_core::template::{Args, Template};
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{ClientOptions, IndexAddress, IndexClient};
+use caliper_pypi::netrc::Netrc;
 use caliper_pypi::resolve::resolve;
 use caliper_pypi::{Notice, Notices};
 
@@ -54,6 +55,7 @@ impl Index {
         let options = ClientOptions {
             cache: Some(cache.join("index")),
             offline: args.offline,
+            netrc: Netrc::of_user()?,
             notices,
             answer_timeout: Duration::from_secs(args.timeout.into()),
             whole_timeout: Duration::from_secs(u64::from(args.timeout) * 6),
@@ -86,10 +88,11 @@ pub(crate) fn backend(
     };
     if docker {
         // What a build is given stays in the history of its image.
-        if index.client.address().has_credentials() {
+        if index.chosen.is_some() && index.client.has_login() {
             return Err(Failure::question(
-                "the `docker` backend cannot use an index whose address holds a password: it would \
-                 stay in the images; use `--backend local`, or an address without one",
+                "the `docker` backend cannot use an index that wants a password (from its address, or \
+                 from a netrc file): it would stay in the images; use `--backend local`, or an \
+                 index without one",
             ));
         }
         if index.offline {
@@ -132,6 +135,9 @@ pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
     // This program starts no processes but the backend's.
     options.adopt_orphans = true;
     options.offline = index.offline;
+    let netrc = &index.client.options().netrc;
+    // Tools are started elsewhere.
+    options.netrc = netrc.path().and_then(|path| std::path::absolute(path).ok());
     LocalBackend::new(options)
 }
 

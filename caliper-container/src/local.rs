@@ -59,6 +59,9 @@ pub struct LocalOptions {
     /// The package index for what the dependency depends on; `None` for the one that `uv` asks by
     /// itself.
     pub index_url: Option<String>,
+    /// The netrc file with the logins of the index and of hosts of files; `None` if there is none.
+    /// Only `uv` is told of it, no test.
+    pub netrc: Option<PathBuf>,
     /// Install only what the cache has.
     pub offline: bool,
     /// How many bytes the environments may take that stay in the cache when their cells are done. A
@@ -81,6 +84,7 @@ impl LocalOptions {
             cache: cache.into(),
             work: None,
             index_url: None,
+            netrc: None,
             offline: false,
             keep: 2 << 30,
             adopt_orphans: false,
@@ -259,6 +263,7 @@ impl ContainerBackend for LocalBackend {
             uv: &ready.uv,
             configuration: &ready.configuration,
             cache: &ready.cache,
+            netrc: self.options.netrc.as_deref(),
             offline: self.options.offline,
             workspace: &ready.workspace,
         };

@@ -1,18 +1,18 @@
 //! Requests that survive the world: limits on time and size, bounded retries, credentials that reach
 //! their own host only and no text at all.
 
+mod credentials;
 mod error;
 mod notice;
 
-use std::fmt;
 use std::io::Read as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine as _;
-use percent_encoding::percent_decode_str;
 use url::Url;
 
+pub(crate) use credentials::Credentials;
+use credentials::Logins;
 pub use error::RequestError;
 pub use notice::{Notice, Notices};
 
@@ -27,37 +27,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// or less.
 const MOST_REDIRECTS: usize = 10;
 
-/// What a user name and a password become in a request. Prints as nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Credentials(String);
-
-impl Credentials {
-    /// Takes the credentials out of `url`, if it has any.
-    pub(crate) fn take_from(url: &mut Url) -> Option<Self> {
-        if url.username().is_empty() && url.password().is_none() {
-            return None;
-        }
-        let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
-        pair.push(b':');
-        pair.extend(percent_decode_str(url.password().unwrap_or_default()));
-        // Neither can fail: a URL without a host has no credentials.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Some(Self(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))))
-    }
-
-    /// The value of the `Authorization` header ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
-    pub(crate) fn header(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Credentials(..)")
-    }
-}
-
 /// Makes requests.
 #[derive(Debug)]
 pub(crate) struct Http {
@@ -65,7 +34,7 @@ pub(crate) struct Http {
     retries: u32,
     longest_retry_after: Duration,
     notices: Notices,
-    credentials: Mutex<Vec<(url::Origin, Credentials)>>,
+    logins: Logins,
 }
 
 /// The head of an answer, with its body still to be read.
@@ -130,17 +99,18 @@ impl Http {
             retries: options.retries,
             longest_retry_after: options.longest_retry_after,
             notices: options.notices.clone(),
-            credentials: Mutex::default(),
+            logins: Logins::new(options.netrc.clone()),
         }
+    }
+
+    /// Takes note of an address that the user gave.
+    pub(crate) fn name(&self, url: &Url) {
+        self.logins.name(url);
     }
 
     /// Sends these credentials with every later request to the host of `url`.
     pub(crate) fn remember(&self, url: &Url, credentials: Credentials) {
-        let mut known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        let origin = url.origin();
-        if !known.iter().any(|(known, _)| *known == origin) {
-            known.push((origin, credentials));
-        }
+        self.logins.remember(url, credentials);
     }
 
     pub(crate) fn notify(&self, notice: &Notice) {
@@ -156,9 +126,11 @@ impl Http {
         headers: &[(&str, &str)],
         deadline: Instant,
     ) -> Result<Answer, RequestError> {
+        let start = url.origin();
         let mut url = url.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let answer = self.get_once(url, headers, deadline)?;
+            let credentials = self.logins.of(&url, &start);
+            let answer = self.get_once(url, credentials.as_ref(), headers, deadline)?;
             let location = match answer.status {
                 301 | 302 | 303 | 307 | 308 => answer.header("location"),
                 _ => None,
@@ -176,6 +148,7 @@ impl Http {
     fn get_once(
         &self,
         url: Url,
+        credentials: Option<&Credentials>,
         headers: &[(&str, &str)],
         deadline: Instant,
     ) -> Result<Answer, RequestError> {
@@ -183,7 +156,7 @@ impl Http {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(credentials) = self.credentials_for(&url) {
+        if let Some(credentials) = credentials {
             request = request.header("Authorization", credentials.header());
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -196,12 +169,6 @@ impl Http {
             Ok(response) => Ok(Answer { status: response.status().as_u16(), url, response }),
             Err(error) => Err(RequestError::before_body(shown(&url), error)),
         }
-    }
-
-    fn credentials_for(&self, url: &Url) -> Option<Credentials> {
-        let known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_host = known.iter().find(|(origin, _)| *origin == url.origin());
-        of_host.map(|(_, credentials)| credentials.clone())
     }
 
     /// The answer, or the error that its status stands for. `accepted` statuses are answers.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use caliper_pypi::index::{ClientOptions, IndexClient, IndexError, PackageIndex as _};
+use caliper_pypi::netrc::Netrc;
 use caliper_pypi::{Notice, Notices, RequestError};
 
 /// What a server does with one connection after it has read the request.
@@ -151,7 +152,7 @@ fn a_long_retry_after_is_an_error_at_once() {
 fn statuses_that_say_something() {
     let say = |status: &str| Scripted::start(vec![reply(status, "")]).error(hasty()).1;
     insta::assert_snapshot!(say("404 No"), @"the index at http://HOST/simple/ has no project `demo`: check its spelling, or name another index");
-    insta::assert_snapshot!(say("401 No"), @"the index at http://HOST/simple/ refused to show `demo` (status 401): put credentials that may read it into the address (`https://user:password@host/…`)");
+    insta::assert_snapshot!(say("401 No"), @"the index at http://HOST/simple/ refused to show `demo` (status 401): put credentials that may read it into the address (`https://user:password@host/…`) or into a netrc file");
     insta::assert_snapshot!(say("418 Teapot"), @"http://HOST/simple/demo/ answered with status 418");
 }
 
@@ -310,6 +311,47 @@ fn credentials_reach_their_host_only_and_no_text() {
         assert!(!text.contains("secret") && !text.contains("hush"), "{text}");
         assert!(!text.contains("bWU6c2VjcmV0"), "{text}");
     }
+}
+
+#[test]
+fn a_login_of_a_netrc_file_reaches_its_host_only_and_nothing_that_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("netrc");
+    std::fs::write(&file, "machine 127.0.0.1 login me password secret\n").unwrap();
+    let target = Scripted::start(vec![json(DEMO)]);
+    let location = format!("302 Found\nLocation: http://{}/demo/", target.address);
+    let server = Scripted::start(vec![
+        json_with("\nCache-Control: max-age=600", DEMO),
+        reply(&location, ""),
+        reply("403 No", ""),
+    ]);
+    let options = || ClientOptions {
+        cache: Some(folder.path().join("cache")),
+        netrc: Netrc::read(&file).unwrap(),
+        ..hasty()
+    };
+    let client = server.client(options());
+    client.project(&"demo".parse().unwrap()).unwrap();
+    let login = "authorization: basic bwu6c2vjcmv0";
+    assert!(server.requests()[0].to_lowercase().contains(login));
+    for path in walk(&folder.path().join("cache")) {
+        let kept = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        for secret in ["secret", "bWU6c2VjcmV0"] {
+            assert!(!kept.contains(secret) && !path.to_str().unwrap().contains(secret), "{kept}");
+        }
+    }
+    client.project(&"moved".parse().unwrap()).unwrap();
+    assert!(server.requests()[1].to_lowercase().contains(login));
+    assert!(!target.requests()[0].to_lowercase().contains("authorization"));
+    let error = client.project(&"closed".parse().unwrap()).unwrap_err();
+    let options = client.options();
+    for text in [error.to_string(), format!("{error:?} {client:?} {options:?}")] {
+        assert!(!text.contains("secret") && !text.contains("bWU6c2VjcmV0"), "{text}");
+    }
+    // An address that has a login of its own is asked with that one.
+    let client = server.client_as("you:hush@", options.clone());
+    client.project(&"other".parse().unwrap()).unwrap_err();
+    assert!(server.requests()[3].contains("Basic eW91Omh1c2g="), "{:?}", server.requests()[3]);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) struct Builder<'a> {
     pub(super) configuration: &'a Path,
     /// Where `uv` keeps what it downloads.
     pub(super) cache: &'a Path,
+    /// The file with the logins of hosts.
+    pub(super) netrc: Option<&'a Path>,
     pub(super) offline: bool,
     pub(super) workspace: &'a Workspace,
 }
@@ -71,6 +73,8 @@ impl Builder<'_> {
         command.arg("--").arg(&file).args(&order.setup.requirements);
         command.env_clear().envs(variables::clean(None, &home, &temporary));
         command.env("UV_CACHE_DIR", self.cache).env("NO_COLOR", "1");
+        // Else it would look into the home that it is given, which is empty.
+        command.envs(self.netrc.map(|netrc| ("NETRC", netrc)));
         // Whom the machine trusts, not a list that came with `uv`: the name of this now, and before.
         command.env("UV_SYSTEM_CERTS", "1").env("UV_NATIVE_TLS", "1");
         command.current_dir(around.path());

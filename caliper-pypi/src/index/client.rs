@@ -9,6 +9,7 @@ use super::answer;
 use super::cache::{Cache, Freshness, Head};
 use super::{IndexAddress, IndexError, PackageIndex, Project};
 use crate::http::{Answer, Http, Notice, Notices, RequestError};
+use crate::netrc::Netrc;
 
 /// What to accept, the richest form first; the same weights as pip's.
 const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
@@ -35,12 +36,14 @@ pub struct ClientOptions {
     pub assumed_freshness: Duration,
     /// The largest answer to accept, in bytes after decompression.
     pub largest_answer: u64,
+    /// The logins for hosts whose address has none; [`Netrc::of_user`] reads the user's own.
+    pub netrc: Netrc,
     /// Where notices of retries go.
     pub notices: Notices,
 }
 
 impl Default for ClientOptions {
-    /// No cache; 4 retries; 10 s to connect, 30 s for an answer and 3 minutes in all; 10 minutes of
+    /// No cache, no netrc file; 4 retries; 10 s to connect, 30 s for an answer and 3 minutes in all; 10 minutes of
     /// freshness; 256 MiB.
     fn default() -> Self {
         Self {
@@ -53,6 +56,7 @@ impl Default for ClientOptions {
             whole_timeout: Duration::from_secs(180),
             assumed_freshness: Duration::from_secs(600),
             largest_answer: 256 << 20,
+            netrc: Netrc::default(),
             notices: Notices::default(),
         }
     }
@@ -81,6 +85,7 @@ impl IndexClient {
     /// A client of the index at `address`. Makes no request.
     pub fn new(address: IndexAddress, options: ClientOptions) -> Self {
         let http = Http::new(&options);
+        http.name(address.url());
         if let Some(credentials) = address.credentials() {
             http.remember(address.url(), credentials.clone());
         }
@@ -91,6 +96,13 @@ impl IndexClient {
     /// The index that is asked.
     pub fn address(&self) -> &IndexAddress {
         &self.inner.address
+    }
+
+    /// Whether it is asked with a name or a password, from its address or from a netrc file.
+    pub fn has_login(&self) -> bool {
+        let address = self.address();
+        let named = |host| self.options().netrc.names(host);
+        address.has_credentials() || address.url().host_str().is_some_and(named)
     }
 
     /// How it is asked.

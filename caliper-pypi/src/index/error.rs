@@ -19,7 +19,8 @@ pub enum IndexError {
     /// The index wants credentials, or others than it got.
     #[error(
         "the index at {index} refused to show `{project}` (status {status}): \
-         put credentials that may read it into the address (`https://user:password@host/…`)"
+         put credentials that may read it into the address (`https://user:password@host/…`) or into \
+         a netrc file"
     )]
     Unauthorised {
         /// The address of the index.
