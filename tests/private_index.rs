@@ -1,11 +1,11 @@
-//! Indexes that want a login.
+//! Indexes of one's own: that want a login, or stand before another.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 
 use crate::support::faults::{Answer, Faults, response};
-use crate::support::{World, cells, has_uv, python};
+use crate::support::{World, cells, has_uv, python, wheels};
 
 /// `me:hunter2`, as a request carries it.
 const LOGIN: &str = "authorization: basic bwu6ahvudgvymg==";
@@ -35,7 +35,8 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
         let shown = path.display().to_string();
         if path.is_symlink() {
             continue;
-        } else if path.is_dir() {
+        }
+        if path.is_dir() {
             found.extend(holding(&path, text));
         } else if String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains(text)
             || shown.contains(text)
@@ -112,4 +113,56 @@ fn the_home_folder_has_a_netrc_file_too() {
         std::fs::remove_file(path).unwrap();
         std::fs::remove_dir_all(world.project().join(".caliper")).unwrap();
     }
+}
+
+#[test]
+fn a_package_and_what_it_needs_come_from_the_first_index_that_has_them() {
+    if !has_uv() {
+        return;
+    }
+    let (own, public) = (World::with_config("  requirements: [other]\n"), World::new());
+    own.wheel("helper", "1.0", &[("helper.py", "")]);
+    // The same names, and higher versions: dependency confusion.
+    public.wheel("demo", "9.0", &[("demo.py", "raise Exception('taken')")]);
+    public.wheel("helper", "9.0", &[("helper.py", "raise Exception('taken')")]);
+    public.wheel("other", "2.0", &[("other.py", "")]);
+    let files = [("demo.py", "import helper, other\n")];
+    wheels::pure(&own.packages(), "demo", "1.0", &["helper"], &files);
+    let python = python();
+    let (first, second) = (own.index(), public.index());
+    let arguments = ["run", "--python", &python, "--index", &first, "--index", &second];
+    own.caliper(&arguments).expect(0);
+    let results = own.results();
+    assert_eq!(cells(&results), ["1.0: tested [import passed]"]);
+    assert_eq!(results["cells"][0]["index"], first);
+    let schema = own.caliper(&["schema", "results"]).expect(0).out;
+    jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &results).unwrap();
+    let installed = results["cells"][0]["installed"].to_string();
+    assert!(installed.contains(r#"{"name":"helper","version":"1.0"}"#), "{installed}");
+    assert!(installed.contains(r#"{"name":"other","version":"2.0"}"#), "{installed}");
+
+    // The environment names several too.
+    let mut command = own.command(&["resolve", "demo", "--python", &python, "--format", "json"]);
+    let said = command.env("CALIPER_INDEX_URL", format!("{second} {first}")).output().unwrap();
+    let grid: serde_json::Value = serde_json::from_str(&own.said(said).expect(0).out).unwrap();
+    assert_eq!(grid["cells"][0]["version"], "9.0");
+}
+
+#[test]
+fn what_cannot_keep_to_the_first_index_refuses_more_than_one() {
+    let world = World::with_config("");
+    let url = world.index();
+    let arguments = ["run", "--backend", "docker", "--index", &url, "--index", &url];
+    insta::assert_snapshot!(world.caliper(&arguments).error(2), @"error: the `docker` backend cannot use more than one index: the pip in an image would take a package from any of them, not from the first that has it; use `--backend local`, or one index that offers all");
+
+    // One that cannot be asked is an error, whatever the next one has.
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    let gone = "http://127.0.0.1:1/simple/";
+    let said = world.caliper(&["resolve", "demo", "--index", gone, "--index", &url]);
+    insta::assert_snapshot!(said.error(3), @"
+    error: could not reach http://127.0.0.1:1/simple/demo/
+      caused by: Connection refused (os error 111)
+    ");
+    let said = world.caliper(&["resolve", "nosuch", "--index", &url, "--index", &url]);
+    insta::assert_snapshot!(said.error(2), @"error: none of the indexes at http://[INDEX]/simple/ and http://[INDEX]/simple/ has a project `nosuch`: check its spelling, or name another index");
 }

@@ -124,7 +124,7 @@ fn backend(error: &BackendError) -> Exit {
 
 fn index(error: &IndexError) -> Exit {
     match error {
-        IndexError::NotFound { .. } => Exit::Question,
+        IndexError::NotFound { .. } | IndexError::NotFoundAnywhere { .. } => Exit::Question,
         _ => Exit::World,
     }
 }

@@ -56,9 +56,9 @@ pub struct LocalOptions {
     /// Where environments and copies of the project stand while they are used; `None` for a folder
     /// in the cache. Best on the same file system as the cache.
     pub work: Option<PathBuf>,
-    /// The package index for what the dependency depends on; `None` for the one that `uv` asks by
-    /// itself.
-    pub index_url: Option<String>,
+    /// The package indexes for what the dependency depends on, in this order: a package is taken from
+    /// the first that has it. None for the one that `uv` asks by itself.
+    pub index_urls: Vec<String>,
     /// The netrc file with the logins of the index and of hosts of files; `None` if there is none.
     /// Only `uv` is told of it, no test.
     pub netrc: Option<PathBuf>,
@@ -83,7 +83,7 @@ impl LocalOptions {
         Self {
             cache: cache.into(),
             work: None,
-            index_url: None,
+            index_urls: Vec::new(),
             netrc: None,
             offline: false,
             keep: 2 << 30,
@@ -153,7 +153,7 @@ impl LocalBackend {
         let uv = fs::canonicalize(&uv).map_err(failed(&uv))?;
         let shelf = Shelf::open(&options.cache.join("environments"), options.keep, &workspace)?;
         let configuration = workspace.folder().join("uv.toml");
-        let text = environment::configuration(options.index_url.as_deref());
+        let text = environment::configuration(&options.index_urls);
         write_private(&configuration, &text).map_err(failed(&configuration))?;
         let made = Arc::new(Ready { workspace, shelf, uv, configuration, cache });
         *ready = Some(Arc::clone(&made));
@@ -267,7 +267,7 @@ impl ContainerBackend for LocalBackend {
             offline: self.options.offline,
             workspace: &ready.workspace,
         };
-        let name = Name::of(order, python, &ready.uv, self.options.index_url.as_deref());
+        let name = Name::of(order, python, &ready.uv, &self.options.index_urls);
         if let Some(name) = name
             && let Some(held) = ready.shelf.take(name)?
         {

@@ -293,15 +293,17 @@ mod tests {
         netrc.of(host).or(netrc.otherwise()).map(Credentials::header)
     }
 
-    fn basic((user, password): (&str, &str)) -> String {
+    fn basic((user, password): Login) -> String {
         Credentials::new(user.into(), Some(password.into())).header()
     }
+
+    type Login = (&'static str, &'static str);
 
     #[test]
     fn logins_are_read_as_pip_reads_them() {
         // (file, host, login), as `netrc.netrc(FILE).authenticators(HOST)` of Python 3.11 has it, but
         // for upper case in hosts, which mean the same.
-        let cases: &[(&str, &str, Option<(&str, &str)>)] = &[
+        let cases: &[(&str, &str, Option<Login>)] = &[
             ("machine h login me password p", "h", Some(("me", "p"))),
             ("machine h\n\tlogin me\n\tpassword p\n", "h", Some(("me", "p"))),
             ("machine h password p login me", "h", Some(("me", "p"))),

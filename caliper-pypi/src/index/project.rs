@@ -17,6 +17,7 @@ pub struct Project {
     name: PackageName,
     releases: Vec<Release>,
     malformed: Vec<MalformedFile>,
+    index: Option<String>,
 }
 
 impl Project {
@@ -52,6 +53,16 @@ impl Project {
     /// Its name.
     pub fn name(&self) -> &PackageName {
         &self.name
+    }
+
+    /// The address of the index that offers it, without credentials; `None` if no index was asked.
+    pub fn index(&self) -> Option<&str> {
+        self.index.as_deref()
+    }
+
+    /// The same, as the index at this address offers it.
+    pub(crate) fn offered_by(self, address: &str) -> Self {
+        Self { index: Some(address.to_owned()), ..self }
     }
 
     /// Its releases, the oldest version first.
@@ -274,7 +285,8 @@ impl ProjectBuilder {
             release.files.dedup_by(|later, kept| later.file.filename == kept.file.filename);
         }
         self.malformed.sort_by(|a, b| a.filename.cmp(&b.filename));
-        Project { name: self.name, releases: self.releases, malformed: self.malformed }
+        let Self { name, releases, malformed, .. } = self;
+        Project { name, releases, malformed, index: None }
     }
 }
 
