@@ -136,7 +136,11 @@ impl Http {
                 _ => None,
             };
             let Some(location) = location else { return Ok(answer) };
-            let Ok(mut next) = answer.url.join(location.trim()) else { return Ok(answer) };
+            let next = answer.url.join(location.trim()).ok();
+            let on_the_web = |next: &Url| matches!(next.scheme(), "http" | "https");
+            let Some(mut next) = next.filter(on_the_web) else {
+                return Err(RequestError::BadRedirect { url: shown(&answer.url) });
+            };
             if let Some(credentials) = Credentials::take_from(&mut next) {
                 self.remember(&next, credentials);
             }
@@ -180,7 +184,8 @@ impl Http {
         deadline: Instant,
     ) -> Result<Answer, RequestError> {
         let answer = self.get(url, headers, deadline)?;
-        if (200..300).contains(&answer.status) || accepted.contains(&answer.status) {
+        // Of those that mean success, only these two have the whole of what was asked for.
+        if matches!(answer.status, 200 | 203) || accepted.contains(&answer.status) {
             return Ok(answer);
         }
         let retry_after = answer.header("retry-after").and_then(|text| retry_after(text.trim()));
@@ -211,7 +216,7 @@ impl Http {
             let Some(wait) = self.wait_after(&error, failures) else {
                 return Err(error);
             };
-            if Instant::now() + wait >= deadline {
+            if wait >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(error);
             }
             failures += 1;
@@ -269,8 +274,9 @@ fn is_loopback(url: &Url) -> bool {
 /// Reads `Retry-After`: seconds, or a date
 /// ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
 fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than a number holds is longer than anybody waits, too.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
@@ -305,7 +311,10 @@ mod tests {
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
         assert!(retry_after("Tue, 31 Dec 2199 23:59:59 GMT") > Some(Duration::from_secs(1)));
-        assert_eq!(retry_after("soon"), None);
+        assert_eq!(retry_after("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        for text in ["soon", "", "-1", "1.5"] {
+            assert_eq!(retry_after(text), None, "{text}");
+        }
     }
 
     #[test]

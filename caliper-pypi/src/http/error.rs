@@ -87,6 +87,12 @@ pub enum RequestError {
         /// What was asked for.
         url: String,
     },
+    /// A redirect led to no server.
+    #[error("{url} redirects to what is not an address of the web")]
+    BadRedirect {
+        /// What was asked for.
+        url: String,
+    },
     /// What came is not HTTP, or cannot be decompressed.
     #[error("the answer from {url} is garbled")]
     Garbled {
@@ -107,7 +113,10 @@ impl RequestError {
             | Self::Truncated { .. }
             | Self::Unreachable { .. }
             | Self::Garbled { .. } => true,
-            Self::TooLarge { .. } | Self::Tls { .. } | Self::Redirects { .. } => false,
+            Self::TooLarge { .. }
+            | Self::Tls { .. }
+            | Self::Redirects { .. }
+            | Self::BadRedirect { .. } => false,
         }
     }
 

@@ -44,7 +44,7 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     /// No cache, no netrc file; 4 retries; 10 s to connect, 30 s for an answer and 3 minutes in all; 10 minutes of
-    /// freshness; 256 MiB.
+    /// freshness; 100 MiB.
     fn default() -> Self {
         Self {
             cache: None,
@@ -55,7 +55,7 @@ impl Default for ClientOptions {
             answer_timeout: Duration::from_secs(30),
             whole_timeout: Duration::from_secs(180),
             assumed_freshness: Duration::from_secs(600),
-            largest_answer: 256 << 20,
+            largest_answer: 100 << 20,
             netrc: Netrc::default(),
             notices: Notices::default(),
         }
