@@ -4,6 +4,7 @@
 mod credentials;
 mod error;
 mod notice;
+mod proxies;
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub(crate) use credentials::Credentials;
 use credentials::Logins;
 pub use error::RequestError;
 pub use notice::{Notice, Notices};
+use proxies::Proxies;
 
 use crate::index::ClientOptions;
 
@@ -35,6 +37,7 @@ pub(crate) struct Http {
     longest_retry_after: Duration,
     notices: Notices,
     logins: Logins,
+    proxies: Proxies,
 }
 
 /// The head of an answer, with its body still to be read.
@@ -100,6 +103,7 @@ impl Http {
             longest_retry_after: options.longest_retry_after,
             notices: options.notices.clone(),
             logins: Logins::new(options.netrc.clone()),
+            proxies: Proxies::of_environment(),
         }
     }
 
@@ -164,11 +168,8 @@ impl Http {
             request = request.header("Authorization", credentials.header());
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut config = request.config().timeout_global(Some(left.max(Duration::from_millis(1))));
-        if is_loopback(&url) {
-            // No proxy can reach our own machine's loopback.
-            config = config.proxy(None);
-        }
+        let config = request.config().timeout_global(Some(left.max(Duration::from_millis(1))));
+        let config = config.proxy(self.proxies.of(&url)?);
         match config.build().call() {
             Ok(response) => Ok(Answer { status: response.status().as_u16(), url, response }),
             Err(error) => Err(RequestError::before_body(shown(&url), error)),
@@ -260,15 +261,6 @@ fn roots() -> ureq::tls::RootCerts {
         _ => None,
     });
     RootCerts::Specific(Arc::new(certificates.collect()))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Reads `Retry-After`: seconds, or a date

@@ -87,6 +87,17 @@ pub enum RequestError {
         /// What was asked for.
         url: String,
     },
+    /// The environment names a proxy that is none.
+    #[error(
+        "{url} cannot be asked: `{variable}` is not the address of a proxy over HTTP, such as \
+         `http://host:port`"
+    )]
+    Proxy {
+        /// What was asked for.
+        url: String,
+        /// The environment variable that names it.
+        variable: String,
+    },
     /// A redirect led to no server.
     #[error("{url} redirects to what is not an address of the web")]
     BadRedirect {
@@ -115,6 +126,7 @@ impl RequestError {
             | Self::Garbled { .. } => true,
             Self::TooLarge { .. }
             | Self::Tls { .. }
+            | Self::Proxy { .. }
             | Self::Redirects { .. }
             | Self::BadRedirect { .. } => false,
         }

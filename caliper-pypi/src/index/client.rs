@@ -67,7 +67,7 @@ impl Default for ClientOptions {
 /// Understands the simple API as JSON and as HTML, and project JSON, whichever the answer's content
 /// type says. An address that ends in `/pypi` is asked for project JSON (`/pypi/NAME/json`), any other
 /// for the simple API. TLS trusts the operating system's certificates and `SSL_CERT_FILE`; proxies
-/// come from `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+/// come from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 ///
 /// Of several indexes the *first that has a project at all* is asked for it, and no other: what a
 /// later one offers under the same name is somebody else's (dependency confusion). Only the answer
