@@ -284,13 +284,84 @@ struct Offered(CoreMetadata);
 
 impl<'de> Deserialize<'de> for Offered {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
-        if raw == "true" {
-            return Ok(Self(CoreMetadata::offered(None)));
+        Ok(Self(match Loose::deserialize(deserializer)? {
+            Loose::Digests(sha256) => CoreMetadata::offered(sha256.as_deref()),
+            Loose::Bool(true) => CoreMetadata::offered(None),
+            Loose::Bool(false) | Loose::Text(_) | Loose::Other => CoreMetadata::Absent,
+        }))
+    }
+}
+
+/// A value of any type.
+enum Loose<'a> {
+    Bool(bool),
+    Text(Cow<'a, str>),
+    /// An object, and the text under `sha256` in it.
+    Digests(Option<Cow<'a, str>>),
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LooseVisitor;
+
+        impl<'de> Visitor<'de> for LooseVisitor {
+            type Value = Loose<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("anything")
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Loose<'de>, E> {
+                Ok(Loose::Bool(value))
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Loose<'de>, E> {
+                Ok(Loose::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Loose<'de>, E> {
+                Ok(Loose::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Loose<'de>, E> {
+                Ok(Loose::Other)
+            }
+
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Loose<'de>, E> {
+                Ok(Loose::Other)
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Loose<'de>, E> {
+                Ok(Loose::Other)
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Loose<'de>, E> {
+                Ok(Loose::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Loose<'de>, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Loose::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose<'de>, A::Error> {
+                let mut sha256 = None;
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    if name.0 != "sha256" {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    sha256 = Some(match map.next_value()? {
+                        Loose::Text(text) => text,
+                        // A digest that is none, which the caller then finds.
+                        _ => Cow::Borrowed(""),
+                    });
+                }
+                Ok(Loose::Digests(sha256))
+            }
         }
-        let hashes = serde_json::from_str::<Hashes<'_>>(raw).ok().filter(|_| raw.starts_with('{'));
-        Ok(Self(hashes.map_or(CoreMetadata::Absent, |hashes| {
-            CoreMetadata::offered(hashes.sha256.as_ref().map(|text| &*text.0))
-        })))
+
+        deserializer.deserialize_any(LooseVisitor)
     }
 }

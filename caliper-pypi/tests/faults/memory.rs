@@ -13,7 +13,7 @@ use crate::server::{Scripted, Step, gzip, reply};
 /// The limit that the children set, in bytes.
 const LIMIT: u64 = 8 << 20;
 /// What a child may take in all, in KiB: a small multiple of the limit.
-const MOST: u64 = 160 << 10;
+const MOST: u64 = 96 << 10;
 /// What the system takes of a connection that nobody reads, at most.
 const UNREAD: u64 = 24 << 20;
 

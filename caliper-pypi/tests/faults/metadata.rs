@@ -333,7 +333,9 @@ fn the_older_names_of_the_attributes_are_known() {
     assert_eq!(json(r#","core-metadata":{"md5":"1"}"#), bare);
     // What makes no sense is not offered, and does not sink the file.
     assert_eq!(json(r#","core-metadata":{"sha256":"nonsense"}"#), CoreMetadata::Absent);
-    assert_eq!(json(r#","core-metadata":[7]"#), CoreMetadata::Absent);
+    for odd in ["[7]", "7", "-7", "7.5", "{\"sha256\":7}", "{\"sha256\":{\"sha256\":\"1\"}}"] {
+        assert_eq!(json(&format!(",\"core-metadata\":{odd}")), CoreMetadata::Absent, "{odd}");
+    }
     assert_eq!(json(r#","core-metadata":"yes""#), CoreMetadata::Absent);
     assert_eq!(json(r#","core-metadata":null"#), CoreMetadata::Absent);
 
