@@ -64,6 +64,11 @@ impl World {
         self.server.address().to_string()
     }
 
+    /// Where its index listens.
+    pub fn listening(&self) -> std::net::SocketAddr {
+        self.server.listening()
+    }
+
     /// The binary in the project's folder, with nothing of the user's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_caliper"));

@@ -256,9 +256,10 @@ pub(crate) struct Select {
 /// Which index.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct IndexArgs {
-    /// The package index (also: CALIPER_INDEX_URL, then PIP_INDEX_URL).
+    /// The package index (also: CALIPER_INDEX_URL, then PIP_INDEX_URL). May be given several times: a
+    /// package is taken from the first index that has it.
     #[arg(long = "index", value_name = "URL")]
-    pub(crate) url: Option<String>,
+    pub(crate) urls: Vec<String>,
     /// How long the index may take to begin an answer.
     #[arg(long = "index-timeout", value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(1..=3600))]

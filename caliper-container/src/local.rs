@@ -62,9 +62,12 @@ pub struct LocalOptions {
     /// Where environments and copies of the project stand while they are used; `None` for a folder
     /// in the cache. Best on the same file system as the cache.
     pub work: Option<PathBuf>,
-    /// The package index for what the dependency depends on; `None` for the one that `uv` asks by
-    /// itself.
-    pub index_url: Option<String>,
+    /// The package indexes for what the dependency depends on, in this order: a package is taken from
+    /// the first that has it. None for the one that `uv` asks by itself.
+    pub index_urls: Vec<String>,
+    /// The netrc file with the logins of the index and of hosts of files; `None` if there is none.
+    /// Only `uv` is told of it, no test.
+    pub netrc: Option<PathBuf>,
     /// Install only what the cache has.
     pub offline: bool,
     /// How many bytes the environments may take that stay in the cache when their cells are done. A
@@ -91,7 +94,8 @@ impl LocalOptions {
         Self {
             cache: cache.into(),
             work: None,
-            index_url: None,
+            index_urls: Vec::new(),
+            netrc: None,
             offline: false,
             keep: 2 << 30,
             adopt_orphans: false,
@@ -182,7 +186,7 @@ impl LocalBackend {
         let uv = fs::canonicalize(&uv).map_err(failed(&uv))?;
         let shelf = Shelf::open(&options.cache.join("environments"), options.keep, &workspace)?;
         let configuration = workspace.folder().join("uv.toml");
-        let text = environment::configuration(options.index_url.as_deref());
+        let text = environment::configuration(&options.index_urls);
         write_private(&configuration, &text).map_err(failed(&configuration))?;
         let made = Arc::new(Ready { workspace, shelf, uv, configuration, cache });
         *ready = Some(Arc::clone(&made));
@@ -273,10 +277,11 @@ impl ContainerBackend for LocalBackend {
             uv: &ready.uv,
             configuration: &ready.configuration,
             cache: &ready.cache,
+            netrc: self.options.netrc.as_deref(),
             offline: self.options.offline,
             workspace: &ready.workspace,
         };
-        let name = Name::of(order, python, &ready.uv, self.options.index_url.as_deref());
+        let name = Name::of(order, python, &ready.uv, &self.options.index_urls);
         if let Some(name) = name
             && let Some(held) = ready.shelf.take(name)?
         {

@@ -18,6 +18,8 @@ pub struct Plan {
     pub analysis: String,
     /// The package whose releases are measured.
     pub dependency: PackageName,
+    /// The address of the index that its files are from, without credentials.
+    pub index: Option<String>,
     /// What is done in every cell.
     pub setup: Setup,
     /// The Pythons, one for each column of the grid.
@@ -39,6 +41,7 @@ impl Plan {
         Self {
             analysis: analysis.into(),
             dependency: grid.package,
+            index: grid.index,
             setup,
             interpreters,
             cells: cells.collect(),

@@ -43,6 +43,10 @@ pub struct Record {
     pub backend: String,
     /// The file that was installed.
     pub file: Option<RecordedFile>,
+    /// The address of the index that was asked, of several the one that has the package; no
+    /// credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// Why there was nothing to install.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
@@ -226,6 +230,7 @@ pub(crate) mod tests {
             key: Sha256::of(version.as_bytes()),
             backend: "fake".into(),
             file: None,
+            index: None,
             missing: None,
             base: None,
             dockerfile: None,

@@ -21,7 +21,9 @@ pub use client::{ClientOptions, IndexClient};
 pub use error::IndexError;
 pub use memory::IndexInMemory;
 pub(crate) use project::kind_of;
-pub use project::{FileFault, FileName, MalformedFile, Project, ProjectFile, Release};
+pub use project::{
+    CoreMetadata, FileFault, FileName, MalformedFile, Project, ProjectFile, Release,
+};
 
 /// Something that knows projects and their files.
 ///

@@ -59,6 +59,7 @@ pub mod download;
 mod http;
 pub mod index;
 pub mod metadata;
+pub mod netrc;
 pub mod pack;
 pub mod resolve;
 pub mod sdist;

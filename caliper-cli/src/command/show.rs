@@ -80,6 +80,7 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
         line("missing", missing.reason.to_string());
         line("nearest", missing.nearest.clone().unwrap_or_default());
     }
+    line("index", record.index.clone().unwrap_or_default());
     if let Some(file) = &record.file {
         let built = match file.kind {
             FileKind::Wheel => "",

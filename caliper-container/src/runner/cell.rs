@@ -318,6 +318,7 @@ impl<'a> Running<'a> {
                 sha256: file.sha256,
                 kind: file.kind,
             }),
+            index: self.plan.index.clone(),
             missing,
             base: task.recipe.base.clone(),
             dockerfile: task.recipe.dockerfile.clone(),

@@ -91,7 +91,8 @@ fn plan(backend: &FakeBackend, releases: usize, tests: &[&str]) -> Plan {
         };
         cell(format!("1.{minor}"), Choice::File { file, abi: python.usual_abi() })
     }));
-    let grid = Grid { schema: 1, package: config.dependency, as_of: None, cells };
+    let index = Some("https://index.example/simple/".to_owned());
+    let grid = Grid { schema: 1, package: config.dependency, as_of: None, index, cells };
     Plan::new("demo", setup, interpreters, grid)
 }
 

@@ -17,6 +17,7 @@ pub struct Project {
     name: PackageName,
     releases: Vec<Release>,
     malformed: Vec<MalformedFile>,
+    index: Option<String>,
 }
 
 impl Project {
@@ -25,7 +26,7 @@ impl Project {
     pub fn from_files(name: PackageName, files: impl IntoIterator<Item = DistFile>) -> Self {
         let mut builder = ProjectBuilder::new(name);
         for file in files {
-            builder.add(file);
+            builder.add(file, CoreMetadata::Absent);
         }
         builder.finish()
     }
@@ -52,6 +53,16 @@ impl Project {
     /// Its name.
     pub fn name(&self) -> &PackageName {
         &self.name
+    }
+
+    /// The address of the index that offers it, without credentials; `None` if no index was asked.
+    pub fn index(&self) -> Option<&str> {
+        self.index.as_deref()
+    }
+
+    /// The same, as the index at this address offers it.
+    pub(crate) fn offered_by(self, address: &str) -> Self {
+        Self { index: Some(address.to_owned()), ..self }
     }
 
     /// Its releases, the oldest version first.
@@ -91,6 +102,31 @@ pub struct ProjectFile {
     pub file: DistFile,
     /// What its name says.
     pub name: FileName,
+    /// Whether the index offers what it says of itself without the rest of it.
+    pub core_metadata: CoreMetadata,
+}
+
+/// Whether an index offers the METADATA of a wheel by itself, beside the wheel
+/// ([PEP 658](https://peps.python.org/pep-0658/), [PEP 714](https://peps.python.org/pep-0714/)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CoreMetadata {
+    /// It does not say so, or not in a way that makes sense.
+    #[default]
+    Absent,
+    /// It does, with its digest or without.
+    Offered(Option<Sha256>),
+}
+
+impl CoreMetadata {
+    /// Of an entry that offers it with this digest, or without one.
+    pub(crate) fn offered(sha256: Option<&str>) -> Self {
+        match sha256.map(str::parse) {
+            None => Self::Offered(None),
+            Some(Ok(sha256)) => Self::Offered(Some(sha256)),
+            // Without its digest it could be taken for one that never had any.
+            Some(Err(_)) => Self::Absent,
+        }
+    }
 }
 
 /// The name of a file that can be installed.
@@ -193,9 +229,12 @@ impl ProjectBuilder {
     }
 
     /// Adds a file, or the reason why it cannot be used.
-    pub(crate) fn add(&mut self, file: DistFile) {
+    pub(crate) fn add(&mut self, file: DistFile, core_metadata: CoreMetadata) {
         match self.read_name(&file.filename) {
-            Ok((release, name)) => self.releases[release].files.push(ProjectFile { file, name }),
+            Ok((release, name)) => {
+                let file = ProjectFile { file, name, core_metadata };
+                self.releases[release].files.push(file);
+            }
             Err(fault) => self.leave_out(file.filename, fault),
         }
     }
@@ -274,7 +313,8 @@ impl ProjectBuilder {
             release.files.dedup_by(|later, kept| later.file.filename == kept.file.filename);
         }
         self.malformed.sort_by(|a, b| a.filename.cmp(&b.filename));
-        Project { name: self.name, releases: self.releases, malformed: self.malformed }
+        let Self { name, releases, malformed, .. } = self;
+        Project { name, releases, malformed, index: None }
     }
 }
 
