@@ -40,3 +40,14 @@ pub trait PackageIndex: Send + Sync {
     /// not be asked.
     fn project(&self, name: &PackageName) -> Result<Project, IndexError>;
 }
+
+/// The project in an answer with these bytes, which came from `base`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_answer(
+    name: &PackageName,
+    content_type: &str,
+    base: &url::Url,
+    body: &[u8],
+) -> Result<Project, String> {
+    answer::parse(name, content_type, base, body).map(|parsed| parsed.project)
+}

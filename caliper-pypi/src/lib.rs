@@ -56,6 +56,9 @@
 
 pub mod compatibility;
 pub mod download;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod index;
 pub mod metadata;

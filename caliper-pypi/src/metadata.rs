@@ -52,7 +52,8 @@ impl Metadata {
             headers
                 .iter()
                 .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted))
-                .map(|(_, value)| value.clone())
+                // A value may begin on the line after its name.
+                .map(|(_, value)| value.trim().to_owned())
         };
         Some(Self {
             name: all("Name").next()?,

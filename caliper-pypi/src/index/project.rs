@@ -70,7 +70,8 @@ impl Project {
         &self.releases
     }
 
-    /// What the index offers beside wheels and source distributions, and what it describes wrongly.
+    /// What the index offers beside wheels and source distributions, and what it describes wrongly,
+    /// by name.
     pub fn malformed(&self) -> &[MalformedFile] {
         &self.malformed
     }
@@ -312,7 +313,9 @@ impl ProjectBuilder {
             });
             release.files.dedup_by(|later, kept| later.file.filename == kept.file.filename);
         }
-        self.malformed.sort_by(|a, b| a.filename.cmp(&b.filename));
+        // Several may have one name, or none.
+        self.malformed
+            .sort_by_cached_key(|file| (file.filename.clone(), format!("{:?}", file.fault)));
         let Self { name, releases, malformed, .. } = self;
         Project { name, releases, malformed, index: None }
     }
@@ -320,6 +323,8 @@ impl ProjectBuilder {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -357,5 +362,31 @@ mod tests {
         `demo-x-py3-none-any.whl` is not the name of a wheel: its second part is not a version (PEP 440)
         `other-1.0-py3-none-any.whl` is a wheel of another project
         ");
+    }
+
+    /// Versions that often differ in one part only, some of which are too large for the compact form
+    /// in which `pep440_rs` keeps most.
+    fn any_version() -> impl Strategy<Value = String> {
+        "([01]!)?[0-2](\\.(0|1|10|300|70000)){0,4}((a|b|rc)[01])?(\\.post[01])?(\\.dev(0|1|300))?(\\+(1|01|10|a|b)(\\.(1|a))?)?"
+    }
+
+    proptest! {
+        #[test]
+        fn releases_are_in_total_order(texts in prop::collection::vec(any_version(), 1..6)) {
+            let versions: Vec<Version> = texts.iter().map(|text| text.parse().unwrap()).collect();
+            crate::fuzzing::assert_total_order(&versions);
+            for version in &versions {
+                prop_assert_eq!(&version.to_string().parse::<Version>().unwrap(), version);
+            }
+            let files = texts.iter().map(|text| format!("demo-{text}.zip"));
+            let files: Vec<String> = files.collect();
+            let project = Project::from_filenames(
+                "demo".parse().unwrap(),
+                files.iter().map(String::as_str),
+            );
+            prop_assert!(project.releases().is_sorted_by(|a, b| a.version < b.version));
+            let distinct: HashSet<&Version> = versions.iter().collect();
+            prop_assert_eq!(project.releases().len(), distinct.len());
+        }
     }
 }
