@@ -263,6 +263,7 @@ pub(crate) enum BackendName {
     Auto,
     Local,
     Docker,
+    Podman,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caliper_container::backend::ContainerBackend;
-use caliper_container::docker::{DockerBackend, DockerOptions};
+use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::local::{LocalBackend, LocalOptions};
 use caliper_core::config::Config;
 use caliper_core::files::FileSource as _;
@@ -79,27 +79,33 @@ pub(crate) fn backend(
     cache: &Path,
     terminal: Terminal,
 ) -> Result<Box<dyn ContainerBackend>, Failure> {
-    let docker = match work.backend {
-        BackendName::Docker => true,
-        BackendName::Local => false,
-        BackendName::Auto => config.dockerfile.is_some(),
+    let engine = match work.backend {
+        BackendName::Docker => Some(EngineKind::Docker),
+        BackendName::Podman => Some(EngineKind::Podman),
+        BackendName::Local => None,
+        BackendName::Auto => config.dockerfile.is_some().then_some(EngineKind::Docker),
     };
-    if docker {
+    if let Some(kind) = engine {
+        let name = kind.name();
         // What a build is given stays in the history of its image.
         if index.client.address().has_credentials() {
-            return Err(Failure::question(
-                "the `docker` backend cannot use an index whose address holds a password: it would \
+            return Err(Failure::question(format!(
+                "the `{name}` backend cannot use an index whose address holds a password: it would \
                  stay in the images; use `--backend local`, or an address without one",
-            ));
+            )));
         }
         if index.offline {
-            return Err(Failure::question(
-                "the `docker` backend cannot be kept `--offline`: builds fetch what the dependency \
+            return Err(Failure::question(format!(
+                "the `{name}` backend cannot be kept `--offline`: builds fetch what the dependency \
                  needs; use `--backend local`",
-            ));
+            )));
         }
-        let options = docker_options(index, cache, work.keep_images);
-        return Ok(Box::new(DockerBackend::connect(options)?));
+        let backend = DockerBackend::connect(DockerOptions {
+            kind,
+            keep_images: work.keep_images,
+            ..engine_options(index, cache)
+        })?;
+        return Ok(Box::new(backend));
     }
     let backend = local(index, cache);
     if work.selection.python.is_empty() && config.python_versions.is_empty() {
@@ -110,13 +116,12 @@ pub(crate) fn backend(
     Ok(Box::new(backend))
 }
 
-/// How the container engine is used.
-pub(crate) fn docker_options(index: &Index, cache: &Path, keep_images: bool) -> DockerOptions {
+/// How a container engine is used, whichever it is.
+pub(crate) fn engine_options(index: &Index, cache: &Path) -> DockerOptions {
     DockerOptions {
-        host: None,
         cache: cache.to_owned(),
         index_url: index.chosen.clone(),
-        keep_images,
+        ..DockerOptions::default()
     }
 }
 
@@ -137,7 +142,13 @@ pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
 
 /// The Pythons of this machine.
 pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
-    let setup = Setup {
+    let setup = bare_setup();
+    local.interpreters(&BTreeSet::new(), &setup).unwrap_or_default()
+}
+
+/// A setup that asks for nothing.
+pub(crate) fn bare_setup() -> Setup {
+    Setup {
         dockerfile: None,
         base: Template::new("base", Config::BASE),
         args: Args::default(),
@@ -145,8 +156,7 @@ pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
         tests: Vec::new(),
         limits: Limits::default(),
         as_of: None,
-    };
-    local.interpreters(&BTreeSet::new(), &setup).unwrap_or_default()
+    }
 }
 
 /// Fetches the newest uv for this machine.

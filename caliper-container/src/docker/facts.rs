@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::engine::{Engine, Fault};
+use super::kind::EngineKind;
 
 /// What an engine is, and what it can do: for people, and for deciding beforehand whether a limit
 /// can be had.
@@ -10,6 +11,8 @@ use super::engine::{Engine, Fault};
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct EngineFacts {
+    /// What it is, whatever it was taken for.
+    pub kind: EngineKind,
     /// Its address.
     pub endpoint: String,
     /// Its version.
@@ -26,16 +29,24 @@ pub struct EngineFacts {
     pub cpus: u64,
     /// Memory of its machine, in bytes.
     pub memory: u64,
+    /// Whether it runs without being root itself.
+    pub rootless: bool,
     /// Whether it has an init program, which tells signals from exit statuses and ends orphans.
     pub init: bool,
     /// It can limit memory.
     pub limits_memory: bool,
+    /// It says when a test exceeded its memory, also when only a child was killed for it.
+    pub tells_out_of_memory: bool,
     /// It can keep a test from swapping instead of staying within its memory.
     pub limits_swap: bool,
     /// It can limit processors.
     pub limits_cpus: bool,
+    /// It can keep a test to certain processors.
+    pub limits_cpu_set: bool,
     /// It can limit the number of processes.
     pub limits_pids: bool,
+    /// It has a runtime that hands out GPUs.
+    pub gpus: bool,
 }
 
 #[derive(Deserialize)]
@@ -70,14 +81,38 @@ struct Info {
     swap_limit: bool,
     #[serde(rename = "CpuCfsQuota")]
     cpu_quota: bool,
+    #[serde(rename = "CPUSet")]
+    cpu_set: bool,
     pids_limit: bool,
+    security_options: Option<Vec<String>>,
+    runtimes: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// What only Podman's own form of the question answers.
+#[derive(Deserialize)]
+struct PodmanInfo {
+    host: PodmanHost,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodmanHost {
+    /// The controllers that this very Podman may use.
+    #[serde(default)]
+    cgroup_controllers: Option<Vec<String>>,
 }
 
 impl EngineFacts {
     pub(super) async fn ask(engine: &Engine, endpoint: String) -> Result<Self, Fault> {
         let (version, info) =
             tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
-        Ok(Self {
+        let has = |name: &str| version.components.iter().any(|part| part.name.contains(name));
+        let kind = if has("Podman") { EngineKind::Podman } else { EngineKind::Docker };
+        let rootless = info.security_options.iter().flatten().any(|one| one.contains("rootless"));
+        // https://github.com/containers/podman/pull/21523
+        let is_old_podman = kind == EngineKind::Podman && major(&version.engine) < 5;
+        let mut facts = Self {
+            kind,
             endpoint,
             version: version.engine,
             api: version.api,
@@ -86,14 +121,44 @@ impl EngineFacts {
             storage_driver: info.driver,
             cpus: info.cpus,
             memory: info.mem_total,
-            // The engine lists the program only if it could run it.
-            init: version.components.iter().any(|component| component.name.contains("init")),
+            rootless,
+            // Docker lists the program only if it could run it. Podman does not list it: without one
+            // it refuses to make the container, and says so.
+            init: kind == EngineKind::Podman || has("init"),
             limits_memory: info.memory_limit,
+            tells_out_of_memory: !is_old_podman,
             limits_swap: info.swap_limit,
             limits_cpus: info.cpu_quota,
+            limits_cpu_set: info.cpu_set,
             limits_pids: info.pids_limit,
-        })
+            gpus: info.runtimes.is_some_and(|all| all.contains_key("nvidia")),
+        };
+        if kind == EngineKind::Podman && rootless {
+            let own = format!("/v{}/libpod/info", facts.version);
+            facts.keep_to(&engine.ask::<PodmanInfo>(&own).await?.host);
+        }
+        Ok(facts)
     }
+
+    /// A Podman without root answers what the kernel can, and leaves out without a word what it may
+    /// not do itself.
+    fn keep_to(&mut self, host: &PodmanHost) {
+        let old = self.cgroup_version.as_deref() == Some("1");
+        let may = |name: &str| {
+            // The first version of control groups cannot be handed to a user at all.
+            !old && host.cgroup_controllers.iter().flatten().any(|one| one == name)
+        };
+        self.limits_memory &= may("memory");
+        self.limits_swap &= may("memory");
+        self.limits_cpus &= may("cpu");
+        self.limits_cpu_set &= may("cpuset");
+        self.limits_pids &= may("pids");
+    }
+}
+
+/// The first number of a version.
+fn major(version: &str) -> u32 {
+    version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Go's name of a processor in the words of `uname -m`, which are those of wheels.
