@@ -233,7 +233,12 @@ impl ContainerBackend for DockerBackend {
                 "use `--backend local`",
             );
         }
-        let older = "use an engine on a kernel that can, or leave it out of `limits`";
+        let older = if facts.rootless {
+            "use an engine that runs as root, or cgroup v2 with controllers that are delegated to \
+             this user, or leave it out of `limits`"
+        } else {
+            "use an engine on a kernel that can, or leave it out of `limits`"
+        };
         match limits.memory {
             Some(_) if !facts.limits_memory => return self.cannot("a limit on memory", older),
             Some(_) if !facts.tells_out_of_memory => {
@@ -266,6 +271,9 @@ impl ContainerBackend for DockerBackend {
         }
         if limits.pids.is_some() && !facts.limits_pids {
             return self.cannot("a limit on processes", older);
+        }
+        if limits.idle.is_some() && !facts.sees_idle {
+            return self.cannot("a limit on idle time", older);
         }
         Ok(())
     }

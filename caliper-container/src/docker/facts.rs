@@ -45,6 +45,8 @@ pub struct EngineFacts {
     pub limits_cpu_set: bool,
     /// It can limit the number of processes.
     pub limits_pids: bool,
+    /// It sees how much a test computes, so that one that does nothing can be ended.
+    pub sees_idle: bool,
     /// It has a runtime that hands out GPUs.
     pub gpus: bool,
 }
@@ -85,6 +87,8 @@ struct Info {
     cpu_set: bool,
     pids_limit: bool,
     security_options: Option<Vec<String>>,
+    /// Podman's own word for one of the options.
+    rootless: bool,
     runtimes: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
@@ -108,7 +112,10 @@ impl EngineFacts {
             tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
         let has = |name: &str| version.components.iter().any(|part| part.name.contains(name));
         let kind = if has("Podman") { EngineKind::Podman } else { EngineKind::Docker };
-        let rootless = info.security_options.iter().flatten().any(|one| one.contains("rootless"));
+        let rootless = info.rootless
+            || info.security_options.iter().flatten().any(|one| one.contains("rootless"));
+        // The first version of control groups cannot be handed to a user at all.
+        let has_groups = !rootless || info.cgroup_version.as_deref() != Some("1");
         // https://github.com/containers/podman/pull/21523
         let is_old_podman = kind == EngineKind::Podman && major(&version.engine) < 5;
         let mut facts = Self {
@@ -131,6 +138,7 @@ impl EngineFacts {
             limits_cpus: info.cpu_quota,
             limits_cpu_set: info.cpu_set,
             limits_pids: info.pids_limit,
+            sees_idle: has_groups,
             gpus: info.runtimes.is_some_and(|all| all.contains_key("nvidia")),
         };
         if kind == EngineKind::Podman && rootless {
@@ -143,11 +151,9 @@ impl EngineFacts {
     /// A Podman without root answers what the kernel can, and leaves out without a word what it may
     /// not do itself.
     fn keep_to(&mut self, host: &PodmanHost) {
-        let old = self.cgroup_version.as_deref() == Some("1");
-        let may = |name: &str| {
-            // The first version of control groups cannot be handed to a user at all.
-            !old && host.cgroup_controllers.iter().flatten().any(|one| one == name)
-        };
+        let groups = self.sees_idle;
+        let may =
+            |name: &str| groups && host.cgroup_controllers.iter().flatten().any(|one| one == name);
         self.limits_memory &= may("memory");
         self.limits_swap &= may("memory");
         self.limits_cpus &= may("cpu");

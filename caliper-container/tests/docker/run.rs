@@ -108,6 +108,9 @@ fn output_is_kept_whole_or_cut_in_the_middle(bench: &mut Bench, environment: &En
 }
 
 fn who_does_nothing_is_ended(bench: &mut Bench, environment: &Environment) {
+    if !bench.backend.facts().sees_idle {
+        return;
+    }
     bench.setup.limits.idle = Some(Duration::from_secs(2));
     let waits = "import time; print('begun', flush=True)\nwhile True: time.sleep(0.2)";
     let (end, output, _) = bench.test(environment, &python(waits));
@@ -159,18 +162,20 @@ fn limits_hold(bench: &mut Bench, environment: &Environment) {
     assert!(run.output.dropped > 0 && run.seconds >= 2.0);
     bench.setup.limits.timeout = Duration::from_secs(60);
 
-    if bench.backend.facts().tells_out_of_memory {
+    if bench.backend.facts().limits_memory && bench.backend.facts().tells_out_of_memory {
         memory_is_limited(bench, environment);
     }
 
-    bench.setup.limits.pids = Some(20);
-    bench.setup.limits.cpus = Some(0.5);
-    let forks = "import subprocess\ntry:\n    for n in range(50): subprocess.Popen(['sleep', '9'])\n\
-                 except OSError as error: print(n, error)";
-    let (end, output, _) = bench.test(environment, &python(forks));
-    assert_eq!(end, TestEnd::Exited(0));
-    assert!(output.contains("unavailable"), "{output}");
-    (bench.setup.limits.pids, bench.setup.limits.cpus) = (None, None);
+    if bench.backend.facts().limits_pids && bench.backend.facts().limits_cpus {
+        bench.setup.limits.pids = Some(20);
+        bench.setup.limits.cpus = Some(0.5);
+        let forks = "import subprocess\ntry:\n    for n in range(50): subprocess.Popen(['sleep', '9'])\n\
+             except OSError as error: print(n, error)";
+        let (end, output, _) = bench.test(environment, &python(forks));
+        assert_eq!(end, TestEnd::Exited(0));
+        assert!(output.contains("unavailable"), "{output}");
+        (bench.setup.limits.pids, bench.setup.limits.cpus) = (None, None);
+    }
 }
 
 fn memory_is_limited(bench: &mut Bench, environment: &Environment) {
@@ -205,16 +210,23 @@ fn what_cannot_be_had_is_said_beforehand() {
         |bench: &Bench| bench.backend.check(&bench.setup).map_err(|error| of_docker(&error));
     assert_eq!(check(&bench), Ok(()));
     bench.setup.limits.cpus = Some(1e6);
-    assert!(check(&bench).unwrap_err().contains("1000000 processors"));
+    let facts = bench.backend.facts().clone();
+    let expected = if facts.limits_cpus { "1000000 processors" } else { "a limit on processors" };
+    assert!(check(&bench).unwrap_err().contains(expected));
     bench.setup.limits.cpus = None;
     bench.setup.limits.memory = Some(1 << 20);
-    if bench.backend.facts().tells_out_of_memory {
-        insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give a memory limit of 1048576 bytes; a container needs 6 MiB at least");
-    } else {
-        let error = check(&bench).unwrap_err();
+    let error = check(&bench).unwrap_err();
+    if !facts.limits_memory {
+        assert!(error.contains("cannot give a limit on memory; use"), "{error}");
+    } else if !facts.tells_out_of_memory {
         assert!(error.contains("does not say when a test exceeds it"), "{error}");
+    } else {
+        insta::assert_snapshot!(error, @"the `docker` backend cannot give a memory limit of 1048576 bytes; a container needs 6 MiB at least");
     }
     bench.setup.limits.memory = None;
+    bench.setup.limits.idle = Some(Duration::from_secs(1));
+    assert_eq!(check(&bench).is_ok(), facts.sees_idle);
+    bench.setup.limits.idle = None;
     bench.setup.as_of = Some("2021-01-01".parse().unwrap());
     insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give an index of a past date, because the pip in an image may know no such limit; use `--backend local`");
 }
