@@ -100,11 +100,22 @@ fn doctor_says_what_there_is() {
     let world = World::new();
     let mut command = world.command(&["doctor", "--format", "json"]);
     command.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    command.env("CONTAINER_HOST", "unix:///nowhere/podman.sock");
     let said = world.said(command.output().unwrap()).expect(0);
     let diagnosis: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     let pythons = diagnosis["pythons"].as_array().unwrap();
     assert!(pythons.iter().any(|each| each["python"] == python()), "{said}", said = said.out);
-    assert!(diagnosis["docker"]["Err"].as_str().unwrap().contains("nowhere"), "{}", said.out);
+    let engines = diagnosis["engines"].as_array().unwrap();
+    assert_eq!(
+        engines.iter().map(|each| &each["backend"]).collect::<Vec<_>>(),
+        ["docker", "podman"]
+    );
+    for (engine, fix) in engines.iter().zip(["point DOCKER_HOST", "systemctl --user start podman"])
+    {
+        let error = engine["engine"]["Err"].as_str().unwrap();
+        assert!(error.contains("nowhere") && error.contains(fix), "{error}");
+    }
+    assert_eq!(diagnosis["local"]["kept"][0], "timeout");
     assert!(diagnosis["index"]["Ok"].is_string(), "{}", said.out);
 }
 

@@ -287,6 +287,7 @@ pub(crate) enum BackendName {
     Auto,
     Local,
     Docker,
+    Podman,
 }
 
 /// A backend that scenarios can be measured on.
@@ -294,15 +295,17 @@ pub(crate) enum BackendName {
 pub(crate) enum SelftestBackend {
     Local,
     Docker,
+    Podman,
 }
 
 impl SelftestBackend {
-    pub(crate) const ALL: [Self; 2] = [Self::Local, Self::Docker];
+    pub(crate) const ALL: [Self; 3] = [Self::Local, Self::Docker, Self::Podman];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Docker => "docker",
+            Self::Podman => "podman",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caliper_container::backend::ContainerBackend;
-use caliper_container::docker::{DockerBackend, DockerOptions};
+use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::local::{LocalBackend, LocalOptions};
 use caliper_core::config::Config;
 use caliper_core::files::FileSource as _;
@@ -91,35 +91,41 @@ pub(crate) fn backend(
     cache: &Path,
     terminal: Terminal,
 ) -> Result<Box<dyn ContainerBackend>, Failure> {
-    let docker = match work.backend {
-        BackendName::Docker => true,
-        BackendName::Local => false,
-        BackendName::Auto => config.dockerfile.is_some(),
+    let engine = match work.backend {
+        BackendName::Docker => Some(EngineKind::Docker),
+        BackendName::Podman => Some(EngineKind::Podman),
+        BackendName::Local => None,
+        BackendName::Auto => config.dockerfile.is_some().then_some(EngineKind::Docker),
     };
-    if docker {
+    if let Some(kind) = engine {
+        let name = kind.name();
         // What a build is given stays in the history of its image.
         if index.chosen.len() > 1 {
-            return Err(Failure::question(
-                "the `docker` backend cannot use more than one index: the pip in an image would take \
+            return Err(Failure::question(format!(
+                "the `{name}` backend cannot use more than one index: the pip in an image would take \
                  a package from any of them, not from the first that has it; use `--backend local`, \
                  or one index that offers all",
-            ));
+            )));
         }
         if !index.chosen.is_empty() && index.client.has_login() {
-            return Err(Failure::question(
-                "the `docker` backend cannot use an index that wants a password (from its address, or \
+            return Err(Failure::question(format!(
+                "the `{name}` backend cannot use an index that wants a password (from its address, or \
                  from a netrc file): it would stay in the images; use `--backend local`, or an \
                  index without one",
-            ));
+            )));
         }
         if index.offline {
-            return Err(Failure::question(
-                "the `docker` backend cannot be kept `--offline`: builds fetch what the dependency \
+            return Err(Failure::question(format!(
+                "the `{name}` backend cannot be kept `--offline`: builds fetch what the dependency \
                  needs; use `--backend local`",
-            ));
+            )));
         }
-        let options = docker_options(index, cache, work.keep_images);
-        return Ok(Box::new(DockerBackend::connect(options)?));
+        let backend = DockerBackend::connect(DockerOptions {
+            kind,
+            keep_images: work.keep_images,
+            ..engine_options(index, cache)
+        })?;
+        return Ok(Box::new(backend));
     }
     let backend = local(index, cache);
     if work.selection.python.is_empty() && config.python_versions.is_empty() {
@@ -130,14 +136,13 @@ pub(crate) fn backend(
     Ok(Box::new(backend))
 }
 
-/// How the container engine is used.
-pub(crate) fn docker_options(index: &Index, cache: &Path, keep_images: bool) -> DockerOptions {
+/// How a container engine is used, whichever it is.
+pub(crate) fn engine_options(index: &Index, cache: &Path) -> DockerOptions {
     DockerOptions {
-        host: None,
         cache: cache.to_owned(),
         // More than one is refused before anything is built.
         index_url: index.chosen.first().cloned(),
-        keep_images,
+        ..DockerOptions::default()
     }
 }
 

@@ -1,4 +1,5 @@
-//! The `docker` backend: every cell is an image, and every run of a test a container of its own.
+//! The `docker` and `podman` backends: every cell is an image, and every run of a test a container of
+//! its own. Both engines speak Docker's protocol; what differs is told where it matters.
 //!
 //! Everything that it makes carries the label `dev.caliper`, and goes when it is no longer needed;
 //! nothing else is ever removed.
@@ -28,12 +29,14 @@ mod facts;
 mod host;
 mod images;
 mod installed;
+mod kind;
 mod labels;
 mod leftovers;
 mod pythons;
 mod recipe;
 
 pub use facts::EngineFacts;
+pub use kind::EngineKind;
 pub use leftovers::Cleaned;
 
 use engine::Engine;
@@ -44,8 +47,13 @@ use leftovers::Which;
 /// How to reach an engine, and how to use it.
 #[derive(Debug, Clone, Default)]
 pub struct DockerOptions {
-    /// The address of the engine: `unix:///path` or `tcp://name:port`. `None` for the environment
-    /// variable `DOCKER_HOST`, and where that is not set `unix:///var/run/docker.sock`.
+    /// Which engine.
+    pub kind: EngineKind,
+    /// The address of the engine: `unix:///path` or `tcp://name:port`. `None` for where engines of
+    /// this kind are: for Docker the environment variable `DOCKER_HOST`, or else
+    /// `unix:///var/run/docker.sock`; for Podman `CONTAINER_HOST`, or else the socket of this user's
+    /// service (`$XDG_RUNTIME_DIR/podman/podman.sock`), or else that of the machine's
+    /// (`/run/podman/podman.sock`).
     pub host: Option<String>,
     /// The folder in which is kept what images were found to be; safe to delete.
     pub cache: PathBuf,
@@ -75,50 +83,61 @@ pub struct DockerBackend {
 }
 
 impl DockerBackend {
-    const NAME: &'static str = "docker";
-
     /// Connects to an engine.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Unreachable`] if no engine answers, with what to do about it, and
+    /// [`BackendError::Unreachable`] if no engine of that kind answers, with what to do about it, and
     /// [`BackendError::Unsupported`] for a kind of address that Caliper cannot reach.
     pub fn connect(options: DockerOptions) -> Result<Self, BackendError> {
-        let address = options
-            .host
-            .clone()
-            .or_else(|| std::env::var("DOCKER_HOST").ok())
-            .filter(|host| !host.is_empty())
-            .unwrap_or_else(|| Host::DEFAULT.to_owned());
+        let kind = options.kind;
+        let given = options.host.clone().filter(|host| !host.is_empty());
+        let address = given.unwrap_or_else(|| kind.addresses().swap_remove(0));
+        let variable = kind.variable();
         let host = Host::parse(&address).map_err(|bad| match bad {
             BadHost::Malformed => BackendError::Unreachable {
                 endpoint: address.clone(),
-                source: "this is not the address of an engine: set DOCKER_HOST to \
-                         `unix:///path/to/socket` or `tcp://name:port`, or unset it"
-                    .into(),
+                source: format!(
+                    "this is not the address of an engine: set {variable} to \
+                     `unix:///path/to/socket` or `tcp://name:port`, or unset it"
+                )
+                .into(),
             },
             BadHost::Scheme(scheme) => BackendError::Unsupported {
-                backend: Self::NAME,
+                backend: kind.name(),
                 what: format!("a connection over {scheme} to `{address}`"),
-                fix: "set DOCKER_HOST to `unix:///path/to/socket` or `tcp://name:port`".to_owned(),
+                fix: format!("set {variable} to `unix:///path/to/socket` or `tcp://name:port`"),
             },
         })?;
         let encrypted =
             std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
         if encrypted && matches!(host, Host::Tcp(_)) {
             return Err(BackendError::Unsupported {
-                backend: Self::NAME,
+                backend: kind.name(),
                 what: format!("an encrypted connection to `{address}` (DOCKER_TLS_VERIFY is set)"),
-                fix: "forward the engine's socket, for example with `ssh -L`, and set DOCKER_HOST \
-                      to `unix:///path/to/socket`"
-                    .to_owned(),
+                fix: format!(
+                    "forward the engine's socket, for example with `ssh -L`, and set {variable} \
+                     to `unix:///path/to/socket`"
+                ),
             });
         }
         let endpoint = host.to_string();
-        let engine = Engine::new(host)?;
+        let mut engine = Engine::new(host, kind)?;
         let facts = engine
-            .block_on(EngineFacts::ask(&engine, endpoint))
+            .block_on(EngineFacts::ask(&engine, endpoint.clone()))
             .map_err(|fault| engine.error("ask the engine what it is", fault))?;
+        if kind == EngineKind::Podman && facts.kind != kind {
+            return Err(BackendError::Unreachable {
+                endpoint,
+                source: format!(
+                    "what answers there is {} {}, not Podman: use `--backend docker`, or point \
+                     CONTAINER_HOST at Podman",
+                    facts.kind, facts.version
+                )
+                .into(),
+            });
+        }
+        engine.answers = facts.kind;
         Ok(Self {
             engine,
             options,
@@ -186,8 +205,9 @@ impl DockerBackend {
     }
 
     /// The error for a limit that the engine cannot keep.
-    fn cannot(what: impl Into<String>, fix: impl Into<String>) -> Result<(), BackendError> {
-        Err(BackendError::Unsupported { backend: Self::NAME, what: what.into(), fix: fix.into() })
+    fn cannot(&self, what: impl Into<String>, fix: impl Into<String>) -> Result<(), BackendError> {
+        let backend = self.options.kind.name();
+        Err(BackendError::Unsupported { backend, what: what.into(), fix: fix.into() })
     }
 }
 
@@ -199,7 +219,7 @@ impl Drop for DockerBackend {
 
 impl ContainerBackend for DockerBackend {
     fn name(&self) -> &'static str {
-        Self::NAME
+        self.options.kind.name()
     }
 
     fn check(&self, setup: &Setup) -> Result<(), BackendError> {
@@ -208,16 +228,29 @@ impl ContainerBackend for DockerBackend {
         let limits = &setup.limits;
         let facts = &self.facts;
         if setup.as_of.is_some() {
-            return Self::cannot(
+            return self.cannot(
                 "an index of a past date, because the pip in an image may know no such limit",
                 "use `--backend local`",
             );
         }
-        let older = "use an engine on a kernel that can, or leave it out of `limits`";
+        let older = if facts.rootless {
+            "use an engine that runs as root, or cgroup v2 with controllers that are delegated to \
+             this user, or leave it out of `limits`"
+        } else {
+            "use an engine on a kernel that can, or leave it out of `limits`"
+        };
         match limits.memory {
-            Some(_) if !facts.limits_memory => return Self::cannot("a limit on memory", older),
+            Some(_) if !facts.limits_memory => return self.cannot("a limit on memory", older),
+            Some(_) if !facts.tells_out_of_memory => {
+                // A test whose child was killed would pass.
+                let what = format!(
+                    "a limit on memory: {} {} does not say when a test exceeds it",
+                    facts.kind, facts.version
+                );
+                return self.cannot(what, "use Podman 5.0 or newer, or `--backend docker`");
+            }
             Some(memory) if memory < LEAST_MEMORY => {
-                return Self::cannot(
+                return self.cannot(
                     format!("a memory limit of {memory} bytes"),
                     "a container needs 6 MiB at least",
                 );
@@ -225,31 +258,34 @@ impl ContainerBackend for DockerBackend {
             _ => {}
         }
         match limits.cpus {
-            Some(_) if !facts.limits_cpus => return Self::cannot("a limit on processors", older),
+            Some(_) if !facts.limits_cpus => return self.cannot("a limit on processors", older),
             #[expect(clippy::cast_precision_loss, reason = "no machine has so many processors")]
             Some(cpus) if facts.cpus > 0 && cpus > facts.cpus as f64 => {
                 let fix = format!("its machine has {}", facts.cpus);
-                return Self::cannot(format!("{cpus} processors"), fix);
+                return self.cannot(format!("{cpus} processors"), fix);
             }
             Some(cpus) if cpus < 0.01 => {
-                return Self::cannot(format!("{cpus} processors"), "0.01 is the least");
+                return self.cannot(format!("{cpus} processors"), "0.01 is the least");
             }
             _ => {}
         }
         if limits.pids.is_some() && !facts.limits_pids {
-            return Self::cannot("a limit on processes", older);
+            return self.cannot("a limit on processes", older);
+        }
+        if limits.idle.is_some() && !facts.sees_idle {
+            return self.cannot("a limit on idle time", older);
         }
         if let Some(cpuset) = &limits.cpuset {
             if !facts.limits_cpuset {
-                return Self::cannot("a choice of processors", older);
+                return self.cannot("a choice of processors", older);
             }
             if let Some(number) = cpuset.numbers().find(|number| u64::from(*number) >= facts.cpus) {
                 let fix = format!("its machine has 0 to {}", facts.cpus.saturating_sub(1));
-                return Self::cannot(format!("processor {number}"), fix);
+                return self.cannot(format!("processor {number}"), fix);
             }
         }
         if limits.disk.is_some() && !facts.limits_disk {
-            return Self::cannot(
+            return self.cannot(
                 format!("a limit on the disk with the storage driver `{}`", facts.storage_driver),
                 "use an engine on btrfs, on zfs, or with overlay2 on xfs with project quotas, or \
                  leave `disk` out of `limits`",
@@ -260,10 +296,10 @@ impl ContainerBackend for DockerBackend {
         {
             let runtimes: Vec<&str> = facts.runtimes.iter().map(String::as_str).collect();
             let fix = format!("it has {}", runtimes.join(", "));
-            return Self::cannot(format!("the runtime `{runtime}`"), fix);
+            return self.cannot(format!("the runtime `{runtime}`"), fix);
         }
         if limits.gpus.is_some() && !facts.gpus {
-            return Self::cannot(
+            return self.cannot(
                 "graphics processors",
                 "install NVIDIA's container toolkit and run `nvidia-ctk runtime configure`, or leave \
                  `gpus` out of `limits`",

@@ -6,7 +6,7 @@
 //! - [`LocalBackend`](local::LocalBackend) needs no engine: isolated environments on this machine's
 //!   own Pythons;
 //! - [`DockerBackend`](docker::DockerBackend): an image for each cell, and a fresh container for
-//!   each run of a test;
+//!   each run of a test, on Docker or Podman;
 //! - [`FakeBackend`](fake::FakeBackend) answers as it was told to, for tests.
 //!
 //! [`runner::run`] takes a [`Plan`](caliper_core::plan::Plan) through a backend. Every test finds a

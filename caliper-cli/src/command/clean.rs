@@ -2,7 +2,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use caliper_container::docker::{Cleaned, DockerBackend, DockerOptions};
+use caliper_container::docker::{Cleaned, DockerBackend, DockerOptions, EngineKind};
 use caliper_core::store::DirStore;
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -19,16 +19,23 @@ pub(super) fn run(
     let would = if dry_run { "would remove" } else { "removed" };
     let cache = setting::cache(config);
     if of_engine {
-        // No engine, nothing of ours on it.
-        match DockerBackend::connect(DockerOptions {
-            cache: cache.clone(),
-            ..DockerOptions::default()
-        }) {
-            Ok(backend) => {
-                let cleaned = if dry_run { backend.leftovers() } else { backend.clean() }?;
-                terminal.data(&printable(&listed(&cleaned, would)));
+        for kind in EngineKind::ALL {
+            for address in kind.addresses() {
+                let options = DockerOptions {
+                    kind,
+                    host: Some(address),
+                    cache: cache.clone(),
+                    ..DockerOptions::default()
+                };
+                match DockerBackend::connect(options) {
+                    Ok(backend) => {
+                        let cleaned = if dry_run { backend.leftovers() } else { backend.clean() }?;
+                        terminal.data(&printable(&listed(&cleaned, would, kind)));
+                    }
+                    // No engine, nothing of ours on it.
+                    Err(error) => terminal.detail(&format!("no {kind} to clean: {error}")),
+                }
             }
-            Err(error) => terminal.detail(&format!("no engine to clean: {error}")),
         }
     }
     if of_cache {
@@ -37,7 +44,7 @@ pub(super) fn run(
     Ok(Exit::Done)
 }
 
-fn listed(cleaned: &Cleaned, would: &str) -> String {
+fn listed(cleaned: &Cleaned, would: &str, kind: EngineKind) -> String {
     let mut text = String::new();
     for container in &cleaned.containers {
         text += &format!("{would} the container {container}\n");
@@ -49,7 +56,7 @@ fn listed(cleaned: &Cleaned, would: &str) -> String {
         text += &format!("left {} alone: a run that goes on uses them\n", cleaned.in_use);
     }
     if text.is_empty() {
-        "nothing of Caliper's is on the engine\n".clone_into(&mut text);
+        text = format!("nothing of Caliper's is on {kind}\n");
     }
     text
 }

@@ -1,9 +1,13 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
-use caliper_container::docker::DockerBackend;
+use caliper_container::backend::{BackendError, ContainerBackend};
+use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::runner::chain;
 use caliper_core::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::limits::{Limits, Network};
 use caliper_core::names::ParsePackageNameError;
 use caliper_pypi::index::{IndexClient, IndexError, PackageIndex as _};
 use serde::Serialize;
@@ -22,21 +26,41 @@ struct Diagnosis {
     cpus: usize,
     pythons: Vec<Interpreter>,
     notes: Vec<String>,
-    docker: Result<Engine, String>,
+    /// Of the `local` backend.
+    local: Given,
+    engines: Vec<Place>,
     index: Result<String, String>,
+}
+
+/// Where an engine may be, and what is there.
+#[derive(Debug, Serialize)]
+struct Place {
+    backend: &'static str,
+    endpoint: String,
+    engine: Result<Engine, String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Engine {
-    endpoint: String,
+    name: String,
     version: String,
     api: String,
+    rootless: bool,
     storage_driver: String,
     cgroup_version: Option<String>,
     cpus: u64,
     memory: u64,
-    /// The limits that it can set.
-    limits: Vec<&'static str>,
+    init: bool,
+    gpu_runtime: bool,
+    limits: Given,
+}
+
+/// Which limits a backend can keep.
+#[derive(Debug, Serialize)]
+struct Given {
+    kept: Vec<&'static str>,
+    /// Why it would refuse the others.
+    refused: BTreeMap<&'static str, String>,
 }
 
 pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> Outcome {
@@ -49,7 +73,8 @@ pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> O
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         pythons: sources::found(&local),
         notes: local.notes(),
-        docker: engine(&index, &cache),
+        local: given(&local, &[]),
+        engines: places(&index, &cache),
         index: reach(&index),
     };
     match format {
@@ -59,27 +84,68 @@ pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> O
     Ok(Exit::Done)
 }
 
-fn engine(index: &Index, cache: &Path) -> Result<Engine, String> {
-    let backend = DockerBackend::connect(sources::docker_options(index, cache, false))
-        .map_err(|error| chain(&error))?;
+/// What is at every place where an engine may be.
+fn places(index: &Index, cache: &Path) -> Vec<Place> {
+    let all = EngineKind::ALL.into_iter();
+    all.flat_map(|kind| kind.addresses().into_iter().map(move |endpoint| (kind, endpoint)))
+        .map(|(kind, endpoint)| {
+            let options = DockerOptions {
+                kind,
+                host: Some(endpoint.clone()),
+                ..sources::engine_options(index, cache)
+            };
+            let engine = engine(options).map_err(|error| chain(&error));
+            Place { backend: kind.name(), endpoint, engine }
+        })
+        .collect()
+}
+
+fn engine(options: DockerOptions) -> Result<Engine, BackendError> {
+    let backend = DockerBackend::connect(options)?;
     let facts = backend.facts();
-    let limits = [
-        ("memory", facts.limits_memory),
-        ("swap", facts.limits_swap),
-        ("cpus", facts.limits_cpus),
-        ("pids", facts.limits_pids),
-        ("network", true),
-    ];
+    let more = [("swap", facts.limits_swap)];
     Ok(Engine {
-        endpoint: facts.endpoint.clone(),
+        name: facts.kind.to_string(),
         version: facts.version.clone(),
         api: facts.api.clone(),
+        rootless: facts.rootless,
         storage_driver: facts.storage_driver.clone(),
         cgroup_version: facts.cgroup_version.clone(),
         cpus: facts.cpus,
         memory: facts.memory,
-        limits: limits.into_iter().filter(|(_, can)| *can).map(|(name, _)| name).collect(),
+        init: facts.init,
+        gpu_runtime: facts.gpus,
+        limits: given(&backend, &more),
     })
+}
+
+/// Asks a backend for each limit by itself. `more` is what it can that has no key in `limits`.
+fn given(backend: &dyn ContainerBackend, more: &[(&'static str, bool)]) -> Given {
+    type Ask = fn(&mut Limits);
+    let asked: [(&'static str, Ask); 9] = [
+        ("timeout", |limits| limits.timeout = Duration::from_secs(60)),
+        ("idle", |limits| limits.idle = Some(Duration::from_secs(60))),
+        ("memory", |limits| limits.memory = Some(64 << 20)),
+        ("cpus", |limits| limits.cpus = Some(0.5)),
+        ("cpuset", |limits| limits.cpuset = "0".parse().ok()),
+        ("pids", |limits| limits.pids = Some(100)),
+        ("disk", |limits| limits.disk = Some(1 << 30)),
+        ("network", |limits| limits.network = Network::None),
+        ("capabilities", |limits| limits.capabilities = ["NET_RAW".to_owned()].into()),
+    ];
+    let mut given = Given { kept: Vec::new(), refused: BTreeMap::new() };
+    for (name, ask) in asked {
+        let mut setup = sources::plain_setup();
+        ask(&mut setup.limits);
+        match backend.check(&setup) {
+            Ok(()) => given.kept.push(name),
+            Err(error) => {
+                given.refused.insert(name, chain(&error));
+            }
+        }
+    }
+    given.kept.extend(more.iter().filter(|(_, can)| *can).map(|(name, _)| name));
+    given
 }
 
 /// Whether the indexes answer, asked for a project that every index of this kind has.
@@ -123,22 +189,40 @@ fn text(diagnosis: &Diagnosis) -> String {
     for note in &diagnosis.notes {
         line("", note);
     }
-    match &diagnosis.docker {
-        Ok(engine) => line(
-            "docker",
-            &format!(
-                "{} at {} (API {}, {}, cgroup v{}); {} CPUs, {} GiB; limits {}",
-                engine.version,
-                engine.endpoint,
-                engine.api,
-                engine.storage_driver,
-                engine.cgroup_version.as_deref().unwrap_or("?"),
-                engine.cpus,
-                engine.memory >> 30,
-                engine.limits.join(", ")
-            ),
-        ),
-        Err(error) => line("docker", &format!("not usable: {error}")),
+    line("local", &limits(&diagnosis.local));
+    for place in &diagnosis.engines {
+        match &place.engine {
+            Ok(engine) => {
+                let rights = if engine.rootless { "rootless" } else { "as root" };
+                let cgroup = engine.cgroup_version.as_deref().unwrap_or("?");
+                line(
+                    place.backend,
+                    &format!("{} {} at {}", engine.name, engine.version, place.endpoint),
+                );
+                line(
+                    "",
+                    &format!(
+                        "{rights}, API {}, {}, cgroup v{cgroup}, {} CPUs, {} GiB",
+                        engine.api,
+                        engine.storage_driver,
+                        engine.cpus,
+                        engine.memory >> 30,
+                    ),
+                );
+                line("", &limits(&engine.limits));
+                for why in engine.limits.refused.values() {
+                    line("", why);
+                }
+                if !engine.init {
+                    line("", "no init program: orphans of tests are not collected");
+                }
+                line(
+                    "",
+                    if engine.gpu_runtime { "a runtime for GPUs" } else { "no runtime for GPUs" },
+                );
+            }
+            Err(error) => line(place.backend, &format!("not usable: {error}")),
+        }
     }
     match &diagnosis.index {
         Ok(addresses) => {
@@ -147,6 +231,15 @@ fn text(diagnosis: &Diagnosis) -> String {
             }
         }
         Err(error) => line("index", &format!("does not answer: {error}")),
+    }
+    text
+}
+
+fn limits(given: &Given) -> String {
+    let mut text = format!("limits {}", given.kept.join(", "));
+    if !given.refused.is_empty() {
+        let refused: Vec<&str> = given.refused.keys().copied().collect();
+        text += &format!("; not {}", refused.join(", "));
     }
     text
 }

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use caliper_container::backend::ContainerBackend;
-use caliper_container::docker::DockerBackend;
+use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_core::names::PythonVersion;
 use serde::Serialize;
 
@@ -121,14 +121,16 @@ fn measure(
 /// The newest Python of a backend, if it can be used.
 fn python(backend: SelftestBackend, index: &Index, cache: &Path) -> Result<PythonVersion, Failure> {
     let setup = sources::plain_setup();
+    let engine = |kind| {
+        let options = DockerOptions { kind, ..sources::engine_options(index, cache) };
+        DockerBackend::connect(options)?.interpreters(&BTreeSet::new(), &setup)
+    };
     let found = match backend {
         SelftestBackend::Local => {
             sources::local(index, cache).interpreters(&BTreeSet::new(), &setup)?
         }
-        SelftestBackend::Docker => {
-            let options = sources::docker_options(index, cache, false);
-            DockerBackend::connect(options)?.interpreters(&BTreeSet::new(), &setup)?
-        }
+        SelftestBackend::Docker => engine(EngineKind::Docker)?,
+        SelftestBackend::Podman => engine(EngineKind::Podman)?,
     };
     let newest = found.iter().map(|python| python.python).max();
     newest.ok_or_else(|| {

@@ -139,6 +139,7 @@ async fn follow(
         if let Some(error) = message.error() {
             progress.say(&error);
             let code = message.detail.as_ref().map_or(0, |detail| detail.code);
+            let code = if code == 0 { status_in(&error).unwrap_or(0) } else { code };
             return Ok(Some(progress.judge(order, code, error)));
         }
     }
@@ -169,6 +170,19 @@ impl Order<'_> {
     }
 }
 
+/// The instruction that a line of the log announces: `Step 1/2 : RUN x` from Docker,
+/// `STEP 1/2: RUN x` or, of the second of three stages, `[2/3] STEP 1/2: RUN x` from Podman.
+fn step(line: &str) -> Option<&str> {
+    if let Some(rest) = line.strip_prefix("Step ") {
+        return Some(rest.split_once(" : ")?.1.trim());
+    }
+    let rest = match line.strip_prefix('[') {
+        Some(stage) => stage.split_once("] ")?.1,
+        None => line,
+    };
+    Some(rest.strip_prefix("STEP ")?.split_once(": ")?.1.trim())
+}
+
 /// Whether an address leads to this very machine.
 fn is_loopback(url: &str) -> bool {
     let host = url.parse::<hyper::Uri>().ok().and_then(|url| url.host().map(str::to_owned));
@@ -181,12 +195,27 @@ fn is_loopback(url: &str) -> bool {
     })
 }
 
+/// The exit status of the command that failed, where the engine has it in its words only, as Podman:
+/// `building at STEP "RUN exit 3": while running runtime: exit status 3`.
+fn status_in(error: &str) -> Option<i64> {
+    error.trim_end().rsplit_once(": while running runtime: exit status ")?.1.parse().ok()
+}
+
 /// Whether the engine complains of the Dockerfile itself, or of what it copies.
 fn is_template_trouble(message: &str) -> bool {
     let message = message.to_lowercase();
-    ["parse error", "failed to parse", "unknown instruction", "copy failed", "add failed"]
-        .iter()
-        .any(|telltale| message.contains(telltale))
+    [
+        "parse error",
+        "failed to parse",
+        "unknown instruction",
+        "copy failed",
+        "add failed",
+        // Podman's words for a copy of what is not there.
+        "checking on sources under",
+        "no items matching glob",
+    ]
+    .iter()
+    .any(|telltale| message.contains(telltale))
 }
 
 impl Progress {
@@ -207,9 +236,8 @@ impl Progress {
         let text = text.strip_prefix("\u{1b}[91m").unwrap_or(text);
         let text = text.strip_suffix("\u{1b}[0m").unwrap_or(text);
         self.log.extend_from_slice(text.as_bytes());
-        if let Some((_, step)) = text.strip_prefix("Step ").and_then(|rest| rest.split_once(" : "))
-        {
-            step.trim().clone_into(&mut self.reached.step);
+        if let Some(step) = step(text) {
+            step.clone_into(&mut self.reached.step);
         }
         // ` ---> 4f5e5a0c8c3e` from Docker, `--> 4f5e5a0c8c3e` from Podman.
         if let Some((arrow, id)) = text.trim().split_once(' ')
@@ -265,6 +293,28 @@ mod tests {
         ] {
             assert_eq!(is_loopback(url), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn podman_is_understood_too() {
+        for (line, expected) in [
+            ("Step 2/3 : RUN a : b\n", Some("RUN a : b")),
+            ("STEP 2/3: RUN a: b\n", Some("RUN a: b")),
+            ("[2/3] STEP 1/2: FROM x\n", Some("FROM x")),
+            ("[notice] a new release of pip\n", None),
+            ("STEP by step\n", None),
+        ] {
+            assert_eq!(step(line), expected, "{line}");
+        }
+        let failed = |status: &str| {
+            format!(
+                "building at STEP \"RUN exit 3\": while running runtime: exit status {status}\n"
+            )
+        };
+        assert_eq!(status_in(&failed("3")), Some(3));
+        // It is the program that says so.
+        assert_eq!(status_in(&failed("3 said pip")), None);
+        assert_eq!(status_in("The command '/bin/sh -c exit 3' returned a non-zero code: 3"), None);
     }
 
     #[test]

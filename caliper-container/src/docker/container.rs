@@ -229,7 +229,7 @@ impl Order {
             (state, None) if state.oom_killed => {
                 TestEnd::OutOfMemory { status: (status != 137).then_some(status) }
             }
-            (_, None) => end(status, &error.bytes),
+            (_, None) => end(status, &self.command, &output.bytes, &error.bytes),
         };
         let seconds = state.seconds().unwrap_or(seconds);
         Ok(Finished { end, seconds, granted: details.granted(&self.limits), output, error })
@@ -390,9 +390,13 @@ impl Streams {
 }
 
 /// What the status of a program that ended by itself means.
-fn end(status: i32, error: &[u8]) -> TestEnd {
+fn end(status: i32, command: &[String], output: &[u8], error: &[u8]) -> TestEnd {
     match status {
-        126 | 127 => refusal_of_init(error)
+        // Podman's init program ends with 1, of which only its words tell that nothing was started.
+        1 if output.is_empty() => refusal_of_catatonit(command, error)
+            .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
+        126 | 127 => refusal_of_tini(error)
+            .or_else(|| refusal_of_catatonit(command, error))
             .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
         // 128 + n stands for signal n: that of a shell, of an init program, and of the engine.
         129..=159 => TestEnd::Signalled(status - 128),
@@ -400,19 +404,27 @@ fn end(status: i32, error: &[u8]) -> TestEnd {
     }
 }
 
-/// Why the init program could not start the test's program, if it says so.
+/// Why Docker's init program could not start the test's program, if it says so:
+/// `[FATAL tini (7)] exec x failed: No such file or directory`.
 ///
 /// It then ends with 126 or 127, as shells do for what they cannot find
 /// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02>). But a
 /// shell that a test runs is a program that was started, and ended with that status by itself.
-fn refusal_of_init(error: &[u8]) -> Option<String> {
+fn refusal_of_tini(error: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(error);
     let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
-    // `[FATAL tini (7)] exec x failed: No such file or directory`, and Podman's
-    // `ERROR (catatonit:2): failed to exec pid1: No such file or directory`.
-    let said = last.split_once("[FATAL tini (").or_else(|| last.split_once("(catatonit:"))?.1;
-    let reason = said.split_once(')').map_or(said, |(_, rest)| rest);
-    Some(reason.trim_start_matches([']', ':', ' ']).trim().to_owned())
+    let (_, reason) = last.split_once("[FATAL tini (")?.1.split_once(")]")?;
+    Some(reason.trim().to_owned())
+}
+
+/// The same of Podman's, of which nothing but this is heard then, and which does not say what it is
+/// about: `ERROR (catatonit:2): failed to exec pid1: No such file or directory`.
+fn refusal_of_catatonit(command: &[String], error: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(error).ok()?.trim();
+    let (_, reason) = text.strip_prefix("ERROR (catatonit:")?.split_once("): ")?;
+    let reason = reason.strip_prefix("failed to exec pid1: ").filter(|one| !one.contains('\n'))?;
+    let program = command.first().map_or("", String::as_str);
+    Some(format!("exec {program} failed: {reason}"))
 }
 
 /// Why a program could not be started, if the program or the image is at fault and not the engine.
@@ -483,18 +495,24 @@ mod tests {
     fn a_status_is_read_with_its_conventions() {
         let not_run = |reason: &str| TestEnd::NotRun { reason: reason.to_owned() };
         let tini = "[FATAL tini (7)] exec nope failed: No such file or directory\n";
-        for (status, error, expected) in [
-            (0, "", TestEnd::Exited(0)),
-            (125, "", TestEnd::Exited(125)), // only the command `docker` means anything by it
-            (126, "", TestEnd::Exited(126)),
-            (127, "sh: 1: nope: not found\n", TestEnd::Exited(127)), // the shell itself was there
-            (127, tini, not_run("exec nope failed: No such file or directory")),
-            (134, "", TestEnd::Signalled(6)),
-            (137, "", TestEnd::Signalled(9)),
-            (139, "", TestEnd::Signalled(11)),
-            (255, "", TestEnd::Exited(255)),
+        let catatonit = "ERROR (catatonit:2): failed to exec pid1: Permission denied\n";
+        for (status, output, error, expected) in [
+            (0, "", "", TestEnd::Exited(0)),
+            (1, "", "Traceback\n", TestEnd::Exited(1)),
+            (1, "", catatonit, not_run("exec nope failed: Permission denied")),
+            (127, "", catatonit, not_run("exec nope failed: Permission denied")),
+            (1, "begun\n", catatonit, TestEnd::Exited(1)), // it was started, and quotes
+            (125, "", "", TestEnd::Exited(125)), // only the command `docker` means anything by it
+            (126, "", "", TestEnd::Exited(126)),
+            (127, "", "sh: 1: nope: not found\n", TestEnd::Exited(127)), // the shell itself was there
+            (127, "", tini, not_run("exec nope failed: No such file or directory")),
+            (134, "", "", TestEnd::Signalled(6)),
+            (137, "", "", TestEnd::Signalled(9)),
+            (139, "", "", TestEnd::Signalled(11)),
+            (255, "", "", TestEnd::Exited(255)),
         ] {
-            assert_eq!(end(status, error.as_bytes()), expected, "{status}");
+            let got = end(status, &["nope".to_owned()], output.as_bytes(), error.as_bytes());
+            assert_eq!(got, expected, "{status} {error}");
         }
     }
 

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
 use super::host::Host;
+use super::kind::EngineKind;
 use crate::backend::BackendError;
 use crate::interrupt::Interrupt;
 
@@ -28,6 +29,10 @@ pub(super) struct Engine {
     pub(super) docker: shiplift::Docker,
     client: Client,
     host: Host,
+    /// What was asked for.
+    kind: EngineKind,
+    /// What answers, once that was asked.
+    pub(super) answers: EngineKind,
 }
 
 enum Client {
@@ -52,7 +57,7 @@ impl Drop for Engine {
 
 impl Engine {
     /// A way to the engine at `host`. Does not talk to it yet.
-    pub(super) fn new(host: Host) -> Result<Self, BackendError> {
+    pub(super) fn new(host: Host, kind: EngineKind) -> Result<Self, BackendError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             // Bytes are handed on here, nothing is computed.
             .worker_threads(2)
@@ -84,7 +89,7 @@ impl Engine {
                 )
             }
         };
-        Ok(Self { runtime: Some(runtime), docker, client, host })
+        Ok(Self { runtime: Some(runtime), docker, client, host, kind, answers: kind })
     }
 
     /// Waits for `future` on the private runtime. Safe to call from any thread, also from one that
@@ -200,20 +205,28 @@ impl Engine {
         }
     }
 
-    fn fix(&self, error: &(dyn Error + 'static)) -> &'static str {
+    fn fix(&self, error: &(dyn Error + 'static)) -> String {
+        let variable = self.kind.variable();
         match (io_kind(error), &self.host) {
-            (Some(io::ErrorKind::PermissionDenied), _) => {
-                "this user may not use the engine's socket: add the user to its group (on most \
-                 systems `sudo usermod -aG docker $USER`, then log in again)"
-            }
-            (Some(io::ErrorKind::NotFound), Host::Unix(_)) => {
-                "there is no such socket: install and start a container engine, or point \
-                 DOCKER_HOST at one"
-            }
+            (Some(io::ErrorKind::PermissionDenied), _) => match self.kind {
+                EngineKind::Docker => {
+                    "this user may not use the engine's socket: add the user to its group (on most \
+                     systems `sudo usermod -aG docker $USER`, then log in again)"
+                        .to_owned()
+                }
+                EngineKind::Podman => {
+                    "this user may not use that socket: start this user's own with `systemctl \
+                     --user start podman.socket`"
+                        .to_owned()
+                }
+            },
+            (Some(io::ErrorKind::NotFound), Host::Unix(_)) => self.kind.how_to_start().to_owned(),
             (Some(io::ErrorKind::ConnectionRefused), _) => {
-                "nothing listens there: start the container engine, or point DOCKER_HOST at one"
+                format!(
+                    "nothing listens there: start the container engine, or point {variable} at one"
+                )
             }
-            _ => "the connection to the engine failed",
+            _ => "the connection to the engine failed".to_owned(),
         }
     }
 }
@@ -278,7 +291,7 @@ impl From<shiplift::Error> for Fault {
 #[derive(Debug, thiserror::Error)]
 #[error("{fix}")]
 struct Trouble {
-    fix: &'static str,
+    fix: String,
     source: Box<dyn Error + Send + Sync>,
 }
 

@@ -238,7 +238,7 @@ impl DockerBackend {
         let cgroup = self.facts.cgroup_version.as_deref();
         let cgroup = cgroup.map(|version| format!(", control groups v{version}"));
         let version = &self.facts.version;
-        let by = format!("{} {version}{}", Self::NAME, cgroup.unwrap_or_default());
+        let by = format!("{} {version}{}", self.facts.kind.name(), cgroup.unwrap_or_default());
         Granted { limits, by }
     }
 

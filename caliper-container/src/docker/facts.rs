@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::engine::{Engine, Fault};
+use super::kind::EngineKind;
 
 /// What an engine is, and what it can do: for people, and for deciding beforehand whether a limit
 /// can be had.
@@ -12,6 +13,8 @@ use super::engine::{Engine, Fault};
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct EngineFacts {
+    /// What it is, whatever it was taken for.
+    pub kind: EngineKind,
     /// Its address.
     pub endpoint: String,
     /// Its version.
@@ -28,10 +31,14 @@ pub struct EngineFacts {
     pub cpus: u64,
     /// Memory of its machine, in bytes.
     pub memory: u64,
+    /// Whether it runs without being root itself.
+    pub rootless: bool,
     /// Whether it has an init program, which tells signals from exit statuses and ends orphans.
     pub init: bool,
     /// It can limit memory.
     pub limits_memory: bool,
+    /// It says when a test exceeded its memory, also when only a child was killed for it.
+    pub tells_out_of_memory: bool,
     /// It can keep a test from swapping instead of staying within its memory.
     pub limits_swap: bool,
     /// It can limit processors.
@@ -42,6 +49,8 @@ pub struct EngineFacts {
     pub limits_pids: bool,
     /// It can limit what a container writes to the disk.
     pub limits_disk: bool,
+    /// It sees how much a test computes, so that one that does nothing can be ended.
+    pub sees_idle: bool,
     /// The runtimes that it can start containers with.
     pub runtimes: BTreeSet<String>,
     /// Whether it can give graphics processors to a container, as far as it says.
@@ -80,12 +89,15 @@ struct Info {
     swap_limit: bool,
     #[serde(rename = "CpuCfsQuota")]
     cpu_quota: bool,
-    pids_limit: bool,
     #[serde(rename = "CPUSet")]
-    cpuset: bool,
+    cpu_set: bool,
+    pids_limit: bool,
     driver_status: Option<Vec<Vec<String>>>,
     runtimes: Option<BTreeMap<String, serde_json::Value>>,
     discovered_devices: Option<Vec<serde::de::IgnoredAny>>,
+    security_options: Option<Vec<String>>,
+    /// Podman's own word for one of the options.
+    rootless: bool,
 }
 
 impl Info {
@@ -106,35 +118,85 @@ impl Info {
     }
 }
 
+/// What only Podman's own form of the question answers.
+#[derive(Deserialize)]
+struct PodmanInfo {
+    host: PodmanHost,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodmanHost {
+    /// The controllers that this very Podman may use.
+    #[serde(default)]
+    cgroup_controllers: Option<Vec<String>>,
+}
+
 impl EngineFacts {
     pub(super) async fn ask(engine: &Engine, endpoint: String) -> Result<Self, Fault> {
         let (version, info) =
             tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
         let runtimes: BTreeSet<String> =
             info.runtimes.iter().flatten().map(|(name, _)| name.clone()).collect();
-        Ok(Self {
-            limits_disk: info.limits_disk(),
-            limits_cpuset: info.cpuset,
-            // What NVIDIA's toolkit sets up, or devices that the engine found itself (Docker 28).
-            gpus: runtimes.contains("nvidia")
-                || info.discovered_devices.as_ref().is_some_and(|devices| !devices.is_empty()),
-            runtimes,
+        let has = |name: &str| version.components.iter().any(|part| part.name.contains(name));
+        let kind = if has("Podman") { EngineKind::Podman } else { EngineKind::Docker };
+        let rootless = info.rootless
+            || info.security_options.iter().flatten().any(|one| one.contains("rootless"));
+        // The first version of control groups cannot be handed to a user at all.
+        let has_groups = !rootless || info.cgroup_version.as_deref() != Some("1");
+        // https://github.com/containers/podman/pull/21523
+        let is_old_podman = kind == EngineKind::Podman && major(&version.engine) < 5;
+        let mut facts = Self {
+            kind,
             endpoint,
             version: version.engine,
             api: version.api,
             arch: processor(&version.arch).to_owned(),
+            limits_disk: info.limits_disk(),
+            // What NVIDIA's toolkit sets up, or devices that the engine found itself (Docker 28).
+            gpus: runtimes.contains("nvidia")
+                || info.discovered_devices.as_ref().is_some_and(|devices| !devices.is_empty()),
+            runtimes,
             cgroup_version: info.cgroup_version,
             storage_driver: info.driver,
             cpus: info.cpus,
             memory: info.mem_total,
-            // The engine lists the program only if it could run it.
-            init: version.components.iter().any(|component| component.name.contains("init")),
+            rootless,
+            // Docker lists the program only if it could run it. Podman does not list it: without one
+            // it refuses to make the container, and says so.
+            init: kind == EngineKind::Podman || has("init"),
             limits_memory: info.memory_limit,
+            tells_out_of_memory: !is_old_podman,
             limits_swap: info.swap_limit,
             limits_cpus: info.cpu_quota,
+            limits_cpuset: info.cpu_set,
             limits_pids: info.pids_limit,
-        })
+            sees_idle: has_groups,
+        };
+        if kind == EngineKind::Podman && rootless {
+            let own = format!("/v{}/libpod/info", facts.version);
+            facts.keep_to(&engine.ask::<PodmanInfo>(&own).await?.host);
+        }
+        Ok(facts)
     }
+
+    /// A Podman without root answers what the kernel can, and leaves out without a word what it may
+    /// not do itself.
+    fn keep_to(&mut self, host: &PodmanHost) {
+        let groups = self.sees_idle;
+        let may =
+            |name: &str| groups && host.cgroup_controllers.iter().flatten().any(|one| one == name);
+        self.limits_memory &= may("memory");
+        self.limits_swap &= may("memory");
+        self.limits_cpus &= may("cpu");
+        self.limits_cpuset &= may("cpuset");
+        self.limits_pids &= may("pids");
+    }
+}
+
+/// The first number of a version.
+fn major(version: &str) -> u32 {
+    version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Go's name of a processor in the words of `uname -m`, which are those of wheels.

@@ -1,6 +1,7 @@
 //! Images: which there are, what they hold, and how they go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use hyper::Method;
 use serde::Deserialize;
 
 use super::engine::{Engine, Fault, query, segment};
-use super::labels;
+use super::kind::EngineKind;
+use super::labels::{self, Owner};
 
 /// How long a pull may take, and how long it may say nothing: a registry that cannot be reached
 /// must not hold up a run that has other cells to measure.
@@ -56,7 +58,8 @@ impl Image {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListedImage {
     pub(super) id: String,
-    #[serde(default)]
+    /// Empty if there is none.
+    #[serde(default, deserialize_with = "digest")]
     pub(super) parent_id: String,
     #[serde(default)]
     pub(super) repo_tags: Option<Vec<String>>,
@@ -65,9 +68,22 @@ pub(super) struct ListedImage {
     pub(super) created: i64,
     #[serde(default)]
     pub(super) size: u64,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// Reads a digest, which Podman writes without its kind where it names a parent.
+fn digest<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(if text.is_empty() || text.contains(':') { text } else { format!("sha256:{text}") })
 }
 
 impl ListedImage {
+    /// Whether Caliper made it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.labels.as_ref().is_some_and(|labels| labels.contains_key(labels::OURS))
+    }
+
     /// Its names; an engine may say `<none>:<none>` for having none.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         let tags = self.repo_tags.iter().flatten();
@@ -154,19 +170,36 @@ pub(super) async fn ours(engine: &Engine) -> Result<Vec<ListedImage>, Fault> {
     engine.ask(&query("/images/json", [("all", "1"), ("filters", filter.as_str())])).await
 }
 
+/// Every name by which Caliper holds on to an image that is not its own.
+pub(super) async fn guards(engine: &Engine) -> Result<Vec<String>, Fault> {
+    if engine.answers != EngineKind::Podman {
+        return Ok(Vec::new());
+    }
+    let images: Vec<ListedImage> = engine.ask("/images/json").await?;
+    let foreign = images.iter().filter(|image| !image.is_ours());
+    let tags = foreign.flat_map(ListedImage::tags).map(plain_name);
+    Ok(tags.filter(|tag| tag.starts_with(labels::HELD)).collect())
+}
+
 /// A name as people write it: Podman puts the registry before it, and the tag may be left out.
 pub(super) fn plain_name(name: &str) -> String {
     let short = ["docker.io/library/", "docker.io/", "localhost/"]
         .iter()
         .find_map(|prefix| name.strip_prefix(prefix))
         .unwrap_or(name);
-    let last = short.rsplit('/').next().unwrap_or(short);
-    if last.contains([':', '@']) { short.to_owned() } else { format!("{short}:latest") }
+    with_tag(short)
+}
+
+/// A name with its tag, which may be left out.
+fn with_tag(name: &str) -> String {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if last.contains([':', '@']) { name.to_owned() } else { format!("{name}:latest") }
 }
 
 /// Fetches an image from its registry.
 async fn pull(engine: &Engine, name: &str) -> Result<Result<(), String>, Fault> {
-    let name = plain_name(name);
+    // Without a tag the engine would fetch every one that there is.
+    let name = with_tag(name);
     let request = query("/images/create", [("fromImage", name.as_str())]);
     let whole = async {
         // The engine answers as soon as the registry does.
@@ -199,9 +232,12 @@ async fn pull(engine: &Engine, name: &str) -> Result<Result<(), String>, Fault> 
 
 /// Takes a name off an image, and the image away if that was its last name.
 pub(super) async fn untag(engine: &Engine, tag: &str) -> Result<(), Fault> {
-    // Without `noprune` the engine would also take whatever nameless image the cell started from.
-    let path = query(&format!("/images/{}", segment(tag)), [("noprune", "1")]);
-    match engine.bytes(Method::DELETE, &path, None).await {
+    match delete(engine, tag).await {
+        // A build that was given up goes on in Podman until its step is done, and stands on the image
+        // so long. Without a name it is what the next run removes.
+        Err(fault) if fault.is_conflict() && engine.answers == EngineKind::Podman => {
+            unname(engine, tag).await
+        }
         Err(fault) if !fault.is_missing() => Err(fault),
         _ => Ok(()),
     }
@@ -216,10 +252,63 @@ pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault>
     if !image.is_ours() || image.repo_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Ok(());
     }
-    let path = query(&format!("/images/{}", segment(&image.id)), [("noprune", "1")]);
-    match engine.bytes(Method::DELETE, &path, None).await {
+    match delete(engine, &image.id).await {
         // Somebody else was faster, or something stands on it.
         Err(fault) if !fault.is_missing() && !fault.is_conflict() => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what `reference` names, and nothing that it stands on but what is Caliper's.
+async fn delete(engine: &Engine, reference: &str) -> Result<(), Fault> {
+    let guard = match engine.answers {
+        EngineKind::Podman => guard(engine, reference).await?,
+        EngineKind::Docker => None,
+    };
+    // Without `noprune` the engine would also take whatever nameless image the cell started from.
+    let path = query(&format!("/images/{}", segment(reference)), [("noprune", "1")]);
+    let deleted = engine.bytes(Method::DELETE, &path, None).await;
+    if let Some(guard) = guard {
+        unname(engine, &guard).await?;
+    }
+    deleted.map(drop)
+}
+
+/// Gives a name to the image that `reference` was built from, if it is not Caliper's and has none:
+/// Podman 4 does not know `noprune`, and removes what has no name up to the first that has.
+async fn guard(engine: &Engine, reference: &str) -> Result<Option<String>, Fault> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let Some(image) = inspect(engine, reference).await? else { return Ok(None) };
+    let images: Vec<ListedImage> = engine.ask(&query("/images/json", [("all", "1")])).await?;
+    let by_id: BTreeMap<&str, &ListedImage> =
+        images.iter().map(|image| (image.id.as_str(), image)).collect();
+    let foreign = std::iter::successors(by_id.get(image.id.as_str()), |image| {
+        by_id.get(image.parent_id.as_str())
+    })
+    .find(|image| !image.is_ours());
+    let Some(foreign) = foreign.filter(|image| image.tags().next().is_none()) else {
+        return Ok(None);
+    };
+    let owner = Owner::this().map_or_else(|| "0-0-0".to_owned(), ToString::to_string);
+    let tag = format!("{owner}_guard-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
+    let path = format!("/images/{}/tag", foreign.id);
+    let path = query(&path, [("repo", labels::HELD), ("tag", tag.as_str())]);
+    engine.bytes(Method::POST, &path, None).await?;
+    Ok(Some(format!("{}:{tag}", labels::HELD)))
+}
+
+/// Takes a name off an image, which stays even if it has no other: what only Podman can.
+pub(super) async fn unname(engine: &Engine, tag: &str) -> Result<(), Fault> {
+    let Some(image) = inspect(engine, tag).await? else { return Ok(()) };
+    // Its own requests want names with the registry.
+    let whole = image.repo_tags.iter().flatten().find(|name| plain_name(name) == tag);
+    let Some((repository, version)) = whole.and_then(|name| name.rsplit_once(':')) else {
+        return Ok(());
+    };
+    let path = format!("/v4.0.0/libpod/images/{}/untag", segment(&image.id));
+    let path = query(&path, [("repo", repository), ("tag", version)]);
+    match engine.bytes(Method::POST, &path, None).await {
+        Err(fault) if !fault.is_missing() => Err(fault),
         _ => Ok(()),
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Leftovers {
     containers: Vec<(String, String)>,
     /// Names, which are taken off.
     tags: Vec<String>,
+    /// Names of images that are not Caliper's; the images stay.
+    guards: Vec<String>,
     /// Layers, children before their parents.
     layers: Vec<String>,
     bytes: u64,
@@ -134,6 +136,9 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
         }
     }
     found.tags.sort();
+    // They are held for a moment only, so any is old.
+    found.guards = images::guards(engine).await?;
+    found.guards.retain(|tag| unneeded(holder(tag), 0));
     let depth = |image: &ListedImage| {
         std::iter::successors(Some(image), |image| by_id.get(image.parent_id.as_str()).copied())
             .count()
@@ -219,6 +224,9 @@ impl Leftovers {
         }
         for layer in &self.layers {
             images::remove_layer(engine, layer).await?;
+        }
+        for guard in &self.guards {
+            images::unname(engine, guard).await?;
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl DockerBackend {
             if interpreter.python != python {
                 return Err(BackendError::NoPython {
                     python,
-                    backend: Self::NAME,
+                    backend: self.options.kind.name(),
                     found: format!("Python {} in the image `{name}`", interpreter.python),
                 });
             }

@@ -29,7 +29,7 @@ impl DockerBackend {
             .block_on(self.bases.digest(&self.engine, &name))
             .map_err(|fault| self.engine.error(format!("look at the image `{name}`"), fault))?;
         Ok(Recipe {
-            backend: Self::NAME.to_owned(),
+            backend: self.options.kind.name().to_owned(),
             // Without an image the cell cannot be built, which its build will say.
             base: digest.map(|digest| Base { name, digest }),
             dockerfile: Some(dockerfile.text),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use caliper_container::backend::{
     BackendError, Built, CellOrder, ContainerBackend as _, Environment, RunId, TestRun,
 };
-use caliper_container::docker::{DockerBackend, DockerOptions};
+use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
 use caliper_core::files::FilesInMemory;
@@ -50,9 +50,31 @@ pub(crate) struct Seen {
     pub(crate) volumes: BTreeSet<String>,
 }
 
-/// What the command `docker` prints.
+/// Which engine is tested.
+pub(crate) fn engine() -> EngineKind {
+    match std::env::var("CALIPER_TEST_ENGINE").as_deref() {
+        Ok("podman") => EngineKind::Podman,
+        Ok("docker") | Err(_) => EngineKind::Docker,
+        Ok(other) => panic!("CALIPER_TEST_ENGINE is `{other}`, and neither docker nor podman"),
+    }
+}
+
+/// The command of that engine.
+pub(crate) fn command() -> Command {
+    match engine() {
+        EngineKind::Podman => {
+            let mut command = Command::new("podman");
+            // Through the socket, of which CONTAINER_HOST says where it is.
+            command.arg("--remote");
+            command
+        }
+        _ => Command::new("docker"),
+    }
+}
+
+/// What the command of the engine prints.
 pub(crate) fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
+    let output = command().args(arguments).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "docker {arguments:?}: {error}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -94,13 +116,13 @@ impl Bench {
             None
         };
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            DockerOptions { cache: folder.path().join("cache"), ..DockerOptions::default() };
+        let cache = folder.path().join("cache");
+        let options = DockerOptions { kind: engine(), cache, ..DockerOptions::default() };
         let backend = match DockerBackend::connect(options) {
             Ok(backend) => backend,
             Err(error) => return skip(format!("no engine: {error}")),
         };
-        if Command::new("docker")
+        if command()
             .args(["image", "inspect", IMAGE])
             .output()
             .is_ok_and(|output| !output.status.success())
@@ -146,7 +168,7 @@ impl Bench {
     /// Connects anew.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut DockerOptions)) -> Self {
         let cache = self.folder.path().join("cache");
-        let mut options = DockerOptions { cache, ..DockerOptions::default() };
+        let mut options = DockerOptions { kind: engine(), cache, ..DockerOptions::default() };
         change(&mut options);
         self.backend = DockerBackend::connect(options).unwrap();
         self
@@ -230,6 +252,11 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(500));
         }
     }
+}
+
+/// What an error says, in the words of the `docker` backend whichever is tested.
+pub(crate) fn of_docker(error: &BackendError) -> String {
+    error.to_string().replace(&format!("`{}`", engine().name()), "`docker`")
 }
 
 /// A test with this command.

@@ -1,8 +1,9 @@
 //! What is removed, and what is not.
 
 use caliper_container::backend::ContainerBackend as _;
+use caliper_core::template::Template;
 
-use crate::bench::{Bench, IMAGE, docker, lines};
+use crate::bench::{Bench, IMAGE, command, docker, lines};
 
 /// Something that a test made on the engine itself.
 struct Made(&'static str, String);
@@ -10,7 +11,7 @@ struct Made(&'static str, String);
 impl Drop for Made {
     fn drop(&mut self) {
         let arguments = [self.0, "rm", "-f", &self.1];
-        let _ = std::process::Command::new("docker").args(arguments).output();
+        let _ = command().args(arguments).output();
     }
 }
 
@@ -60,6 +61,26 @@ fn only_what_is_calipers_and_unneeded_goes() {
     bench.assert_clean();
 }
 
+/// Podman of itself removes, with the last image that stood on it, whatever has no name.
+#[test]
+fn a_base_without_a_name_stays() {
+    let Some(mut bench) = Bench::new() else { return };
+    let context = bench.folder.path().join("context");
+    std::fs::create_dir_all(&context).unwrap();
+    std::fs::write(context.join("Dockerfile"), format!("FROM {IMAGE}\nRUN echo 1 > /users\n"))
+        .unwrap();
+    let base = build_folder(&context, &[]);
+    let base = Made("image", base.trim_start_matches("sha256:").to_owned());
+    bench.setup.base = Template::new("base", &base.1);
+    let environment = bench.build();
+    assert_eq!(bench.test(&environment, &["cat", "/users"]).1, "1");
+    bench.backend.remove(&environment).unwrap();
+    let bench = bench.with(|_| {});
+    assert_eq!(docker(&["image", "inspect", "--format", "{{.RepoTags}}", &base.1]), "[]");
+    drop(base);
+    bench.assert_clean();
+}
+
 /// Builds the Dockerfile of the cell with the command `docker`: equal layers, but the user's.
 fn build_by_hand(bench: &Bench, name: &str) {
     let context = bench.folder.path().join("context");
@@ -70,11 +91,18 @@ fn build_by_hand(bench: &Bench, name: &str) {
     let wheel = "tiny-1.0-py2.py3-none-any.whl";
     std::fs::copy(bench.folder.path().join(wheel), context.join(wheel)).unwrap();
     std::fs::write(context.join("Dockerfile"), bench.recipe().dockerfile.unwrap()).unwrap();
-    let output = std::process::Command::new("docker")
-        .args(["build", "-q", "-t", name])
-        .arg(context)
+    build_folder(&context, &["-t", name]);
+}
+
+/// Builds the Dockerfile in a folder as a user does, and says which image that made.
+fn build_folder(folder: &std::path::Path, arguments: &[&str]) -> String {
+    let output = command()
+        .args(["build", "-q"])
+        .args(arguments)
+        .arg(folder)
         .env("DOCKER_BUILDKIT", "0")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -7,7 +7,7 @@ use caliper_core::limits::Network;
 use caliper_core::plan::Test;
 use caliper_core::record::TestEnd;
 
-use crate::bench::{Bench, test};
+use crate::bench::{Bench, of_docker, test};
 
 fn python(text: &str) -> Vec<&str> {
     vec!["python", "-c", text]
@@ -109,6 +109,9 @@ fn output_is_kept_whole_or_cut_in_the_middle(bench: &mut Bench, environment: &En
 }
 
 fn who_does_nothing_is_ended(bench: &mut Bench, environment: &Environment) {
+    if !bench.backend.facts().sees_idle {
+        return;
+    }
     bench.setup.limits.idle = Some(Duration::from_secs(2));
     let waits = "import time; print('begun', flush=True)\nwhile True: time.sleep(0.2)";
     let (end, output, _) = bench.test(environment, &python(waits));
@@ -160,6 +163,23 @@ fn limits_hold(bench: &mut Bench, environment: &Environment) {
     assert!(run.output.dropped > 0 && run.seconds >= 2.0);
     bench.setup.limits.timeout = Duration::from_secs(60);
 
+    if bench.backend.facts().limits_memory && bench.backend.facts().tells_out_of_memory {
+        memory_is_limited(bench, environment);
+    }
+
+    if bench.backend.facts().limits_pids && bench.backend.facts().limits_cpus {
+        bench.setup.limits.pids = Some(20);
+        bench.setup.limits.cpus = Some(0.5);
+        let forks = "import subprocess\ntry:\n    for n in range(50): subprocess.Popen(['sleep', '9'])\n\
+             except OSError as error: print(n, error)";
+        let (end, output, _) = bench.test(environment, &python(forks));
+        assert_eq!(end, TestEnd::Exited(0));
+        assert!(output.contains("unavailable"), "{output}");
+        (bench.setup.limits.pids, bench.setup.limits.cpus) = (None, None);
+    }
+}
+
+fn memory_is_limited(bench: &mut Bench, environment: &Environment) {
     bench.setup.limits.memory = Some(64 << 20);
     let hungry = "x = bytearray(200 << 20); x[::4096] = x[::4096]";
     let end = bench.test(environment, &python(hungry)).0;
@@ -170,15 +190,6 @@ fn limits_hold(bench: &mut Bench, environment: &Environment) {
     let end = bench.test(environment, &python(careless)).0;
     assert_eq!(end, TestEnd::OutOfMemory { status: Some(0) });
     bench.setup.limits.memory = None;
-
-    bench.setup.limits.pids = Some(20);
-    bench.setup.limits.cpus = Some(0.5);
-    let forks = "import subprocess\ntry:\n    for n in range(50): subprocess.Popen(['sleep', '9'])\n\
-                 except OSError as error: print(n, error)";
-    let (end, output, _) = bench.test(environment, &python(forks));
-    assert_eq!(end, TestEnd::Exited(0));
-    assert!(output.contains("unavailable"), "{output}");
-    (bench.setup.limits.pids, bench.setup.limits.cpus) = (None, None);
 }
 
 fn an_interrupt_stops_a_test(bench: &Bench, environment: &Environment) {
@@ -197,13 +208,22 @@ fn an_interrupt_stops_a_test(bench: &Bench, environment: &Environment) {
 fn what_cannot_be_had_is_said_beforehand() {
     let Some(mut bench) = Bench::new() else { return };
     let check =
-        |bench: &Bench| bench.backend.check(&bench.setup).map_err(|error| error.to_string());
+        |bench: &Bench| bench.backend.check(&bench.setup).map_err(|error| of_docker(&error));
     assert_eq!(check(&bench), Ok(()));
     bench.setup.limits.cpus = Some(1e6);
-    assert!(check(&bench).unwrap_err().contains("1000000 processors"));
+    let facts = bench.backend.facts().clone();
+    let expected = if facts.limits_cpus { "1000000 processors" } else { "a limit on processors" };
+    assert!(check(&bench).unwrap_err().contains(expected));
     bench.setup.limits.cpus = None;
     bench.setup.limits.memory = Some(1 << 20);
-    insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give a memory limit of 1048576 bytes; a container needs 6 MiB at least");
+    let error = check(&bench).unwrap_err();
+    if !facts.limits_memory {
+        assert!(error.contains("cannot give a limit on memory; use"), "{error}");
+    } else if !facts.tells_out_of_memory {
+        assert!(error.contains("does not say when a test exceeds it"), "{error}");
+    } else {
+        insta::assert_snapshot!(error, @"the `docker` backend cannot give a memory limit of 1048576 bytes; a container needs 6 MiB at least");
+    }
     bench.setup.limits.memory = None;
     bench.setup.limits.cpuset = Some("0,8000".parse().unwrap());
     assert!(
@@ -213,6 +233,9 @@ fn what_cannot_be_had_is_said_beforehand() {
     bench.setup.limits.runtime = Some("nonesuch".to_owned());
     assert!(check(&bench).unwrap_err().contains("cannot give the runtime `nonesuch`; it has "));
     bench.setup.limits.runtime = None;
+    bench.setup.limits.idle = Some(Duration::from_secs(1));
+    assert_eq!(check(&bench).is_ok(), facts.sees_idle);
+    bench.setup.limits.idle = None;
     bench.setup.as_of = Some("2021-01-01".parse().unwrap());
     insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give an index of a past date, because the pip in an image may know no such limit; use `--backend local`");
 }

@@ -1,0 +1,116 @@
+//! Which engine, and where one of its kind is to be found.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::host::Host;
+
+/// The engines that speak Docker's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// Docker; or whatever answers where Docker is expected.
+    #[default]
+    Docker,
+    /// Podman, through the socket of its service.
+    Podman,
+}
+
+impl EngineKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Docker, Self::Podman];
+
+    /// The name by which people choose the backend: `docker`, `podman`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+
+    /// The environment variable that says where the engine is.
+    pub(super) fn variable(self) -> &'static str {
+        match self {
+            Self::Docker => "DOCKER_HOST",
+            Self::Podman => "CONTAINER_HOST",
+        }
+    }
+
+    /// How to get an engine whose socket is not there.
+    pub(super) fn how_to_start(self) -> &'static str {
+        match self {
+            Self::Docker => {
+                "there is no such socket: install and start a container engine, or point \
+                 DOCKER_HOST at one"
+            }
+            Self::Podman => {
+                "there is no such socket: start Podman's service with `systemctl --user start \
+                 podman.socket`, or without systemd with `podman system service --time=0 &`, or \
+                 point CONTAINER_HOST at it"
+            }
+        }
+    }
+
+    /// Where engines of this kind are: the first is the one that a run uses if nobody says
+    /// otherwise. Never empty, and whether an engine answers there is not looked at.
+    pub fn addresses(self) -> Vec<String> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match (variable(self.variable()), self) {
+            (Some(address), _) => vec![address],
+            (None, Self::Docker) => vec![Host::DEFAULT.to_owned()],
+            (None, Self::Podman) => {
+                let user = rustix::process::getuid();
+                let runtime = variable("XDG_RUNTIME_DIR")
+                    .map_or_else(|| format!("/run/user/{}", user.as_raw()).into(), PathBuf::from);
+                podman_sockets(&runtime, user.is_root(), Path::exists)
+                    .iter()
+                    .map(|socket| format!("unix://{}", socket.display()))
+                    .collect()
+            }
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Docker => "Docker",
+            Self::Podman => "Podman",
+        })
+    }
+}
+
+/// The sockets of Podman's services that are there: the user's own before the machine's. Where neither
+/// is: the one that this user would start.
+fn podman_sockets(runtime: &Path, is_root: bool, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let own = runtime.join("podman/podman.sock");
+    let machine = PathBuf::from("/run/podman/podman.sock");
+    match (exists(&own), exists(&machine)) {
+        (true, true) => vec![own, machine],
+        (true, false) => vec![own],
+        (false, true) => vec![machine],
+        (false, false) => vec![if is_root { machine } else { own }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_of_podman_is_the_users_own_before_the_machines() {
+        let (own, machine) = ("/run/user/7/podman/podman.sock", "/run/podman/podman.sock");
+        for (is_root, there, expected) in [
+            (false, &[own, machine][..], &[own, machine][..]),
+            (false, &[machine], &[machine]),
+            (false, &[], &[own]), // to be named in the error
+            (true, &[own, machine], &[own, machine]),
+            (true, &[], &[machine]),
+        ] {
+            let exists = |path: &Path| there.iter().any(|one| Path::new(one) == path);
+            let found = podman_sockets(Path::new("/run/user/7"), is_root, exists);
+            let expected: Vec<_> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(found, expected, "{is_root} {there:?}");
+        }
+    }
+}
