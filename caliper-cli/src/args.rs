@@ -180,14 +180,22 @@ pub(crate) struct Work {
     /// Only the tests with such a name; the import of the dependency is always run.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) tests: Vec<String>,
-    /// Measure recorded cells again.
+    /// Measure recorded cells again, in images that are built anew.
     #[arg(long, value_enum)]
     pub(crate) rerun: Option<RerunName>,
-    /// Keep the images of cells on the container engine.
+    /// Keep the images of cells on the container engine, for the next run.
     #[arg(long)]
     pub(crate) keep_images: bool,
+    /// How much disk the images or environments of cells may take that are kept for the next run, such
+    /// as 20GiB; those unused for longest go first. Default: 2GiB with `local`, nothing with `docker`.
+    #[arg(long, value_name = "SIZE", conflicts_with = "keep_images", value_parser = size)]
+    pub(crate) disk: Option<u64>,
     #[command(flatten)]
     pub(crate) selection: Select,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { caliper_core::config::bytes(text) }
 }
 
 impl Work {

@@ -98,10 +98,14 @@ pub(crate) fn backend(
                  needs; use `--backend local`",
             ));
         }
-        let options = docker_options(index, cache, work.keep_images);
+        let options = DockerOptions {
+            keep: work.disk.unwrap_or(if work.keep_images { u64::MAX } else { 0 }),
+            anew: work.rerun.is_some(),
+            ..docker_options(index, cache)
+        };
         return Ok(Box::new(DockerBackend::connect(options)?));
     }
-    let backend = local(index, cache);
+    let backend = local(index, cache, work.disk);
     if work.selection.python.is_empty() && config.python_versions.is_empty() {
         for note in backend.notes() {
             terminal.note(&format!("note: {note}"));
@@ -111,17 +115,16 @@ pub(crate) fn backend(
 }
 
 /// How the container engine is used.
-pub(crate) fn docker_options(index: &Index, cache: &Path, keep_images: bool) -> DockerOptions {
+pub(crate) fn docker_options(index: &Index, cache: &Path) -> DockerOptions {
     DockerOptions {
-        host: None,
         cache: cache.to_owned(),
         index_url: index.chosen.clone(),
-        keep_images,
+        ..DockerOptions::default()
     }
 }
 
-/// The backend that needs no engine.
-pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
+/// The backend that needs no engine, which keeps environments of `disk` bytes.
+pub(crate) fn local(index: &Index, cache: &Path, disk: Option<u64>) -> LocalBackend {
     let client = index.client.clone();
     let folder = cache.to_owned();
     let uv = Box::new(move || uv_wheel(&client, &folder));
@@ -129,6 +132,7 @@ pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
     // Named also where it is the default: for an index with a name uv is told how long to believe it.
     let address = || index.client.address().to_string();
     options.index_url = Some(index.chosen.clone().unwrap_or_else(address));
+    options.keep = disk.unwrap_or(options.keep);
     // This program starts no processes but the backend's.
     options.adopt_orphans = true;
     options.offline = index.offline;

@@ -41,7 +41,7 @@ struct Engine {
 pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> Outcome {
     let cache = setting::cache(Path::new("caliper.yaml"));
     let index = Index::open(args, &cache, terminal)?;
-    let local = sources::local(&index, &cache);
+    let local = sources::local(&index, &cache, None);
     let diagnosis = Diagnosis {
         schema: 1,
         caliper: env!("CARGO_PKG_VERSION"),
@@ -59,7 +59,7 @@ pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> O
 }
 
 fn engine(index: &Index, cache: &Path) -> Result<Engine, String> {
-    let backend = DockerBackend::connect(sources::docker_options(index, cache, false))
+    let backend = DockerBackend::connect(sources::docker_options(index, cache))
         .map_err(|error| chain(&error))?;
     let facts = backend.facts();
     let limits = [

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use caliper_core::interpreter::{Interpreter, Libc, Platform};
@@ -138,20 +139,16 @@ impl DockerBackend {
         };
         if let Ok(answer) = &answer {
             // Only saves time: that it cannot be kept is no error.
-            let _ = keep(&folder, &kept, answer);
+            let _ = serde_json::to_vec(answer).is_ok_and(|text| write_whole(&kept, &text).is_ok());
         }
         Ok(answer)
     }
 }
 
-/// Writes a file that others may read at the same moment.
-fn keep(
-    folder: &std::path::Path,
-    path: &std::path::Path,
-    answer: &impl serde::Serialize,
-) -> std::io::Result<()> {
-    fs::create_dir_all(folder)?;
+/// Writes a file that others may read at the same moment, and the folder that it is in.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-    fs::write(&unfinished, serde_json::to_vec(answer)?)?;
+    fs::write(&unfinished, bytes)?;
     fs::rename(unfinished, path)
 }
