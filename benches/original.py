@@ -16,8 +16,8 @@ install the same file, each with three tests. (For 1.1.0 on 2.7 the original tak
 Caliper does this with the very template of the original, which copies the project first and lets the engine fetch the
 file, and with the template that `caliper init` writes; both with --keep-images, so that there is something to take up.
 
-The ways take their turn in each lap, so that what else the machine does falls on all alike. Disk is what is on the
-engine after the cold run and was not before, by the engine's own count, without the base images.
+The ways take their turn in each lap, so that what else the machine does falls on all alike. Disk is what
+each leaves on the engine after the cold run, by the engine's own count and without the base images.
 
 The original removes, after each cell, every image on the engine that has no name, whosever it is; and with an option,
 everything that no container uses. Here it meets a `docker` that does neither. Its index is the one that Caliper uses.
@@ -116,30 +116,6 @@ def inspect(*arguments):
     return json.loads(docker(*arguments))[0]
 
 
-def on_the_engine():
-    """The images that nothing stands on, and all containers."""
-    return {
-        "image": set(docker("images", "-q", "--no-trunc").split()),
-        "container": set(docker("ps", "-aq", "--no-trunc").split()),
-    }
-
-
-def left(before):
-    """How many bytes there are on the engine that were not there before."""
-    bases = [inspect("image", "inspect", name) for name in BASES]
-    now, total = on_the_engine(), 0
-    for image in now["image"] - before["image"]:
-        image = inspect("image", "inspect", image)
-        below = [base["Size"] for base in bases if base["RootFS"]["Layers"][0] == image["RootFS"]["Layers"][0]]
-        total += image["Size"] - below[0]
-    for container in now["container"] - before["container"]:
-        container = inspect("inspect", "--size", container)
-        # Of the original, which takes the name from the image and leaves the layers to the container.
-        below = bases["cp39" in container["Config"]["Image"]]["Size"]
-        total += container["SizeRootFs"] - below
-    return total
-
-
 def kept():
     return set(docker("images", "--filter", "reference=caliper/kept", "--format", "{{.Repository}}:{{.Tag}}").split())
 
@@ -172,10 +148,21 @@ class Original:
         tests = [record["tests"][name] for record in records if "tests" in record for name in TESTS]
         return sum(test["retval"] == 0 for test in tests)
 
+    def containers(self):
+        return docker("ps", "-aq", "--filter", f"label={LABEL}").split()
+
+    def disk(self):
+        # It takes the names from its images, whose layers stay for the containers that it leaves.
+        total = 0
+        for container in self.containers():
+            container = inspect("inspect", "--size", container)
+            base = inspect("image", "inspect", BASES["cp39" in container["Config"]["Image"]])
+            total += container["SizeRootFs"] - base["Size"]
+        return total
+
     def clean(self):
         shutil.rmtree(self.project / ".caliper", ignore_errors=True)
-        containers = docker("ps", "-aq", "--filter", f"label={LABEL}").split()
-        if containers:
+        if containers := self.containers():
             docker("rm", *containers)
 
 
@@ -195,6 +182,12 @@ class Caliper:
         cells = json.loads((self.project / ".caliper/results.json").read_text())["cells"]
         tests = [test for cell in cells for test in cell["tests"] if test["name"] in TESTS]
         return sum(test["outcome"] == "passed" for test in tests)
+
+    def disk(self):
+        images = [inspect("image", "inspect", name) for name in kept() - self.others]
+        bases = [inspect("image", "inspect", name) for name in BASES]
+        below = {base["RootFS"]["Layers"][0]: base["Size"] for base in bases}
+        return sum(image["Size"] - below[image["RootFS"]["Layers"][0]] for image in images)
 
     def clean(self):
         # Not `caliper clean`: somebody may have kept other images.
@@ -221,9 +214,8 @@ def timed(work):
 def lap(way, number):
     """Seconds cold, again and edited, and bytes left."""
     way.clean()
-    before = on_the_engine()
     cold = timed(way.run)
-    disk = left(before)
+    disk = way.disk()
     expected = CELLS * len(TESTS)
     if way.passed() != expected:
         sys.exit(f"{way.name}: {way.passed()} of {expected} tests passed")

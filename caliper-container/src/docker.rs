@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
@@ -78,6 +78,8 @@ pub struct DockerBackend {
     /// What the next cell on a base can start from, by the name of the base: at first the layer with
     /// Caliper's label, then the image of the last cell that was done.
     standing: Mutex<BTreeMap<String, environment::Held>>,
+    /// Held by whoever makes the first layer on a base.
+    turns: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
     /// Held by whoever makes room for images that are kept.
     making_room: tokio::sync::Mutex<()>,
     swept: Once,
@@ -136,6 +138,7 @@ impl DockerBackend {
             counter: AtomicU64::new(0),
             held: Mutex::default(),
             standing: Mutex::default(),
+            turns: Mutex::default(),
             making_room: tokio::sync::Mutex::default(),
             swept: Once::new(),
         })

@@ -1,5 +1,6 @@
 //! The life of a cell's image: built, looked into, run, removed.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use caliper_core::plan::{Limits, Network, Recipe, Test};
@@ -158,8 +159,10 @@ impl DockerBackend {
     /// Makes the layer with Caliper's label, on which all cells with this base stand: the storage of
     /// some engines takes seconds for any layer.
     fn hold_first_layer(&self, order: &CellOrder<'_>, base: &str) {
-        let mut standing = lock(&self.standing);
-        if standing.contains_key(base) {
+        // One at a time on each base; what stands on another base does not wait.
+        let turn = Arc::clone(lock(&self.turns).entry(base.to_owned()).or_default());
+        let _turn = lock(&turn);
+        if lock(&self.standing).contains_key(base) {
             return;
         }
         let dockerfile = Dockerfile::first_layer(base);
@@ -177,7 +180,7 @@ impl DockerBackend {
         if let Ok((build::Finished { image: Ok(_), .. }, layer)) =
             self.try_build(&build, base, order.interrupt)
         {
-            standing.insert(base.to_owned(), layer);
+            lock(&self.standing).insert(base.to_owned(), layer);
         }
     }
 
