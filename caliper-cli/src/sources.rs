@@ -21,6 +21,7 @@ use caliper_pypi::{Notice, Notices};
 
 use crate::args::{BackendName, IndexArgs, Work};
 use crate::exit::Failure;
+use crate::layout::Purpose;
 use crate::terminal::Terminal;
 
 /// An index, and how it was chosen.
@@ -74,6 +75,7 @@ pub(crate) const LOCAL: &str = "local";
 /// The backend that was asked for, or the one that the configuration needs.
 pub(crate) fn backend(
     work: &Work,
+    purpose: Purpose,
     config: &Config,
     index: &Index,
     cache: &Path,
@@ -101,6 +103,7 @@ pub(crate) fn backend(
         let options = DockerOptions {
             keep: work.disk.unwrap_or(if work.keep_images { u64::MAX } else { 0 }),
             anew: work.rerun.is_some(),
+            pull_nothing: purpose == Purpose::Look,
             ..docker_options(index, cache)
         };
         return Ok(Box::new(DockerBackend::connect(options)?));

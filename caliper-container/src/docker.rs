@@ -59,6 +59,9 @@ pub struct DockerOptions {
     pub keep: u64,
     /// Build anew also where an image was kept.
     pub anew: bool,
+    /// Pull no base image: one that is not there is taken for what the official ones are. For
+    /// planning, which must not cost what the run would.
+    pub pull_nothing: bool,
 }
 
 /// A container engine that speaks Docker's protocol.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::args::{FormatName, Work};
 use crate::exit::{Exit, Outcome};
-use crate::layout::lay_out;
+use crate::layout::{Purpose, lay_out};
 use crate::sources;
 use crate::terminal::Terminal;
 
@@ -31,7 +31,7 @@ struct Forecast {
     images: BTreeSet<String>,
     /// Those of them that are not on the engine, and will be pulled.
     images_to_pull: BTreeSet<String>,
-    /// Files that are not in the cache yet.
+    /// Files of the dependency that are not there yet, without what they depend on.
     downloads: usize,
     /// Their size, where the index gives it.
     download_bytes: u64,
@@ -42,7 +42,7 @@ struct Forecast {
 }
 
 pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcome {
-    let layout = lay_out(work, terminal)?;
+    let layout = lay_out(work, Purpose::Look, terminal)?;
     let store = DirStore::read_only(layout.setting.results());
     let downloader = layout.index.downloader(&layout.cache);
     let means = Means {
@@ -85,7 +85,9 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
                 forecast.environments_kept += usize::from(ready);
                 forecast.images_to_pull.extend(base.clone().filter(|_| pulls));
                 forecast.images.extend(base);
-                if fetches && downloader.cached(file).is_none() && fetched.insert(&file.url) {
+                // Also where the build fetches the file by itself.
+                let is_there = ready || (fetches && downloader.cached(file).is_some());
+                if !is_there && fetched.insert(&file.url) {
                     forecast.downloads += 1;
                     forecast.download_bytes += file.size.unwrap_or(0);
                     forecast.downloads_of_unknown_size += usize::from(file.size.is_none());
@@ -149,7 +151,8 @@ fn text(forecast: &Forecast, jobs: usize) -> String {
             count if count == forecast.downloads => "the index does not say how large".to_owned(),
             count => format!("{mebibytes:.1} MiB, and {count} whose size the index does not say"),
         };
-        let _ = writeln!(text, "{} files to download: {size}", forecast.downloads);
+        let files = forecast.downloads;
+        let _ = writeln!(text, "{files} files to download, without what they depend on: {size}");
     }
     if let Some(seconds) = forecast.expected_seconds.filter(|_| to_measure > 0) {
         let time = Duration::from_secs_f64(seconds.max(1.0).round());

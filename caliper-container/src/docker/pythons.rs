@@ -46,7 +46,7 @@ impl DockerBackend {
         Ok(found)
     }
 
-    /// The Pythons in `wanted`: asked, or assumed where there is no image to ask.
+    /// The Pythons in `wanted`: asked, or assumed where there is no image to ask and none to be had.
     pub(super) fn wanted(
         &self,
         wanted: &BTreeSet<PythonVersion>,
@@ -58,9 +58,15 @@ impl DockerBackend {
             names.push((*python, Self::base_name(*python, setup)?));
         }
         // Side by side: a registry that cannot be reached is waited for only once.
-        let obtained = engine.block_on(futures_util::future::join_all(
-            names.iter().map(|(_, name)| self.bases.obtain(engine, name)),
-        ));
+        let obtained = engine.block_on(futures_util::future::join_all(names.iter().map(
+            |(_, name)| async move {
+                if self.options.pull_nothing {
+                    let digest = self.bases.digest(engine, name).await?;
+                    return Ok(digest.ok_or_else(|| "it is not there".to_owned()));
+                }
+                self.bases.obtain(engine, name).await
+            },
+        )));
         let mut found = Vec::new();
         for ((python, name), digest) in names.into_iter().zip(obtained) {
             let digest = digest

@@ -104,10 +104,17 @@ fn a_python_is_what_its_image_says() {
 
 #[test]
 fn an_image_that_cannot_be_had_is_the_worlds_doing() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(bench) = Bench::new() else { return };
+    let mut bench = bench.with(|options| options.pull_nothing = true);
     // Nothing listens on the discard port: refused at once.
     bench.setup.base = Template::new("base", "127.0.0.1:9/nobody/python:{{ python }}");
     let wanted = BTreeSet::from(["3.11".parse().unwrap(), "3.12".parse().unwrap()]);
+    assert_eq!(bench.backend.interpreters(&wanted, &bench.setup).unwrap().len(), 2);
+    assert!(bench.effort().pulls);
+    let error = bench.try_build().unwrap_err().to_string();
+    assert!(error.contains("was not there when the run began"), "{error}");
+
+    let mut bench = bench.with(|_| {});
     let assumed = bench.backend.interpreters(&wanted, &bench.setup).unwrap();
     assert_eq!(assumed.len(), 2);
     assert_eq!(bench.recipe().base, None);
