@@ -38,7 +38,7 @@ pub(super) struct Image {
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
     #[serde(default)]
-    last_tag_time: Option<jiff::Timestamp>,
+    last_tag_time: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -61,7 +61,9 @@ impl Image {
 
     /// When it last got a name, which it does whenever it is used; in seconds since 1970.
     pub(super) fn last_named(&self) -> i64 {
-        let named = self.metadata.as_ref().and_then(|metadata| metadata.last_tag_time);
+        let named = self.metadata.as_ref().and_then(|metadata| metadata.last_tag_time.as_deref());
+        let named = named.and_then(|named| named.parse::<jiff::Timestamp>().ok());
+        // An engine that does not say has images that are all as old.
         named.map_or(0, jiff::Timestamp::as_second)
     }
 
