@@ -73,7 +73,7 @@ fn plan_measures_nothing() {
           0  nothing to install
           0  recorded already
           2  to measure, 2 at once
-    2 files to download: 0.0 MiB
+    2 files to download, without what they depend on: 0.0 MiB
     ");
     assert!(!world.project().join(".caliper/records").exists());
 }

@@ -199,18 +199,26 @@ pub(crate) struct Work {
     /// Only the tests with such a name; the import of the dependency is always run.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) tests: Vec<String>,
-    /// Measure recorded cells again.
+    /// Measure recorded cells again, in images that are built anew.
     #[arg(long, value_enum)]
     pub(crate) rerun: Option<RerunName>,
     /// How many times to try again, after growing pauses, what the world made fail: an engine that does
     /// not answer, a lost network.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=10))]
     pub(crate) retries: u32,
-    /// Keep the images of cells on the container engine.
+    /// Keep the images of cells on the container engine, for the next run.
     #[arg(long)]
     pub(crate) keep_images: bool,
+    /// How much disk the images or environments of cells may take that are kept for the next run, such
+    /// as 20GiB; those unused for longest go first. Default: 2GiB with `local`, nothing with `docker`.
+    #[arg(long, value_name = "SIZE", conflicts_with = "keep_images", value_parser = size)]
+    pub(crate) disk: Option<u64>,
     #[command(flatten)]
     pub(crate) selection: Select,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { caliper_core::config::bytes(text) }
 }
 
 impl Work {

@@ -46,8 +46,21 @@ pub(crate) const SUPPORTED: &[PythonVersion] = &[
     PythonVersion::new(3, 15),
 ];
 
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be looked at: what a run would fetch is not fetched.
+    Look,
+    /// To be carried out.
+    Run,
+}
+
 /// Lays out what `work` asks for.
-pub(crate) fn lay_out(work: &Work, terminal: Terminal) -> Result<Layout, Failure> {
+pub(crate) fn lay_out(
+    work: &Work,
+    purpose: Purpose,
+    terminal: Terminal,
+) -> Result<Layout, Failure> {
     let setting = Setting::open(work.config())?;
     let config = &setting.config;
     let cache = setting::cache(&setting.path);
@@ -66,7 +79,7 @@ pub(crate) fn lay_out(work: &Work, terminal: Terminal) -> Result<Layout, Failure
         }
     }
     let index = Index::open(&work.selection.index, &cache, terminal)?;
-    let backend = sources::backend(work, config, &index, &cache, terminal)?;
+    let backend = sources::backend(work, purpose, config, &index, &cache, terminal)?;
     backend.check(&setup)?;
     let project = Project::read(&setting.folder(), Some(&setting.path))?;
     // Asked first: a package that does not exist is told before anything is started.

@@ -23,6 +23,7 @@ use caliper_pypi::{Notice, Notices};
 
 use crate::args::{BackendName, IndexArgs, Work};
 use crate::exit::{Exit, Failure};
+use crate::layout::Purpose;
 use crate::terminal::Terminal;
 
 /// An index, and how it was chosen.
@@ -86,6 +87,7 @@ pub(crate) const LOCAL: &str = "local";
 /// The backend that was asked for, or the one that the configuration needs.
 pub(crate) fn backend(
     work: &Work,
+    purpose: Purpose,
     config: &Config,
     index: &Index,
     cache: &Path,
@@ -122,12 +124,14 @@ pub(crate) fn backend(
         }
         let backend = DockerBackend::connect(DockerOptions {
             kind,
-            keep_images: work.keep_images,
+            keep: work.disk.unwrap_or(if work.keep_images { u64::MAX } else { 0 }),
+            anew: work.rerun.is_some(),
+            pull_nothing: purpose == Purpose::Look,
             ..engine_options(index, cache)
         })?;
         return Ok(Box::new(backend));
     }
-    let backend = local(index, cache);
+    let backend = local(index, cache, work.disk);
     if work.selection.python.is_empty() && config.python_versions.is_empty() {
         for note in backend.notes() {
             terminal.note(&format!("note: {note}"));
@@ -146,8 +150,8 @@ pub(crate) fn engine_options(index: &Index, cache: &Path) -> DockerOptions {
     }
 }
 
-/// The backend that needs no engine.
-pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
+/// The backend that needs no engine, which keeps environments of `disk` bytes.
+pub(crate) fn local(index: &Index, cache: &Path, disk: Option<u64>) -> LocalBackend {
     let client = index.client.clone();
     let folder = cache.to_owned();
     let uv = Box::new(move || uv_wheel(&client, &folder));
@@ -157,6 +161,7 @@ pub(crate) fn local(index: &Index, cache: &Path) -> LocalBackend {
     if options.index_urls.is_empty() {
         options.index_urls = index.client.addresses().map(ToString::to_string).collect();
     }
+    options.keep = disk.unwrap_or(options.keep);
     // This program starts no processes but the backend's.
     options.adopt_orphans = true;
     options.divide_control_group = true;

@@ -50,6 +50,16 @@ pub trait ContainerBackend: Send + Sync {
     /// [`BackendError`] if it cannot be told.
     fn recipe(&self, cell: &CellOrder<'_>) -> Result<Recipe, BackendError>;
 
+    /// What it would take to make the environment of a cell. Makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError`] if it cannot be told.
+    fn effort(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Effort, BackendError> {
+        let _ = (cell, recipe);
+        Ok(Effort { ready: false, fetches: true, base: None, pulls: false })
+    }
+
     /// Makes the environment of a cell. Where that fails, and the subject is at fault, the answer holds
     /// the reason in place of an environment, and there is nothing to [`remove`](Self::remove).
     ///
@@ -121,6 +131,19 @@ impl fmt::Display for RunId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// What it takes to make an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effort {
+    /// It is there already, and will be taken up again.
+    pub ready: bool,
+    /// The cell's file is needed from the [`FileSource`].
+    pub fetches: bool,
+    /// The base image, for a backend that has such.
+    pub base: Option<String>,
+    /// That image must be pulled from its registry.
+    pub pulls: bool,
 }
 
 /// What came of making an environment.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
@@ -15,7 +15,7 @@ use caliper_core::plan::{Recipe, Setup, Test};
 use caliper_core::record::BuildReason;
 
 use crate::backend::{
-    BackendError, Built, CellOrder, ContainerBackend, Environment, RunId, TestRun,
+    BackendError, Built, CellOrder, ContainerBackend, Effort, Environment, RunId, TestRun,
 };
 use crate::interrupt::Interrupt;
 
@@ -29,6 +29,7 @@ mod facts;
 mod host;
 mod images;
 mod installed;
+mod kept;
 mod kind;
 mod labels;
 mod leftovers;
@@ -55,12 +56,20 @@ pub struct DockerOptions {
     /// service (`$XDG_RUNTIME_DIR/podman/podman.sock`), or else that of the machine's
     /// (`/run/podman/podman.sock`).
     pub host: Option<String>,
-    /// The folder in which is kept what images were found to be; safe to delete.
+    /// The folder in which is kept what images were found to be, and how they were built; safe to
+    /// delete.
     pub cache: PathBuf,
     /// The package index that pip uses in builds. `None` for pip's own.
     pub index_url: Option<String>,
-    /// Keep the images of cells, so that they need not be built again.
-    pub keep_images: bool,
+    /// How many bytes the images of cells may take that stay on the engine, so that they need not be
+    /// built again; what their base images take is not counted. The ones that were not used for the
+    /// longest time go first. 0 keeps none, and leaves those alone that are there.
+    pub keep: u64,
+    /// Build anew also where an image was kept.
+    pub anew: bool,
+    /// Pull no base image: one that is not there is taken for what the official ones are. For
+    /// planning, which must not cost what the run would.
+    pub pull_nothing: bool,
 }
 
 /// A container engine that speaks Docker's protocol.
@@ -77,8 +86,13 @@ pub struct DockerBackend {
     counter: AtomicU64,
     /// The names by which this run holds on to images, by the digest of the image.
     held: Mutex<BTreeMap<String, Vec<environment::Held>>>,
-    /// The layers that all cells on a base share, by the name of the base.
-    first_layers: Mutex<BTreeMap<String, environment::Held>>,
+    /// What the next cell on a base can start from, by the name of the base: at first the layer with
+    /// Caliper's label, then the image of the last cell that was done.
+    standing: Mutex<BTreeMap<String, environment::Held>>,
+    /// Held by whoever makes the first layer on a base.
+    turns: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    /// Held by whoever makes room for images that are kept.
+    making_room: tokio::sync::Mutex<()>,
     swept: Once,
 }
 
@@ -145,7 +159,9 @@ impl DockerBackend {
             bases: Bases::default(),
             counter: AtomicU64::new(0),
             held: Mutex::default(),
-            first_layers: Mutex::default(),
+            standing: Mutex::default(),
+            turns: Mutex::default(),
+            making_room: tokio::sync::Mutex::default(),
             swept: Once::new(),
         })
     }
@@ -320,6 +336,10 @@ impl ContainerBackend for DockerBackend {
         self.recipe_of(cell)
     }
 
+    fn effort(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Effort, BackendError> {
+        self.effort_of(cell, recipe)
+    }
+
     fn build(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Built, BackendError> {
         self.sweep_once();
         self.build_cell(cell, recipe)
@@ -334,6 +354,8 @@ impl ContainerBackend for DockerBackend {
         self.run_test(cell, environment, test)
     }
 
+    /// The last image of a cell on each base stays until the backend is dropped: the next cell may
+    /// have layers in common with it.
     fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
         self.remove_image(&environment.id)
     }

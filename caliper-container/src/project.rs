@@ -1,8 +1,10 @@
 //! The user's files: which of them a cell gets, and a digest over them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use caliper_core::names::{Sha256, Sha256Stream};
 
@@ -17,7 +19,8 @@ pub use ignore::{Ignore, IgnoreError};
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
-    entries: Vec<Entry>,
+    /// Sorted by path. Shared, as every run of a test takes the project along.
+    entries: Arc<[Entry]>,
     digest: Sha256,
     bytes: u64,
 }
@@ -32,7 +35,7 @@ struct Entry {
 #[derive(Debug, Clone)]
 enum Kind {
     Directory,
-    File { executable: bool },
+    File { executable: bool, size: u64, content: Sha256 },
     Link { target: PathBuf },
 }
 
@@ -61,8 +64,30 @@ impl Project {
         walk.directory("")?;
         let Walk { mut entries, bytes, .. } = walk;
         entries.sort_by(|one, other| one.path.cmp(&other.path));
-        let digest = digest(&root, &entries)?;
-        Ok(Self { root, entries, digest, bytes })
+        let digest = digest(&entries);
+        Ok(Self { root, entries: entries.into(), digest, bytes })
+    }
+
+    /// The files and folders whose path is `wanted`, with all that lies below them, and the folders
+    /// above. A path is relative to the root.
+    pub(crate) fn part(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        let picked = |path: &str| {
+            let above = path.match_indices('/').map(|(index, _)| &path[..index]);
+            above.chain([path]).any(&wanted)
+        };
+        let mut above = BTreeSet::new();
+        for entry in self.entries.iter().filter(|entry| picked(&entry.path)) {
+            above.extend(entry.path.match_indices('/').map(|(index, _)| &entry.path[..index]));
+        }
+        let entries: Vec<Entry> = self
+            .entries
+            .iter()
+            .filter(|entry| above.contains(entry.path.as_str()) || picked(&entry.path))
+            .cloned()
+            .collect();
+        let bytes = entries.iter().map(Entry::bytes).sum();
+        let digest = digest(&entries);
+        Self { root: self.root.clone(), entries: entries.into(), digest, bytes }
     }
 
     /// The digest over the names, kinds and contents of all files.
@@ -87,7 +112,7 @@ impl Project {
     /// Whatever the file system says.
     pub fn copy_to(&self, target: &Path) -> io::Result<()> {
         fs::create_dir_all(target)?;
-        for entry in &self.entries {
+        for entry in self.entries.iter() {
             let to = target.join(&entry.path);
             match &entry.kind {
                 Kind::Directory => fs::create_dir(&to)?,
@@ -129,7 +154,7 @@ impl Project {
                     let mut header = header(tar::EntryType::Directory, 0o755, 0);
                     archive.append_data(&mut header, path, io::empty())?;
                 }
-                Kind::File { executable } => {
+                Kind::File { executable, .. } => {
                     let file = fs::File::open(self.root.join(&entry.path))?;
                     let size = file.metadata()?.len();
                     let mode = if *executable { 0o755 } else { 0o644 };
@@ -143,6 +168,15 @@ impl Project {
             }
         }
         Ok(())
+    }
+}
+
+impl Entry {
+    fn bytes(&self) -> u64 {
+        match self.kind {
+            Kind::File { size, .. } => size,
+            Kind::Directory | Kind::Link { .. } => 0,
+        }
     }
 }
 
@@ -182,7 +216,7 @@ impl Walk<'_> {
                 return Ok(());
             }
             if !ignored {
-                self.push(relative.clone(), Kind::Directory, 0)?;
+                self.push(relative.clone(), Kind::Directory)?;
             }
             return self.directory(&relative);
         }
@@ -197,11 +231,14 @@ impl Walk<'_> {
             if !inside || target.is_absolute() {
                 return Err(ProjectError::LinkLeaves { path: path.to_owned(), target });
             }
-            self.push(relative, Kind::Link { target }, 0)
+            self.push(relative, Kind::Link { target })
         } else if metadata.is_file() {
             use std::os::unix::fs::PermissionsExt as _;
             let executable = metadata.permissions().mode() & 0o111 != 0;
-            self.push(relative, Kind::File { executable }, metadata.len())
+            let size = metadata.len();
+            self.check_size(size)?;
+            let content = digest_file(path).map_err(failed)?;
+            self.push(relative, Kind::File { executable, size, content })
         } else {
             // A socket, a pipe, a device: cannot be copied and is no part of a project.
             Ok(())
@@ -214,27 +251,34 @@ impl Walk<'_> {
             let parent = &relative[..index];
             if self.ignore.matches(parent) && !self.entries.iter().any(|entry| entry.path == parent)
             {
-                self.push(parent.to_owned(), Kind::Directory, 0)?;
+                self.push(parent.to_owned(), Kind::Directory)?;
             }
         }
         Ok(())
     }
 
-    fn push(&mut self, path: String, kind: Kind, bytes: u64) -> Result<(), ProjectError> {
-        self.entries.push(Entry { path, kind });
-        self.bytes += bytes;
-        if self.entries.len() > MOST_ENTRIES || self.bytes > MOST_BYTES {
+    fn push(&mut self, path: String, kind: Kind) -> Result<(), ProjectError> {
+        let entry = Entry { path, kind };
+        self.bytes += entry.bytes();
+        self.entries.push(entry);
+        self.check_size(0)
+    }
+
+    /// Whether `more` bytes would be too much; asked before they are read.
+    fn check_size(&self, more: u64) -> Result<(), ProjectError> {
+        let bytes = self.bytes + more;
+        if self.entries.len() > MOST_ENTRIES || bytes > MOST_BYTES {
             return Err(ProjectError::TooLarge {
                 root: self.root.to_owned(),
                 entries: self.entries.len(),
-                mebibytes: self.bytes >> 20,
+                mebibytes: bytes >> 20,
             });
         }
         Ok(())
     }
 }
 
-fn digest(root: &Path, entries: &[Entry]) -> Result<Sha256, ProjectError> {
+fn digest(entries: &[Entry]) -> Sha256 {
     let mut all = Sha256Stream::default();
     for entry in entries {
         all.field(entry.path.as_bytes());
@@ -244,16 +288,13 @@ fn digest(root: &Path, entries: &[Entry]) -> Result<Sha256, ProjectError> {
                 all.field(b"link");
                 all.field(target.as_os_str().as_encoded_bytes());
             }
-            Kind::File { executable } => {
+            Kind::File { executable, content, .. } => {
                 all.field(if *executable { b"program" } else { b"file" });
-                let path = root.join(&entry.path);
-                let content =
-                    digest_file(&path).map_err(|source| ProjectError::Read { path, source })?;
                 all.field(content.hex().as_bytes());
             }
         }
     }
-    Ok(all.finish())
+    all.finish()
 }
 
 fn digest_file(path: &Path) -> io::Result<Sha256> {
@@ -350,6 +391,24 @@ mod tests {
         let target = root.join(".caliper/copy");
         project.copy_to(&target).unwrap();
         assert!(target.join("data/keep/small").exists() && !target.join("data/big").exists());
+    }
+
+    #[test]
+    fn a_part_has_what_lies_below_and_above() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["a.py", "data/big/x", "data/small/y", "data2/z"] {
+            write(folder.path(), path, path);
+        }
+        let project = Project::read(folder.path(), None).unwrap();
+        let part = project.part(|path| path == "data/small" || path == "nowhere");
+        assert_eq!(paths(&part), ["data", "data/small", "data/small/y"]);
+        assert_eq!(part.bytes(), "data/small/y".len() as u64);
+        assert!(paths(&project.part(|_| false)).is_empty());
+        write(folder.path(), "a.py", "changed");
+        let changed = Project::read(folder.path(), None).unwrap();
+        assert_ne!(changed.digest(), project.digest());
+        assert_eq!(changed.part(|path| path == "data/small").digest(), part.digest());
+        assert_eq!(project.part(|_| true).digest(), project.digest());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use caliper_core::plan::{Plan, PlannedCell, Recipe, cell_key};
 use caliper_core::record::{CellOutcome, Record};
 use caliper_core::store::{ResultStore, StoreError};
 
-use crate::backend::{BackendError, CellOrder, ContainerBackend, RunId};
+use crate::backend::{BackendError, CellOrder, ContainerBackend, Effort, RunId};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 
@@ -143,6 +143,22 @@ pub fn foresee(
     let run = RunId::fresh();
     let tasks = tasks(plan, means, options, &run)?;
     Ok(tasks.into_iter().map(|task| task.prospect).collect())
+}
+
+/// Says what it would take to make the environment of a cell of `plan`. `None` if it has no file.
+///
+/// # Errors
+///
+/// [`RunError::Backend`] if the backend cannot tell.
+pub fn effort(
+    plan: &Plan,
+    cell: &PlannedCell,
+    means: Means<'_>,
+) -> Result<Option<Effort>, RunError> {
+    let run = RunId::fresh();
+    let Some(order) = order(plan, cell, means, &run) else { return Ok(None) };
+    let recipe = means.backend.recipe(&order)?;
+    Ok(Some(means.backend.effort(&order, &recipe)?))
 }
 
 fn tasks<'a>(

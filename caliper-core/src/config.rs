@@ -13,6 +13,7 @@ use std::io;
 use pep440_rs::{Version, VersionSpecifiers};
 
 pub use problem::ConfigError;
+pub use units::bytes;
 
 use crate::limits::Limits;
 use crate::names::{PackageName, PythonVersion};

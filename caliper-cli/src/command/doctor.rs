@@ -66,7 +66,7 @@ struct Given {
 pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> Outcome {
     let cache = setting::cache(Path::new("caliper.yaml"));
     let index = Index::open(args, &cache, terminal)?;
-    let local = sources::local(&index, &cache);
+    let local = sources::local(&index, &cache, None);
     let diagnosis = Diagnosis {
         schema: 1,
         caliper: env!("CARGO_PKG_VERSION"),

@@ -2,17 +2,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use caliper_container::backend::Effort;
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{Means, Prospect, foresee};
+use caliper_container::runner::{Means, Prospect, effort, foresee};
 use caliper_core::event::Collected;
-use caliper_core::plan::{Plan, PlannedCell};
 use caliper_core::store::DirStore;
-use caliper_core::template::Variables;
 use serde::Serialize;
 
 use crate::args::{FormatName, Work};
-use crate::exit::{Exit, Failure, Outcome};
-use crate::layout::lay_out;
+use crate::exit::{Exit, Outcome};
+use crate::layout::{Purpose, lay_out};
 use crate::sources;
 use crate::terminal::Terminal;
 
@@ -26,9 +25,13 @@ struct Forecast {
     recorded: usize,
     to_measure: Vec<String>,
     not_measurable: Vec<(String, String)>,
+    /// How many of the cells to measure have an environment that was kept, and will be taken up.
+    environments_kept: usize,
     /// The base images of the cells to measure; none on the `local` backend.
     images: BTreeSet<String>,
-    /// Files that are not in the cache yet.
+    /// Those of them that are not on the engine, and will be pulled.
+    images_to_pull: BTreeSet<String>,
+    /// Files of the dependency that are not there yet, without what they depend on.
     downloads: usize,
     /// Their size, where the index gives it.
     download_bytes: u64,
@@ -39,7 +42,7 @@ struct Forecast {
 }
 
 pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcome {
-    let layout = lay_out(work, terminal)?;
+    let layout = lay_out(work, Purpose::Look, terminal)?;
     let store = DirStore::read_only(layout.setting.results());
     let downloader = layout.index.downloader(&layout.cache);
     let means = Means {
@@ -59,7 +62,9 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         recorded: 0,
         to_measure: Vec::new(),
         not_measurable: Vec::new(),
+        environments_kept: 0,
         images: BTreeSet::new(),
+        images_to_pull: BTreeSet::new(),
         downloads: 0,
         download_bytes: 0,
         downloads_of_unknown_size: 0,
@@ -75,10 +80,14 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
             }
             (Prospect::ToMeasure, Some(file)) => {
                 forecast.to_measure.push(cell.id.to_string());
-                if forecast.backend != sources::LOCAL {
-                    forecast.images.insert(base_image(&layout.plan, cell)?);
-                }
-                if downloader.cached(file).is_none() && fetched.insert(&file.url) {
+                let effort = effort(&layout.plan, cell, means)?;
+                let Some(Effort { ready, fetches, base, pulls }) = effort else { continue };
+                forecast.environments_kept += usize::from(ready);
+                forecast.images_to_pull.extend(base.clone().filter(|_| pulls));
+                forecast.images.extend(base);
+                // Also where the build fetches the file by itself.
+                let is_there = ready || (fetches && downloader.cached(file).is_some());
+                if !is_there && fetched.insert(&file.url) {
                     forecast.downloads += 1;
                     forecast.download_bytes += file.size.unwrap_or(0);
                     forecast.downloads_of_unknown_size += usize::from(file.size.is_none());
@@ -109,17 +118,6 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
     Ok(Exit::Done)
 }
 
-/// The name of the image that a cell starts from.
-fn base_image(plan: &Plan, cell: &PlannedCell) -> Result<String, Failure> {
-    let variables = Variables {
-        dependency: plan.dependency.to_string(),
-        version: cell.id.version.to_string(),
-        python: cell.id.python.to_string(),
-        ..Variables::default()
-    };
-    Ok(plan.setup.base.render(&variables, &plan.setup.args)?)
-}
-
 fn text(forecast: &Forecast, jobs: usize) -> String {
     let mut text = String::new();
     let to_measure = forecast.to_measure.len();
@@ -137,6 +135,14 @@ fn text(forecast: &Forecast, jobs: usize) -> String {
         let images: Vec<&str> = forecast.images.iter().map(String::as_str).collect();
         let _ = writeln!(text, "base images: {}", images.join(", "));
     }
+    if !forecast.images_to_pull.is_empty() {
+        let images: Vec<&str> = forecast.images_to_pull.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "not on the engine, to be pulled: {}", images.join(", "));
+    }
+    if forecast.backend != sources::LOCAL && to_measure > 0 {
+        let kept = forecast.environments_kept;
+        let _ = writeln!(text, "{} images to build, {kept} kept from before", to_measure - kept);
+    }
     if forecast.downloads > 0 {
         #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
         let mebibytes = forecast.download_bytes as f64 / f64::from(1 << 20);
@@ -145,7 +151,8 @@ fn text(forecast: &Forecast, jobs: usize) -> String {
             count if count == forecast.downloads => "the index does not say how large".to_owned(),
             count => format!("{mebibytes:.1} MiB, and {count} whose size the index does not say"),
         };
-        let _ = writeln!(text, "{} files to download: {size}", forecast.downloads);
+        let files = forecast.downloads;
+        let _ = writeln!(text, "{files} files to download, without what they depend on: {size}");
     }
     if let Some(seconds) = forecast.expected_seconds.filter(|_| to_measure > 0) {
         let time = Duration::from_secs_f64(seconds.max(1.0).round());

@@ -44,7 +44,7 @@ pub(super) fn run(
         pythons.dedup();
     }
     let found = if platform.is_none() {
-        sources::found(&sources::local(&index, &cache))
+        sources::found(&sources::local(&index, &cache, None))
     } else {
         Vec::new()
     };

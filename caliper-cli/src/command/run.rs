@@ -8,7 +8,7 @@ use caliper_core::store::{DirStore, ResultStore as _};
 
 use crate::args::{FailOnName, FormatName, How, Work};
 use crate::exit::{Exit, Outcome};
-use crate::layout::{Layout, lay_out};
+use crate::layout::{Layout, Purpose, lay_out};
 use crate::progress;
 use crate::signals::Watch;
 use crate::terminal::{Terminal, printable};
@@ -19,7 +19,7 @@ const LISTED: usize = 10;
 pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
     let watch = Watch::start(&interrupt)?;
-    let layout = lay_out(work, terminal)?;
+    let layout = lay_out(work, Purpose::Run, terminal)?;
     let store = DirStore::open(layout.setting.results())?;
     let downloader = layout.index.downloader(&layout.cache);
     let reporter = progress::reporter(how.progress, terminal);

@@ -127,7 +127,7 @@ fn python(backend: SelftestBackend, index: &Index, cache: &Path) -> Result<Pytho
     };
     let found = match backend {
         SelftestBackend::Local => {
-            sources::local(index, cache).interpreters(&BTreeSet::new(), &setup)?
+            sources::local(index, cache, None).interpreters(&BTreeSet::new(), &setup)?
         }
         SelftestBackend::Docker => engine(EngineKind::Docker)?,
         SelftestBackend::Podman => engine(EngineKind::Podman)?,

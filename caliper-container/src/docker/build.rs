@@ -24,9 +24,12 @@ pub(super) struct Order<'a> {
     pub(super) dockerfile: &'a Dockerfile,
     /// The file to install, if the Dockerfile copies it.
     pub(super) file: Option<PathBuf>,
-    pub(super) project: &'a Project,
+    /// What it copies of the project.
+    pub(super) project: Project,
     /// The name that the image gets.
     pub(super) tag: &'a str,
+    /// The value of Caliper's label on its layers.
+    pub(super) mark: &'a str,
     /// The package index that pip uses.
     pub(super) index_url: Option<&'a str>,
 }
@@ -118,10 +121,9 @@ async fn follow(
 ) -> Result<Option<Failure>, BackendError> {
     let failed = |fault| engine.error(order.action.clone(), fault);
     let context = Context {
-        dockerfile: order.dockerfile.sent(order.index_url.is_some()),
+        dockerfile: order.dockerfile.sent(order.mark, order.index_url.is_some()),
         file: order.file.clone(),
-        root: order.dockerfile.uses_root.then(|| order.project.clone()),
-        project: order.dockerfile.uses_project.then(|| order.project.clone()),
+        project: order.project.clone(),
     };
     let body = Some((context.stream(), "application/x-tar"));
     let response = match engine.send(Method::POST, &order.path(), body).await {

@@ -13,11 +13,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shiplift::tty::{Multiplexer, TtyChunk};
 
+use super::context;
 use super::engine::{Engine, Fault, patiently, query, raised};
 use crate::activity::Activity;
 use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
+use crate::project::Project;
 
 /// How long a program may take to end by itself once its time is up.
 const GRACE: Duration = Duration::from_secs(1);
@@ -35,6 +37,8 @@ pub(super) struct Order {
     pub(super) command: Vec<String>,
     /// Where it is run; `None` for where the image says.
     pub(super) folder: Option<&'static str>,
+    /// What it finds in that folder, and may change: the copy is its own.
+    pub(super) project: Option<Project>,
     pub(super) environment: Vec<String>,
     pub(super) labels: Value,
     pub(super) limits: Limits,
@@ -130,7 +134,10 @@ impl Order {
         let outcome = engine.block_on(async {
             // Not given up half-way: the engine may still do what it was asked.
             self.create(engine).await?;
-            let watching = self.watch(engine);
+            let watching = async {
+                self.put_project(engine).await?;
+                self.watch(engine).await
+            };
             let Some(interrupt) = interrupt else { return watching.await };
             tokio::select! {
                 outcome = watching => outcome,
@@ -157,6 +164,18 @@ impl Order {
             }
             Err(fault) => Err(engine.error(self.action.clone(), fault)),
         }
+    }
+
+    /// Unpacks the project in the container, which was not started yet.
+    async fn put_project(&self, engine: &Engine) -> Result<(), BackendError> {
+        let Some(project) = &self.project else { return Ok(()) };
+        let path = query(&format!("/containers/{}/archive", self.name), [("path", "/")]);
+        let body = Some((context::of_project(project.clone()), "application/x-tar"));
+        let sent = async {
+            let response = engine.send(Method::PUT, &path, body).await?;
+            hyper::body::to_bytes(response.into_body()).await.map_err(Fault::transport)
+        };
+        sent.await.map(drop).map_err(|fault| engine.error(self.action.clone(), fault))
     }
 
     /// From the start of the program to its end.

@@ -1,4 +1,5 @@
-//! What a build is sent: the Dockerfile, and of the rest only what it copies.
+//! Archives for the engine: what a build is sent, of which only what its Dockerfile copies, and the
+//! project for the container of a test.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,7 +7,7 @@ use std::path::PathBuf;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::dockerfile::{DOCKERFILE, PROJECT};
+use super::dockerfile::{DOCKERFILE, WORK};
 use crate::project::Project;
 
 /// The parts of a context.
@@ -20,50 +21,55 @@ pub(super) struct Context {
     pub(super) dockerfile: String,
     /// The file to install.
     pub(super) file: Option<PathBuf>,
-    /// The project at the top.
-    pub(super) root: Option<Project>,
-    /// The project in its own folder.
-    pub(super) project: Option<Project>,
+    /// What it copies of the project.
+    pub(super) project: Project,
 }
 
 impl Context {
-    /// Hands out the archive piece by piece: a wheel may be larger than what memory there is.
     pub(super) fn stream(self) -> hyper::Body {
-        let (sender, receiver) = mpsc::channel(4);
-        tokio::task::spawn_blocking(move || {
-            let mut pieces = Pieces { sender, buffer: Vec::with_capacity(PIECE) };
-            let written = self.write(&mut pieces).and_then(|()| pieces.flush());
-            if let Err(error) = written {
-                // Nobody listens any more if the build was given up: then nothing is lost.
-                let _ = pieces.sender.blocking_send(Err(error));
-            }
-        });
-        let next = |mut receiver: mpsc::Receiver<io::Result<Bytes>>| async {
-            receiver.recv().await.map(|piece| (piece, receiver))
-        };
-        hyper::Body::wrap_stream(futures_util::stream::unfold(receiver, next))
+        stream(move |archive| self.write(archive))
     }
 
-    fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut archive = tar::Builder::new(to);
-        append(&mut archive, DOCKERFILE, self.dockerfile.as_bytes())?;
+    fn write(&self, archive: &mut tar::Builder<impl Write>) -> io::Result<()> {
+        append(archive, DOCKERFILE, self.dockerfile.as_bytes())?;
         // So that the engine takes both out of the context before `COPY .` sees them.
         let ignored = format!("{DOCKERFILE}\n.dockerignore\n");
-        append(&mut archive, ".dockerignore", ignored.as_bytes())?;
-        if let Some(root) = &self.root {
-            root.append_to(&mut archive, "", &[".dockerignore"])?;
-        }
-        if let Some(project) = &self.project {
-            project.append_to(&mut archive, PROJECT, &[])?;
-        }
+        append(archive, ".dockerignore", ignored.as_bytes())?;
+        self.project.append_to(archive, "", &[".dockerignore"])?;
         if let Some(path) = &self.file {
             let mut file = std::fs::File::open(path)?;
             let mut header = header(0o644, file.metadata()?.len());
             let name = path.file_name().unwrap_or_default();
             archive.append_data(&mut header, name, &mut file)?;
         }
-        archive.finish()
+        Ok(())
     }
+}
+
+/// The project as it is put into a container, to be unpacked at the top.
+pub(super) fn of_project(project: Project) -> hyper::Body {
+    stream(move |archive| project.append_to(archive, WORK.trim_start_matches('/'), &[]))
+}
+
+/// Hands out an archive piece by piece: a wheel may be larger than what memory there is.
+fn stream(
+    write: impl FnOnce(&mut tar::Builder<&mut Pieces>) -> io::Result<()> + Send + 'static,
+) -> hyper::Body {
+    let (sender, receiver) = mpsc::channel(4);
+    tokio::task::spawn_blocking(move || {
+        let mut pieces = Pieces { sender, buffer: Vec::with_capacity(PIECE) };
+        let mut archive = tar::Builder::new(&mut pieces);
+        let written = write(&mut archive).and_then(|()| archive.finish());
+        drop(archive);
+        if let Err(error) = written.and_then(|()| pieces.flush()) {
+            // Nobody listens any more if the work was given up: then nothing is lost.
+            let _ = pieces.sender.blocking_send(Err(error));
+        }
+    });
+    let next = |mut receiver: mpsc::Receiver<io::Result<Bytes>>| async {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    };
+    hyper::Body::wrap_stream(futures_util::stream::unfold(receiver, next))
 }
 
 fn append(archive: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {

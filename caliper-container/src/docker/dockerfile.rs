@@ -1,20 +1,16 @@
 //! Dockerfiles: what a template renders to, what it copies, and the lines that Caliper adds.
 //!
-//! Two texts come of one template. The *recorded* one is the rendered template, with the project
-//! behind it where the template does not copy it itself; it depends on nothing but the cell, so that
-//! a cell keeps its key from run to run. The text that is *sent* has, after each `FROM`, a label by
+//! Two texts come of one template. The *recorded* one is the rendered template; it depends on nothing
+//! but the cell, so that a cell keeps its key from run to run. The text that is *sent* has, after each `FROM`, a label by
 //! which every layer can be told to be Caliper's, and the argument that leads pip to another index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use caliper_core::template::Template;
-use globset::Glob;
+use globset::{Glob, GlobBuilder};
 
 use super::labels;
-
-/// Where a template that does not copy the project finds it: in a folder of the context that no
-/// project can have itself.
-pub(super) const PROJECT: &str = ".caliper/project";
+use crate::project::Project;
 
 /// Where tests find the project, and are run, if the template does not copy it.
 pub(super) const WORK: &str = "/project";
@@ -44,16 +40,18 @@ pub(super) struct Dockerfile {
     pub(super) text: String,
     /// The image that the last stage starts from, where the text itself names it.
     pub(super) base: Option<String>,
+    /// All images that it starts from; `None` if only the engine can say.
+    pub(super) bases: Option<BTreeSet<String>>,
     /// It copies the file to install.
     pub(super) uses_file: bool,
-    /// It copies something else, which can only be the user's.
-    pub(super) uses_root: bool,
-    /// It has a last layer with the project in [`PROJECT`].
-    pub(super) uses_project: bool,
+    /// It takes the whole project itself; otherwise that is put into [`WORK`] of each container.
+    pub(super) copies_all: bool,
+    /// What it copies out of the context: paths and patterns.
+    sources: Vec<String>,
 }
 
 impl Dockerfile {
-    /// Reads `rendered`, and gives it the project if it does not take it by itself.
+    /// Reads `rendered`, which may copy the file to install, called `basename`.
     pub(super) fn new(rendered: &str, basename: &str) -> Self {
         let instructions = instructions(rendered);
         let sources: Vec<String> = instructions.iter().flat_map(Instruction::sources).collect();
@@ -61,19 +59,32 @@ impl Dockerfile {
             source == basename
                 || Glob::new(source).is_ok_and(|glob| glob.compile_matcher().is_match(basename))
         };
-        let copies_all = sources.iter().any(String::is_empty);
-        let mut text = rendered.trim_end().to_owned();
-        text.push('\n');
-        if !copies_all {
-            // Without a WORKDIR, which would be a layer of its own: containers are started there.
-            text.push_str(&format!("COPY {PROJECT}/ {WORK}/\n"));
-        }
         Self {
             base: last_base(&instructions),
+            bases: bases(&instructions),
             uses_file: sources.iter().any(is_file),
-            uses_root: sources.iter().any(|source| source != basename),
-            uses_project: !copies_all,
-            text,
+            copies_all: sources.iter().any(String::is_empty),
+            text: format!("{}\n", rendered.trim_end()),
+            sources,
+        }
+    }
+
+    /// What of `project` the build needs.
+    pub(super) fn part_of(&self, project: &Project) -> Project {
+        let is_plain = |source: &String| !source.contains(['$', '\\']) && !source.contains("..");
+        if self.copies_all || !self.sources.iter().all(is_plain) {
+            return project.clone();
+        }
+        // https://docs.docker.com/reference/dockerfile/#pattern-matching
+        let pattern = |source: &String| GlobBuilder::new(source).literal_separator(true).build();
+        let patterns: Result<Vec<_>, _> = self.sources.iter().map(pattern).collect();
+        match patterns {
+            Ok(patterns) => {
+                let patterns: Vec<_> = patterns.iter().map(Glob::compile_matcher).collect();
+                project.part(|path| patterns.iter().any(|pattern| pattern.is_match(path)))
+            }
+            // What we cannot read, the engine may.
+            Err(_) => project.clone(),
         }
     }
 
@@ -82,9 +93,10 @@ impl Dockerfile {
         Self {
             text: format!("FROM {base}\n"),
             base: Some(base.to_owned()),
+            bases: Some(BTreeSet::from([base.to_owned()])),
             uses_file: false,
-            uses_root: false,
-            uses_project: false,
+            copies_all: false,
+            sources: Vec::new(),
         }
     }
 
@@ -92,9 +104,10 @@ impl Dockerfile {
     ///
     /// Only a label in the text itself reaches the layers in the middle, which stay behind when a
     /// build fails or its Caliper is killed. It also keeps Caliper's layers apart from equal ones
-    /// that the user built, so that removing ours never takes away theirs.
-    pub(super) fn sent(&self, index: bool) -> String {
-        let mut added = format!("LABEL {}=1\n", labels::OURS);
+    /// that the user built, so that removing ours never takes away theirs. The engine takes up layers
+    /// only from builds with the same `mark`, the value of the label.
+    pub(super) fn sent(&self, mark: &str, index: bool) -> String {
+        let mut added = format!("LABEL {}={mark}\n", labels::OURS);
         if index {
             added.push_str("ARG PIP_INDEX_URL\n");
         }
@@ -199,6 +212,41 @@ impl Instruction {
     }
 }
 
+/// The images that the stages start from, other stages and nothing at all aside.
+fn bases(instructions: &[Instruction]) -> Option<BTreeSet<String>> {
+    let mut stages = BTreeSet::new();
+    let mut bases = BTreeSet::new();
+    for instruction in instructions.iter().filter(|instruction| instruction.keyword == "FROM") {
+        let mut words =
+            instruction.arguments.split_whitespace().filter(|word| !word.starts_with("--"));
+        let name = words.next()?;
+        if name.contains('$') {
+            return None;
+        }
+        if name != "scratch" && !stages.contains(&name.to_lowercase()) {
+            bases.insert(name.to_owned());
+        }
+        if words.next().is_some_and(|word| word.eq_ignore_ascii_case("as")) {
+            stages.insert(words.next()?.to_lowercase());
+        }
+    }
+    // Also `COPY --from=` may name an image.
+    let copies = instructions.iter().filter(|instruction| instruction.keyword == "COPY");
+    let from = |copy: &Instruction| {
+        let flags = copy.arguments.split_whitespace().take_while(|word| word.starts_with("--"));
+        flags.filter_map(|flag| flag.strip_prefix("--from=")).map(str::to_owned).last()
+    };
+    let is_stage = |name: &String| {
+        name.bytes().all(|byte| byte.is_ascii_digit()) || stages.contains(&name.to_lowercase())
+    };
+    let mut others = copies.filter_map(from).filter(|name| !is_stage(name)).peekable();
+    if others.peek().is_some_and(|name| name.contains('$')) {
+        return None;
+    }
+    bases.extend(others);
+    Some(bases)
+}
+
 /// The image that the last stage stands on, through the stages in between.
 fn last_base(instructions: &[Instruction]) -> Option<String> {
     let mut stages: BTreeMap<String, String> = BTreeMap::new();
@@ -222,31 +270,47 @@ mod tests {
     use caliper_core::template::{Args, Variables};
 
     #[test]
-    fn the_project_is_the_last_layer_unless_the_template_copies_it() {
-        // (instructions, copies the file, something of the user's, project appended)
-        for (text, file, root, project) in [
-            ("RUN true", false, false, true),
-            ("COPY a.whl /tmp/", true, false, true),
-            ("COPY ./a.whl requirements.txt /tmp/", true, true, true),
-            ("COPY *.whl /tmp/", true, true, true),
-            ("COPY . /app", false, true, false),
-            ("COPY ./ /app/\nCOPY a.whl /tmp/", true, true, false),
-            ("add --chown=1:1 . .", false, true, false),
-            ("COPY [\".\", \"/app\"]", false, true, false),
-            ("COPY \\\n  # all of it\n\n  . \\\n  /app", false, true, false),
-            ("# escape=`\nCOPY `\n . /app", false, true, false),
-            ("# COPY . /app", false, false, true),
-            ("COPY --from=other . /app", false, false, true), // out of another stage
-            ("ADD https://example.org/a.whl /tmp/", false, false, true),
-            ("COPY .. /app", false, true, true), // nothing lies above a context
-            ("RUN echo COPY . /app", false, false, true),
+    fn a_build_gets_what_it_copies() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("data/deep")).unwrap();
+        for path in ["a.py", "requirements.txt", "data/b.txt", "data/deep/c.txt"] {
+            std::fs::write(folder.path().join(path), path).unwrap();
+        }
+        let project = Project::read(folder.path(), None).unwrap();
+        let all = project.bytes();
+        let size = |paths: &[&str]| paths.iter().map(|path| path.len() as u64).sum::<u64>();
+        let requirements = size(&["requirements.txt"]);
+        let data = size(&["data/b.txt", "data/deep/c.txt"]);
+        // (instructions, copies the file, takes the whole project, bytes of the project)
+        for (text, file, whole, bytes) in [
+            ("RUN true", false, false, 0),
+            ("COPY a.whl /tmp/", true, false, 0),
+            ("COPY ./a.whl requirements.txt /tmp/", true, false, requirements),
+            ("COPY *.whl /tmp/", true, false, 0),
+            ("COPY data /x/", false, false, data),
+            ("COPY d?ta/*.txt /x/", false, false, size(&["data/b.txt"])), // a star has no slash
+            ("COPY data/deep/ *.py /x/", false, false, size(&["a.py", "data/deep/c.txt"])),
+            ("COPY . /app", false, true, all),
+            ("COPY ./ /app/\nCOPY a.whl /tmp/", true, true, all),
+            ("add --chown=1:1 . .", false, true, all),
+            ("COPY [\".\", \"/app\"]", false, true, all),
+            ("COPY \\\n  # all of it\n\n  . \\\n  /app", false, true, all),
+            ("# escape=`\nCOPY `\n . /app", false, true, all),
+            ("# COPY . /app", false, false, 0),
+            ("COPY --from=other . /app", false, false, 0), // out of another stage
+            ("ADD https://example.org/a.whl /tmp/", false, false, 0),
+            ("COPY $WHAT /app", false, false, all), // only the engine knows
+            ("COPY data/../a.py /app", false, false, all),
+            ("RUN echo COPY . /app", false, false, 0),
         ] {
             let dockerfile = Dockerfile::new(text, "a.whl");
-            let got = (dockerfile.uses_file, dockerfile.uses_root, dockerfile.uses_project);
-            assert_eq!(got, (file, root, project), "{text}");
-            let appended = dockerfile.text.ends_with("COPY .caliper/project/ /project/\n");
-            assert_eq!(appended, project, "{text}");
-            assert!(dockerfile.text.starts_with(text), "{text}");
+            let part = dockerfile.part_of(&project).bytes();
+            assert_eq!(
+                (dockerfile.uses_file, dockerfile.copies_all, part),
+                (file, whole, bytes),
+                "{text}"
+            );
+            assert_eq!(dockerfile.text, format!("{text}\n"));
         }
     }
 
@@ -255,7 +319,7 @@ mod tests {
         let text = "ARG x=1\nFROM python:3.11 \\\n  AS one\nRUN a\n# FROM\nfrom one\nCOPY . /app\n";
         let dockerfile = Dockerfile::new(text, "a.whl");
         assert_eq!(dockerfile.text, text);
-        insta::assert_snapshot!(dockerfile.sent(true), @r"
+        insta::assert_snapshot!(dockerfile.sent("1", true), @r"
         ARG x=1
         FROM python:3.11 \
           AS one
@@ -268,21 +332,27 @@ mod tests {
         ARG PIP_INDEX_URL
         COPY . /app
         ");
-        assert!(!dockerfile.sent(false).contains("PIP_INDEX_URL"));
+        assert!(!dockerfile.sent("1", false).contains("PIP_INDEX_URL"));
     }
 
     #[test]
     fn the_base_is_what_the_last_stage_stands_on() {
-        for (text, base) in [
-            ("FROM a", Some("a")),
-            ("FROM a AS x\nFROM b\nCOPY --from=x y z", Some("b")),
-            ("FROM a AS X\nFROM x as y\nFROM y", Some("a")),
-            ("FROM --platform=linux/amd64 a:1", Some("a:1")),
-            ("FROM $BASE", None),
-            ("FROM scratch", None),
-            ("", None),
+        for (text, base, all) in [
+            ("FROM a", Some("a"), Some("a")),
+            ("FROM a AS x\nFROM b\nCOPY --from=x y z", Some("b"), Some("a b")),
+            ("FROM a\nFROM b\nCOPY --from=0 y z", Some("b"), Some("a b")),
+            ("FROM b\nCOPY --from=a:1 --chown=1 y z", Some("b"), Some("a:1 b")),
+            ("FROM a AS X\nFROM x as y\nFROM y", Some("a"), Some("a")),
+            ("FROM --platform=linux/amd64 a:1", Some("a:1"), Some("a:1")),
+            ("FROM $BASE", None, None),
+            ("FROM b\nCOPY --from=$X y z", Some("b"), None),
+            ("FROM scratch", None, Some("")),
+            ("", None, Some("")),
         ] {
-            assert_eq!(Dockerfile::new(text, "").base.as_deref(), base, "{text}");
+            let dockerfile = Dockerfile::new(text, "");
+            assert_eq!(dockerfile.base.as_deref(), base, "{text}");
+            let found = dockerfile.bases.map(|all| all.into_iter().collect::<Vec<_>>().join(" "));
+            assert_eq!(found.as_deref(), all, "{text}");
         }
     }
 
@@ -301,7 +371,6 @@ mod tests {
         RUN PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 \
             python -m pip --disable-pip-version-check install --no-cache-dir \
             'numpy<2' 'x; python_version < '\''3'\''' /tmp/caliper/six-1.16.0-py2.py3-none-any.whl
-        COPY .caliper/project/ /project/
         ");
     }
 }

@@ -1,5 +1,6 @@
 //! The life of a cell's image: built, looked into, run, removed.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use caliper_core::limits::Limits;
@@ -8,9 +9,12 @@ use serde_json::json;
 
 use super::dockerfile::{Dockerfile, WORK};
 use super::installed::{Inventory, PROGRAM};
+use super::kept::{Kept, Key};
 use super::labels::{self, Owner};
 use super::{BuildReason, DockerBackend, Interrupt, build, container, images, leftovers, lock};
-use crate::backend::{BackendError, Built, CellOrder, Environment, Granted, RunId, TestRun};
+use crate::backend::{
+    BackendError, Built, CellOrder, Effort, Environment, Granted, RunId, TestRun,
+};
 
 /// How many processes and threads a test may have that was given no limit: far more than any needs
 /// that is not out of hand, and few enough for the machine to live with.
@@ -19,11 +23,15 @@ const MOST_PROCESSES: u32 = 4096;
 /// How this run holds on to an image.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
-    tag: String,
+    pub(super) tag: String,
     /// The layers of the image that may be Caliper's, the lowest first.
-    layers: Vec<String>,
+    pub(super) layers: Vec<String>,
     /// Whether the image says which language its programs speak.
     sets_locale: bool,
+    /// The name of the image that it is built on.
+    base: String,
+    /// Under which it is kept, if that may be.
+    key: Option<Key>,
 }
 
 impl DockerBackend {
@@ -33,23 +41,40 @@ impl DockerBackend {
         recipe: &Recipe,
     ) -> Result<Built, BackendError> {
         let (dockerfile, base) = Self::dockerfile(order)?;
-        self.check_base(recipe, dockerfile.base.as_ref().unwrap_or(&base))?;
+        let base = dockerfile.base.clone().unwrap_or(base);
+        self.check_base(recipe, &base)?;
+        let project = dockerfile.part_of(order.project);
+        let key = self.key(order, recipe, &dockerfile, &project)?;
+        let tag = self.fresh_tag(order.run);
+        if let Some(key) = key.as_ref().filter(|_| !self.options.anew)
+            && let Some(Kept { image, layers, log }) = self.take_up(key, &tag)?
+        {
+            let held = Held {
+                tag,
+                layers,
+                sets_locale: image.sets_locale(),
+                base,
+                key: Some(key.clone()),
+            };
+            let built = self.hold(order, &image, held, log)?;
+            return Ok(Built { reused: true, ..built });
+        }
         let file = match order.cell.file() {
             Some(file) if dockerfile.uses_file => Some(order.files.fetch(file)?),
             _ => None,
         };
-        self.hold_first_layer(order, dockerfile.base.as_ref().unwrap_or(&base));
-        let tag = self.fresh_tag(order.run);
+        self.hold_first_layer(order, &base);
         let action = format!("build the image of {} {}", order.dependency, order.cell.id);
         let build = build::Order {
             action,
             dockerfile: &dockerfile,
             file,
-            project: order.project,
+            project,
             tag: &tag,
+            mark: self.mark(order.run),
             index_url: self.options.index_url.as_deref(),
         };
-        let (finished, mut held) = self.try_build(&build, order.interrupt)?;
+        let (finished, held) = self.try_build(&build, &base, order.interrupt)?;
         let image = match finished.image {
             Ok(image) => image,
             Err(reason) => {
@@ -57,11 +82,25 @@ impl DockerBackend {
                 return Ok(Built::new(Err(reason), finished.log));
             }
         };
-        held.sets_locale = image.sets_locale();
+        if key.is_some() && self.options.keep > 0 {
+            self.keep_log(&image.id, &finished.log);
+        }
+        let held = Held { sets_locale: image.sets_locale(), key, ..held };
+        self.hold(order, &image, held, finished.log)
+    }
+
+    /// Takes an image down as that of a cell, if the dependency is in it.
+    fn hold(
+        &self,
+        order: &CellOrder<'_>,
+        image: &images::Image,
+        held: Held,
+        log: Vec<u8>,
+    ) -> Result<Built, BackendError> {
         lock(&self.held).entry(image.id.clone()).or_default().push(held);
-        let looked = self.look_into(order, &image.id, finished.log);
+        let looked = self.look_into(order, &image.id, log);
         if !matches!(&looked, Ok(Built { environment: Ok(_), .. })) {
-            let removed = self.remove_image(&image.id);
+            let removed = self.give_back(&image.id).map_or(Ok(()), |held| self.let_go(&held));
             if looked.is_ok() {
                 removed?;
             }
@@ -69,10 +108,31 @@ impl DockerBackend {
         looked
     }
 
+    /// What it takes to have the image of a cell.
+    pub(super) fn effort_of(
+        &self,
+        order: &CellOrder<'_>,
+        recipe: &Recipe,
+    ) -> Result<Effort, BackendError> {
+        let (dockerfile, base) = Self::dockerfile(order)?;
+        let key = self.key(order, recipe, &dockerfile, &dockerfile.part_of(order.project))?;
+        let ready = match key.filter(|_| !self.options.anew) {
+            Some(key) => self.has_kept(&key)?,
+            None => false,
+        };
+        Ok(Effort {
+            ready,
+            fetches: dockerfile.uses_file && !ready,
+            base: Some(dockerfile.base.unwrap_or(base)),
+            pulls: recipe.base.is_none(),
+        })
+    }
+
     /// Builds, and leaves nothing behind if that ends with an error.
     fn try_build(
         &self,
         build: &build::Order<'_>,
+        base: &str,
         interrupt: &Interrupt,
     ) -> Result<(build::Finished, Held), BackendError> {
         let began = SystemTime::now();
@@ -86,18 +146,26 @@ impl DockerBackend {
             // The first error says more than that something stayed behind because of it.
             let _ = self.engine.block_on(leftovers::after_giving_up(&self.engine, &reached, began));
         }
-        let held = Held { tag: build.tag.to_owned(), layers: reached.layers, sets_locale: false };
+        let held = Held {
+            tag: build.tag.to_owned(),
+            layers: reached.layers,
+            sets_locale: false,
+            base: base.to_owned(),
+            key: None,
+        };
         if finished.is_err() {
             let _ = self.let_go(&held);
         }
         finished.map(|finished| (finished, held))
     }
 
-    /// Makes the layer with Caliper's label, on which all cells with this base stand, and keeps it
-    /// until the backend is dropped: the storage of some engines takes seconds for any layer.
+    /// Makes the layer with Caliper's label, on which all cells with this base stand: the storage of
+    /// some engines takes seconds for any layer.
     fn hold_first_layer(&self, order: &CellOrder<'_>, base: &str) {
-        let mut held = lock(&self.first_layers);
-        if held.contains_key(base) {
+        // One at a time on each base; what stands on another base does not wait.
+        let turn = Arc::clone(lock(&self.turns).entry(base.to_owned()).or_default());
+        let _turn = lock(&turn);
+        if lock(&self.standing).contains_key(base) {
             return;
         }
         let dockerfile = Dockerfile::first_layer(base);
@@ -106,21 +174,27 @@ impl DockerBackend {
             action: format!("build on the image `{base}`"),
             dockerfile: &dockerfile,
             file: None,
-            project: order.project,
+            project: dockerfile.part_of(order.project),
             tag: &tag,
+            mark: self.mark(order.run),
             index_url: None,
         };
         // Only saves time: the build of the cell says what is wrong.
         if let Ok((build::Finished { image: Ok(_), .. }, layer)) =
-            self.try_build(&build, order.interrupt)
+            self.try_build(&build, base, order.interrupt)
         {
-            held.insert(base.to_owned(), layer);
+            lock(&self.standing).insert(base.to_owned(), layer);
         }
+    }
+
+    /// The value of Caliper's label. The engine takes up layers only from builds with the same one.
+    fn mark<'a>(&self, run: &'a RunId) -> &'a str {
+        if self.options.anew { run.as_str() } else { "1" }
     }
 
     /// Lets go of everything.
     pub(super) fn release(&self) {
-        let layers = std::mem::take(&mut *lock(&self.first_layers));
+        let layers = std::mem::take(&mut *lock(&self.standing));
         let held = std::mem::take(&mut *lock(&self.held));
         for held in held.into_values().flatten().chain(layers.into_values()) {
             // Nobody is left to tell; the next run finds what stays.
@@ -202,7 +276,10 @@ impl DockerBackend {
         container.labels[labels::CELL] = json!(order.cell.id.to_string());
         container.command.clone_from(&test.command);
         let (dockerfile, _) = Self::dockerfile(order)?;
-        container.folder = dockerfile.uses_project.then_some(WORK);
+        if !dockerfile.copies_all {
+            container.folder = Some(WORK);
+            container.project = Some(order.project.clone());
+        }
         let limits = &order.setup.limits;
         container.limits = Limits {
             timeout: test.timeout.unwrap_or(limits.timeout),
@@ -262,6 +339,7 @@ impl DockerBackend {
             image: image.to_owned(),
             command: Vec::new(),
             folder: None,
+            project: None,
             environment: Vec::new(),
             labels,
             limits: Limits::default(),
@@ -270,33 +348,25 @@ impl DockerBackend {
         }
     }
 
-    /// Lets go of an image, which then goes unless somebody else holds on to it.
+    /// Gives the image of a cell back. It stays if it is to be kept, and until the next cell on the
+    /// same base is done.
     pub(super) fn remove_image(&self, image: &str) -> Result<(), BackendError> {
-        let held = {
-            let mut all = lock(&self.held);
-            let held = all.get_mut(image).and_then(Vec::pop);
-            if all.get(image).is_some_and(Vec::is_empty) {
-                all.remove(image);
-            }
-            held
-        };
-        let Some(held) = held else { return Ok(()) };
-        if self.options.keep_images {
-            self.keep(image).map_err(|fault| self.engine.error("name an image to keep", fault))?;
+        let Some(held) = self.give_back(image) else { return Ok(()) };
+        if let Some(key) = held.key.as_ref().filter(|_| self.options.keep > 0) {
+            self.keep(image, key)?;
         }
-        self.let_go(&held)
+        let last = lock(&self.standing).insert(held.base.clone(), held);
+        last.map_or(Ok(()), |last| self.let_go(&last))
     }
 
-    /// Gives an image the name under which it stays.
-    fn keep(&self, image: &str) -> Result<(), super::engine::Fault> {
-        let digest = image.strip_prefix("sha256:").unwrap_or(image);
-        let tag: String = digest.chars().take(20).collect();
-        let path = super::engine::query(
-            &format!("/images/{image}/tag"),
-            [("repo", labels::KEPT), ("tag", tag.as_str())],
-        );
-        let engine = &self.engine;
-        engine.block_on(engine.bytes(hyper::Method::POST, &path, None)).map(drop)
+    /// Takes one hold on an image out of the account.
+    fn give_back(&self, image: &str) -> Option<Held> {
+        let mut all = lock(&self.held);
+        let held = all.get_mut(image).and_then(Vec::pop);
+        if all.get(image).is_some_and(Vec::is_empty) {
+            all.remove(image);
+        }
+        held
     }
 
     /// Takes a name off its image and removes the layers that nobody else needs.

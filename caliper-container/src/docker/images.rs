@@ -27,6 +27,20 @@ pub(super) struct Image {
     pub(super) repo_tags: Option<Vec<String>>,
     #[serde(default)]
     pub(super) config: Option<ImageConfig>,
+    /// The layer below; empty if it was not built here.
+    #[serde(default)]
+    parent: String,
+    #[serde(default)]
+    pub(super) size: u64,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata {
+    #[serde(default)]
+    last_tag_time: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -45,6 +59,14 @@ impl Image {
         environment.into_iter().flatten().any(|variable| {
             ["LANG=", "LC_ALL=", "LC_CTYPE="].iter().any(|name| variable.starts_with(name))
         })
+    }
+
+    /// When it last got a name, which it does whenever it is used; in seconds since 1970.
+    pub(super) fn last_named(&self) -> i64 {
+        let named = self.metadata.as_ref().and_then(|metadata| metadata.last_tag_time.as_deref());
+        let named = named.and_then(|named| named.parse::<jiff::Timestamp>().ok());
+        // An engine that does not say has images that are all as old.
+        named.map_or(0, jiff::Timestamp::as_second)
     }
 
     fn is_ours(&self) -> bool {
@@ -153,6 +175,33 @@ impl Bases {
 pub(super) async fn inspect(engine: &Engine, name: &str) -> Result<Option<Image>, Fault> {
     match engine.ask(&format!("/images/{}/json", segment(name))).await {
         Ok(image) => Ok(Some(image)),
+        Err(fault) if fault.is_missing() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The layers of an image that are Caliper's, the lowest first.
+pub(super) async fn layers(engine: &Engine, image: &Image) -> Result<Vec<String>, Fault> {
+    let mut layers = vec![image.id.clone()];
+    let mut parent = image.parent.clone();
+    while !parent.is_empty()
+        && let Some(next) = inspect(engine, &parent).await?
+        && next.is_ours()
+    {
+        layers.push(next.id);
+        parent = next.parent;
+    }
+    layers.reverse();
+    Ok(layers)
+}
+
+/// Gives an image another name. `None` if there is no image of that name.
+pub(super) async fn tag(engine: &Engine, name: &str, tag: &str) -> Result<Option<()>, Fault> {
+    let (repository, tag) = tag.rsplit_once(':').unwrap_or((tag, "latest"));
+    let path =
+        query(&format!("/images/{}/tag", segment(name)), [("repo", repository), ("tag", tag)]);
+    match engine.bytes(Method::POST, &path, None).await {
+        Ok(_) => Ok(Some(())),
         Err(fault) if fault.is_missing() => Ok(None),
         Err(fault) => Err(fault),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use caliper_core::interpreter::{Interpreter, Libc, Platform};
@@ -46,7 +47,7 @@ impl DockerBackend {
         Ok(found)
     }
 
-    /// The Pythons in `wanted`: asked, or assumed where there is no image to ask.
+    /// The Pythons in `wanted`: asked, or assumed where there is no image to ask and none to be had.
     pub(super) fn wanted(
         &self,
         wanted: &BTreeSet<PythonVersion>,
@@ -58,9 +59,15 @@ impl DockerBackend {
             names.push((*python, Self::base_name(*python, setup)?));
         }
         // Side by side: a registry that cannot be reached is waited for only once.
-        let obtained = engine.block_on(futures_util::future::join_all(
-            names.iter().map(|(_, name)| self.bases.obtain(engine, name)),
-        ));
+        let obtained = engine.block_on(futures_util::future::join_all(names.iter().map(
+            |(_, name)| async move {
+                if self.options.pull_nothing {
+                    let digest = self.bases.digest(engine, name).await?;
+                    return Ok(digest.ok_or_else(|| "it is not there".to_owned()));
+                }
+                self.bases.obtain(engine, name).await
+            },
+        )));
         let mut found = Vec::new();
         for ((python, name), digest) in names.into_iter().zip(obtained) {
             let digest = digest
@@ -139,20 +146,16 @@ impl DockerBackend {
         };
         if let Ok(answer) = &answer {
             // Only saves time: that it cannot be kept is no error.
-            let _ = keep(&folder, &kept, answer);
+            let _ = serde_json::to_vec(answer).is_ok_and(|text| write_whole(&kept, &text).is_ok());
         }
         Ok(answer)
     }
 }
 
-/// Writes a file that others may read at the same moment.
-fn keep(
-    folder: &std::path::Path,
-    path: &std::path::Path,
-    answer: &impl serde::Serialize,
-) -> std::io::Result<()> {
-    fs::create_dir_all(folder)?;
+/// Writes a file that others may read at the same moment, and the folder that it is in.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-    fs::write(&unfinished, serde_json::to_vec(answer)?)?;
+    fs::write(&unfinished, bytes)?;
     fs::rename(unfinished, path)
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{
-    BackendError, Built, CellOrder, ContainerBackend as _, Environment, RunId, TestRun,
+    BackendError, Built, CellOrder, ContainerBackend as _, Effort, Environment, RunId, TestRun,
 };
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::interrupt::Interrupt;
@@ -17,7 +17,7 @@ use caliper_core::files::FilesInMemory;
 use caliper_core::grid::{CellId, Choice, DistFile, FileKind};
 use caliper_core::interpreter::Interpreter;
 use caliper_core::limits::Limits;
-use caliper_core::names::PackageName;
+use caliper_core::names::{PackageName, Sha256};
 use caliper_core::plan::{PlannedCell, Recipe, Setup, Test};
 use caliper_core::record::TestEnd;
 use caliper_core::template::{Args, Template};
@@ -196,6 +196,11 @@ impl Bench {
         self.order(|order| self.backend.recipe(order)).unwrap()
     }
 
+    pub(crate) fn effort(&self) -> Effort {
+        self.order(|order| self.backend.effort(order, &self.backend.recipe(order).unwrap()))
+            .unwrap()
+    }
+
     pub(crate) fn try_build(&self) -> Result<Built, BackendError> {
         self.order(|order| self.backend.build(order, &self.backend.recipe(order)?))
     }
@@ -241,7 +246,8 @@ impl Bench {
             let named: Vec<&String> =
                 named.iter().filter(|name| name.contains("caliper")).collect();
             let volumes = new(&now.volumes, &before.volumes);
-            let lost = new(&before.named, &now.named);
+            let mut lost = new(&before.named, &now.named);
+            lost.retain(|name| !name.starts_with("caliper/"));
             if left.is_empty() && named.is_empty() && volumes.is_empty() && lost.is_empty() {
                 return;
             }
@@ -300,7 +306,7 @@ fn wheel(folder: &std::path::Path) -> (DistFile, PathBuf) {
     let file = DistFile {
         filename: filename.to_owned(),
         url: format!("https://files.example/{filename}"),
-        sha256: None,
+        sha256: Some(Sha256::of(&std::fs::read(&path).unwrap())),
         size: None,
         kind: FileKind::Wheel,
         upload_time: None,

@@ -9,7 +9,7 @@ use caliper_core::interpreter::Implementation;
 use caliper_core::record::{BuildReason, TestEnd};
 use caliper_core::template::Template;
 
-use crate::bench::{Bench, docker, engine, of_docker};
+use crate::bench::{Bench, docker, engine, lines, of_docker};
 
 #[test]
 fn a_template_may_place_the_project_itself_and_reach_a_local_index() {
@@ -115,10 +115,17 @@ fn a_python_is_what_its_image_says() {
 
 #[test]
 fn an_image_that_cannot_be_had_is_the_worlds_doing() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(bench) = Bench::new() else { return };
+    let mut bench = bench.with(|options| options.pull_nothing = true);
     // Nothing listens on the discard port: refused at once.
     bench.setup.base = Template::new("base", "127.0.0.1:9/nobody/python:{{ python }}");
     let wanted = BTreeSet::from(["3.11".parse().unwrap(), "3.12".parse().unwrap()]);
+    assert_eq!(bench.backend.interpreters(&wanted, &bench.setup).unwrap().len(), 2);
+    assert!(bench.effort().pulls);
+    let error = bench.try_build().unwrap_err().to_string();
+    assert!(error.contains("was not there when the run began"), "{error}");
+
+    let mut bench = bench.with(|_| {});
     let assumed = bench.backend.interpreters(&wanted, &bench.setup).unwrap();
     assert_eq!(assumed.len(), 2);
     assert_eq!(bench.recipe().base, None);
@@ -140,9 +147,72 @@ fn an_image_that_cannot_be_had_is_the_worlds_doing() {
 }
 
 #[test]
-fn an_image_is_made_once_and_stays_while_a_cell_needs_it() {
+fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     let Some(bench) = Bench::new() else { return };
-    let bench = bench.with(|options| options.keep_images = true);
+    let bench = bench.with(|options| options.keep = u64::MAX);
+    let kept = || lines(&docker(&["images", "--format", "{{.Tag}}", "caliper/kept"]));
+    let others = kept();
+    let first = bench.try_build().unwrap();
+    assert!(!first.reused);
+    let environment = first.environment.unwrap();
+    bench.backend.remove(&environment).unwrap();
+    let names: Vec<String> = kept().difference(&others).cloned().collect();
+    assert_eq!(names.len(), 1);
+
+    // Another run, and a test that was edited: the project is no part of the image.
+    let mut bench = bench.with(|options| options.keep = u64::MAX);
+    let script = bench.folder.path().join("project/script.py");
+    std::fs::write(&script, "print('edited')\n").unwrap();
+    assert!(bench.effort().ready);
+    let second = bench.try_build().unwrap();
+    assert!(second.reused);
+    assert_eq!(second.log, first.log);
+    assert_eq!(second.environment.unwrap(), environment);
+    assert_eq!(bench.test(&environment, &["python", "script.py"]).1, "edited");
+    bench.backend.remove(&environment).unwrap();
+
+    // What the template copies of the project is.
+    bench.dockerfile("FROM {{ base }}\nCOPY {{ basename }} /\nCOPY data/numbers.txt /\nRUN pip install --no-deps /{{ basename }}\n");
+    let effort = bench.effort();
+    assert!(!effort.ready && effort.fetches && !effort.pulls, "{effort:?}");
+    bench.setup.dockerfile = None;
+
+    // In a cache of its own there is no log: then the engine's layers are all that is found again.
+    let bench = bench.with(|options| options.cache = options.cache.join("other"));
+    assert!(!bench.effort().ready);
+    let third = bench.try_build().unwrap();
+    let log = String::from_utf8_lossy(&third.log);
+    assert!(!third.reused && log.contains("Using cache") && !log.contains("Running in"), "{log}");
+    bench.backend.remove(&third.environment.unwrap()).unwrap();
+
+    // Anew: with layers of its own, and in the place of what was kept.
+    let bench = bench.with(|options| (options.keep, options.anew) = (u64::MAX, true));
+    let anew = bench.try_build().unwrap();
+    let log = String::from_utf8_lossy(&anew.log);
+    assert!(!anew.reused && log.contains("Running in"), "{log}");
+    let anew = anew.environment.unwrap();
+    assert_ne!(anew.id, environment.id);
+    bench.backend.remove(&anew).unwrap();
+    let now: Vec<String> = kept().difference(&others).cloned().collect();
+    assert_eq!(now, names);
+    let name = format!("caliper/kept:{}", names[0]);
+    assert_eq!(docker(&["image", "inspect", "--format", "{{.Id}}", &name]), anew.id);
+    let mut inspect = std::process::Command::new("docker");
+    let gone = inspect.args(["image", "inspect", &environment.id]).output().unwrap();
+    assert!(!gone.status.success());
+
+    // Whoever wants none kept for long has the last one removed.
+    let bench = bench.with(|options| options.keep = 1);
+    let last = bench.build();
+    assert_eq!(last.id, anew.id);
+    bench.backend.remove(&last).unwrap();
+    assert!(kept().is_disjoint(&names.into_iter().collect()));
+    bench.assert_clean();
+}
+
+#[test]
+fn an_image_stays_while_a_cell_needs_it() {
+    let Some(bench) = Bench::new() else { return };
     let (one, other) = std::thread::scope(|scope| {
         let one = scope.spawn(|| bench.build());
         (bench.build(), one.join().unwrap())
@@ -157,21 +227,10 @@ fn an_image_is_made_once_and_stays_while_a_cell_needs_it() {
     bench.backend.remove(&other).unwrap();
     assert_eq!(bench.test(&third, &["python", "script.py"]).0, TestEnd::Exited(0));
     bench.backend.remove(&third).unwrap();
-
-    // Kept also for the next run.
-    let bench = bench.with(|_| {});
-    let name = format!("caliper/kept:{}", &third.id["sha256:".len()..][..20]);
-    let kept = bench.backend.leftovers().unwrap();
-    assert!(kept.images.contains(&name), "{kept:?}");
-    assert!(kept.bytes > 0);
-    if kept.images.len() == BTreeSet::from([&one.id, &other.id]).len() {
-        assert_eq!(bench.backend.clean().unwrap(), kept);
-    } else {
-        // Somebody wants those others kept.
-        for image in BTreeSet::from([&one.id, &other.id]) {
-            docker(&["image", "rm", &format!("caliper/kept:{}", &image["sha256:".len()..][..20])]);
-        }
-    }
+    // And until the next one on its base is done.
+    let again = bench.try_build().unwrap();
+    assert!(!String::from_utf8_lossy(&again.log).contains("Running in"));
+    bench.backend.remove(&again.environment.unwrap()).unwrap();
     bench.assert_clean();
 }
 

@@ -54,8 +54,9 @@ fn only_what_is_calipers_and_unneeded_goes() {
     bench.backend.remove(&environment).unwrap();
     docker(&["image", "inspect", &tagged.1]);
     for image in [&built, &named] {
-        let command = ["run", "--rm", "-w", "/project", &image.1, "python", "script.py"];
-        assert_eq!(docker(&command), "from the project");
+        let command =
+            ["run", "--rm", &image.1, "python", "-c", "import tinier; print(tinier.number)"];
+        assert_eq!(docker(&command), "1");
     }
     drop((dead, elsewhere, nobody, users, tagged, built, named));
     bench.assert_clean();
@@ -84,10 +85,7 @@ fn a_base_without_a_name_stays() {
 /// Builds the Dockerfile of the cell with the command `docker`: equal layers, but the user's.
 fn build_by_hand(bench: &Bench, name: &str) {
     let context = bench.folder.path().join("context");
-    let project = context.join(".caliper/project");
-    std::fs::create_dir_all(&project).unwrap();
-    let script = bench.folder.path().join("project/script.py");
-    std::fs::copy(script, project.join("script.py")).unwrap();
+    std::fs::create_dir_all(&context).unwrap();
     let wheel = "tiny-1.0-py2.py3-none-any.whl";
     std::fs::copy(bench.folder.path().join(wheel), context.join(wheel)).unwrap();
     std::fs::write(context.join("Dockerfile"), bench.recipe().dockerfile.unwrap()).unwrap();

@@ -13,8 +13,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Reads `512MiB`, `2GiB`, `1.5 GB`, or a number of bytes.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+/// Reads a size: `512MiB`, `2GiB`, `1.5 GB`, or a number of bytes. It is not zero.
+///
+/// # Errors
+///
+/// What is wrong with the text, for people.
+pub fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: &[(&str, u32, u32)] = &[
         ("b", 10, 0),
         ("", 10, 0),
