@@ -106,7 +106,7 @@ fn a_password_is_never_shown() {
     let url = faults.url().replace("http://", "http://user:hunter2@");
     let said = world.caliper(&["resolve", "demo", "--index", &url]).expect(3);
     assert!(!said.err.contains("hunter2"), "{}", said.err);
-    insta::assert_snapshot!(said.error(3).replace(&faults.address.to_string(), "[INDEX]"), @"error: the index at http://[INDEX]/simple/ refused to show `demo` (status 401): put credentials that may read it into the address (`https://user:password@host/…`)");
+    insta::assert_snapshot!(said.error(3).replace(&faults.address.to_string(), "[INDEX]"), @"error: the index at http://[INDEX]/simple/ refused to show `demo` (status 401): put credentials that may read it into the address (`https://user:password@host/…`) or into a netrc file");
 }
 
 #[test]
@@ -122,8 +122,8 @@ fn a_file_that_is_not_the_one_that_was_promised() {
     let page =
         response("200 OK\r\nContent-Type: application/vnd.pypi.simple.v1+json", page.as_bytes());
     let file = response("200 OK\r\nContent-Type: application/octet-stream", b"not a wheel");
-    let faults = Faults::start(move |_, path| {
-        Answer::Bytes(if path == format!("/{wheel}") { file.clone() } else { page.clone() })
+    let faults = Faults::start(move |_, request| {
+        Answer::Bytes(if request.path == format!("/{wheel}") { file.clone() } else { page.clone() })
     });
     let world = World::with_config("");
     let python = crate::support::python();

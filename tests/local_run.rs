@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use crate::support::{World, cells, has_uv, python, wheels};
+use caliper_pypi::pack;
+
+use crate::support::{World, cells, has_uv, python};
 
 /// Releases that pass, change their result, fail, need something, and cannot be installed.
 fn world() -> World {
@@ -10,14 +12,10 @@ fn world() -> World {
     world.wheel("demo", "1.0", &[("demo.py", "VALUE = 1\n")]);
     world.wheel("demo", "1.1", &[("demo.py", "raise ImportError('broken')\n")]);
     world.wheel("demo", "1.2", &[("demo.py", "VALUE = 2\n")]);
-    wheels::pure(
-        &world.packages(),
-        "demo",
-        "1.3",
-        &["helper>=1"],
-        &[("demo/__init__.py", "import helper\nVALUE = helper.VALUE\n")],
-    );
-    wheels::pure(&world.packages(), "demo", "1.4", &["nosuch"], &[("demo.py", "VALUE = 2\n")]);
+    let files = [("demo/__init__.py", "import helper\nVALUE = helper.VALUE\n")];
+    pack::wheel(&world.packages(), "demo", "1.3", &["helper>=1"], &files).unwrap();
+    let files = [("demo.py", "VALUE = 2\n")];
+    pack::wheel(&world.packages(), "demo", "1.4", &["nosuch"], &files).unwrap();
     world.wheel("helper", "1.5", &[("helper.py", "VALUE = 2\n")]);
     world.write("show.py", "import demo, data\nprint('value', demo.VALUE, data.EXTRA)\n");
     world.write("data.py", "EXTRA = 'x'\n");

@@ -14,4 +14,5 @@ mod commands;
 mod examples;
 mod live;
 mod local_run;
+mod private_index;
 mod support;

@@ -1,13 +1,13 @@
 //! The harness: a project, an index, and the binary.
 
 pub mod faults;
-pub mod wheels;
 
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use caliper_pypi::pack;
 use caliper_pypi::serve::{FolderServer, ServeOptions};
 
 /// A folder for a project, an index of its own, and a home.
@@ -53,7 +53,7 @@ impl World {
 
     /// Puts a pure wheel on the index.
     pub fn wheel(&self, name: &str, version: &str, files: &[(&str, &str)]) {
-        wheels::pure(&self.packages(), name, version, &[], files);
+        pack::wheel(&self.packages(), name, version, &[], files).unwrap();
     }
 
     pub fn packages(&self) -> PathBuf {
@@ -62,6 +62,11 @@ impl World {
 
     pub fn index(&self) -> String {
         self.server.address().to_string()
+    }
+
+    /// Where its index listens.
+    pub fn listening(&self) -> std::net::SocketAddr {
+        self.server.listening()
     }
 
     /// The binary in the project's folder, with nothing of the user's environment.

@@ -127,6 +127,25 @@ Examples:
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Measure small worlds with known answers on this machine, and say whether they end as they should.
+    #[command(after_help = "\
+Examples:
+  caliper selftest
+  caliper selftest --backend docker --only '*memory*'
+
+Exit codes: 0 all as expected; 1 something ended otherwise, which is a fault of Caliper's or of the backend.")]
+    Selftest {
+        /// Where; may be given several times. Default: wherever this machine can.
+        #[arg(long, value_enum)]
+        backend: Vec<SelftestBackend>,
+        /// Only scenarios with such a name; may be given several times.
+        #[arg(long, value_name = "PATTERN")]
+        only: Vec<String>,
+        #[command(flatten)]
+        index: IndexArgs,
+        #[command(flatten)]
+        format: FormatArg,
+    },
     /// Remove what Caliper made and can make again: caches, images, containers. Never results.
     #[command(after_help = "Examples:\n  caliper clean --dry-run\n  caliper clean --cache")]
     Clean {
@@ -183,6 +202,10 @@ pub(crate) struct Work {
     /// Measure recorded cells again, in images that are built anew.
     #[arg(long, value_enum)]
     pub(crate) rerun: Option<RerunName>,
+    /// How many times to try again, after growing pauses, what the world made fail: an engine that does
+    /// not answer, a lost network.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=10))]
+    pub(crate) retries: u32,
     /// Keep the images of cells on the container engine, for the next run.
     #[arg(long)]
     pub(crate) keep_images: bool,
@@ -241,9 +264,10 @@ pub(crate) struct Select {
 /// Which index.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct IndexArgs {
-    /// The package index (also: CALIPER_INDEX_URL, then PIP_INDEX_URL).
+    /// The package index (also: CALIPER_INDEX_URL, then PIP_INDEX_URL). May be given several times: a
+    /// package is taken from the first index that has it.
     #[arg(long = "index", value_name = "URL")]
-    pub(crate) url: Option<String>,
+    pub(crate) urls: Vec<String>,
     /// How long the index may take to begin an answer.
     #[arg(long = "index-timeout", value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(1..=3600))]
@@ -271,6 +295,24 @@ pub(crate) enum BackendName {
     Auto,
     Local,
     Docker,
+}
+
+/// A backend that scenarios can be measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SelftestBackend {
+    Local,
+    Docker,
+}
+
+impl SelftestBackend {
+    pub(crate) const ALL: [Self; 2] = [Self::Local, Self::Docker];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Docker => "docker",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,7 @@ mod plan;
 mod resolve;
 mod run;
 mod schema;
+mod selftest;
 mod show;
 
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Run { work, how, format } => run::run(&work, &how, format.format, terminal),
         Command::Show { what, format } => show::run(&what, format.format, terminal),
         Command::Doctor { index, format } => doctor::run(&index, format.format, terminal),
+        Command::Selftest { backend, only, index, format } => {
+            selftest::run(&backend, &only, &index, format.format, terminal)
+        }
         Command::Clean { config, cache, engine, dry_run } => {
             clean::run(&config, cache || !engine, engine || !cache, dry_run, terminal)
         }

@@ -11,6 +11,7 @@ use caliper_core::config::ConfigError;
 use caliper_core::store::StoreError;
 use caliper_core::template::TemplateError;
 use caliper_pypi::index::{IndexError, ParseIndexAddressError};
+use caliper_pypi::netrc::NetrcError;
 use caliper_pypi::resolve::ResolveError;
 
 /// How `caliper` ends.
@@ -107,6 +108,10 @@ failure_from!(ResolveError, |error| match error {
     _ => Exit::Question,
 });
 failure_from!(IndexError, index);
+failure_from!(NetrcError, |error| match error {
+    NetrcError::Malformed { .. } => Exit::Question,
+    _ => Exit::World,
+});
 
 fn backend(error: &BackendError) -> Exit {
     match error {
@@ -119,7 +124,7 @@ fn backend(error: &BackendError) -> Exit {
 
 fn index(error: &IndexError) -> Exit {
     match error {
-        IndexError::NotFound { .. } => Exit::Question,
+        IndexError::NotFound { .. } | IndexError::NotFoundAnywhere { .. } => Exit::Question,
         _ => Exit::World,
     }
 }

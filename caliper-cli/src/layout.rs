@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use caliper_container::backend::ContainerBackend;
 use caliper_container::project::Project;
-use caliper_container::runner::{Rerun, RunOptions};
+use caliper_container::runner::{Rerun, Retry, RunOptions};
 use caliper_core::config::Config;
 use caliper_core::grid::CellId;
 use caliper_core::names::PythonVersion;
@@ -132,7 +132,8 @@ pub(crate) fn lay_out(
         Some(RerunName::All) => Rerun::All,
     };
     let jobs = work.jobs.map_or_else(cpus, usize::from);
-    let options = RunOptions { jobs, rerun };
+    let retry = Retry { times: work.retries, ..Retry::default() };
+    let options = RunOptions { jobs, rerun, retry };
     Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
 }
 
@@ -147,7 +148,7 @@ fn selection(config: &Config, args: &Select) -> Selection {
     }
 }
 
-fn patterns(flag: &str, patterns: &[String]) -> Result<Option<GlobSet>, Failure> {
+pub(crate) fn patterns(flag: &str, patterns: &[String]) -> Result<Option<GlobSet>, Failure> {
     if patterns.is_empty() {
         return Ok(None);
     }

@@ -5,6 +5,7 @@ mod command;
 mod exit;
 mod layout;
 mod progress;
+mod selftest;
 mod setting;
 mod signals;
 mod sources;

@@ -11,24 +11,26 @@ use caliper_core::config::Config;
 use caliper_core::files::FileSource as _;
 use caliper_core::grid::Choice;
 use caliper_core::interpreter::Interpreter;
-use caliper_core::plan::{Limits, Setup};
+use caliper_core::limits::Limits;
+use caliper_core::plan::Setup;
 use caliper_core::selection::Selection;
 use caliper_core::template::{Args, Template};
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{ClientOptions, IndexAddress, IndexClient};
+use caliper_pypi::netrc::Netrc;
 use caliper_pypi::resolve::resolve;
 use caliper_pypi::{Notice, Notices};
 
 use crate::args::{BackendName, IndexArgs, Work};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::layout::Purpose;
 use crate::terminal::Terminal;
 
 /// An index, and how it was chosen.
 pub(crate) struct Index {
     pub(crate) client: IndexClient,
-    /// The address for installers, with credentials; `None` if nobody chose one.
-    pub(crate) chosen: Option<String>,
+    /// The addresses for installers, with credentials; none if nobody chose any.
+    pub(crate) chosen: Vec<String>,
     pub(crate) offline: bool,
 }
 
@@ -38,16 +40,11 @@ impl Index {
         cache: &Path,
         terminal: Terminal,
     ) -> Result<Self, Failure> {
-        let from = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        let chosen = args
-            .url
-            .clone()
-            .or_else(|| from("CALIPER_INDEX_URL"))
-            .or_else(|| from("PIP_INDEX_URL"));
-        let address: IndexAddress = match &chosen {
-            Some(url) => url.parse()?,
-            None => IndexAddress::default(),
-        };
+        let chosen = chosen(args);
+        let addresses: Result<Vec<IndexAddress>, _> =
+            chosen.iter().map(|url| url.parse()).collect();
+        let mut addresses = addresses?.into_iter();
+        let first = addresses.next().unwrap_or_default();
         let notices = Notices::to(move |notice| match notice {
             Notice::Retrying { .. } => terminal.warning(&notice.to_string()),
             _ => terminal.detail(&notice.to_string()),
@@ -55,18 +52,33 @@ impl Index {
         let options = ClientOptions {
             cache: Some(cache.join("index")),
             offline: args.offline,
+            netrc: Netrc::of_user()?,
             notices,
             answer_timeout: Duration::from_secs(args.timeout.into()),
             whole_timeout: Duration::from_secs(u64::from(args.timeout) * 6),
             ..ClientOptions::default()
         };
-        let client = IndexClient::new(address, options);
+        let client = IndexClient::of_several(first, addresses, options);
         Ok(Self { client, chosen, offline: args.offline })
     }
 
     pub(crate) fn downloader(&self, cache: &Path) -> Downloader {
         Downloader::new(&self.client, cache, DownloadOptions::default())
     }
+}
+
+/// The indexes that the arguments or the environment name.
+fn chosen(args: &IndexArgs) -> Vec<String> {
+    let from = |name: &str| std::env::var(name).unwrap_or_default();
+    let mut chosen = args.urls.clone();
+    if chosen.is_empty() {
+        chosen = from("CALIPER_INDEX_URL").split_whitespace().map(str::to_owned).collect();
+    }
+    if chosen.is_empty() {
+        // Not what stands in PIP_EXTRA_INDEX_URL: pip takes a package from any of its indexes.
+        chosen.extend(Some(from("PIP_INDEX_URL")).filter(|url| !url.trim().is_empty()));
+    }
+    chosen
 }
 
 /// The name of the backend that needs no engine.
@@ -88,10 +100,18 @@ pub(crate) fn backend(
     };
     if docker {
         // What a build is given stays in the history of its image.
-        if index.client.address().has_credentials() {
+        if index.chosen.len() > 1 {
             return Err(Failure::question(
-                "the `docker` backend cannot use an index whose address holds a password: it would \
-                 stay in the images; use `--backend local`, or an address without one",
+                "the `docker` backend cannot use more than one index: the pip in an image would take \
+                 a package from any of them, not from the first that has it; use `--backend local`, \
+                 or one index that offers all",
+            ));
+        }
+        if !index.chosen.is_empty() && index.client.has_login() {
+            return Err(Failure::question(
+                "the `docker` backend cannot use an index that wants a password (from its address, or \
+                 from a netrc file): it would stay in the images; use `--backend local`, or an \
+                 index without one",
             ));
         }
         if index.offline {
@@ -121,7 +141,8 @@ pub(crate) fn backend(
 pub(crate) fn docker_options(index: &Index, cache: &Path) -> DockerOptions {
     DockerOptions {
         cache: cache.to_owned(),
-        index_url: index.chosen.clone(),
+        // More than one is refused before anything is built.
+        index_url: index.chosen.first().cloned(),
         ..DockerOptions::default()
     }
 }
@@ -133,18 +154,24 @@ pub(crate) fn local(index: &Index, cache: &Path, disk: Option<u64>) -> LocalBack
     let uv = Box::new(move || uv_wheel(&client, &folder));
     let mut options = LocalOptions::new(cache, uv);
     // Named also where it is the default: for an index with a name uv is told how long to believe it.
-    let address = || index.client.address().to_string();
-    options.index_url = Some(index.chosen.clone().unwrap_or_else(address));
+    options.index_urls.clone_from(&index.chosen);
+    if options.index_urls.is_empty() {
+        options.index_urls = index.client.addresses().map(ToString::to_string).collect();
+    }
     options.keep = disk.unwrap_or(options.keep);
     // This program starts no processes but the backend's.
     options.adopt_orphans = true;
+    options.divide_control_group = true;
     options.offline = index.offline;
+    let netrc = &index.client.options().netrc;
+    // Tools are started elsewhere.
+    options.netrc = netrc.path().and_then(|path| std::path::absolute(path).ok());
     LocalBackend::new(options)
 }
 
-/// The Pythons of this machine.
-pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
-    let setup = Setup {
+/// What is done in cells where nobody said anything.
+pub(crate) fn plain_setup() -> Setup {
+    Setup {
         dockerfile: None,
         base: Template::new("base", Config::BASE),
         args: Args::default(),
@@ -152,8 +179,21 @@ pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
         tests: Vec::new(),
         limits: Limits::default(),
         as_of: None,
-    };
-    local.interpreters(&BTreeSet::new(), &setup).unwrap_or_default()
+    }
+}
+
+/// The Pythons of this machine.
+pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
+    local.interpreters(&BTreeSet::new(), &plain_setup()).unwrap_or_default()
+}
+
+/// A wheel of uv, if this machine has none of its own.
+pub(crate) fn uv_if_needed(index: &Index, cache: &Path) -> Result<Option<PathBuf>, Failure> {
+    if LocalBackend::finds_uv() {
+        return Ok(None);
+    }
+    let wheel = uv_wheel(&index.client, cache);
+    wheel.map(Some).map_err(|error| Failure { exit: Exit::World, error })
 }
 
 /// Fetches the newest uv for this machine.

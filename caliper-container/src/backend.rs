@@ -5,6 +5,7 @@ use std::fmt;
 
 use caliper_core::files::FileSource;
 use caliper_core::interpreter::Interpreter;
+use caliper_core::limits::Limits;
 use caliper_core::names::{PackageName, PythonVersion};
 use caliper_core::plan::{PlannedCell, Recipe, Setup, Test};
 use caliper_core::record::{BuildReason, Installed, TestEnd};
@@ -182,12 +183,23 @@ pub struct TestRun {
     pub end: TestEnd,
     /// Wall-clock time, in seconds.
     pub seconds: f64,
+    /// What it was granted.
+    pub granted: Granted,
     /// The most memory that it used at once, in bytes, where the backend can tell.
     pub peak_memory: Option<u64>,
     /// Standard output.
     pub output: Captured,
     /// Standard error.
     pub error: Captured,
+}
+
+/// What a test may use, in the words of whoever sees to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Granted {
+    /// The limits that really hold.
+    pub limits: Limits,
+    /// Who keeps them, and by what means.
+    pub by: String,
 }
 
 /// Why a backend could not do its work.
@@ -258,6 +270,20 @@ pub enum BackendError {
 }
 
 impl BackendError {
+    /// Whether the same may work a little later, without anybody's doing.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Refused { .. } | Self::Machine { .. } => true,
+            // Whoever fetches files has tried again already.
+            Self::File(_)
+            | Self::NoImage { .. }
+            | Self::NoPython { .. }
+            | Self::Unsupported { .. }
+            | Self::Template(_)
+            | Self::Interrupted => false,
+        }
+    }
+
     /// For `map_err`: the machine failed at doing `action`.
     pub fn machine(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let action = action.into();

@@ -255,6 +255,36 @@ impl ContainerBackend for DockerBackend {
         if limits.pids.is_some() && !facts.limits_pids {
             return Self::cannot("a limit on processes", older);
         }
+        if let Some(cpuset) = &limits.cpuset {
+            if !facts.limits_cpuset {
+                return Self::cannot("a choice of processors", older);
+            }
+            if let Some(number) = cpuset.numbers().find(|number| u64::from(*number) >= facts.cpus) {
+                let fix = format!("its machine has 0 to {}", facts.cpus.saturating_sub(1));
+                return Self::cannot(format!("processor {number}"), fix);
+            }
+        }
+        if limits.disk.is_some() && !facts.limits_disk {
+            return Self::cannot(
+                format!("a limit on the disk with the storage driver `{}`", facts.storage_driver),
+                "use an engine on btrfs, on zfs, or with overlay2 on xfs with project quotas, or \
+                 leave `disk` out of `limits`",
+            );
+        }
+        if let Some(runtime) = &limits.runtime
+            && !facts.runtimes.contains(runtime)
+        {
+            let runtimes: Vec<&str> = facts.runtimes.iter().map(String::as_str).collect();
+            let fix = format!("it has {}", runtimes.join(", "));
+            return Self::cannot(format!("the runtime `{runtime}`"), fix);
+        }
+        if limits.gpus.is_some() && !facts.gpus {
+            return Self::cannot(
+                "graphics processors",
+                "install NVIDIA's container toolkit and run `nvidia-ctk runtime configure`, or leave \
+                 `gpus` out of `limits`",
+            );
+        }
         Ok(())
     }
 

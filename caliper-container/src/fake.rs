@@ -11,7 +11,9 @@ use caliper_core::names::PythonVersion;
 use caliper_core::plan::{Recipe, Setup, Test};
 use caliper_core::record::{BuildReason, TestEnd};
 
-use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environment, TestRun};
+use crate::backend::{
+    BackendError, Built, CellOrder, ContainerBackend, Environment, Granted, TestRun,
+};
 use crate::capture::Captured;
 
 type Building = dyn Fn(&CellId) -> Result<(), BuildReason> + Send + Sync;
@@ -136,6 +138,7 @@ impl ContainerBackend for FakeBackend {
         Ok(TestRun {
             end: run.end,
             seconds: 0.0,
+            granted: Granted { limits: order.setup.limits.clone(), by: "the script".to_owned() },
             peak_memory: None,
             output: Captured { bytes: run.output.into_bytes(), dropped: 0 },
             error: Captured::default(),

@@ -23,7 +23,7 @@
 //! use caliper_container::fake::{FakeBackend, FakeRun};
 //! use caliper_container::interrupt::Interrupt;
 //! use caliper_container::project::Project;
-//! use caliper_container::runner::{Means, Rerun, RunOptions, run};
+//! use caliper_container::runner::{Means, RunOptions, run};
 //! use caliper_core::config::Config;
 //! use caliper_core::event::Collected;
 //! use caliper_core::files::FilesInMemory;
@@ -58,7 +58,7 @@
 //!     reporter: &Collected::default(),
 //!     interrupt: &Interrupt::default(),
 //! };
-//! let outcome = run(&plan, means, &RunOptions { jobs: 2, rerun: Rerun::Nothing })?;
+//! let outcome = run(&plan, means, &RunOptions { jobs: 2, ..RunOptions::default() })?;
 //!
 //! let ends: Vec<String> =
 //!     outcome.records[0].tests.iter().map(|t| format!("{} {}", t.name, t.outcome)).collect();

@@ -16,17 +16,22 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
-use caliper_core::plan::{Network, Recipe, Setup, Test};
+use caliper_core::plan::{Recipe, Setup, Test};
 
 use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environment, TestRun};
+#[cfg(doc)]
+use crate::interrupt::Interrupt;
 
+mod control;
 mod environment;
 mod family;
 mod installed;
 mod kept;
+mod limits;
 mod orphans;
 mod process;
 mod processes;
+mod processors;
 mod pythons;
 mod supervise;
 #[cfg(test)]
@@ -37,6 +42,7 @@ mod work;
 
 use environment::Builder;
 use kept::{Held, Name, Shelf};
+use limits::Keeper;
 use pythons::{Places, Python, Pythons};
 use work::Workspace;
 
@@ -56,9 +62,12 @@ pub struct LocalOptions {
     /// Where environments and copies of the project stand while they are used; `None` for a folder
     /// in the cache. Best on the same file system as the cache.
     pub work: Option<PathBuf>,
-    /// The package index for what the dependency depends on; `None` for the one that `uv` asks by
-    /// itself.
-    pub index_url: Option<String>,
+    /// The package indexes for what the dependency depends on, in this order: a package is taken from
+    /// the first that has it. None for the one that `uv` asks by itself.
+    pub index_urls: Vec<String>,
+    /// The netrc file with the logins of the index and of hosts of files; `None` if there is none.
+    /// Only `uv` is told of it, no test.
+    pub netrc: Option<PathBuf>,
     /// Install only what the cache has.
     pub offline: bool,
     /// How many bytes the environments may take that stay in the cache when their cells are done. A
@@ -70,6 +79,11 @@ pub struct LocalOptions {
     /// away; without it, a daemon does that also clears its environment. Only for a program that starts
     /// no processes of its own beside this backend's. Only Linux can.
     pub adopt_orphans: bool,
+    /// Whether this process may divide its control group (cgroups(7), version 2) if it is alone in it,
+    /// and move to a part of it. Then tests can be given limits on processes and on shares of
+    /// processors, and their memory is limited by the kernel; without it, by looking every
+    /// [`Interrupt::POLL`].
+    pub divide_control_group: bool,
     /// Where `uv` comes from if it is not installed.
     pub uv: Box<UvWheel>,
 }
@@ -80,10 +94,12 @@ impl LocalOptions {
         Self {
             cache: cache.into(),
             work: None,
-            index_url: None,
+            index_urls: Vec::new(),
+            netrc: None,
             offline: false,
             keep: 2 << 30,
             adopt_orphans: false,
+            divide_control_group: false,
             uv,
         }
     }
@@ -93,6 +109,7 @@ impl LocalOptions {
 pub struct LocalBackend {
     options: LocalOptions,
     pythons: OnceLock<Pythons>,
+    keeper: OnceLock<Keeper>,
     ready: Mutex<Option<Arc<Ready>>>,
     /// The environments in use that may be kept, by their names.
     held: Mutex<HashMap<String, Held>>,
@@ -113,13 +130,33 @@ impl LocalBackend {
         if options.adopt_orphans {
             orphans::adopt();
         }
-        Self { options, pythons: OnceLock::new(), ready: Mutex::default(), held: Mutex::default() }
+        Self {
+            options,
+            pythons: OnceLock::new(),
+            keeper: OnceLock::new(),
+            ready: Mutex::default(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Whether there is a `uv` on `PATH` that is recent enough, so that none need be fetched.
+    pub fn finds_uv() -> bool {
+        uv::on_path(&std::env::var_os("PATH").unwrap_or_default()).is_some()
     }
 
     /// What people should know of the Pythons on this machine: which of them cannot be used, and
     /// why. One sentence each.
     pub fn notes(&self) -> Vec<String> {
         self.pythons().notes()
+    }
+
+    /// How limits are kept here, in a few words for people.
+    pub fn limits(&self) -> String {
+        self.keeper().describe()
+    }
+
+    fn keeper(&self) -> &Keeper {
+        self.keeper.get_or_init(|| Keeper::find(self.options.divide_control_group))
     }
 
     fn pythons(&self) -> &Pythons {
@@ -149,7 +186,7 @@ impl LocalBackend {
         let uv = fs::canonicalize(&uv).map_err(failed(&uv))?;
         let shelf = Shelf::open(&options.cache.join("environments"), options.keep, &workspace)?;
         let configuration = workspace.folder().join("uv.toml");
-        let text = environment::configuration(options.index_url.as_deref());
+        let text = environment::configuration(&options.index_urls);
         write_private(&configuration, &text).map_err(failed(&configuration))?;
         let made = Arc::new(Ready { workspace, shelf, uv, configuration, cache });
         *ready = Some(Arc::clone(&made));
@@ -205,33 +242,14 @@ impl ContainerBackend for LocalBackend {
     }
 
     fn check(&self, setup: &Setup) -> Result<(), BackendError> {
-        let limits = &setup.limits;
-        let docker = "pass `--backend docker`, or remove it from the configuration";
-        let asked = [
-            (setup.dockerfile.is_some(), "what a `dockerfile` says", docker),
-            (limits.memory.is_some(), "a limit on memory (`limits.memory`)", docker),
-            (limits.cpus.is_some(), "a limit on processors (`limits.cpus`)", docker),
-            (limits.pids.is_some(), "a limit on processes (`limits.pids`)", docker),
-            (limits.network == Network::None, "tests without a network (`limits.network`)", docker),
-            (
-                !limits.capabilities.is_empty(),
-                "other rights than the user's (`limits.capabilities`)",
-                docker,
-            ),
-            (
-                limits.idle.is_some() && !cfg!(target_os = "linux"),
-                "a limit on idle time (`limits.idle`) on this system",
-                docker,
-            ),
-        ];
-        match asked.into_iter().find(|(asked, ..)| *asked) {
-            Some((_, what, fix)) => Err(BackendError::Unsupported {
+        if setup.dockerfile.is_some() {
+            return Err(BackendError::Unsupported {
                 backend: NAME,
-                what: what.to_owned(),
-                fix: fix.to_owned(),
-            }),
-            None => Ok(()),
+                what: "what a `dockerfile` says".to_owned(),
+                fix: "pass `--backend docker`, or remove it from the configuration".to_owned(),
+            });
         }
+        self.keeper().check(&setup.limits)
     }
 
     fn interpreters(
@@ -259,10 +277,11 @@ impl ContainerBackend for LocalBackend {
             uv: &ready.uv,
             configuration: &ready.configuration,
             cache: &ready.cache,
+            netrc: self.options.netrc.as_deref(),
             offline: self.options.offline,
             workspace: &ready.workspace,
         };
-        let name = Name::of(order, python, &ready.uv, self.options.index_url.as_deref());
+        let name = Name::of(order, python, &ready.uv, &self.options.index_urls);
         if let Some(name) = name
             && let Some(held) = ready.shelf.take(name)?
         {
@@ -285,7 +304,8 @@ impl ContainerBackend for LocalBackend {
         if order.interrupt.is_raised() {
             return Err(BackendError::Interrupted);
         }
-        let run = process::run(order, environment, test, &self.ready(order)?.workspace)?;
+        let run =
+            process::run(order, environment, test, &self.ready(order)?.workspace, self.keeper())?;
         if let Some(held) = self.held().get(&environment.id) {
             held.look_at(&run.error.bytes);
         }

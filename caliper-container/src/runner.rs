@@ -6,9 +6,10 @@
 //! removed, the record is saved, and only then is it reported.
 
 mod cell;
+mod retry;
 mod text;
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ use caliper_core::store::{ResultStore, StoreError};
 use crate::backend::{BackendError, CellOrder, ContainerBackend, Effort, RunId};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
+
+pub use retry::Retry;
 
 /// What a run works with.
 #[derive(Clone, Copy)]
@@ -48,6 +51,15 @@ pub struct RunOptions {
     pub jobs: usize,
     /// Which cells are measured although a record with an equal key exists.
     pub rerun: Rerun,
+    /// What is done about failures of the world.
+    pub retry: Retry,
+}
+
+impl Default for RunOptions {
+    /// One thing at a time, everything that has a record left as it is.
+    fn default() -> Self {
+        Self { jobs: 1, rerun: Rerun::Nothing, retry: Retry::default() }
+    }
 }
 
 /// Which cells are measured although a record with an equal key exists.
@@ -239,6 +251,8 @@ pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcom
         means,
         run: &id,
         next: AtomicUsize::new(0),
+        retry: options.retry,
+        world_is_down: AtomicBool::new(false),
         done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
         tasks,
     };
@@ -296,6 +310,9 @@ struct Running<'a> {
     tasks: Vec<Task<'a>>,
     /// The next cell to open.
     next: AtomicUsize,
+    retry: Retry,
+    /// Whether patience with the world ran out, and nothing has succeeded since.
+    world_is_down: AtomicBool,
     done: Mutex<Done>,
 }
 

@@ -6,7 +6,7 @@ use caliper_container::backend::ContainerBackend as _;
 use caliper_container::fake::{FakeBackend, FakeRun};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
-use caliper_container::runner::{Means, Rerun, RunOptions, run};
+use caliper_container::runner::{Means, RunOptions, run};
 use caliper_core::{compare, config::Config, event, files, plan::Plan, report, store};
 use caliper_pypi::{index, resolve::resolve};
 
@@ -27,7 +27,7 @@ fn measure() -> Result<String, Box<dyn Error>> {
     let (reporter, interrupt) = (&event::Collected::default(), &Interrupt::default());
     let (backend, project, files, store) = (&backend, &project, &files, &store);
     let means = Means { backend, project, files, store, reporter, interrupt };
-    let mut records = run(&plan, means, &RunOptions { jobs: 2, rerun: Rerun::Nothing })?.records;
+    let mut records = run(&plan, means, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
     compare::judge(&mut records, config.baseline.as_ref());
     Ok(report::grid::plain(&records))
 }

@@ -15,8 +15,9 @@ use pep440_rs::{Version, VersionSpecifiers};
 pub use problem::ConfigError;
 pub use units::bytes;
 
+use crate::limits::Limits;
 use crate::names::{PackageName, PythonVersion};
-use crate::plan::{Limits, Setup, Test};
+use crate::plan::{Setup, Test};
 use crate::selection::Selection;
 use crate::template::{Args, Template};
 

@@ -25,6 +25,9 @@ pub struct Grid {
     pub package: PackageName,
     /// Files that were uploaded later were left out.
     pub as_of: Option<Timestamp>,
+    /// The address of the index that all the files are from, without credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// One cell for every release × Python.
     pub cells: Vec<GridCell>,
 }

@@ -68,6 +68,7 @@ pub mod expect;
 pub mod files;
 pub mod grid;
 pub mod interpreter;
+pub mod limits;
 pub mod modules;
 pub mod names;
 pub mod plan;

@@ -1,13 +1,12 @@
 //! What a run will do: the cells, and what is done in each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::grid::{CellId, Choice, DistFile, Grid};
 use crate::interpreter::Interpreter;
+use crate::limits::Limits;
 use crate::names::{PackageName, PythonVersion, Sha256, Sha256Stream, Timestamp};
 use crate::record::Base;
 use crate::template::{Args, Template};
@@ -19,6 +18,8 @@ pub struct Plan {
     pub analysis: String,
     /// The package whose releases are measured.
     pub dependency: PackageName,
+    /// The address of the index that its files are from, without credentials.
+    pub index: Option<String>,
     /// What is done in every cell.
     pub setup: Setup,
     /// The Pythons, one for each column of the grid.
@@ -40,6 +41,7 @@ impl Plan {
         Self {
             analysis: analysis.into(),
             dependency: grid.package,
+            index: grid.index,
             setup,
             interpreters,
             cells: cells.collect(),
@@ -120,64 +122,6 @@ impl Test {
             timeout: None,
             repeat: 1,
         }
-    }
-}
-
-/// What a test may use.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Limits {
-    /// Wall-clock time of one run of one test.
-    pub timeout: Duration,
-    /// Time without output, and with less than a fiftieth of one processor used.
-    pub idle: Option<Duration>,
-    /// Memory of a test and all its children, in bytes.
-    pub memory: Option<u64>,
-    /// Processors, of which a fraction may be had.
-    pub cpus: Option<f64>,
-    /// Processes and threads.
-    pub pids: Option<u32>,
-    /// Bytes kept of each of standard output and standard error.
-    pub output: u64,
-    /// What of the network a test can reach.
-    pub network: Network,
-    /// Rights of the superuser that a test keeps in a container, such as `NET_RAW`: capabilities(7)
-    /// without `CAP_`. All others are taken from it.
-    pub capabilities: BTreeSet<String>,
-}
-
-impl Default for Limits {
-    /// Ten minutes and 5 MiB of output; no other limit.
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(600),
-            idle: None,
-            memory: None,
-            cpus: None,
-            pids: None,
-            output: 5 << 20,
-            network: Network::Full,
-            capabilities: BTreeSet::new(),
-        }
-    }
-}
-
-/// What of the network a test can reach.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// All that the machine reaches.
-    #[default]
-    Full,
-    /// Nothing.
-    None,
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Full => "full",
-            Self::None => "none",
-        })
     }
 }
 

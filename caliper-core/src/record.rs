@@ -14,6 +14,7 @@ pub use outcome::{CellOutcome, TestEnd, TestOutcome, Verdict};
 
 use crate::grid::{CellId, FileKind, Missing, Variant};
 use crate::interpreter::Interpreter;
+use crate::limits::Limits;
 use crate::names::{AbiTag, PythonVersion, Sha256, Timestamp};
 
 /// The version of the format that [`Record`] is written in.
@@ -42,6 +43,10 @@ pub struct Record {
     pub backend: String,
     /// The file that was installed.
     pub file: Option<RecordedFile>,
+    /// The address of the index that was asked, of several the one that has the package; no
+    /// credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// Why there was nothing to install.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
@@ -60,6 +65,9 @@ pub struct Record {
     pub reason: Option<String>,
     /// How the environment was made; `None` where none was begun.
     pub build: Option<BuildRecord>,
+    /// What its tests may use; `None` where none was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<RecordedLimits>,
     /// The tests, the import of the dependency first.
     pub tests: Vec<TestRecord>,
     /// When the cell was begun.
@@ -101,6 +109,17 @@ pub struct Base {
     pub name: String,
     /// The digest of the image that the name stood for.
     pub digest: String,
+}
+
+/// What the tests of a cell may use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RecordedLimits {
+    /// What the configuration asks for. A test's own `timeout` stands above that here.
+    pub asked: Limits,
+    /// What was really granted, in the words of whoever granted it.
+    pub granted: Limits,
+    /// Who keeps the limits, and by what means.
+    pub by: String,
 }
 
 /// A distribution that was installed.
@@ -211,6 +230,7 @@ pub(crate) mod tests {
             key: Sha256::of(version.as_bytes()),
             backend: "fake".into(),
             file: None,
+            index: None,
             missing: None,
             base: None,
             dockerfile: None,
@@ -225,6 +245,7 @@ pub(crate) mod tests {
                 reason: None,
                 log: None,
             }),
+            limits: None,
             tests: Vec::new(),
             started: moment,
             finished: moment,

@@ -176,6 +176,8 @@ pub enum SdistPolicy {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -201,5 +203,19 @@ mod tests {
         insta::assert_snapshot!(show("latest: 1, latest: 2"), @"error: `latest: 1, latest: 2` does not select releases (`latest` stands there twice): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
         insta::assert_snapshot!(show("newest"), @"error: `newest` does not select releases (`newest` is not known): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
         insta::assert_snapshot!(show(" "), @"error: `` does not select releases (it is empty): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_selects_the_same(
+            text in prop_oneof![
+                "(v?([0-9]!)?[0-9]\\.[0-9]{1,2}((a|RC)[0-9])?(\\.post[0-9])?(\\+[a-z0-9]{1,3})?, ?){0,3}[0-9]",
+                "((>=|<=|>|<|!=|==|~=) ?[0-9]\\.[0-9]{1,2}((a|RC)[0-9])?, ?){0,3}(==|!=)[0-9]\\.\\*",
+                "(latest-patch, ?)?(>=[0-9], ?)?(latest: ?[1-9], ?)?since: ?20[0-9]{2}-0[1-9]-1[0-9](T0[0-9]:00:00(Z|\\+01:00))?",
+            ],
+        ) {
+            let versions: Versions = text.parse().unwrap();
+            prop_assert_eq!(versions.to_string().parse::<Versions>().unwrap(), versions);
+        }
     }
 }

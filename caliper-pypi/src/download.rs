@@ -1,7 +1,9 @@
 //! Files of an index on this machine: fetched once, verified, and kept by digest.
 
 mod error;
+mod metadata;
 mod partial;
+mod ranges;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,6 +18,7 @@ use caliper_core::names::Sha256;
 use url::Url;
 
 pub use error::DownloadError;
+pub use metadata::{MetadataError, Way, WheelMetadata};
 
 use crate::http::Http;
 use crate::index::IndexClient;

@@ -1,20 +1,22 @@
 //! Requests that survive the world: limits on time and size, bounded retries, credentials that reach
 //! their own host only and no text at all.
 
+mod credentials;
 mod error;
 mod notice;
+mod proxies;
 
-use std::fmt;
 use std::io::Read as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine as _;
-use percent_encoding::percent_decode_str;
 use url::Url;
 
+pub(crate) use credentials::Credentials;
+use credentials::Logins;
 pub use error::RequestError;
 pub use notice::{Notice, Notices};
+use proxies::Proxies;
 
 use crate::index::ClientOptions;
 
@@ -27,37 +29,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// or less.
 const MOST_REDIRECTS: usize = 10;
 
-/// What a user name and a password become in a request. Prints as nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Credentials(String);
-
-impl Credentials {
-    /// Takes the credentials out of `url`, if it has any.
-    pub(crate) fn take_from(url: &mut Url) -> Option<Self> {
-        if url.username().is_empty() && url.password().is_none() {
-            return None;
-        }
-        let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
-        pair.push(b':');
-        pair.extend(percent_decode_str(url.password().unwrap_or_default()));
-        // Neither can fail: a URL without a host has no credentials.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Some(Self(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))))
-    }
-
-    /// The value of the `Authorization` header ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
-    pub(crate) fn header(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Credentials(..)")
-    }
-}
-
 /// Makes requests.
 #[derive(Debug)]
 pub(crate) struct Http {
@@ -65,7 +36,8 @@ pub(crate) struct Http {
     retries: u32,
     longest_retry_after: Duration,
     notices: Notices,
-    credentials: Mutex<Vec<(url::Origin, Credentials)>>,
+    logins: Logins,
+    proxies: Proxies,
 }
 
 /// The head of an answer, with its body still to be read.
@@ -130,17 +102,19 @@ impl Http {
             retries: options.retries,
             longest_retry_after: options.longest_retry_after,
             notices: options.notices.clone(),
-            credentials: Mutex::default(),
+            logins: Logins::new(options.netrc.clone()),
+            proxies: Proxies::of_environment(),
         }
+    }
+
+    /// Takes note of an address that the user gave.
+    pub(crate) fn name(&self, url: &Url) {
+        self.logins.name(url);
     }
 
     /// Sends these credentials with every later request to the host of `url`.
     pub(crate) fn remember(&self, url: &Url, credentials: Credentials) {
-        let mut known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        let origin = url.origin();
-        if !known.iter().any(|(known, _)| *known == origin) {
-            known.push((origin, credentials));
-        }
+        self.logins.remember(url, credentials);
     }
 
     pub(crate) fn notify(&self, notice: &Notice) {
@@ -156,15 +130,21 @@ impl Http {
         headers: &[(&str, &str)],
         deadline: Instant,
     ) -> Result<Answer, RequestError> {
+        let start = url.origin();
         let mut url = url.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let answer = self.get_once(url, headers, deadline)?;
+            let credentials = self.logins.of(&url, &start);
+            let answer = self.get_once(url, credentials.as_ref(), headers, deadline)?;
             let location = match answer.status {
                 301 | 302 | 303 | 307 | 308 => answer.header("location"),
                 _ => None,
             };
             let Some(location) = location else { return Ok(answer) };
-            let Ok(mut next) = answer.url.join(location.trim()) else { return Ok(answer) };
+            let next = answer.url.join(location.trim()).ok();
+            let on_the_web = |next: &Url| matches!(next.scheme(), "http" | "https");
+            let Some(mut next) = next.filter(on_the_web) else {
+                return Err(RequestError::BadRedirect { url: shown(&answer.url) });
+            };
             if let Some(credentials) = Credentials::take_from(&mut next) {
                 self.remember(&next, credentials);
             }
@@ -176,6 +156,7 @@ impl Http {
     fn get_once(
         &self,
         url: Url,
+        credentials: Option<&Credentials>,
         headers: &[(&str, &str)],
         deadline: Instant,
     ) -> Result<Answer, RequestError> {
@@ -183,25 +164,16 @@ impl Http {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(credentials) = self.credentials_for(&url) {
+        if let Some(credentials) = credentials {
             request = request.header("Authorization", credentials.header());
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut config = request.config().timeout_global(Some(left.max(Duration::from_millis(1))));
-        if is_loopback(&url) {
-            // No proxy can reach our own machine's loopback.
-            config = config.proxy(None);
-        }
+        let config = request.config().timeout_global(Some(left.max(Duration::from_millis(1))));
+        let config = config.proxy(self.proxies.of(&url)?);
         match config.build().call() {
             Ok(response) => Ok(Answer { status: response.status().as_u16(), url, response }),
             Err(error) => Err(RequestError::before_body(shown(&url), error)),
         }
-    }
-
-    fn credentials_for(&self, url: &Url) -> Option<Credentials> {
-        let known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_host = known.iter().find(|(origin, _)| *origin == url.origin());
-        of_host.map(|(_, credentials)| credentials.clone())
     }
 
     /// The answer, or the error that its status stands for. `accepted` statuses are answers.
@@ -213,7 +185,8 @@ impl Http {
         deadline: Instant,
     ) -> Result<Answer, RequestError> {
         let answer = self.get(url, headers, deadline)?;
-        if (200..300).contains(&answer.status) || accepted.contains(&answer.status) {
+        // Of those that mean success, only these two have the whole of what was asked for.
+        if matches!(answer.status, 200 | 203) || accepted.contains(&answer.status) {
             return Ok(answer);
         }
         let retry_after = answer.header("retry-after").and_then(|text| retry_after(text.trim()));
@@ -244,7 +217,7 @@ impl Http {
             let Some(wait) = self.wait_after(&error, failures) else {
                 return Err(error);
             };
-            if Instant::now() + wait >= deadline {
+            if wait >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(error);
             }
             failures += 1;
@@ -290,20 +263,12 @@ fn roots() -> ureq::tls::RootCerts {
     RootCerts::Specific(Arc::new(certificates.collect()))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 /// Reads `Retry-After`: seconds, or a date
 /// ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
 fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than a number holds is longer than anybody waits, too.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
@@ -338,7 +303,10 @@ mod tests {
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
         assert!(retry_after("Tue, 31 Dec 2199 23:59:59 GMT") > Some(Duration::from_secs(1)));
-        assert_eq!(retry_after("soon"), None);
+        assert_eq!(retry_after("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        for text in ["soon", "", "-1", "1.5"] {
+            assert_eq!(retry_after(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -21,7 +21,9 @@ pub use client::{ClientOptions, IndexClient};
 pub use error::IndexError;
 pub use memory::IndexInMemory;
 pub(crate) use project::kind_of;
-pub use project::{FileFault, FileName, MalformedFile, Project, ProjectFile, Release};
+pub use project::{
+    CoreMetadata, FileFault, FileName, MalformedFile, Project, ProjectFile, Release,
+};
 
 /// Something that knows projects and their files.
 ///
@@ -37,4 +39,15 @@ pub trait PackageIndex: Send + Sync {
     /// [`IndexError::NotFound`] if there is no such project; any other variant if the index could
     /// not be asked.
     fn project(&self, name: &PackageName) -> Result<Project, IndexError>;
+}
+
+/// The project in an answer with these bytes, which came from `base`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_answer(
+    name: &PackageName,
+    content_type: &str,
+    base: &url::Url,
+    body: &[u8],
+) -> Result<Project, String> {
+    answer::parse(name, content_type, base, body).map(|parsed| parsed.project)
 }

@@ -56,9 +56,14 @@
 
 pub mod compatibility;
 pub mod download;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod index;
 pub mod metadata;
+pub mod netrc;
+pub mod pack;
 pub mod resolve;
 pub mod sdist;
 pub mod serve;

@@ -4,13 +4,13 @@
 //! [core metadata](https://packaging.python.org/en/latest/specifications/core-metadata/).
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
 /// The most that a METADATA file is read; the largest on the public index are below 2 MiB.
-const LARGEST_METADATA: u64 = 16 << 20;
+pub(crate) const LARGEST_METADATA: u64 = 16 << 20;
 /// The most members that an archive may have.
 const MOST_MEMBERS: usize = 500_000;
 
@@ -52,7 +52,8 @@ impl Metadata {
             headers
                 .iter()
                 .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted))
-                .map(|(_, value)| value.clone())
+                // A value may begin on the line after its name.
+                .map(|(_, value)| value.trim().to_owned())
         };
         Some(Self {
             name: all("Name").next()?,
@@ -82,21 +83,26 @@ pub fn read_metadata(path: &Path) -> Result<Metadata, WheelError> {
 /// As [`read_metadata`].
 pub fn read_metadata_bytes(path: &Path) -> Result<Vec<u8>, WheelError> {
     let fault = |fault| WheelError::new(path, fault);
-    let mut archive = open(path)?;
-    let wanted = record_paths_in(&archive)
-        .map_err(fault)?
+    let file = File::open(path).map_err(|error| fault(Fault::Open(error)))?;
+    metadata_in(file).map_err(fault)
+}
+
+/// The METADATA in a wheel, wherever that is.
+pub(crate) fn metadata_in(wheel: impl Read + Seek) -> Result<Vec<u8>, Fault> {
+    let mut archive = open(wheel)?;
+    let wanted = record_paths_in(&archive)?
         .into_iter()
         .find(|name| {
             name.strip_suffix(".dist-info/METADATA").is_some_and(|folder| !folder.contains('/'))
         })
-        .ok_or_else(|| fault(Fault::Metadata))?;
-    let member = archive.by_name(&wanted).map_err(|error| fault(Fault::Archive(error.into())))?;
+        .ok_or(Fault::Metadata)?;
+    let member = archive.by_name(&wanted).map_err(|error| Fault::Archive(error.into()))?;
     let mut bytes = Vec::new();
     // The size that the archive declares is the archive's word only.
     let read = member.take(LARGEST_METADATA + 1).read_to_end(&mut bytes);
-    read.map_err(|error| fault(Fault::Archive(error.into())))?;
+    read.map_err(|error| Fault::Archive(error.into()))?;
     if bytes.len() as u64 > LARGEST_METADATA {
-        return Err(fault(Fault::TooLarge));
+        return Err(Fault::TooLarge);
     }
     Ok(bytes)
 }
@@ -110,22 +116,22 @@ pub fn read_metadata_bytes(path: &Path) -> Result<Vec<u8>, WheelError> {
 ///
 /// As [`read_metadata`].
 pub fn record_paths(path: &Path) -> Result<Vec<String>, WheelError> {
-    let mut paths = record_paths_in(&open(path)?).map_err(|fault| WheelError::new(path, fault))?;
+    let fault = |fault| WheelError::new(path, fault);
+    let file = File::open(path).map_err(|error| fault(Fault::Open(error)))?;
+    let mut paths = open(file).and_then(|archive| record_paths_in(&archive)).map_err(fault)?;
     paths.sort();
     Ok(paths)
 }
 
-fn open(path: &Path) -> Result<ZipArchive<File>, WheelError> {
-    let fault = |fault| WheelError::new(path, fault);
-    let file = File::open(path).map_err(|error| fault(Fault::Open(error)))?;
-    let archive = ZipArchive::new(file).map_err(|error| fault(Fault::Archive(error.into())))?;
+fn open<R: Read + Seek>(wheel: R) -> Result<ZipArchive<R>, Fault> {
+    let archive = ZipArchive::new(wheel).map_err(|error| Fault::Archive(error.into()))?;
     if archive.len() > MOST_MEMBERS {
-        return Err(fault(Fault::TooLarge));
+        return Err(Fault::TooLarge);
     }
     Ok(archive)
 }
 
-fn record_paths_in(archive: &ZipArchive<File>) -> Result<Vec<String>, Fault> {
+fn record_paths_in<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<String>, Fault> {
     let mut paths = Vec::with_capacity(archive.len());
     for name in archive.file_names() {
         let name = name.map_err(|error| Fault::Archive(error.into()))?;
@@ -159,7 +165,7 @@ impl WheelError {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(crate) enum Fault {
     #[error("it cannot be opened")]
     Open(#[source] io::Error),
     #[error("it is not a whole zip archive")]

@@ -86,7 +86,13 @@ pub fn resolve_project(
             });
         }
     }
-    Ok(Grid { schema: SCHEMA, package: package.clone(), as_of: selection.as_of, cells })
+    Ok(Grid {
+        schema: SCHEMA,
+        package: package.clone(),
+        as_of: selection.as_of,
+        index: project.index().map(str::to_owned),
+        cells,
+    })
 }
 
 #[cfg(test)]

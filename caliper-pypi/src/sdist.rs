@@ -140,6 +140,8 @@ enum Fault {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -183,5 +185,30 @@ mod tests {
         insta::assert_snapshot!(why("demo-1.0.rpm"), @"`demo-1.0.rpm` is not the name of a source distribution: its ending is not that of an archive such as `.tar.gz` or `.zip`");
         insta::assert_snapshot!(why("other-1.0.zip"), @"`other-1.0.zip` is not the name of a source distribution: it does not start with the project's name and a dash");
         insta::assert_snapshot!(why("demo-2004d.zip"), @"`demo-2004d.zip` is not the name of a source distribution: what stands behind the project's name is not a version (PEP 440)");
+    }
+
+    proptest! {
+        #[test]
+        fn printing_gives_back_what_was_read(
+            project in "[A-Za-z]([-_.]{0,2}[A-Za-z0-9]){0,4}",
+            separator in "[-_.]",
+            rest in "-v?([0-9]!)?[0-9]\\.[0-9]{1,3}((a|RC)[0-9])?(-[0-9])?(\\.dev[0-9])?(\\+[a-z0-9]{1,3})?(-py[23](\\.[0-9])?)?\\.(tar\\.gz|zip|tgz|tar)"
+        ) {
+            let name: PackageName = project.parse().unwrap();
+            let text = name.normalized().replace('-', &separator) + &rest;
+            let sdist = SdistName::parse(&text, &name).unwrap();
+            prop_assert_eq!(sdist.to_string(), text.as_str());
+            prop_assert_eq!(SdistName::parse(&sdist.to_string(), &name), Ok(sdist));
+            // Another project has no such file.
+            let longer = format!("{project}-x").parse().unwrap();
+            prop_assert!(SdistName::parse(&text, &longer).is_err());
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,60}") {
+            let project = "a-b".parse().unwrap();
+            let _ = SdistName::parse(&text, &project);
+            let _ = SdistName::parse(&format!("a-b-{text}.zip"), &project);
+        }
     }
 }

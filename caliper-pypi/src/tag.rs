@@ -321,5 +321,14 @@ mod tests {
         ) {
             prop_assert_eq!(PlatformTag::of(&text).to_string(), text);
         }
+
+        #[test]
+        fn a_tag_prints_as_it_was_read(
+            text in "[A-Za-z_][A-Za-z0-9_]{0,6}-[A-Za-z0-9_]{1,8}-[A-Za-z0-9_]{1,12}"
+        ) {
+            let tag: Tag = text.parse().unwrap();
+            prop_assert_eq!(tag.to_string(), text.to_ascii_lowercase());
+            prop_assert_eq!(tag.to_string().parse(), Ok(tag));
+        }
     }
 }

@@ -314,11 +314,23 @@ mod tests {
     proptest! {
         #[test]
         fn printing_gives_back_what_was_read(
-            text in "[A-Za-z][A-Za-z0-9]{0,5}-[0-9]\\.[0-9]{1,2}(-[0-9][a-z]?)?-(cp3[0-9]{1,2}|py2\\.py3)-(none|abi3)-[a-z0-9_]{1,8}(\\.[a-z0-9_]{1,8})?\\.whl"
+            text in "[A-Za-z][A-Za-z0-9.]{0,5}-([0-9]!)?[0-9]\\.[0-9]{1,3}((a|RC)[0-9])?(\\.post[0-9])?(\\.dev[0-9])?(\\+[a-z0-9]{1,3}(\\.[a-z0-9]{1,3})?)?(-[0-9][A-Za-z_]?)?-(cp3[0-9]{1,2}|Py2\\.py3)-(none|abi3\\.cp3[0-9]{1,2}t)-[A-Za-z0-9_]{1,8}(\\.[a-z0-9_]{1,8})?\\.whl"
         ) {
             let name = wheel(&text);
-            prop_assert_eq!(name.to_string(), text);
-            prop_assert!(name.tags().count() >= 1);
+            prop_assert_eq!(name.to_string(), text.as_str());
+            prop_assert_eq!(wheel(&name.to_string()), name.clone());
+            prop_assert_eq!(&name.version().to_string().parse::<Version>().unwrap(), name.version());
+            for tag in name.tags() {
+                prop_assert_eq!(tag.to_string().parse::<Tag>(), Ok(tag));
+            }
+        }
+
+        #[test]
+        fn build_tags_are_in_total_order(
+            texts in prop::collection::vec("[0-9]{1,3}[a-c_]{0,2}", 1..5)
+        ) {
+            let builds: Vec<_> = texts.iter().map(|text| BuildTag::read(text)).collect();
+            crate::fuzzing::assert_total_order(&builds);
         }
 
         #[test]

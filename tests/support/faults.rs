@@ -12,6 +12,13 @@ pub struct Faults {
     requests: Arc<AtomicUsize>,
 }
 
+/// What is asked.
+pub struct Request<'a> {
+    pub path: &'a str,
+    /// The request line and the headers.
+    pub head: &'a str,
+}
+
 /// What to answer.
 #[derive(Debug, Clone)]
 pub enum Answer {
@@ -22,8 +29,8 @@ pub enum Answer {
 }
 
 impl Faults {
-    /// Answers the request for a path, the first of which is number 0.
-    pub fn start(answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Self {
+    /// Answers each request, the first of which is number 0.
+    pub fn start(answer: impl Fn(usize, &Request<'_>) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
@@ -62,7 +69,7 @@ pub fn response(head: &str, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn serve(mut stream: TcpStream, number: usize, answer: &dyn Fn(usize, &str) -> Answer) {
+fn serve(mut stream: TcpStream, number: usize, answer: &dyn Fn(usize, &Request<'_>) -> Answer) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !request.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -73,7 +80,7 @@ fn serve(mut stream: TcpStream, number: usize, answer: &dyn Fn(usize, &str) -> A
     }
     let request = String::from_utf8_lossy(&request);
     let path = request.split(' ').nth(1).unwrap_or_default();
-    match answer(number, path) {
+    match answer(number, &Request { path, head: &request }) {
         Answer::Bytes(bytes) => {
             let _ = stream.write_all(&bytes);
         }

@@ -4,7 +4,8 @@ use std::path::Path;
 use caliper_container::docker::DockerBackend;
 use caliper_container::runner::chain;
 use caliper_core::interpreter::{Interpreter, Libc, Platform};
-use caliper_pypi::index::PackageIndex as _;
+use caliper_core::names::ParsePackageNameError;
+use caliper_pypi::index::{IndexClient, IndexError, PackageIndex as _};
 use serde::Serialize;
 
 use crate::args::{FormatName, IndexArgs};
@@ -81,14 +82,19 @@ fn engine(index: &Index, cache: &Path) -> Result<Engine, String> {
     })
 }
 
-/// Whether the index answers, asked for a project that every index of this kind has.
+/// Whether the indexes answer, asked for a project that every index of this kind has.
 fn reach(index: &Index) -> Result<String, String> {
-    let address = index.client.address().to_string();
-    match "pip".parse().map(|name| index.client.project(&name)) {
-        Ok(Err(caliper_pypi::index::IndexError::NotFound { .. }) | Ok(_)) => Ok(address),
-        Ok(Err(error)) => Err(chain(&error)),
-        Err(error) => Err(error.to_string()),
+    let pip = "pip".parse().map_err(|error: ParsePackageNameError| error.to_string())?;
+    let mut addresses = Vec::new();
+    for address in index.client.addresses() {
+        // Each by itself: the first that has it would answer for all.
+        let client = IndexClient::new(address.clone(), index.client.options().clone());
+        match client.project(&pip) {
+            Ok(_) | Err(IndexError::NotFound { .. }) => addresses.push(address.to_string()),
+            Err(error) => return Err(chain(&error)),
+        }
     }
+    Ok(addresses.join(", "))
 }
 
 fn text(diagnosis: &Diagnosis) -> String {
@@ -135,7 +141,11 @@ fn text(diagnosis: &Diagnosis) -> String {
         Err(error) => line("docker", &format!("not usable: {error}")),
     }
     match &diagnosis.index {
-        Ok(address) => line("index", &format!("{address} answers")),
+        Ok(addresses) => {
+            for address in addresses.split(", ") {
+                line("index", &format!("{address} answers"));
+            }
+        }
         Err(error) => line("index", &format!("does not answer: {error}")),
     }
     text

@@ -61,6 +61,9 @@ pub(super) fn run(
         })
         .collect();
     let grid = resolve_project(&project, package, &selection, &interpreters)?;
+    if let Some(index) = &grid.index {
+        terminal.detail(&format!("from the index at {index}"));
+    }
     for file in project.malformed() {
         terminal.detail(&format!(
             "left out: {}",

@@ -80,6 +80,7 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
         line("missing", missing.reason.to_string());
         line("nearest", missing.nearest.clone().unwrap_or_default());
     }
+    line("index", record.index.clone().unwrap_or_default());
     if let Some(file) = &record.file {
         let built = match file.kind {
             FileKind::Wheel => "",
@@ -108,6 +109,10 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
             None => "made".to_owned(),
         };
         line("environment", format!("{how} in {:.1} s", build.seconds));
+    }
+    if let Some(limits) = &record.limits {
+        line("asked", limits.asked.to_string());
+        line("granted", format!("{} (by {})", limits.granted, limits.by));
     }
     if let Some(dockerfile) = &record.dockerfile {
         let _ = writeln!(text, "\nDockerfile:\n{}", indented(dockerfile));

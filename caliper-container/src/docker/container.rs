@@ -1,9 +1,11 @@
 //! One program in one container: created, attached to, started, awaited and always removed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use caliper_core::limits::{Gpus, Limits, Network};
 use caliper_core::record::TestEnd;
 use futures_util::StreamExt as _;
 use hyper::Method;
@@ -39,18 +41,9 @@ pub(super) struct Order {
     pub(super) project: Option<Project>,
     pub(super) environment: Vec<String>,
     pub(super) labels: Value,
-    pub(super) timeout: Duration,
-    pub(super) idle: Option<Duration>,
-    /// What the superuser in the container may do, without `CAP_`.
-    pub(super) capabilities: Vec<String>,
-    pub(super) memory: Option<u64>,
+    pub(super) limits: Limits,
     pub(super) swap_limit: bool,
-    pub(super) cpus: Option<f64>,
-    pub(super) pids: Option<u32>,
-    pub(super) network: bool,
     pub(super) init: bool,
-    /// Bytes kept of each of the two outputs.
-    pub(super) output: u64,
 }
 
 /// How it went.
@@ -58,40 +51,60 @@ pub(super) struct Order {
 pub(super) struct Finished {
     pub(super) end: TestEnd,
     pub(super) seconds: f64,
+    /// The limits that the engine says it kept.
+    pub(super) granted: Limits,
     pub(super) output: Captured,
     pub(super) error: Captured,
 }
 
 impl Order {
     fn body(&self) -> Value {
+        let limits = &self.limits;
         let mut host = json!({
             // What a test prints is read from the attachment. Kept on the engine's disk as well, it
             // would be written twice, and an endless output would fill it.
             "LogConfig": { "Type": "none" },
             "SecurityOpt": ["no-new-privileges"],
             "CapDrop": ["ALL"],
-            "CapAdd": self.capabilities,
+            "CapAdd": limits.capabilities,
             // As PID 1 a program gets no signal that it has no handler for: SIGTERM would not stop
             // it, and `abort` not end it. With an init program, a program that died of signal n is
             // seen as exit status 128 + n. Orphans are collected too.
             "Init": self.init,
         });
-        if let Some(memory) = self.memory {
+        if let Some(memory) = limits.memory {
             host["Memory"] = json!(memory);
             if self.swap_limit {
                 // Memory and swap together: no swap.
                 host["MemorySwap"] = json!(memory);
             }
         }
-        if let Some(cpus) = self.cpus {
+        if let Some(cpus) = limits.cpus {
             #[expect(clippy::cast_possible_truncation, reason = "checked against the machine's")]
             let nanoseconds = (cpus * 1e9).round() as i64;
             host["NanoCpus"] = json!(nanoseconds);
         }
-        if let Some(pids) = self.pids {
+        if let Some(cpuset) = &limits.cpuset {
+            host["CpusetCpus"] = json!(cpuset);
+        }
+        if let Some(pids) = limits.pids {
             host["PidsLimit"] = json!(pids);
         }
-        if !self.network {
+        if let Some(disk) = limits.disk {
+            host["StorageOpt"] = json!({ "size": disk.to_string() });
+        }
+        if let Some(gpus) = &limits.gpus {
+            let mut request = json!({ "Capabilities": [["gpu"]] });
+            match gpus {
+                Gpus::Count(count) => request["Count"] = json!(count),
+                Gpus::Devices(devices) => request["DeviceIDs"] = json!(devices),
+            }
+            host["DeviceRequests"] = json!([request]);
+        }
+        if let Some(runtime) = &limits.runtime {
+            host["Runtime"] = json!(runtime);
+        }
+        if limits.network == Network::None {
             host["NetworkMode"] = json!("none");
         }
         let mut body = json!({
@@ -183,17 +196,18 @@ impl Order {
                 let none = Captured::default();
                 let end = TestEnd::NotRun { reason };
                 let seconds = began.elapsed().as_secs_f64();
-                return Ok(Finished { end, seconds, output: none.clone(), error: none });
+                let granted = self.state(engine).await.map_err(failed)?.granted(&self.limits);
+                return Ok(Finished { end, seconds, granted, output: none.clone(), error: none });
             }
         }
-        let mut streams = Streams::new(self.output);
+        let mut streams = Streams::new(self.limits.output);
         let seen = Arc::clone(&streams.seen);
         let (status, stopped) = {
             let mut reading = std::pin::pin!(streams.read(attached));
             let mut waiting = std::pin::pin!(container.wait());
             let limit = async {
                 tokio::select! {
-                    () = tokio::time::sleep(self.timeout) => TestEnd::TimedOut,
+                    () = tokio::time::sleep(self.limits.timeout) => TestEnd::TimedOut,
                     () = self.idle(engine, &seen) => TestEnd::Idle,
                 }
             };
@@ -223,11 +237,12 @@ impl Order {
             (status.map_err(Fault::from).map_err(failed)?.status_code, stopped)
         };
         let seconds = began.elapsed().as_secs_f64();
-        let state = self.state(engine).await.map_err(failed)?;
+        let details = self.state(engine).await.map_err(failed)?;
+        let state = &details.state;
         let output = streams.output.finish();
         let error = streams.error.finish();
         let status = i32::try_from(status).unwrap_or(i32::MAX);
-        let end = match (&state, stopped) {
+        let end = match (state, stopped) {
             (_, Some(stopped)) => stopped,
             // The flag is the evidence. When only a child was killed, the status may well be 0.
             (state, None) if state.oom_killed => {
@@ -235,7 +250,8 @@ impl Order {
             }
             (_, None) => end(status, &error.bytes),
         };
-        Ok(Finished { end, seconds: state.seconds().unwrap_or(seconds), output, error })
+        let seconds = state.seconds().unwrap_or(seconds);
+        Ok(Finished { end, seconds, granted: details.granted(&self.limits), output, error })
     }
 
     /// Ends when the program has neither printed nor computed for too long; never without a limit.
@@ -252,7 +268,7 @@ impl Order {
         struct Usage {
             total_usage: u64,
         }
-        let Some(limit) = self.idle else { return std::future::pending().await };
+        let Some(limit) = self.limits.idle else { return std::future::pending().await };
         let mut activity = Activity::new(limit);
         let path = format!("/containers/{}/stats", self.name);
         let path = query(&path, [("stream", "false"), ("one-shot", "true")]);
@@ -267,15 +283,18 @@ impl Order {
         }
     }
 
-    async fn state(&self, engine: &Engine) -> Result<State, Fault> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Details {
-            state: State,
-        }
-        let details: Details = engine.ask(&format!("/containers/{}/json", self.name)).await?;
-        Ok(details.state)
+    async fn state(&self, engine: &Engine) -> Result<Details, Fault> {
+        engine.ask(&format!("/containers/{}/json", self.name)).await
     }
+}
+
+/// What the engine says of a container.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Details {
+    state: State,
+    #[serde(default)]
+    host_config: HostConfig,
 }
 
 #[derive(Debug, Deserialize)]
@@ -287,6 +306,59 @@ struct State {
     started_at: String,
     #[serde(default)]
     finished_at: String,
+}
+
+/// The limits of a container: those that the engine cannot keep it sets to nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HostConfig {
+    memory: u64,
+    nano_cpus: u64,
+    cpu_quota: i64,
+    cpu_period: i64,
+    cpuset_cpus: String,
+    pids_limit: Option<i64>,
+    storage_opt: Option<BTreeMap<String, String>>,
+    network_mode: String,
+    cap_add: Option<BTreeSet<String>>,
+    device_requests: Option<Vec<Value>>,
+    runtime: Option<String>,
+}
+
+impl Details {
+    /// What was really granted, where `asked` was asked for.
+    fn granted(&self, asked: &Limits) -> Limits {
+        let host = &self.host_config;
+        #[expect(clippy::cast_precision_loss, reason = "no machine has so many processors")]
+        let cpus = match (host.nano_cpus, host.cpu_quota) {
+            (0, quota) if quota > 0 && host.cpu_period > 0 => {
+                Some(quota as f64 / host.cpu_period as f64)
+            }
+            (0, _) => None,
+            (nanoseconds, _) => Some(nanoseconds as f64 / 1e9),
+        };
+        let disk = host.storage_opt.as_ref().and_then(|options| options.get("size"));
+        let capabilities = host.cap_add.iter().flatten();
+        let capability = |name: &String| name.strip_prefix("CAP_").unwrap_or(name).to_owned();
+        Limits {
+            // Caliper keeps these itself.
+            timeout: asked.timeout,
+            idle: asked.idle,
+            output: asked.output,
+            memory: (host.memory > 0).then_some(host.memory),
+            cpus,
+            cpuset: host.cpuset_cpus.parse().ok(),
+            pids: host
+                .pids_limit
+                .and_then(|most| u32::try_from(most).ok())
+                .filter(|most| *most > 0),
+            disk: disk.and_then(|size| size.parse().ok()),
+            network: if host.network_mode == "none" { Network::None } else { Network::Full },
+            gpus: asked.gpus.clone().filter(|_| host.device_requests.is_some()),
+            runtime: asked.runtime.clone().filter(|asked| host.runtime.as_ref() == Some(asked)),
+            capabilities: capabilities.map(capability).collect(),
+        }
+    }
 }
 
 impl State {

@@ -1,9 +1,10 @@
 //! The life of a cell's image: built, looked into, run, removed.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use caliper_core::plan::{Limits, Network, Recipe, Test};
+use caliper_core::limits::Limits;
+use caliper_core::plan::{Recipe, Test};
 use serde_json::json;
 
 use super::dockerfile::{Dockerfile, WORK};
@@ -11,7 +12,9 @@ use super::installed::{Inventory, PROGRAM};
 use super::kept::{Kept, Key};
 use super::labels::{self, Owner};
 use super::{BuildReason, DockerBackend, Interrupt, build, container, images, leftovers, lock};
-use crate::backend::{BackendError, Built, CellOrder, Effort, Environment, RunId, TestRun};
+use crate::backend::{
+    BackendError, Built, CellOrder, Effort, Environment, Granted, RunId, TestRun,
+};
 
 /// How many processes and threads a test may have that was given no limit: far more than any needs
 /// that is not out of hand, and few enough for the machine to live with.
@@ -268,7 +271,6 @@ impl DockerBackend {
         environment: &Environment,
         test: &Test,
     ) -> Result<TestRun, BackendError> {
-        let Limits { timeout, idle, memory, cpus, pids, output, network, .. } = order.setup.limits;
         let action = format!("run the test `{}` of {}", test.name, order.cell.id);
         let mut container = self.container(&action, &environment.id, Some(order.run));
         container.labels[labels::CELL] = json!(order.cell.id.to_string());
@@ -278,14 +280,12 @@ impl DockerBackend {
             container.folder = Some(WORK);
             container.project = Some(order.project.clone());
         }
-        container.timeout = test.timeout.unwrap_or(timeout);
-        container.memory = memory;
-        container.cpus = cpus;
-        container.pids = pids.or(self.facts.limits_pids.then_some(MOST_PROCESSES));
-        container.idle = idle;
-        container.capabilities = order.setup.limits.capabilities.iter().cloned().collect();
-        container.network = network == Network::Full;
-        container.output = output;
+        let limits = &order.setup.limits;
+        container.limits = Limits {
+            timeout: test.timeout.unwrap_or(limits.timeout),
+            pids: limits.pids.or(self.facts.limits_pids.then_some(MOST_PROCESSES)),
+            ..limits.clone()
+        };
         let sets_locale = {
             let held = lock(&self.held);
             held.get(&environment.id).and_then(|held| held.first()).map(|held| held.sets_locale)
@@ -303,11 +303,20 @@ impl DockerBackend {
         Ok(TestRun {
             end: finished.end,
             seconds: finished.seconds,
+            granted: self.granted(finished.granted),
             // The engine does not keep it, and to ask it while a test runs would slow the test down.
             peak_memory: None,
             output: finished.output,
             error: finished.error,
         })
+    }
+
+    fn granted(&self, limits: Limits) -> Granted {
+        let cgroup = self.facts.cgroup_version.as_deref();
+        let cgroup = cgroup.map(|version| format!(", control groups v{version}"));
+        let version = &self.facts.version;
+        let by = format!("{} {version}{}", Self::NAME, cgroup.unwrap_or_default());
+        Granted { limits, by }
     }
 
     /// A container from `image` without limits, to be told what to run.
@@ -333,16 +342,9 @@ impl DockerBackend {
             project: None,
             environment: Vec::new(),
             labels,
-            timeout: Duration::from_secs(600),
-            idle: None,
-            capabilities: Vec::new(),
-            memory: None,
+            limits: Limits::default(),
             swap_limit: self.facts.limits_swap,
-            cpus: None,
-            pids: None,
-            network: true,
             init: self.facts.init,
-            output: 5 << 20,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What an engine says of itself.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 
 use super::engine::{Engine, Fault};
@@ -34,8 +36,16 @@ pub struct EngineFacts {
     pub limits_swap: bool,
     /// It can limit processors.
     pub limits_cpus: bool,
+    /// It can choose processors.
+    pub limits_cpuset: bool,
     /// It can limit the number of processes.
     pub limits_pids: bool,
+    /// It can limit what a container writes to the disk.
+    pub limits_disk: bool,
+    /// The runtimes that it can start containers with.
+    pub runtimes: BTreeSet<String>,
+    /// Whether it can give graphics processors to a container, as far as it says.
+    pub gpus: bool,
 }
 
 #[derive(Deserialize)]
@@ -71,13 +81,44 @@ struct Info {
     #[serde(rename = "CpuCfsQuota")]
     cpu_quota: bool,
     pids_limit: bool,
+    #[serde(rename = "CPUSet")]
+    cpuset: bool,
+    driver_status: Option<Vec<Vec<String>>>,
+    runtimes: Option<BTreeMap<String, serde_json::Value>>,
+    discovered_devices: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+impl Info {
+    /// Whether a container's disk can be limited: a property of the file system under the images
+    /// (<https://docs.docker.com/reference/cli/docker/container/run/#storage-opt>).
+    fn limits_disk(&self) -> bool {
+        match self.driver.as_str() {
+            "btrfs" | "zfs" => true,
+            // With project quotas only. Whether those are on the engine says of no container in
+            // advance, and refuses one by one if they are not.
+            "overlay2" | "overlay" => self
+                .driver_status
+                .iter()
+                .flatten()
+                .any(|pair| pair.get(1).is_some_and(|value| value == "xfs")),
+            _ => false,
+        }
+    }
 }
 
 impl EngineFacts {
     pub(super) async fn ask(engine: &Engine, endpoint: String) -> Result<Self, Fault> {
         let (version, info) =
             tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
+        let runtimes: BTreeSet<String> =
+            info.runtimes.iter().flatten().map(|(name, _)| name.clone()).collect();
         Ok(Self {
+            limits_disk: info.limits_disk(),
+            limits_cpuset: info.cpuset,
+            // What NVIDIA's toolkit sets up, or devices that the engine found itself (Docker 28).
+            gpus: runtimes.contains("nvidia")
+                || info.discovered_devices.as_ref().is_some_and(|devices| !devices.is_empty()),
+            runtimes,
             endpoint,
             version: version.engine,
             api: version.api,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use caliper_core::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::limits::Network;
 use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::plan::Setup;
 use caliper_core::record::TestEnd;
@@ -134,8 +135,8 @@ impl DockerBackend {
         order.command = ["python", "-c", program].iter().map(ToString::to_string).collect();
         order.command.extend(arguments.iter().map(ToString::to_string));
         order.environment = vec!["PYTHONDONTWRITEBYTECODE=1".to_owned()];
-        order.network = false;
-        order.timeout = Duration::from_secs(120);
+        order.limits.network = Network::None;
+        order.limits.timeout = Duration::from_secs(120);
         let finished = order.run(&self.engine, None)?;
         let said = String::from_utf8_lossy(&finished.error.bytes);
         let answer = match finished.end {

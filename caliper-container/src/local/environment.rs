@@ -31,6 +31,8 @@ pub(super) struct Builder<'a> {
     pub(super) configuration: &'a Path,
     /// Where `uv` keeps what it downloads.
     pub(super) cache: &'a Path,
+    /// The file with the logins of hosts.
+    pub(super) netrc: Option<&'a Path>,
     pub(super) offline: bool,
     pub(super) workspace: &'a Workspace,
 }
@@ -71,6 +73,8 @@ impl Builder<'_> {
         command.arg("--").arg(&file).args(&order.setup.requirements);
         command.env_clear().envs(variables::clean(None, &home, &temporary));
         command.env("UV_CACHE_DIR", self.cache).env("NO_COLOR", "1");
+        // Else it would look into the home that it is given, which is empty.
+        command.envs(self.netrc.map(|netrc| ("NETRC", netrc)));
         // Whom the machine trusts, not a list that came with `uv`: the name of this now, and before.
         command.env("UV_SYSTEM_CERTS", "1").env("UV_NATIVE_TLS", "1");
         command.current_dir(around.path());
@@ -83,7 +87,10 @@ impl Builder<'_> {
         let failed = |reason| Ok(Built::new(Err(reason), log.clone()));
         match ended.how {
             How::Interrupted => return Err(BackendError::Interrupted),
-            How::TimedOut | How::Idle => return failed(BuildReason::TimedOut),
+            // Of all limits it has the one on time.
+            How::TimedOut | How::Idle | How::OutOfMemory => {
+                return failed(BuildReason::TimedOut);
+            }
             How::Ended(status) => match status.code() {
                 Some(0) => {}
                 Some(code) => match fault(code, &String::from_utf8_lossy(&log)) {
@@ -129,19 +136,29 @@ fn uv_failed(message: String) -> BackendError {
     }
 }
 
-/// The configuration of `uv` for an index.
+/// The configuration of `uv` for these indexes, the first first.
+///
+/// Only the first that has a package is asked for it, as for the dependency itself. The last is the
+/// default, in whose place `uv` would ask the public one.
 ///
 /// What the index answered is believed for ten minutes, which is what the public one asks for. Many
 /// others ask for nothing, and would be asked anew for every cell. A file is never changed, only
 /// withdrawn.
-pub(super) fn configuration(index_url: Option<&str>) -> String {
-    let Some(url) = index_url else { return String::new() };
-    // The strings of JSON are strings of TOML.
-    let url = serde_json::Value::from(url);
-    format!(
-        "[[index]]\nname = \"caliper\"\nurl = {url}\ndefault = true\n\
-         cache-control = {{ api = \"max-age=600\", files = \"max-age=365000000, immutable\" }}\n"
-    )
+pub(super) fn configuration(index_urls: &[String]) -> String {
+    if index_urls.is_empty() {
+        return String::new();
+    }
+    let mut text = "index-strategy = \"first-index\"\n".to_owned();
+    for (number, url) in (1..).zip(index_urls) {
+        // The strings of JSON are strings of TOML.
+        let url = serde_json::Value::from(url.as_str());
+        let default = number == index_urls.len();
+        text += &format!(
+            "\n[[index]]\nname = \"caliper-{number}\"\nurl = {url}\ndefault = {default}\n\
+             cache-control = {{ api = \"max-age=600\", files = \"max-age=365000000, immutable\" }}\n"
+        );
+    }
+    text
 }
 
 /// Makes an empty virtual environment in an empty folder, as PEP 405 describes it.
@@ -257,11 +274,20 @@ mod tests {
 
     #[test]
     fn the_index_is_written_down_whatever_its_address() {
-        assert_eq!(configuration(None), "");
-        insta::assert_snapshot!(configuration(Some("https://u:p@index.example/a\"b/simple")), @r#"
+        assert_eq!(configuration(&[]), "");
+        let urls = ["https://u:p@index.example/a\"b/simple", "https://other.example/simple"];
+        insta::assert_snapshot!(configuration(&urls.map(str::to_owned)), @r#"
+        index-strategy = "first-index"
+
         [[index]]
-        name = "caliper"
+        name = "caliper-1"
         url = "https://u:p@index.example/a\"b/simple"
+        default = false
+        cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }
+
+        [[index]]
+        name = "caliper-2"
+        url = "https://other.example/simple"
         default = true
         cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }
         "#);

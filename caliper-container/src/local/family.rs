@@ -77,9 +77,23 @@ impl Family {
     /// The processor time that the program and all that it started have used, as far as they are
     /// still there or were waited for by one that is.
     pub(super) fn processor_time(&mut self) -> Duration {
-        let others = self.others();
-        let all = others.iter().map(|process| process.pid).chain([self.head]);
-        all.map(processes::processor_time).sum()
+        self.all().into_iter().map(processes::processor_time).sum()
+    }
+
+    /// Whether all of them together use more than `most` bytes of memory now. What they share counts
+    /// once.
+    pub(super) fn uses_more_than(&mut self, most: u64) -> bool {
+        let all = self.all();
+        let resident = |pid: &Pid| processes::resident(*pid).map_or(0, |(now, _)| now);
+        // Counting fairly takes the kernel longer, so first as if they shared nothing.
+        all.iter().map(resident).sum::<u64>() > most
+            && all.iter().copied().map(processes::proportional).sum::<u64>() > most
+    }
+
+    /// All that have not ended, the head too.
+    pub(super) fn all(&mut self) -> Vec<Pid> {
+        let head = self.head;
+        self.others().iter().map(|process| process.pid).chain([head]).collect()
     }
 
     /// All but the head and what has ended.

@@ -81,7 +81,7 @@ impl Name {
         order: &CellOrder<'_>,
         python: &Python,
         uv: &Path,
-        index_url: Option<&str>,
+        index_urls: &[String],
     ) -> Option<Self> {
         let setup = order.setup;
         let sha256 = order.cell.file()?.sha256?;
@@ -100,7 +100,7 @@ impl Name {
             &tool(uv)?,
             &tool(&python.executable)?,
             &python.interpreter.version.to_string(),
-            index_url.unwrap_or_default(),
+            &index_urls.join("\n"),
             &setup.as_of.map(|time| time.to_string()).unwrap_or_default(),
         ] {
             digest.field(field.as_bytes());

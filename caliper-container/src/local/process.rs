@@ -11,6 +11,8 @@ use caliper_core::plan::Test;
 use caliper_core::record::TestEnd;
 use rustix::fs::Access;
 
+use super::control::Group;
+use super::limits::Keeper;
 use super::supervise::{How, Program};
 use super::variables::{self, Variables};
 use super::work::Workspace;
@@ -23,15 +25,9 @@ pub(super) fn run(
     environment: &Environment,
     test: &Test,
     workspace: &Workspace,
+    keeper: &Keeper,
 ) -> Result<TestRun, BackendError> {
     let environment = Path::new(&environment.id);
-    if !environment.join("pyvenv.cfg").exists() {
-        // Without this all tests after it would seem to be at fault.
-        return Err(BackendError::Machine {
-            action: format!("could not run `{}`", test.name),
-            source: io::Error::other("the environment is gone; did another test remove it?"),
-        });
-    }
     let place = workspace.place('t')?;
     let (home, temporary) = (place.folder("home")?, place.folder("tmp")?);
     let project = place.path().join("project");
@@ -42,6 +38,20 @@ pub(super) fn run(
     let mut variables = variables::of_test(environment, &home, &temporary);
     variables.extend(test.environment.iter().map(|(name, value)| (name.into(), value.into())));
 
+    let limits = &order.setup.limits;
+    let granted = keeper.granted(limits);
+    let not_run = |reason: String| TestRun {
+        end: TestEnd::NotRun { reason },
+        seconds: 0.0,
+        granted: granted.clone(),
+        peak_memory: None,
+        output: Captured::default(),
+        error: Captured::default(),
+    };
+    if !environment.join("pyvenv.cfg").exists() && workspace.folder().exists() {
+        // Nobody but the tests of this cell knows of it. Whoever did it, this one cannot be run.
+        return Ok(not_run("its environment is gone: a test of this cell removed it".to_owned()));
+    }
     let Some((name, arguments)) = test.command.split_first() else {
         return Ok(not_run("the command is empty".to_owned()));
     };
@@ -51,11 +61,13 @@ pub(super) fn run(
     };
     let mut command = Command::new(&program);
     command.args(arguments).current_dir(&project).env_clear().envs(&variables);
-    let limits = &order.setup.limits;
+    let group = keeper.control(limits).map(|control| control.group(limits)).transpose();
+    let group = group.map_err(BackendError::machine("could not make a control group"))?;
     let ended = Program::new(command, test.timeout.unwrap_or(limits.timeout))
         .until(order.interrupt)
         .idle_for(limits.idle)
         .keeping(limits.output)
+        .within(limits, group.as_ref())
         .run();
     let ended = match ended {
         Ok(ended) => ended,
@@ -72,6 +84,11 @@ pub(super) fn run(
         How::Interrupted => return Err(BackendError::Interrupted),
         How::TimedOut => TestEnd::TimedOut,
         How::Idle => TestEnd::Idle,
+        How::OutOfMemory => TestEnd::OutOfMemory { status: None },
+        // The kernel's word is the evidence: the program itself may well have gone on.
+        How::Ended(status) if group.as_ref().is_some_and(Group::ran_out_of_memory) => {
+            TestEnd::OutOfMemory { status: status.code() }
+        }
         How::Ended(status) => match (status.code(), status.signal()) {
             (Some(code), _) => TestEnd::Exited(code),
             (None, Some(signal)) => TestEnd::Signalled(signal),
@@ -88,7 +105,8 @@ pub(super) fn run(
     Ok(TestRun {
         end,
         seconds: ended.seconds,
-        peak_memory: ended.peak_memory,
+        granted,
+        peak_memory: group.as_ref().and_then(Group::peak_memory).or(ended.peak_memory),
         output: settled(ended.output, &passing),
         error: settled(ended.error, &passing),
     })
@@ -118,16 +136,6 @@ fn replace(text: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     }
     replaced.extend_from_slice(&text[rest..]);
     replaced
-}
-
-fn not_run(reason: String) -> TestRun {
-    TestRun {
-        end: TestEnd::NotRun { reason },
-        seconds: 0.0,
-        peak_memory: None,
-        output: Captured::default(),
-        error: Captured::default(),
-    }
 }
 
 /// The program that a shell in the project would run, were there one.

@@ -111,13 +111,22 @@ pub(super) fn processor_time(pid: Pid) -> Duration {
 }
 
 /// The memory that a process has now, and the most that it had, in bytes.
-fn resident(pid: Pid) -> Option<(u64, u64)> {
+pub(super) fn resident(pid: Pid) -> Option<(u64, u64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let value = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
-    };
-    Some((value("VmRSS:")?, value("VmHWM:")?))
+    Some((amount(&status, "VmRSS:")?, amount(&status, "VmHWM:")?))
+}
+
+/// The memory that a process has now, in bytes, where what it shares with n others counts for 1/n.
+pub(super) fn proportional(pid: Pid) -> u64 {
+    let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    // A process that is just ending, and one of another user, does not tell.
+    amount(&sums, "Pss:").or_else(|| resident(pid).map(|(now, _)| now)).unwrap_or(0)
+}
+
+/// The bytes that stand behind `name` in a file of `/proc`.
+fn amount(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
 }
 
 fn children(pid: Pid) -> Vec<Pid> {

@@ -8,10 +8,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use caliper_core::limits::{CpuSet, Limits};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use super::control::Group;
 use super::family::Family;
+use super::processors;
 use crate::activity::Activity;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
@@ -35,6 +38,9 @@ pub(super) struct Program<'a> {
     timeout: Duration,
     interrupt: Option<&'a Interrupt>,
     idle: Option<Duration>,
+    memory: Option<u64>,
+    processors: Option<&'a CpuSet>,
+    group: Option<&'a Group>,
     keep: u64,
     merged: bool,
 }
@@ -48,6 +54,8 @@ pub(super) enum How {
     TimedOut,
     /// Killed because it neither printed nor computed for too long.
     Idle,
+    /// Killed because it and its children used too much memory.
+    OutOfMemory,
     /// Killed because the run is to stop.
     Interrupted,
 }
@@ -71,7 +79,17 @@ pub(super) struct Ended {
 impl<'a> Program<'a> {
     /// Runs `command` no longer than `timeout`.
     pub(super) fn new(command: Command, timeout: Duration) -> Self {
-        Self { command, timeout, interrupt: None, idle: None, keep: KEPT, merged: false }
+        Self {
+            command,
+            timeout,
+            interrupt: None,
+            idle: None,
+            memory: None,
+            processors: None,
+            group: None,
+            keep: KEPT,
+            merged: false,
+        }
     }
 
     /// Stops when `interrupt` is raised.
@@ -83,6 +101,17 @@ impl<'a> Program<'a> {
     /// Stops when the program and its children have neither printed nor computed for so long.
     pub(super) fn idle_for(mut self, idle: Option<Duration>) -> Self {
         self.idle = idle;
+        self
+    }
+
+    /// Keeps the program and its children within `limits` on memory and processors: by `group` if there
+    /// is one.
+    pub(super) fn within(mut self, limits: &'a Limits, group: Option<&'a Group>) -> Self {
+        self.group = group;
+        if group.is_none() {
+            self.memory = limits.memory;
+            self.processors = limits.cpuset.as_ref();
+        }
         self
     }
 
@@ -104,7 +133,8 @@ impl<'a> Program<'a> {
     ///
     /// Whatever the system says if it cannot be started, or not be watched. Nothing is left running.
     pub(super) fn run(self) -> io::Result<Ended> {
-        let Self { mut command, timeout, interrupt, idle, keep, merged } = self;
+        let Self { mut command, timeout, interrupt, idle, memory, processors, group, keep, merged } =
+            self;
         let (output, output_end) = io::pipe()?;
         let (error, error_end) = if merged {
             (None, output_end.try_clone()?)
@@ -114,7 +144,8 @@ impl<'a> Program<'a> {
         let mark = super::family::mark(&mut command);
         command.stdin(Stdio::null()).stdout(output_end).stderr(error_end).process_group(0);
         let started = Instant::now();
-        let (child, running) = super::orphans::start(|| spawn(&mut command))?;
+        let (child, running) =
+            super::orphans::start(|| processors::on(processors, || spawn(&mut command)))?;
         // It holds the ends that the program writes to: with them open no stream would ever end.
         drop(command);
         let mut watch = Watch {
@@ -127,8 +158,13 @@ impl<'a> Program<'a> {
             peak_memory: None,
             looks: 0,
             activity: idle.map(Activity::new),
+            memory,
         };
-        let how = watch.wait_for_end(started + timeout, interrupt);
+        let how = match group {
+            Some(group) => watch.enter(group),
+            None => Ok(()),
+        };
+        let how = how.and_then(|()| watch.wait_for_end(started + timeout, interrupt));
         let seconds = started.elapsed().as_secs_f64();
         // The program is not waited for yet, so nobody else can have its number.
         watch.family.kill();
@@ -165,9 +201,24 @@ struct Watch {
     peak_memory: Option<u64>,
     looks: u32,
     activity: Option<Activity>,
+    /// The most memory that all may use together, in bytes.
+    memory: Option<u64>,
 }
 
 impl Watch {
+    /// Puts the program into a control group, and whatever it started in the moment since it runs.
+    fn enter(&mut self, group: &Group) -> io::Result<()> {
+        for process in self.family.all() {
+            match group.admit(process) {
+                // It has ended meanwhile.
+                Err(error)
+                    if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {}
+                admitted => admitted?,
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until the program has ended, but leaves it to be waited for. Says why it had to end, if
     /// it had to.
     fn wait_for_end(
@@ -209,6 +260,13 @@ impl Watch {
                 looked = now;
                 self.looks += 1;
                 self.peak_memory = self.peak_memory.max(self.family.memory());
+                let most = self.memory.filter(|_| stopping.is_none());
+                if most.is_some_and(|most| self.family.uses_more_than(most)) {
+                    // At once: asked to end, it could go on to take the memory of everything else.
+                    self.family.signal(Signal::KILL);
+                    stopping = Some((How::OutOfMemory, now));
+                    killed = Some(now);
+                }
             }
             let next = stopping.map_or(deadline, |(_, until)| until);
             let rest = next.saturating_duration_since(now).max(Duration::from_millis(1));

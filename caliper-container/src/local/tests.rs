@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use caliper_core::limits::Network;
 use caliper_core::names::Timestamp;
 use caliper_core::record::{BuildReason, TestEnd};
 use caliper_core::template::Template;
@@ -12,8 +13,9 @@ use super::*;
 
 mod bench;
 mod keeping;
+mod limits;
 
-use bench::{Bench, has_uv, lives, setup, test, text, wheel};
+use bench::{Bench, has_uv, lives, setup, test, text, unlimited, wheel};
 
 #[test]
 fn a_test_sees_a_copy_of_the_project_and_little_else() {
@@ -32,7 +34,7 @@ fn a_test_sees_a_copy_of_the_project_and_little_else() {
     )]);
     let mut test = test(&["python", "look.py"]);
     test.environment.insert("SEED".into(), "7".into());
-    let run = process::run(&bench.order(), &environment, &test, &workspace).unwrap();
+    let run = process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap();
     assert_eq!(run.end, TestEnd::Exited(3), "{}", text(&run.error));
     assert_eq!(run.error.bytes, b"\xff\x00");
     insta::assert_snapshot!(text(&run.output), @"
@@ -60,7 +62,9 @@ fn programs_end_as_they_end() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let ends = |command: &[&str]| {
-        process::run(&bench.order(), &environment, &test(command), &workspace).unwrap().end
+        process::run(&bench.order(), &environment, &test(command), &workspace, &unlimited())
+            .unwrap()
+            .end
     };
     let python = |program: &str| ends(&["python", "-c", program]);
     assert_eq!(python("pass"), TestEnd::Exited(0));
@@ -106,7 +110,7 @@ fn a_limit_on_time_ends_all_that_a_test_started() {
     let mut test = test(&["python", "stay.py"]);
     test.timeout = Some(Duration::from_secs(2));
     let begun = Instant::now();
-    let run = process::run(&bench.order(), &environment, &test, &workspace).unwrap();
+    let run = process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap();
     assert_eq!(run.end, TestEnd::TimedOut);
     assert!(begun.elapsed() < Duration::from_secs(10));
     // It has neither the mark nor the group, but its parent was still there.
@@ -119,7 +123,7 @@ fn who_waits_for_ever_is_ended_and_who_works_is_not() {
     bench.setup.limits.idle = Some(Duration::from_secs(1));
     let run = |program: &str| {
         let test = test(&["python", "-c", program]);
-        process::run(&bench.order(), &environment, &test, &workspace).unwrap()
+        process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap()
     };
     let waits = run("print('begun', flush=True)\nimport time\nwhile True: time.sleep(0.2)");
     assert_eq!((waits.end, text(&waits.output).as_str()), (TestEnd::Idle, "begun\n"));
@@ -151,7 +155,7 @@ fn a_daemon_that_is_left_behind_is_ended_and_waited_for_by_nobody() {
     let runs: Vec<TestRun> = thread::scope(|scope| {
         let run = || {
             let test = test(&["python", "daemon.py"]);
-            process::run(&bench.order(), &environment, &test, &workspace).unwrap()
+            process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap()
         };
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -186,7 +190,7 @@ fn a_daemon_without_a_trace_is_ended_where_orphans_are_adopted() {
     orphans::adopt();
     let run = |program: &str| {
         let test = test(&["python", program]);
-        process::run(&bench.order(), &environment, &test, &workspace).unwrap()
+        process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap()
     };
     // Alone it is known whose it is.
     assert!(!lives(&text(&run("daemon.py").output)));
@@ -210,12 +214,12 @@ fn a_test_does_not_end_what_another_started() {
     thread::scope(|scope| {
         let waits = scope.spawn(|| {
             let test = test(&["python", "wait.py"]);
-            process::run(&bench.order(), &environment, &test, &workspace).unwrap()
+            process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap()
         });
         thread::sleep(Duration::from_millis(300));
         for _ in 0..3 {
             let test = test(&["python", "daemon.py"]);
-            process::run(&bench.order(), &environment, &test, &workspace).unwrap();
+            process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap();
         }
         assert_eq!(text(&waits.join().unwrap().output), "0\n");
     });
@@ -227,7 +231,7 @@ fn output_without_end_is_cut_and_ended() {
     bench.setup.limits.output = 1000;
     let mut test = test(&["python", "-c", "while True: print('x' * 1000)"]);
     test.timeout = Some(Duration::from_secs(1));
-    let run = process::run(&bench.order(), &environment, &test, &workspace).unwrap();
+    let run = process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap();
     assert_eq!(run.end, TestEnd::TimedOut);
     assert_eq!(run.output.bytes.len(), 1000);
     assert!(run.output.dropped > 10_000);
@@ -244,7 +248,8 @@ fn an_interrupt_ends_a_test_at_once() {
         });
         let begun = Instant::now();
         let test = test(&["python", "-c", "import time; time.sleep(60)"]);
-        let error = process::run(&bench.order(), &environment, &test, &workspace).unwrap_err();
+        let error = process::run(&bench.order(), &environment, &test, &workspace, &unlimited())
+            .unwrap_err();
         assert!(matches!(error, BackendError::Interrupted), "{error}");
         assert!(begun.elapsed() < Duration::from_secs(5));
     });
@@ -255,8 +260,9 @@ fn an_environment_that_is_gone_is_not_the_next_tests_fault() {
     let (bench, workspace, environment) = Bench::bare(&[]);
     work::remove(Path::new(&environment.id)).unwrap();
     let test = test(&["python", "-c", "pass"]);
-    let error = process::run(&bench.order(), &environment, &test, &workspace).unwrap_err();
-    assert!(matches!(error, BackendError::Machine { .. }), "{error}");
+    let run = process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap();
+    let reason = "its environment is gone: a test of this cell removed it".to_owned();
+    assert_eq!(run.end, TestEnd::NotRun { reason });
 }
 
 #[test]
@@ -269,13 +275,19 @@ fn what_cannot_be_given_is_refused() {
     };
     backend.check(&setup()).unwrap();
     let refusals = [
-        refused(&|setup| setup.limits.memory = Some(1)),
+        refused(&|setup| setup.limits.cpus = Some(0.5)),
+        refused(&|setup| setup.limits.pids = Some(5)),
+        refused(&|setup| setup.limits.cpuset = Some("8000".parse().unwrap())),
+        refused(&|setup| setup.limits.disk = Some(1)),
         refused(&|setup| setup.limits.capabilities = ["NET_RAW".to_owned()].into()),
         refused(&|setup| setup.limits.network = Network::None),
         refused(&|setup| setup.dockerfile = Some(Template::new("Dockerfile", "FROM x"))),
     ];
     insta::assert_snapshot!(refusals.join("\n"), @"
-    the `local` backend cannot give a limit on memory (`limits.memory`); pass `--backend docker`, or remove it from the configuration
+    the `local` backend cannot give a share of processors (`limits.cpus`); this program keeps no control groups; start `caliper` with `systemd-run --user --scope -p Delegate=yes`, pass `--backend docker`, or remove it from the configuration
+    the `local` backend cannot give a limit on processes (`limits.pids`); this program keeps no control groups; start `caliper` with `systemd-run --user --scope -p Delegate=yes`, pass `--backend docker`, or remove it from the configuration
+    the `local` backend cannot give processor 8000 (`limits.cpuset`); this process may use only those that `nproc` counts: name one of them
+    the `local` backend cannot give a limit on the disk (`limits.disk`); pass `--backend docker`, or remove it from the configuration
     the `local` backend cannot give other rights than the user's (`limits.capabilities`); pass `--backend docker`, or remove it from the configuration
     the `local` backend cannot give tests without a network (`limits.network`); pass `--backend docker`, or remove it from the configuration
     the `local` backend cannot give what a `dockerfile` says; pass `--backend docker`, or remove it from the configuration

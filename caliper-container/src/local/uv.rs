@@ -38,7 +38,7 @@ pub(super) fn obtain(cache: &Path, wheel: &UvWheel) -> Result<PathBuf, BackendEr
 }
 
 /// The first `uv` on a path, if it is recent enough.
-fn on_path(path: &OsStr) -> Option<PathBuf> {
+pub(super) fn on_path(path: &OsStr) -> Option<PathBuf> {
     let uv = env::split_paths(path)
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join("uv"))

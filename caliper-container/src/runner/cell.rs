@@ -8,11 +8,13 @@ use caliper_core::event::Event;
 use caliper_core::grid::Choice;
 use caliper_core::plan::Test;
 use caliper_core::record::{
-    self, BuildRecord, CellOutcome, Record, RecordedFile, TestEnd, TestOutcome, TestRecord,
+    self, BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, TestEnd, TestOutcome,
+    TestRecord,
 };
 use caliper_core::store::StoreError;
 use rayon::Scope;
 
+use super::retry::Spoilt;
 use super::{Prospect, Running, Task, chain, order, text};
 use crate::backend::{BackendError, CellOrder, Environment, TestRun};
 
@@ -32,10 +34,10 @@ struct Progress {
     /// One place for each of `runs`, so that their order in the record does not depend on time.
     tests: Vec<Option<TestRecord>>,
     /// Why the cell is not measured.
-    spoilt: Option<Spoilt>,
+    not_measured: Option<NotMeasured>,
 }
 
-enum Spoilt {
+enum NotMeasured {
     ByTheWorld(String),
     Interrupted,
 }
@@ -87,7 +89,17 @@ impl<'a> Running<'a> {
         let order = order(self.plan, task.cell, self.means, self.run)?;
         self.report(&Event::BuildStarted { cell: cell.clone() });
         let begun = Instant::now();
-        let built = self.means.backend.build(&order, &task.recipe);
+        let built = self.persist(
+            &cell,
+            || self.means.backend.build(&order, &task.recipe),
+            |built| {
+                let reason = built.environment.as_ref().err().filter(|reason| reason.is_spurious());
+                reason.map(|reason| Spoilt {
+                    why: format!("the build failed: {reason}"),
+                    worth: u32::MAX,
+                })
+            },
+        );
         let seconds = text::rounded(begun.elapsed().as_secs_f64());
         let built = match built {
             Ok(built) => built,
@@ -141,15 +153,19 @@ impl<'a> Running<'a> {
             order,
             environment,
             pending: AtomicUsize::new(runs.len()),
-            record: Mutex::new(Progress { record, tests: vec![None; runs.len()], spoilt: None }),
+            record: Mutex::new(Progress {
+                record,
+                tests: vec![None; runs.len()],
+                not_measured: None,
+            }),
             runs,
         })
     }
 
     fn run_test(&self, open: &Open<'_>, which: usize) {
         let (test, attempt) = &open.runs[which];
-        let spoilt = if self.is_over() {
-            Some(Spoilt::Interrupted)
+        let not_measured = if self.is_over() {
+            Some(NotMeasured::Interrupted)
         } else {
             let cell = open.order.cell.id.to_string();
             self.report(&Event::TestStarted {
@@ -157,38 +173,54 @@ impl<'a> Running<'a> {
                 test: test.name.clone(),
                 attempt: *attempt,
             });
-            match self.means.backend.run(&open.order, &open.environment, test) {
+            let run = self.persist(
+                &format!("{cell} `{}`", test.name),
+                || self.means.backend.run(&open.order, &open.environment, test),
+                |run| {
+                    let outcome = run.end.outcome();
+                    let spurious = outcome.is_spurious();
+                    spurious.then(|| Spoilt { why: outcome.to_string(), worth: 1 })
+                },
+            );
+            if let Ok(TestRun { granted, .. }) = &run {
+                open.progress().record.limits.get_or_insert_with(|| RecordedLimits {
+                    asked: self.plan.setup.limits.clone(),
+                    granted: granted.limits.clone(),
+                    by: granted.by.clone(),
+                });
+            }
+            match run {
                 Ok(run) => match self.test_record(test, *attempt, &run) {
                     Ok(record) => self.test_ended(open, which, cell, record),
                     Err(error) => {
                         self.give_up(error);
-                        Some(Spoilt::Interrupted)
+                        Some(NotMeasured::Interrupted)
                     }
                 },
-                Err(BackendError::Interrupted) => Some(Spoilt::Interrupted),
+                Err(BackendError::Interrupted) => Some(NotMeasured::Interrupted),
                 Err(error) => {
                     let reason = chain(&error);
                     let mut record = blank_test(test, *attempt);
                     record.reason = Some(reason.clone());
                     self.test_ended(open, which, cell, record);
-                    Some(Spoilt::ByTheWorld(format!("`{}`: {reason}", test.name)))
+                    Some(NotMeasured::ByTheWorld(format!("`{}`: {reason}", test.name)))
                 }
             }
         };
-        if let Some(spoilt) = spoilt {
-            open.progress().spoilt.get_or_insert(spoilt);
+        if let Some(not_measured) = not_measured {
+            open.progress().not_measured.get_or_insert(not_measured);
         }
         open.pending.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Takes the record of a test, and says whether it spoils its cell.
+    /// Takes the record of a test, and says whether its cell is measured all the same.
     fn test_ended(
         &self,
         open: &Open<'_>,
         which: usize,
         cell: String,
         record: TestRecord,
-    ) -> Option<Spoilt> {
+    ) -> Option<NotMeasured> {
         self.report(&Event::TestFinished {
             cell,
             test: record.name.clone(),
@@ -196,12 +228,12 @@ impl<'a> Running<'a> {
             outcome: record.outcome,
             seconds: record.seconds,
         });
-        let spoilt = record.outcome.is_spurious().then(|| {
+        let not_measured = record.outcome.is_spurious().then(|| {
             let why = record.reason.clone().unwrap_or_else(|| record.outcome.to_string());
-            Spoilt::ByTheWorld(format!("`{}`: {why}", record.name))
+            NotMeasured::ByTheWorld(format!("`{}`: {why}", record.name))
         });
         open.progress().tests[which] = Some(record);
-        spoilt
+        not_measured
     }
 
     fn test_record(
@@ -235,9 +267,9 @@ impl<'a> Running<'a> {
         let tests = std::mem::take(&mut progress.tests);
         let mut record = progress.record.clone();
         record.tests = tests.into_iter().flatten().collect();
-        match progress.spoilt.take() {
-            Some(Spoilt::Interrupted) => {}
-            Some(Spoilt::ByTheWorld(reason)) => self.not_measured(open.index, record, &reason),
+        match progress.not_measured.take() {
+            Some(NotMeasured::Interrupted) => {}
+            Some(NotMeasured::ByTheWorld(reason)) => self.not_measured(open.index, record, &reason),
             None => {
                 record.finished = SystemTime::now().into();
                 self.keep(open.index, record);
@@ -286,6 +318,7 @@ impl<'a> Running<'a> {
                 sha256: file.sha256,
                 kind: file.kind,
             }),
+            index: self.plan.index.clone(),
             missing,
             base: task.recipe.base.clone(),
             dockerfile: task.recipe.dockerfile.clone(),
@@ -293,6 +326,7 @@ impl<'a> Running<'a> {
             outcome,
             reason: None,
             build: None,
+            limits: None,
             tests: Vec::new(),
             started: now,
             finished: now,

@@ -10,9 +10,12 @@ use caliper_core::record::{BuildReason, TestEnd, TestOutcome};
 use caliper_core::store::MemoryStore;
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::*;
 use crate::fake::{FakeBackend, FakeRun};
+
+mod patience;
 
 /// A bench to run plans on.
 struct Bench {
@@ -44,7 +47,8 @@ impl Bench {
             reporter: &self.reporter,
             interrupt: &self.interrupt,
         };
-        run(plan, means, &RunOptions { jobs, rerun })
+        let retry = Retry { times: 2, pause: Duration::ZERO };
+        run(plan, means, &RunOptions { jobs, rerun, retry })
     }
 
     fn run(&self, plan: &Plan) -> Outcome {
@@ -87,7 +91,8 @@ fn plan(backend: &FakeBackend, releases: usize, tests: &[&str]) -> Plan {
         };
         cell(format!("1.{minor}"), Choice::File { file, abi: python.usual_abi() })
     }));
-    let grid = Grid { schema: 1, package: config.dependency, as_of: None, cells };
+    let index = Some("https://index.example/simple/".to_owned());
+    let grid = Grid { schema: 1, package: config.dependency, as_of: None, index, cells };
     Plan::new("demo", setup, interpreters, grid)
 }
 
@@ -169,7 +174,7 @@ fn a_record_is_saved_before_it_is_reported() {
         reporter: &Checks(&bench.store),
         interrupt: &bench.interrupt,
     };
-    run(&plan, means, &RunOptions { jobs: 4, rerun: Rerun::Nothing }).unwrap();
+    run(&plan, means, &RunOptions { jobs: 4, ..RunOptions::default() }).unwrap();
     assert_eq!(bench.store.records().len(), 21);
 }
 
@@ -186,7 +191,7 @@ fn no_more_cells_stand_than_there_are_jobs() {
     };
     let ended = Arc::clone(&standing);
     let running = move |_: &CellId, test: &str| {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
         if test == "a" {
             ended.fetch_sub(1, Ordering::SeqCst);
         }

@@ -16,8 +16,9 @@ use caliper_container::project::Project;
 use caliper_core::files::FilesInMemory;
 use caliper_core::grid::{CellId, Choice, DistFile, FileKind};
 use caliper_core::interpreter::Interpreter;
+use caliper_core::limits::Limits;
 use caliper_core::names::{PackageName, Sha256};
-use caliper_core::plan::{Limits, PlannedCell, Recipe, Setup, Test};
+use caliper_core::plan::{PlannedCell, Recipe, Setup, Test};
 use caliper_core::record::TestEnd;
 use caliper_core::template::{Args, Template};
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, ContainerBackend as _, Environment};
-use caliper_core::plan::{Network, Test};
+use caliper_core::limits::Network;
+use caliper_core::plan::Test;
 use caliper_core::record::TestEnd;
 
 use crate::bench::{Bench, test};
@@ -204,9 +205,14 @@ fn what_cannot_be_had_is_said_beforehand() {
     bench.setup.limits.memory = Some(1 << 20);
     insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give a memory limit of 1048576 bytes; a container needs 6 MiB at least");
     bench.setup.limits.memory = None;
-    bench.setup.limits.idle = Some(Duration::from_secs(1));
-    insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give a limit on idle time; leave `idle` out of `limits`");
-    bench.setup.limits.idle = None;
+    bench.setup.limits.cpuset = Some("0,8000".parse().unwrap());
+    assert!(
+        check(&bench).unwrap_err().contains("cannot give processor 8000; its machine has 0 to")
+    );
+    bench.setup.limits.cpuset = None;
+    bench.setup.limits.runtime = Some("nonesuch".to_owned());
+    assert!(check(&bench).unwrap_err().contains("cannot give the runtime `nonesuch`; it has "));
+    bench.setup.limits.runtime = None;
     bench.setup.as_of = Some("2021-01-01".parse().unwrap());
     insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give an index of a past date, because the pip in an image may know no such limit; use `--backend local`");
 }

@@ -1,11 +1,14 @@
 //! From a tree to a [`Config`], collecting every problem on the way.
 
+mod limits_key;
 mod tests_key;
 
 #[cfg(test)]
+pub(super) use limits_key::LIMITS;
+#[cfg(test)]
 pub(super) use tests_key::TEST;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,7 +17,6 @@ use super::problem::Problem;
 use super::yaml::{self, Node, Path, ScalarKind};
 use super::{Config, ConfigError, ReadProjectFile, units};
 use crate::names::PythonVersion;
-use crate::plan::{Limits, Network};
 use crate::selection::{Among, SdistPolicy, Selection, Versions};
 use crate::template::{Args, Template, nearest};
 
@@ -38,10 +40,6 @@ pub(super) const ANALYSIS: &[&str] = &[
 
 /// The keys under `versions`, where it is a mapping.
 pub(super) const VERSIONS: &[&str] = &["specifiers", "since", "latest-patch", "latest"];
-
-/// The keys under `limits`.
-pub(super) const LIMITS: &[&str] =
-    &["timeout", "idle", "memory", "cpus", "pids", "output", "network", "capabilities"];
 
 /// Larger files are not configurations.
 const MOST_BYTES: usize = 1 << 20;
@@ -433,59 +431,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn limits(&mut self, at: &At<'_>) -> Limits {
-        let mut limits = Limits::default();
-        let Some(mut entries) = self.mapping(at, "`limits`", LIMITS) else { return limits };
-        if let Some(timeout) = entries.remove("timeout").and_then(|node| self.duration(&node)) {
-            limits.timeout = timeout;
-        }
-        limits.idle = entries.remove("idle").and_then(|node| self.duration(&node));
-        limits.memory = entries.remove("memory").and_then(|node| self.bytes(&node));
-        if let Some(output) = entries.remove("output").and_then(|node| self.bytes(&node)) {
-            limits.output = output;
-        }
-        if let Some(node) = entries.remove("cpus") {
-            limits.cpus = self.parsed(&node, "`cpus`");
-            if limits.cpus.is_some_and(|cpus| !(0.01..=1e4).contains(&cpus)) {
-                self.problem(&node, "`cpus` must be a number of processors, such as 1 or 0.5");
-            }
-        }
-        if let Some(node) = entries.remove("pids") {
-            limits.pids = self.parsed(&node, "`pids`");
-            if limits.pids == Some(0) {
-                self.problem(&node, "`pids` must leave room for one process");
-            }
-        }
-        if let Some(node) = entries.remove("network") {
-            let choices = [("full", Network::Full), ("none", Network::None)];
-            limits.network = self.choice(&node, "`network`", &choices).unwrap_or_default();
-        }
-        if let Some(node) = entries.remove("capabilities") {
-            limits.capabilities = self.capabilities(&node);
-        }
-        limits
-    }
-
-    fn capabilities(&mut self, at: &At<'_>) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        for node in self.list(at, "`capabilities`") {
-            let Some(text) = self.text(&node, "a capability") else { continue };
-            let name = text.to_ascii_uppercase();
-            let name = name.strip_prefix("CAP_").unwrap_or(&name);
-            if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
-                names.insert(name.to_owned());
-            } else {
-                let message = format!("`{}` is not the name of a capability", shorten(&text));
-                self.problem_with_help(
-                    &node,
-                    message,
-                    "write one such as `NET_RAW` or `SYS_PTRACE`",
-                );
-            }
-        }
-        names
     }
 
     fn duration(&mut self, at: &At<'_>) -> Option<Duration> {

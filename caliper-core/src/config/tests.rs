@@ -48,7 +48,8 @@ analysis:
   tests:
     - test.py
     - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3}
-  limits: {timeout: 1m, idle: 5m, memory: 2GiB, cpus: 1.5, pids: 512, output: 1MiB, network: none, capabilities: [cap_net_raw]}
+  limits: {timeout: 1m, idle: 5m, memory: 2GiB, cpus: 1.5, pids: 512, output: 1MiB, network: none, capabilities: [cap_net_raw],
+    cpuset: '0,1', disk: 1GiB, gpus: [0, GPU-3f], runtime: nvidia}
   baseline: "2.0.0"
   expect: ">=2.0"
 "#,

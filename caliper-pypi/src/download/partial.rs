@@ -91,7 +91,7 @@ impl Partial {
             headers.push(("Range", range.as_str()));
             headers.extend(self.etag.as_deref().map(|etag| ("If-Range", etag)));
         }
-        let answer = http.get_ok(url, &headers, &[416], deadline)?;
+        let answer = http.get_ok(url, &headers, &[206, 416], deadline)?;
         let address = crate::http::shown(&answer.url);
         let starts_here = answer.status == 206
             && answer
@@ -109,7 +109,7 @@ impl Partial {
         self.etag = answer.header("etag").filter(|etag| !etag.starts_with("W/")).map(str::to_owned);
         let declared: Option<u64> =
             answer.header("content-length").and_then(|text| text.parse().ok());
-        let expected = declared.map(|declared| declared + self.length);
+        let expected = declared.map(|declared| declared.saturating_add(self.length));
         let total = size.or(expected);
         if expected.is_some_and(|expected| expected > limit) {
             return Err(RequestError::TooLarge { url: address, limit }.into());

@@ -87,6 +87,23 @@ pub enum RequestError {
         /// What was asked for.
         url: String,
     },
+    /// The environment names a proxy that is none.
+    #[error(
+        "{url} cannot be asked: `{variable}` is not the address of a proxy over HTTP, such as \
+         `http://host:port`"
+    )]
+    Proxy {
+        /// What was asked for.
+        url: String,
+        /// The environment variable that names it.
+        variable: String,
+    },
+    /// A redirect led to no server.
+    #[error("{url} redirects to what is not an address of the web")]
+    BadRedirect {
+        /// What was asked for.
+        url: String,
+    },
     /// What came is not HTTP, or cannot be decompressed.
     #[error("the answer from {url} is garbled")]
     Garbled {
@@ -107,7 +124,11 @@ impl RequestError {
             | Self::Truncated { .. }
             | Self::Unreachable { .. }
             | Self::Garbled { .. } => true,
-            Self::TooLarge { .. } | Self::Tls { .. } | Self::Redirects { .. } => false,
+            Self::TooLarge { .. }
+            | Self::Tls { .. }
+            | Self::Proxy { .. }
+            | Self::Redirects { .. }
+            | Self::BadRedirect { .. } => false,
         }
     }
 

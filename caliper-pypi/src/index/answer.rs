@@ -6,9 +6,14 @@ use caliper_core::grid::DistFile;
 use caliper_core::names::PackageName;
 use url::Url;
 
-use super::project::{FileFault, Project, ProjectBuilder, kind_of};
+use super::project::{CoreMetadata, FileFault, Project, ProjectBuilder, kind_of};
 use super::{html, json};
 use crate::http::Credentials;
+
+/// The most files, or releases, that are taken from one answer. The largest projects of the public
+/// index have some ten thousand; each takes many times the memory of the shortest text that asks
+/// for it.
+pub(super) const MOST_FILES: usize = 200_000;
 
 /// What an answer holds.
 #[derive(Debug)]
@@ -93,6 +98,7 @@ pub(super) struct Entry<'a> {
     pub(super) upload_time: Option<Cow<'a, str>>,
     pub(super) requires_python: Option<Cow<'a, str>>,
     pub(super) yanked: bool,
+    pub(super) core_metadata: CoreMetadata,
 }
 
 /// Takes entries and makes a project of them.
@@ -133,7 +139,7 @@ impl Collector {
             let fault = FileFault::Address { filename: filename.clone() };
             return self.builder.leave_out(filename, fault);
         };
-        self.builder.add(DistFile {
+        let file = DistFile {
             kind: kind_of(&filename),
             url,
             sha256,
@@ -146,7 +152,8 @@ impl Collector {
                 .filter(|text| !text.is_empty()),
             yanked: entry.yanked,
             filename,
-        });
+        };
+        self.builder.add(file, entry.core_metadata);
     }
 
     /// The address that a file's entry means, without credentials and fragment.

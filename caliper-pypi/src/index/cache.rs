@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use caliper_core::names::{PackageName, Sha256};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::IndexAddress;
 
 /// The format of a kept answer; another one is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// However long a server says that its answer holds, we ask again after this.
 const LONGEST_FRESHNESS: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -21,6 +22,8 @@ const LONGEST_FRESHNESS: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
     format: u32,
+    /// What was asked for: an answer never serves another question, wherever its file lies.
+    asked: String,
     /// Where the answer came from, behind all redirects.
     pub(super) url: String,
     pub(super) content_type: String,
@@ -36,10 +39,11 @@ pub(super) struct Head {
 
 impl Head {
     /// The head of an answer that came just now.
-    pub(super) fn new(url: String, content_type: String, body: &[u8]) -> Self {
+    pub(super) fn new(asked: &Url, url: &Url, content_type: String, body: &[u8]) -> Self {
         Self {
             format: FORMAT,
-            url,
+            asked: asked.to_string(),
+            url: url.to_string(),
             content_type,
             etag: None,
             last_modified: None,
@@ -122,13 +126,14 @@ impl Cache {
         self.folder.join(format!("{}.answer", project.normalized()))
     }
 
-    /// The kept answer, or `None` if there is none that is whole.
-    pub(super) fn load(&self, project: &PackageName) -> Option<(Head, Vec<u8>)> {
+    /// The kept answer to a request of `asked`, or `None` if there is none that is whole.
+    pub(super) fn load(&self, project: &PackageName, asked: &Url) -> Option<(Head, Vec<u8>)> {
         let mut bytes = std::fs::read(self.path(project)).ok()?;
         let line = bytes.iter().position(|byte| *byte == b'\n')?;
         let head: Head = serde_json::from_slice(&bytes[..line]).ok()?;
         bytes.drain(..=line);
         let whole = head.format == FORMAT
+            && head.asked == asked.as_str()
             && head.length == bytes.len() as u64
             && head.checksum == crc32fast::hash(&bytes);
         whole.then_some((head, bytes))
@@ -143,7 +148,26 @@ impl Cache {
         file.write_all(b"\n")?;
         file.write_all(body)?;
         file.persist(self.path(project)).map_err(|error| error.error)?;
-        Ok(())
+        match std::fs::remove_file(self.absent_path(project)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the index had no such project when it was asked last. Only for whoever may not ask:
+    /// a project may come to be at any moment, and then another index must not serve it.
+    pub(super) fn is_absent(&self, project: &PackageName) -> bool {
+        self.absent_path(project).is_file()
+    }
+
+    /// Keeps that there is no such project, beside what may be kept of it.
+    pub(super) fn store_absent(&self, project: &PackageName) -> io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        std::fs::write(self.absent_path(project), b"")
+    }
+
+    fn absent_path(&self, project: &PackageName) -> PathBuf {
+        self.folder.join(format!("{}.absent", project.normalized()))
     }
 }
 
@@ -151,11 +175,16 @@ impl Cache {
 mod tests {
     use super::*;
 
+    fn url(path: &str) -> Url {
+        format!("https://index.example/{path}/").parse().unwrap()
+    }
+
     #[test]
     fn an_answer_holds_for_as_long_as_it_says() {
+        let empty = || Head::new(&url("a"), &url("a"), String::new(), b"");
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
         let fresh_after = |cache_control: Option<&str>, age: Option<&str>, after: u64| {
-            let mut head = Head::new(String::new(), String::new(), b"");
+            let mut head = empty();
             head.renew(Freshness::of(cache_control, age), Duration::from_secs(60), now);
             head.is_fresh(now + Duration::from_secs(after))
         };
@@ -167,7 +196,7 @@ mod tests {
         assert!(!fresh_after(None, None, 60));
         assert!(!fresh_after(Some("max-age=99999999999"), None, 90_000));
         assert!(!Freshness::of(Some("no-store"), None).keep);
-        let mut head = Head::new(String::new(), String::new(), b"");
+        let mut head = empty();
         let freshness = Freshness::of(Some("max-age=600"), None);
         head.renew(freshness, Duration::ZERO, now);
         assert!(!head.is_fresh(now - Duration::from_secs(1)), "the clock went back");
@@ -178,20 +207,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path(), &"https://index.example/".parse().unwrap());
         let name: PackageName = "demo".parse().unwrap();
-        assert!(cache.load(&name).is_none());
-        let head = Head::new("https://index.example/demo/".into(), "text/html".into(), b"<a>");
+        let asked = url("demo");
+        assert!(cache.load(&name, &asked).is_none());
+        let head = Head::new(&asked, &url("moved"), "text/html".into(), b"<a>");
         cache.store(&name, &head, b"<a>").unwrap();
-        assert_eq!(cache.load(&name), Some((head, b"<a>".to_vec())));
+        assert_eq!(cache.load(&name, &asked), Some((head, b"<a>".to_vec())));
+        assert!(cache.load(&name, &url("other")).is_none());
+        let other = "other".parse().unwrap();
+        std::fs::copy(cache.path(&name), cache.path(&other)).unwrap();
+        assert!(cache.load(&other, &url("other")).is_none(), "an answer in another's place");
 
         let path = cache.path(&name);
         let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
-            assert!(cache.load(&name).is_none(), "cut at {length}");
+            assert!(cache.load(&name, &asked).is_none(), "cut at {length}");
         }
         let mut flipped = whole;
         *flipped.last_mut().unwrap() ^= 1;
         std::fs::write(&path, flipped).unwrap();
-        assert!(cache.load(&name).is_none());
+        assert!(cache.load(&name, &asked).is_none());
     }
 }

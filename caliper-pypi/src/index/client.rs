@@ -9,6 +9,7 @@ use super::answer;
 use super::cache::{Cache, Freshness, Head};
 use super::{IndexAddress, IndexError, PackageIndex, Project};
 use crate::http::{Answer, Http, Notice, Notices, RequestError};
+use crate::netrc::Netrc;
 
 /// What to accept, the richest form first; the same weights as pip's.
 const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
@@ -35,13 +36,15 @@ pub struct ClientOptions {
     pub assumed_freshness: Duration,
     /// The largest answer to accept, in bytes after decompression.
     pub largest_answer: u64,
+    /// The logins for hosts whose address has none; [`Netrc::of_user`] reads the user's own.
+    pub netrc: Netrc,
     /// Where notices of retries go.
     pub notices: Notices,
 }
 
 impl Default for ClientOptions {
-    /// No cache; 4 retries; 10 s to connect, 30 s for an answer and 3 minutes in all; 10 minutes of
-    /// freshness; 256 MiB.
+    /// No cache, no netrc file; 4 retries; 10 s to connect, 30 s for an answer and 3 minutes in all; 10 minutes of
+    /// freshness; 100 MiB.
     fn default() -> Self {
         Self {
             cache: None,
@@ -52,18 +55,24 @@ impl Default for ClientOptions {
             answer_timeout: Duration::from_secs(30),
             whole_timeout: Duration::from_secs(180),
             assumed_freshness: Duration::from_secs(600),
-            largest_answer: 256 << 20,
+            largest_answer: 100 << 20,
+            netrc: Netrc::default(),
             notices: Notices::default(),
         }
     }
 }
 
-/// Asks a package index over the network.
+/// Asks package indexes over the network.
 ///
 /// Understands the simple API as JSON and as HTML, and project JSON, whichever the answer's content
 /// type says. An address that ends in `/pypi` is asked for project JSON (`/pypi/NAME/json`), any other
 /// for the simple API. TLS trusts the operating system's certificates and `SSL_CERT_FILE`; proxies
-/// come from `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+/// come from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+///
+/// Of several indexes the *first that has a project at all* is asked for it, and no other: what a
+/// later one offers under the same name is somebody else's (dependency confusion). Only the answer
+/// that there is no such project (404, 410) leads to the next index. One that cannot be asked, or
+/// wants another login, is an error.
 #[derive(Debug, Clone)]
 pub struct IndexClient {
     inner: Arc<Inner>,
@@ -71,26 +80,54 @@ pub struct IndexClient {
 
 #[derive(Debug)]
 struct Inner {
-    address: IndexAddress,
+    /// In the order in which they are asked; at least one.
+    sources: Vec<Source>,
     options: ClientOptions,
     http: Http,
+}
+
+/// One index, and what is kept of it.
+#[derive(Debug)]
+struct Source {
+    address: IndexAddress,
     cache: Option<Cache>,
 }
 
 impl IndexClient {
     /// A client of the index at `address`. Makes no request.
     pub fn new(address: IndexAddress, options: ClientOptions) -> Self {
-        let http = Http::new(&options);
-        if let Some(credentials) = address.credentials() {
-            http.remember(address.url(), credentials.clone());
-        }
-        let cache = options.cache.as_deref().map(|root| Cache::new(root, &address));
-        Self { inner: Arc::new(Inner { address, options, http, cache }) }
+        Self::of_several(address, [], options)
     }
 
-    /// The index that is asked.
-    pub fn address(&self) -> &IndexAddress {
-        &self.inner.address
+    /// A client of several indexes, in this order. Makes no request.
+    pub fn of_several(
+        first: IndexAddress,
+        others: impl IntoIterator<Item = IndexAddress>,
+        options: ClientOptions,
+    ) -> Self {
+        let http = Http::new(&options);
+        let source = |address: IndexAddress| {
+            http.name(address.url());
+            if let Some(credentials) = address.credentials() {
+                http.remember(address.url(), credentials.clone());
+            }
+            let cache = options.cache.as_deref().map(|root| Cache::new(root, &address));
+            Source { address, cache }
+        };
+        let sources = std::iter::once(first).chain(others).map(source).collect();
+        Self { inner: Arc::new(Inner { sources, options, http }) }
+    }
+
+    /// The indexes that are asked, in this order.
+    pub fn addresses(&self) -> impl Iterator<Item = &IndexAddress> {
+        self.inner.sources.iter().map(|source| &source.address)
+    }
+
+    /// Whether an index is asked with a name or a password, from its address or from a netrc file.
+    pub fn has_login(&self) -> bool {
+        let named = |host| self.options().netrc.names(host);
+        self.addresses()
+            .any(|address| address.has_credentials() || address.url().host_str().is_some_and(named))
     }
 
     /// How it is asked.
@@ -111,40 +148,76 @@ impl PackageIndex for IndexClient {
 
 impl Inner {
     fn project(&self, name: &PackageName) -> Result<Project, IndexError> {
-        let mut kept = self.cache.as_ref().and_then(|cache| cache.load(name));
+        for source in &self.sources {
+            match self.project_of(source, name) {
+                Err(IndexError::NotFound { .. }) if self.sources.len() > 1 => {}
+                answer => return answer,
+            }
+        }
+        let indexes = self.sources.iter().map(|source| source.address.to_string()).collect();
+        Err(IndexError::NotFoundAnywhere { indexes, project: name.clone() })
+    }
+
+    fn project_of(&self, source: &Source, name: &PackageName) -> Result<Project, IndexError> {
+        let url = source.project_url(name);
+        let mut kept = source.cache.as_ref().and_then(|cache| cache.load(name, &url));
         let now = SystemTime::now();
         if let Some((head, body)) = &kept
             && (self.options.offline || head.is_fresh(now))
         {
-            match self.parse(name, head, body) {
+            match self.parse(source, name, head, body) {
                 Ok(project) => return Ok(project),
                 // What was kept cannot be read: ask again.
                 Err(_) => kept = None,
             }
         }
         if self.options.offline {
-            let index = self.address.to_string();
-            return Err(IndexError::Offline { index, project: name.clone() });
+            let (index, project) = (source.address.to_string(), name.clone());
+            let absent = source.cache.as_ref().is_some_and(|cache| cache.is_absent(name));
+            return Err(if absent {
+                IndexError::NotFound { index, project }
+            } else {
+                IndexError::Offline { index, project }
+            });
         }
-        let (head, body, freshness) = self.ask(name, kept)?;
+        let asked = self.ask(source, &url, name, kept);
+        let (head, body, freshness) = match asked {
+            Err(error @ IndexError::NotFound { .. }) => {
+                self.keep(source, name, |cache| cache.store_absent(name));
+                return Err(error);
+            }
+            asked => asked?,
+        };
         // Only what can be read is kept.
-        let project = self.parse(name, &head, &body)?;
-        if let Some(cache) = self.cache.as_ref().filter(|_| freshness.keep)
-            && let Err(error) = cache.store(name, &head, &body)
+        let project = self.parse(source, name, &head, &body)?;
+        if freshness.keep {
+            self.keep(source, name, |cache| cache.store(name, &head, &body));
+        }
+        Ok(project)
+    }
+
+    fn keep(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        store: impl FnOnce(&Cache) -> std::io::Result<()>,
+    ) {
+        if let Some(cache) = &source.cache
+            && let Err(error) = store(cache)
         {
             let (path, reason) = (cache.path(name), error.to_string());
             self.http.notify(&Notice::NotKept { path, reason });
         }
-        Ok(project)
     }
 
     /// Asks for a project, or whether what was kept of it still holds.
     fn ask(
         &self,
+        source: &Source,
+        url: &Url,
         name: &PackageName,
         kept: Option<(Head, Vec<u8>)>,
     ) -> Result<(Head, Vec<u8>, Freshness), IndexError> {
-        let url = self.project_url(name);
         let mut headers = vec![("Accept", ACCEPT)];
         if let Some((head, _)) = &kept {
             headers.extend(head.etag.as_deref().map(|etag| ("If-None-Match", etag)));
@@ -153,30 +226,59 @@ impl Inner {
         let deadline = Instant::now() + self.options.whole_timeout;
         let limit = self.options.largest_answer;
         let answer = self.http.with_retries(deadline, |_| {
-            let answer = self.http.get_ok(&url, &headers, &[304], deadline)?;
+            let answer = self.http.get_ok(url, &headers, &[304], deadline)?;
             let freshness = freshness(&answer);
             if answer.status == 304 {
                 return Ok((None, freshness));
             }
             let header = |name| answer.header(name).map(str::to_owned);
-            let (content_type, final_url) = (header("content-type"), answer.url.to_string());
+            // A query may hold a signature, and relative addresses do not need it.
+            let mut final_url = answer.url.clone();
+            final_url.set_query(None);
+            let content_type = header("content-type");
             let (etag, last_modified) = (header("etag"), header("last-modified"));
             let body = answer.read(limit)?;
             let content_type = content_type.unwrap_or_default();
-            let mut head = Head::new(final_url, content_type, &body);
+            let mut head = Head::new(url, &final_url, content_type, &body);
             (head.etag, head.last_modified) = (etag, last_modified);
             Ok((Some((head, body)), freshness))
         });
-        let (fresh, freshness) = answer.map_err(|error| self.name_project(name, error))?;
+        let (fresh, freshness) = answer.map_err(|error| source.name_project(name, error))?;
         let Some((mut head, body)) = fresh.or(kept) else {
             // Not modified since nothing: no index says so.
-            let url = crate::http::shown(&url);
+            let url = crate::http::shown(url);
             return Err(RequestError::Status { url, status: 304 }.into());
         };
         head.renew(freshness, self.options.assumed_freshness, SystemTime::now());
         Ok((head, body, freshness))
     }
 
+    fn parse(
+        &self,
+        source: &Source,
+        name: &PackageName,
+        head: &Head,
+        body: &[u8],
+    ) -> Result<Project, IndexError> {
+        let base: Url = head.url.parse().unwrap_or_else(|_| source.project_url(name));
+        match answer::parse(name, &head.content_type, &base, body) {
+            Ok(parsed) => {
+                for (url, credentials) in parsed.credentials {
+                    self.http.remember(&url, credentials);
+                }
+                Ok(parsed.project.offered_by(&crate::http::shown(source.address.url())))
+            }
+            Err(expected) => Err(IndexError::Rubbish {
+                url: crate::http::shown(&base),
+                expected,
+                content_type: crate::http::excerpt(&head.content_type),
+                start: crate::http::excerpt(&String::from_utf8_lossy(&body[..body.len().min(60)])),
+            }),
+        }
+    }
+}
+
+impl Source {
     fn project_url(&self, name: &PackageName) -> Url {
         let mut url = self.address.url().clone();
         let path = url.path();
@@ -188,24 +290,6 @@ impl Inner {
         };
         url.set_path(&path);
         url
-    }
-
-    fn parse(&self, name: &PackageName, head: &Head, body: &[u8]) -> Result<Project, IndexError> {
-        let base: Url = head.url.parse().unwrap_or_else(|_| self.project_url(name));
-        match answer::parse(name, &head.content_type, &base, body) {
-            Ok(parsed) => {
-                for (url, credentials) in parsed.credentials {
-                    self.http.remember(&url, credentials);
-                }
-                Ok(parsed.project)
-            }
-            Err(expected) => Err(IndexError::Rubbish {
-                url: crate::http::shown(&base),
-                expected,
-                content_type: crate::http::excerpt(&head.content_type),
-                start: crate::http::excerpt(&String::from_utf8_lossy(&body[..body.len().min(60)])),
-            }),
-        }
     }
 
     /// Says what a status means for a project.

@@ -16,10 +16,23 @@ pub enum IndexError {
         /// The project.
         project: PackageName,
     },
+    /// None of the indexes has such a project.
+    #[error(
+        "none of the indexes at {} has a project `{project}`: check its spelling, or name another \
+         index",
+        indexes.join(" and ")
+    )]
+    NotFoundAnywhere {
+        /// The addresses of the indexes.
+        indexes: Vec<String>,
+        /// The project.
+        project: PackageName,
+    },
     /// The index wants credentials, or others than it got.
     #[error(
         "the index at {index} refused to show `{project}` (status {status}): \
-         put credentials that may read it into the address (`https://user:password@host/…`)"
+         put credentials that may read it into the address (`https://user:password@host/…`) or into \
+         a netrc file"
     )]
     Unauthorised {
         /// The address of the index.

@@ -17,6 +17,7 @@ pub struct Project {
     name: PackageName,
     releases: Vec<Release>,
     malformed: Vec<MalformedFile>,
+    index: Option<String>,
 }
 
 impl Project {
@@ -25,7 +26,7 @@ impl Project {
     pub fn from_files(name: PackageName, files: impl IntoIterator<Item = DistFile>) -> Self {
         let mut builder = ProjectBuilder::new(name);
         for file in files {
-            builder.add(file);
+            builder.add(file, CoreMetadata::Absent);
         }
         builder.finish()
     }
@@ -54,12 +55,23 @@ impl Project {
         &self.name
     }
 
+    /// The address of the index that offers it, without credentials; `None` if no index was asked.
+    pub fn index(&self) -> Option<&str> {
+        self.index.as_deref()
+    }
+
+    /// The same, as the index at this address offers it.
+    pub(crate) fn offered_by(self, address: &str) -> Self {
+        Self { index: Some(address.to_owned()), ..self }
+    }
+
     /// Its releases, the oldest version first.
     pub fn releases(&self) -> &[Release] {
         &self.releases
     }
 
-    /// What the index offers beside wheels and source distributions, and what it describes wrongly.
+    /// What the index offers beside wheels and source distributions, and what it describes wrongly,
+    /// by name.
     pub fn malformed(&self) -> &[MalformedFile] {
         &self.malformed
     }
@@ -91,6 +103,31 @@ pub struct ProjectFile {
     pub file: DistFile,
     /// What its name says.
     pub name: FileName,
+    /// Whether the index offers what it says of itself without the rest of it.
+    pub core_metadata: CoreMetadata,
+}
+
+/// Whether an index offers the METADATA of a wheel by itself, beside the wheel
+/// ([PEP 658](https://peps.python.org/pep-0658/), [PEP 714](https://peps.python.org/pep-0714/)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CoreMetadata {
+    /// It does not say so, or not in a way that makes sense.
+    #[default]
+    Absent,
+    /// It does, with its digest or without.
+    Offered(Option<Sha256>),
+}
+
+impl CoreMetadata {
+    /// Of an entry that offers it with this digest, or without one.
+    pub(crate) fn offered(sha256: Option<&str>) -> Self {
+        match sha256.map(str::parse) {
+            None => Self::Offered(None),
+            Some(Ok(sha256)) => Self::Offered(Some(sha256)),
+            // Without its digest it could be taken for one that never had any.
+            Some(Err(_)) => Self::Absent,
+        }
+    }
 }
 
 /// The name of a file that can be installed.
@@ -193,9 +230,12 @@ impl ProjectBuilder {
     }
 
     /// Adds a file, or the reason why it cannot be used.
-    pub(crate) fn add(&mut self, file: DistFile) {
+    pub(crate) fn add(&mut self, file: DistFile, core_metadata: CoreMetadata) {
         match self.read_name(&file.filename) {
-            Ok((release, name)) => self.releases[release].files.push(ProjectFile { file, name }),
+            Ok((release, name)) => {
+                let file = ProjectFile { file, name, core_metadata };
+                self.releases[release].files.push(file);
+            }
             Err(fault) => self.leave_out(file.filename, fault),
         }
     }
@@ -273,13 +313,18 @@ impl ProjectBuilder {
             });
             release.files.dedup_by(|later, kept| later.file.filename == kept.file.filename);
         }
-        self.malformed.sort_by(|a, b| a.filename.cmp(&b.filename));
-        Project { name: self.name, releases: self.releases, malformed: self.malformed }
+        // Several may have one name, or none.
+        self.malformed
+            .sort_by_cached_key(|file| (file.filename.clone(), format!("{:?}", file.fault)));
+        let Self { name, releases, malformed, .. } = self;
+        Project { name, releases, malformed, index: None }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -317,5 +362,31 @@ mod tests {
         `demo-x-py3-none-any.whl` is not the name of a wheel: its second part is not a version (PEP 440)
         `other-1.0-py3-none-any.whl` is a wheel of another project
         ");
+    }
+
+    /// Versions that often differ in one part only, some of which are too large for the compact form
+    /// in which `pep440_rs` keeps most.
+    fn any_version() -> impl Strategy<Value = String> {
+        "([01]!)?[0-2](\\.(0|1|10|300|70000)){0,4}((a|b|rc)[01])?(\\.post[01])?(\\.dev(0|1|300))?(\\+(1|01|10|a|b)(\\.(1|a))?)?"
+    }
+
+    proptest! {
+        #[test]
+        fn releases_are_in_total_order(texts in prop::collection::vec(any_version(), 1..6)) {
+            let versions: Vec<Version> = texts.iter().map(|text| text.parse().unwrap()).collect();
+            crate::fuzzing::assert_total_order(&versions);
+            for version in &versions {
+                prop_assert_eq!(&version.to_string().parse::<Version>().unwrap(), version);
+            }
+            let files = texts.iter().map(|text| format!("demo-{text}.zip"));
+            let files: Vec<String> = files.collect();
+            let project = Project::from_filenames(
+                "demo".parse().unwrap(),
+                files.iter().map(String::as_str),
+            );
+            prop_assert!(project.releases().is_sorted_by(|a, b| a.version < b.version));
+            let distinct: HashSet<&Version> = versions.iter().collect();
+            prop_assert_eq!(project.releases().len(), distinct.len());
+        }
     }
 }

@@ -56,6 +56,8 @@ fn read(text: &str) -> Vec<VersionSpecifier> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -87,6 +89,18 @@ mod tests {
             let table = Table::of(&project);
             let allows = table.admitting(&python.parse().unwrap()).allows(Some(text));
             assert_eq!(allows, *admitted, "{text} {python}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_specifier_prints_as_it_is_meant(
+            text in "( ?(>=|<=|>|<|!=|==) ?[23]\\.[0-9]{1,2}(\\.[0-9])?,){0,3}(~=[23]\\.[0-9]|[!=]=3\\.[0-9]{1,2}\\.\\*)"
+        ) {
+            let specifiers = read(&text);
+            prop_assert!(!specifiers.is_empty());
+            let printed: Vec<String> = specifiers.iter().map(ToString::to_string).collect();
+            prop_assert_eq!(read(&printed.join(",")), specifiers);
         }
     }
 }

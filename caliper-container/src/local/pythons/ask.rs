@@ -98,7 +98,7 @@ fn ask(path: &Path) -> Result<Answer, String> {
             let last = error.trim_end().lines().last().unwrap_or_default();
             Err(format!("asked what it is, it ended with {status}: {last}"))
         }
-        How::TimedOut | How::Idle | How::Interrupted => {
+        How::TimedOut | How::Idle | How::OutOfMemory | How::Interrupted => {
             Err(format!("asked what it is, it said nothing for {} s", PATIENCE.as_secs()))
         }
     }

@@ -7,8 +7,9 @@ use std::{env, fs};
 
 use caliper_core::files::FilesInMemory;
 use caliper_core::grid::{CellId, Choice, DistFile, FileKind};
+use caliper_core::limits::Limits;
 use caliper_core::names::PackageName;
-use caliper_core::plan::{Limits, PlannedCell};
+use caliper_core::plan::PlannedCell;
 use caliper_core::template::{Args, Template};
 
 use crate::backend::RunId;
@@ -106,6 +107,11 @@ impl Bench {
         let recipe = self.backend.recipe(&order).unwrap();
         self.backend.build(&order, &recipe)
     }
+}
+
+/// What keeps limits without control groups.
+pub(super) fn unlimited() -> Keeper {
+    Keeper::find(false)
 }
 
 pub(super) fn setup() -> Setup {

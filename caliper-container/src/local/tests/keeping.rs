@@ -143,5 +143,5 @@ fn an_environment_is_used_only_as_long_as_the_index_would_give_the_same() {
     again(&mut bench, |_| {});
     let order = bench.order();
     let python = bench.backend.pythons().of(bench.interpreter.python).unwrap();
-    assert!(super::kept::Name::of(&order, python, &python.executable, None).is_none());
+    assert!(super::kept::Name::of(&order, python, &python.executable, &[]).is_none());
 }

@@ -1,0 +1,170 @@
+//! Control groups where this process may make its own: version 2, delegated, see cgroups(7) and
+//! <https://systemd.io/CGROUP_DELEGATION/>.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use caliper_core::limits::Limits;
+use rustix::process::Pid;
+
+/// The folder of control groups that belongs to this process.
+#[derive(Debug)]
+pub(super) struct Control {
+    folder: PathBuf,
+    next: AtomicU64,
+}
+
+/// The controllers that limits need.
+const NEEDED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
+
+impl Control {
+    /// Makes the control group of this process one that can have others below it. Says why not if
+    /// that cannot be.
+    pub(super) fn take() -> Result<Self, String> {
+        let mounts = read(Path::new("/proc/self/mountinfo"))?;
+        let own = read(Path::new("/proc/self/cgroup"))?;
+        let mounted = mounted(&mounts).ok_or("control groups of version 2 are not mounted")?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+        let folder = mounted.join(own.trim_start_matches('/'));
+        let offered = read(&folder.join("cgroup.controllers"))?;
+        let offered: Vec<&str> = offered.split_whitespace().collect();
+        if let Some(missing) = NEEDED.iter().find(|name| !offered.contains(name)) {
+            return Err(format!("its control group has no `{missing}` controller"));
+        }
+        clear(&folder);
+        // Only the root group may have processes beside groups with limits.
+        let is_root = !folder.join("cgroup.type").exists();
+        if !is_root {
+            let this = std::process::id().to_string();
+            let processes = read(&folder.join("cgroup.procs"))?;
+            if processes.split_whitespace().any(|process| process != this) {
+                return Err("its control group is not its own".to_owned());
+            }
+            let home = folder.join("caliper");
+            let moved = match fs::create_dir(&home) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => fs::write(home.join("cgroup.procs"), &this),
+            };
+            moved.map_err(|error| format!("its control group is not its own: {error}"))?;
+        }
+        let all = NEEDED.map(|name| format!("+{name}")).join(" ");
+        fs::write(folder.join("cgroup.subtree_control"), all)
+            .map_err(|error| format!("its control group cannot be divided: {error}"))?;
+        Ok(Self { folder, next: AtomicU64::new(0) })
+    }
+
+    /// A control group that keeps `limits`.
+    pub(super) fn group(&self, limits: &Limits) -> io::Result<Group> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folder.join(format!("caliper-{}-{number}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let group = Group { folder };
+        if let Some(memory) = limits.memory {
+            group.set("memory.max", &memory.to_string())?;
+            // There is no such file where the kernel cannot swap.
+            match group.set("memory.swap.max", "0") {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                set => set?,
+            }
+        }
+        if let Some(pids) = limits.pids {
+            group.set("pids.max", &pids.to_string())?;
+        }
+        if let Some(cpus) = limits.cpus {
+            // Microseconds of each tenth of a second.
+            group.set("cpu.max", &format!("{:.0} 100000", cpus * 1e5))?;
+        }
+        if let Some(cpuset) = &limits.cpuset {
+            group.set("cpuset.cpus", &cpuset.to_string())?;
+        }
+        Ok(group)
+    }
+}
+
+/// The control group of one run of one test; gone when it is dropped, with all that is in it.
+#[derive(Debug)]
+pub(super) struct Group {
+    folder: PathBuf,
+}
+
+impl Group {
+    fn set(&self, name: &str, value: &str) -> io::Result<()> {
+        fs::write(self.folder.join(name), value)
+    }
+
+    /// Takes in a process, and with it whatever it starts from now on.
+    pub(super) fn admit(&self, process: Pid) -> io::Result<()> {
+        self.set("cgroup.procs", &process.as_raw_nonzero().to_string())
+    }
+
+    /// Whether the limit on memory ended a process.
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        let events = fs::read_to_string(self.folder.join("memory.events")).unwrap_or_default();
+        let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        kills.is_some_and(|kills| kills.trim() != "0")
+    }
+
+    /// The most memory that was used at once, in bytes, where the kernel tells: Linux 5.19 does.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        fs::read_to_string(self.folder.join("memory.peak")).ok()?.trim().parse().ok()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        remove(&self.folder);
+    }
+}
+
+/// Removes a group with all that runs in it.
+fn remove(folder: &Path) {
+    // Since Linux 5.14; before, the processes were killed one by one already.
+    let _ = fs::write(folder.join("cgroup.kill"), "1");
+    for _ in 0..200 {
+        if !matches!(fs::remove_dir(folder), Err(error) if error.kind() == io::ErrorKind::ResourceBusy)
+        {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// Removes the groups of processes that are gone: what they held would have been killed with them,
+/// but for a SIGKILL.
+fn clear(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let maker = name.to_str().and_then(|name| name.strip_prefix("caliper-")?.split('-').next());
+        if maker.is_some_and(|maker| !Path::new("/proc").join(maker).exists()) {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// Where control groups of version 2 are mounted, in the words of `/proc/self/mountinfo`, proc(5).
+fn mounted(mounts: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let (mount, file_system) = line.split_once(" - ")?;
+        let is_cgroup2 = file_system.split(' ').next() == Some("cgroup2");
+        is_cgroup2.then(|| mount.split(' ').nth(4).map(PathBuf::from))?
+    })
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("`{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_of_version_2_is_found() {
+        let mounts = "30 23 0:26 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs ro,mode=755\n\
+                      31 30 0:27 / /sys/fs/cgroup/unified rw shared:10 - cgroup2 cgroup2 rw\n";
+        assert_eq!(mounted(mounts), Some(PathBuf::from("/sys/fs/cgroup/unified")));
+        assert_eq!(mounted("30 23 0:26 / / rw - ext4 /dev/x rw\n"), None);
+    }
+}

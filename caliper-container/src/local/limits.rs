@@ -1,0 +1,108 @@
+//! How this machine keeps the limits of a test: by control groups where this process has its own,
+//! else by watching its processes.
+
+use caliper_core::limits::{Limits, Network};
+
+use super::control::Control;
+use super::{NAME, processors};
+use crate::backend::{BackendError, Granted};
+
+/// What this machine can do about limits.
+pub(super) struct Keeper {
+    control: Result<Control, String>,
+}
+
+impl Keeper {
+    /// Finds out; `divide` says whether this process may divide its own control group.
+    pub(super) fn find(divide: bool) -> Self {
+        let control = if divide {
+            Control::take()
+        } else {
+            Err("this program keeps no control groups".to_owned())
+        };
+        Self { control }
+    }
+
+    /// The control groups of this process, if `limits` has need of them.
+    pub(super) fn control(&self, limits: &Limits) -> Option<&Control> {
+        let needed = limits.memory.is_some() || limits.cpus.is_some() || limits.pids.is_some();
+        self.control.as_ref().ok().filter(|_| needed)
+    }
+
+    /// Who keeps limits here, for people.
+    pub(super) fn describe(&self) -> String {
+        match &self.control {
+            Ok(_) => "control groups v2 of its own".to_owned(),
+            Err(why) => format!("no control groups: {why}"),
+        }
+    }
+
+    /// Whether all of `limits` can be kept.
+    pub(super) fn check(&self, limits: &Limits) -> Result<(), BackendError> {
+        let refuse = |what: &str, fix: &str| {
+            Err(BackendError::Unsupported {
+                backend: NAME,
+                what: what.to_owned(),
+                fix: fix.to_owned(),
+            })
+        };
+        let linux = cfg!(target_os = "linux");
+        let docker = "pass `--backend docker`, or remove it from the configuration";
+        let asked = [
+            (
+                limits.memory.is_some() && !linux,
+                "a limit on memory (`limits.memory`) on this system",
+            ),
+            (
+                limits.idle.is_some() && !linux,
+                "a limit on idle time (`limits.idle`) on this system",
+            ),
+            (
+                limits.cpuset.is_some() && !linux,
+                "chosen processors (`limits.cpuset`) on this system",
+            ),
+            (limits.disk.is_some(), "a limit on the disk (`limits.disk`)"),
+            (limits.network == Network::None, "tests without a network (`limits.network`)"),
+            (limits.gpus.is_some(), "chosen graphics processors (`limits.gpus`)"),
+            (limits.runtime.is_some(), "a runtime for containers (`limits.runtime`)"),
+            (
+                !limits.capabilities.is_empty(),
+                "other rights than the user's (`limits.capabilities`)",
+            ),
+        ];
+        if let Some((_, what)) = asked.into_iter().find(|(asked, _)| *asked) {
+            return refuse(what, docker);
+        }
+        if let Err(why) = &self.control {
+            let fix = format!(
+                "{why}; start `caliper` with `systemd-run --user --scope -p Delegate=yes`, \
+                 pass `--backend docker`, or remove it from the configuration"
+            );
+            if limits.cpus.is_some() {
+                return refuse("a share of processors (`limits.cpus`)", &fix);
+            }
+            if limits.pids.is_some() {
+                return refuse("a limit on processes (`limits.pids`)", &fix);
+            }
+        }
+        match limits.cpuset.as_ref().and_then(processors::missing) {
+            Some(number) => refuse(
+                &format!("processor {number} (`limits.cpuset`)"),
+                "this process may use only those that `nproc` counts: name one of them",
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// What a test is granted that was promised `limits`.
+    pub(super) fn granted(&self, limits: &Limits) -> Granted {
+        let mut means = vec!["process group"];
+        if self.control(limits).is_some() {
+            means.push("control group v2");
+        } else {
+            means.extend(limits.memory.map(|_| "memory looked at every 20 ms"));
+            means.extend(limits.cpuset.as_ref().map(|_| "processor affinity"));
+        }
+        Granted { limits: limits.clone(), by: format!("caliper: {}", means.join(", ")) }
+    }
+}

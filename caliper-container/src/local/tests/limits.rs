@@ -1,0 +1,56 @@
+//! Limits that are kept by watching.
+
+use caliper_core::limits::Limits;
+
+use super::*;
+
+/// How a program ends within `limits`, and what it prints.
+fn run(script: &str, limits: Limits) -> TestRun {
+    let (mut bench, workspace, environment) = Bench::bare(&[("script.py", script)]);
+    bench.setup.limits = limits;
+    let test = test(&["python", "script.py"]);
+    process::run(&bench.order(), &environment, &test, &workspace, &unlimited()).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_only_a_child_takes_counts() {
+    let limits = Limits { memory: Some(200 << 20), ..setup().limits };
+    let hungry = "import subprocess, sys\n\
+                  code = 'x = bytearray(800 << 20); import time; time.sleep(30)'\n\
+                  subprocess.run([sys.executable, '-c', code])\n\
+                  print('went on')\n";
+    let ended = run(hungry, limits.clone());
+    assert_eq!(ended.end, TestEnd::OutOfMemory { status: None });
+    assert_eq!(ended.granted.limits.memory, Some(200 << 20));
+    assert_eq!(ended.granted.by, "caliper: process group, memory looked at every 20 ms");
+    assert!(ended.seconds < 25.0);
+
+    let modest = run("x = bytearray(50 << 20)\nimport time; time.sleep(0.2)\n", limits);
+    assert_eq!(modest.end, TestEnd::Exited(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_processes_share_counts_once() {
+    let limits = Limits { memory: Some(300 << 20), ..setup().limits };
+    let sharing = "import os, time\n\
+                   x = bytearray(b'x') * (150 << 20)\n\
+                   pids = [os.fork() for _ in range(3)]\n\
+                   time.sleep(0.3)\n";
+    // Eight processes that show 150 MB each, all of it the same.
+    assert_eq!(run(sharing, limits).end, TestEnd::Exited(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn processors_are_chosen() {
+    let limits = Limits { cpuset: Some("0".parse().unwrap()), ..setup().limits };
+    let ended = run("import os; print(os.sched_getaffinity(0))", limits);
+    assert_eq!(text(&ended.output), "{0}\n", "{}", text(&ended.error));
+    assert_eq!(ended.granted.by, "caliper: process group, processor affinity");
+    // The thread that started it has its own back.
+    let unlimited = run("import os; print(len(os.sched_getaffinity(0)))", setup().limits);
+    let here = thread::available_parallelism().unwrap();
+    assert_eq!(text(&unlimited.output), format!("{here}\n"));
+}

@@ -1,0 +1,288 @@
+//! What a test may use of the machine.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a test may use, as asked for or as granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Wall-clock time of one run of one test; in seconds where it is written down.
+    #[serde(with = "seconds")]
+    #[schemars(with = "f64")]
+    pub timeout: Duration,
+    /// Time without output, and with less than a fiftieth of one processor used; in seconds where it
+    /// is written down.
+    #[serde(with = "seconds::or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
+    pub idle: Option<Duration>,
+    /// Memory of a test and all its children, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Processors, of which a fraction may be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<f64>,
+    /// Which processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpuset: Option<CpuSet>,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u32>,
+    /// Bytes kept of each of standard output and standard error.
+    pub output: u64,
+    /// Bytes that a test may write to the disk of its container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u64>,
+    /// What of the network a test can reach.
+    pub network: Network,
+    /// The graphics processors that a test may use; `None` for none in a container, and for all there
+    /// are on this machine itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<Gpus>,
+    /// The runtime that starts containers, such as `nvidia`; `None` for the engine's own choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// Rights of the superuser that a test keeps in a container, such as `NET_RAW`: capabilities(7)
+    /// without `CAP_`. All others are taken from it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub capabilities: BTreeSet<String>,
+}
+
+impl Default for Limits {
+    /// Ten minutes and 5 MiB of output; no other limit.
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(600),
+            idle: None,
+            memory: None,
+            cpus: None,
+            cpuset: None,
+            pids: None,
+            output: 5 << 20,
+            disk: None,
+            network: Network::Full,
+            gpus: None,
+            runtime: None,
+            capabilities: BTreeSet::new(),
+        }
+    }
+}
+
+impl fmt::Display for Limits {
+    /// Those that are set, for people.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "timeout {} s", self.timeout.as_secs_f64())?;
+        if let Some(idle) = self.idle {
+            write!(formatter, ", idle {} s", idle.as_secs_f64())?;
+        }
+        let numbers = [
+            ("memory", self.memory.map(|bytes| format!("{bytes} bytes"))),
+            ("cpus", self.cpus.map(|cpus| cpus.to_string())),
+            ("cpuset", self.cpuset.as_ref().map(ToString::to_string)),
+            ("pids", self.pids.map(|pids| pids.to_string())),
+            ("disk", self.disk.map(|bytes| format!("{bytes} bytes"))),
+            ("gpus", self.gpus.as_ref().map(ToString::to_string)),
+            ("runtime", self.runtime.clone()),
+        ];
+        for (name, value) in numbers {
+            if let Some(value) = value {
+                write!(formatter, ", {name} {value}")?;
+            }
+        }
+        write!(formatter, ", output {} bytes, network {}", self.output, self.network)?;
+        for capability in &self.capabilities {
+            write!(formatter, ", {capability}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What of the network a test can reach.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// All that the machine reaches.
+    #[default]
+    Full,
+    /// Nothing.
+    None,
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Full => "full",
+            Self::None => "none",
+        })
+    }
+}
+
+/// Graphics processors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum Gpus {
+    /// So many, whichever; `-1` stands for all.
+    Count(i32),
+    /// These, by number or by UUID.
+    Devices(Vec<String>),
+}
+
+impl Gpus {
+    /// All that there are.
+    pub const ALL: Self = Self::Count(-1);
+}
+
+impl fmt::Display for Gpus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) if *count < 0 => formatter.write_str("all"),
+            Self::Count(count) => count.fmt(formatter),
+            Self::Devices(devices) => write!(formatter, "[{}]", devices.join(" ")),
+        }
+    }
+}
+
+/// Processors by number, in the list format of cpuset(7): `0-3,7`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct CpuSet(BTreeSet<u16>);
+
+impl CpuSet {
+    /// The numbers, of which there is one at least.
+    pub fn numbers(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().copied()
+    }
+}
+
+impl FromStr for CpuSet {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        /// As many processors as Linux can have.
+        const MOST: u16 = 8192;
+        let explain = || format!("`{text}` does not name processors: write `0`, `0-3` or `0,2-3`");
+        let mut numbers = BTreeSet::new();
+        for range in text.split(',') {
+            let (first, last) = range.trim().split_once('-').unwrap_or((range, range));
+            let number = |text: &str| text.trim().parse::<u16>().map_err(|_| explain());
+            let (first, last) = (number(first)?, number(last)?);
+            if first > last || last >= MOST {
+                return Err(explain());
+            }
+            numbers.extend(first..=last);
+        }
+        Ok(Self(numbers))
+    }
+}
+
+impl fmt::Display for CpuSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut numbers = self.0.iter().copied().peekable();
+        let mut comma = "";
+        while let Some(first) = numbers.next() {
+            let mut last = first;
+            while numbers.next_if_eq(&(last + 1)).is_some() {
+                last += 1;
+            }
+            write!(formatter, "{comma}{first}")?;
+            if last > first {
+                write!(formatter, "-{last}")?;
+            }
+            comma = ",";
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for CpuSet {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<CpuSet> for String {
+    fn from(set: CpuSet) -> Self {
+        set.to_string()
+    }
+}
+
+/// Times as numbers of seconds.
+mod seconds {
+    use super::{Deserialize, Duration};
+    use serde::{Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(time.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+    }
+
+    pub(super) mod or_none {
+        use super::{Deserialize, Deserializer, Duration, Serializer};
+        use serde::de::Error as _;
+
+        #[expect(clippy::ref_option, reason = "the form that serde calls")]
+        pub(in super::super) fn serialize<S: Serializer>(
+            time: &Option<Duration>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => to.serialize_some(&time.as_secs_f64()),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<Duration>, D::Error> {
+            let seconds = Option::<f64>::deserialize(from)?;
+            seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_listed_as_cpuset_lists_them() {
+        for (text, printed) in
+            [("0", "0"), ("0-3,7", "0-3,7"), ("3,2,1", "1-3"), ("0, 2 - 3", "0,2-3"), ("5-5", "5")]
+        {
+            assert_eq!(text.parse::<CpuSet>().unwrap().to_string(), printed);
+        }
+        for wrong in ["", "a", "3-1", "0-99999", "0,,1", "-1", "0-8192"] {
+            assert!(wrong.parse::<CpuSet>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn limits_are_written_down_and_read_again() {
+        let limits = Limits {
+            idle: Some(Duration::from_millis(1500)),
+            memory: Some(1 << 30),
+            cpuset: Some("0-1".parse().unwrap()),
+            gpus: Some(Gpus::ALL),
+            capabilities: ["NET_RAW".to_owned()].into(),
+            ..Limits::default()
+        };
+        let text = serde_json::to_string(&limits).unwrap();
+        assert_eq!(
+            text,
+            r#"{"timeout":600.0,"idle":1.5,"memory":1073741824,"cpuset":"0-1","output":5242880,"network":"full","gpus":-1,"capabilities":["NET_RAW"]}"#
+        );
+        assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
+    }
+}
