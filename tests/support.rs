@@ -81,7 +81,7 @@ impl World {
             .env("TMPDIR", self.folder.path())
             .env("CALIPER_INDEX_URL", self.index())
             .stdin(Stdio::null());
-        for name in ["PYENV_ROOT", "DOCKER_HOST"] {
+        for name in ["PYENV_ROOT", "DOCKER_HOST", "CONTAINER_HOST"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }

@@ -141,6 +141,9 @@ Exit codes: 0 all as expected; 1 something ended otherwise, which is a fault of 
         /// Only scenarios with such a name; may be given several times.
         #[arg(long, value_name = "PATTERN")]
         only: Vec<String>,
+        /// How many scenarios to measure at once; default: the CPUs that this process may use.
+        #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        jobs: Option<u16>,
         #[command(flatten)]
         index: IndexArgs,
         #[command(flatten)]

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::args::{Args, Command};
 use crate::exit::{Failure, Outcome};
+use crate::layout;
 use crate::terminal::Terminal;
 
 /// Does what was asked for.
@@ -30,8 +31,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Run { work, how, format } => run::run(&work, &how, format.format, terminal),
         Command::Show { what, format } => show::run(&what, format.format, terminal),
         Command::Doctor { index, format } => doctor::run(&index, format.format, terminal),
-        Command::Selftest { backend, only, index, format } => {
-            selftest::run(&backend, &only, &index, format.format, terminal)
+        Command::Selftest { backend, only, jobs, index, format } => {
+            let jobs = layout::jobs(jobs);
+            selftest::run(&backend, &only, jobs, &index, format.format, terminal)
         }
         Command::Clean { config, cache, engine, dry_run } => {
             clean::run(&config, cache || !engine, engine || !cache, dry_run, terminal)

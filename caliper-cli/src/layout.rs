@@ -131,7 +131,7 @@ pub(crate) fn lay_out(
         Some(RerunName::Failed) => Rerun::Failed,
         Some(RerunName::All) => Rerun::All,
     };
-    let jobs = work.jobs.map_or_else(cpus, usize::from);
+    let jobs = jobs(work.jobs);
     let retry = Retry { times: work.retries, ..Retry::default() };
     let options = RunOptions { jobs, rerun, retry };
     Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
@@ -167,9 +167,11 @@ pub(crate) fn patterns(flag: &str, patterns: &[String]) -> Result<Option<GlobSet
     Ok(Some(set))
 }
 
-/// The CPUs that this process may use.
-fn cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// How many things to do at once: as many as were asked for, or as there are CPUs that this process may
+/// use.
+pub(crate) fn jobs(asked: Option<u16>) -> usize {
+    let cpus = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    asked.map_or_else(cpus, usize::from)
 }
 
 /// Reads the name of a cell, such as `2.10.1/3.11`; the variant is left out.

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use caliper_container::backend::ContainerBackend;
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
@@ -39,6 +40,7 @@ struct Line {
 pub(super) fn run(
     backends: &[SelftestBackend],
     only: &[String],
+    jobs: usize,
     index: &IndexArgs,
     format: FormatName,
     terminal: Terminal,
@@ -70,18 +72,44 @@ pub(super) fn run(
     let uv = if uv { sources::uv_if_needed(&index, &cache)? } else { None };
     let bench = Bench::new(uv)
         .map_err(|error| Failure::world("could not make a folder for the scenarios", error))?;
+    let mut work = Vec::new();
     for (backend, python) in &available {
         for scenario in &chosen {
-            let Some(expected) = scenario.expected(backend.name()) else { continue };
+            if let Some(expected) = scenario.expected(backend.name()) {
+                work.push((scenario, *backend, *python, expected));
+            }
+        }
+    }
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut lines = Vec::new();
+        while let Some((scenario, backend, python, expected)) =
+            work.get(next.fetch_add(1, Ordering::Relaxed))
+        {
             let line = measure(&bench, scenario, *backend, *python, expected)?;
             let verdict = if line.passed { "ok" } else { "DIFFERS" };
             terminal.note(&format!(
                 "{verdict:>8}  {:<8} {} ({:.1} s)",
                 line.backend, line.scenario, line.seconds
             ));
-            report.results.push(line);
+            lines.push(line);
         }
-    }
+        Ok::<_, Failure>(lines)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(worker)).collect();
+        for worker in workers {
+            let lines = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            report.results.extend(lines?);
+        }
+        Ok::<(), Failure>(())
+    })?;
+    let place = |line: &Line| {
+        work.iter().position(|(scenario, backend, ..)| {
+            scenario.name == line.scenario && backend.name() == line.backend
+        })
+    };
+    report.results.sort_by_key(place);
     match format {
         FormatName::Json => super::print_json(&report, terminal)?,
         FormatName::Text => terminal.data(&printable(&text(&report, &available))),

@@ -23,6 +23,7 @@ fn tests_run_in_containers() {
     tests_find_their_surroundings(&mut bench, &environment);
     output_is_kept_whole_or_cut_in_the_middle(&mut bench, &environment);
     limits_hold(&mut bench, &environment);
+    what_is_granted_is_told(&mut bench, &environment);
     who_does_nothing_is_ended(&mut bench, &environment);
     nothing_is_a_superusers(&mut bench, &environment);
     an_interrupt_stops_a_test(&bench, &environment);
@@ -145,6 +146,27 @@ fn nothing_is_a_superusers(bench: &mut Bench, environment: &Environment) {
         let (end, output, _) = bench.test(environment, &python(forks));
         assert_eq!((end, output.as_str()), (TestEnd::Exited(0), "True"));
     }
+}
+
+fn what_is_granted_is_told(bench: &mut Bench, environment: &Environment) {
+    let facts = bench.backend.facts().clone();
+    let asked = &mut bench.setup.limits;
+    asked.cpuset = facts.limits_cpuset.then(|| "0".parse().unwrap());
+    asked.disk = facts.limits_disk.then_some(64 << 20);
+    let asked = asked.clone();
+    let program = "import os\nprint(len(os.sched_getaffinity(0)))\n\
+        open('/tmp/large', 'wb').write(b'x' * (200 << 20))";
+    let run = bench.try_test(environment, &test(&python(program))).unwrap();
+    // Full, for a program within a limit on the disk.
+    assert_eq!(run.end, TestEnd::Exited(i32::from(facts.limits_disk)), "{facts:?}");
+    assert!(!facts.limits_cpuset || run.output.bytes == b"1\n");
+    let granted = run.granted;
+    assert_eq!((&granted.limits.cpuset, granted.limits.disk), (&asked.cpuset, asked.disk));
+    // Without being asked for.
+    assert_eq!(granted.limits.pids, facts.limits_pids.then_some(4096));
+    assert!(granted.by.contains(&facts.version), "{}", granted.by);
+    bench.setup.limits.cpuset = None;
+    bench.setup.limits.disk = None;
 }
 
 fn limits_hold(bench: &mut Bench, environment: &Environment) {
