@@ -50,15 +50,23 @@ impl FromStr for Tag {
             let lower = text.to_ascii_lowercase();
             let mut parts = lower.split('-');
             let tag = Self::from_parts(parts.next()?, parts.next()?, parts.next()?);
-            let valid = |part: &str| {
-                let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-                !part.is_empty() && part.bytes().all(word)
-            };
-            let all = [&tag.python, &tag.abi, &tag.platform].into_iter().all(|part| valid(part));
-            (parts.next().is_none() && all).then_some(tag)
+            let valid = is_python(&tag.python) && is_part(&tag.abi) && is_part(&tag.platform);
+            (parts.next().is_none() && valid).then_some(tag)
         };
         parse().ok_or_else(|| ParseTagError(crate::http::excerpt(text)))
     }
+}
+
+/// Whether a text can be the ABI or platform tag of a wheel's name; `packaging` takes anything there.
+pub(crate) fn is_part(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"-./\\".contains(&byte);
+    !text.is_empty() && text.bytes().all(plain)
+}
+
+/// Whether a text can be the Python tag of a wheel's name: an identifier, as `packaging` asks.
+pub(crate) fn is_python(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes().all(word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 impl fmt::Display for Tag {
@@ -308,7 +316,8 @@ mod tests {
     #[test]
     fn a_tag_has_three_parts() {
         assert_eq!("Py3-none-any".parse::<Tag>().unwrap().to_string(), "py3-none-any");
-        for bad in ["", "py3", "py3-none", "py3-none-any-x", "py3--any", "py3-none-é"] {
+        for bad in ["", "py3", "py3-none", "py3-none-any-x", "py3--any", "py3-none-é", "3-none-any"]
+        {
             assert!(bad.parse::<Tag>().is_err(), "{bad}");
         }
         insta::assert_snapshot!("py3".parse::<Tag>().unwrap_err(), @"`py3` is not a compatibility tag: expected `python-abi-platform`, such as `py3-none-any`");

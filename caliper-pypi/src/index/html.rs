@@ -15,7 +15,8 @@ use super::answer::{Collector, Entry, check_version};
 ///
 /// # Errors
 ///
-/// What is wrong, if the page is of a later version of the simple API.
+/// What is wrong, if the page is of a later version of the simple API, or makes its links longer than
+/// addresses are.
 pub(super) fn read(text: &str, collector: &mut Collector) -> Result<bool, String> {
     let mut declared = text.contains("Links for");
     let mut emitter = DefaultEmitter::default();
@@ -36,7 +37,7 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<bool, String
             }
             b"base" => {
                 if let Some(link) = attributes.get("href") {
-                    collector.set_base(&link);
+                    collector.set_base(&link)?;
                 }
             }
             b"meta" if attributes.get("name").as_deref() == Some("pypi:repository-version") => {
@@ -53,7 +54,7 @@ fn file(link: &str, attributes: &Attributes<'_>) -> Option<Entry<'static>> {
     let (address, fragment) = link.trim().split_once('#').unwrap_or((link.trim(), ""));
     let path = address.split('?').next()?;
     let last = path.rsplit('/').next()?;
-    let filename = percent_decode_str(last).decode_utf8().ok()?.into_owned();
+    let filename = percent_decode_str(last).decode_utf8_lossy().into_owned();
     // A link to a folder is none to a file.
     if filename.is_empty() {
         return None;
