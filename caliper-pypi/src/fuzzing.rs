@@ -200,8 +200,8 @@ fn assert_resolves(project: &Project) {
     let forwards = Project::from_files(name.clone(), files.iter().cloned());
     let backwards = Project::from_files(name.clone(), files.into_iter().rev());
     assert_eq!(forwards, backwards);
-    let interpreters: Vec<Interpreter> =
-        PYTHONS.iter().map(|python| python.interpreter.clone()).collect();
+    let pythons = PYTHONS.iter().step_by(2);
+    let interpreters: Vec<Interpreter> = pythons.map(|python| python.interpreter.clone()).collect();
     let as_of = "2020-01-01".parse().ok();
     for selection in [
         Selection::default(),

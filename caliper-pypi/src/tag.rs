@@ -65,8 +65,11 @@ pub(crate) fn is_part(text: &str) -> bool {
 
 /// Whether a text can be the Python tag of a wheel's name: an identifier, as `packaging` asks.
 pub(crate) fn is_python(text: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.bytes().all(word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+    text.bytes().all(is_word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 impl fmt::Display for Tag {
@@ -212,6 +215,10 @@ impl PlatformTag {
             return Some(Self::Windows { arch: "32".into() });
         }
         let (family, rest) = text.split_once('_')?;
+        // A processor is a word: a dot would part two tags, and nothing would be no processor.
+        if rest.is_empty() || !rest.bytes().all(is_word) {
+            return None;
+        }
         let legacy = LegacyManyLinux::ALL.into_iter().find(|legacy| legacy.name() == family);
         if let Some(legacy) = legacy {
             let (major, minor) = legacy.glibc();
@@ -224,7 +231,8 @@ impl PlatformTag {
                 (plain && (text == "0" || !text.starts_with('0'))).then(|| text.parse().ok())?
             };
             let mut parts = rest.splitn(3, '_');
-            Some((number(parts.next()?)?, number(parts.next()?)?, parts.next()?.into()))
+            let (major, minor) = (number(parts.next()?)?, number(parts.next()?)?);
+            Some((major, minor, parts.next().filter(|arch| !arch.is_empty())?.into()))
         };
         Some(match family {
             "linux" => Self::Linux { arch: rest.into() },
@@ -304,6 +312,9 @@ mod tests {
             ("win32", PlatformTag::Windows { arch: "32".into() }),
             ("win_amd64", PlatformTag::Windows { arch: "amd64".into() }),
             ("win_32", PlatformTag::Other("win_32".into())),
+            ("linux_", PlatformTag::Other("linux_".into())),
+            ("macosx_11_0_", PlatformTag::Other("macosx_11_0_".into())),
+            ("win_amd64.win32", PlatformTag::Other("win_amd64.win32".into())), // two tags
             ("manylinux_x86_64", PlatformTag::Other("manylinux_x86_64".into())),
             ("ios_13_0_arm64_iphoneos", PlatformTag::Other("ios_13_0_arm64_iphoneos".into())),
         ];
