@@ -13,6 +13,11 @@ pub use package::{PackageName, ParsePackageNameError};
 pub use python::{AbiTag, ParseAbiTagError, ParsePythonVersionError, PythonVersion};
 pub use time::{ParseTimestampError, Timestamp};
 
+/// The start of a text from outside, fit to stand in an error on a terminal.
+fn excerpt(text: &str, longest: usize) -> String {
+    text.chars().take(longest).flat_map(char::escape_debug).collect()
+}
+
 /// Gives a type with `FromStr` and `Display` the serde implementations that go through them.
 macro_rules! serde_as_string {
     ($type:ty, $description:literal, $pattern:literal) => {

@@ -80,10 +80,15 @@ pub fn tag(data: &[u8]) {
     let platform = PlatformTag::of(&text);
     assert_eq!(platform.to_string(), lower);
     assert_eq!(PlatformTag::of(&lower), platform);
-    if let Some(platform) = platform.platform() {
-        // However high the version that it names: the list has an end, and lists it as Python does.
-        let supported = SupportedTags::of(&interpreter("3.11", platform));
-        assert!(supported.tags().count() < 20_000_000);
+    if let Some(machine) = platform.platform() {
+        let supported = SupportedTags::of(&interpreter("3.11", machine));
+        let always = matches!(
+            platform,
+            PlatformTag::Linux { .. } | PlatformTag::MuslLinux { .. } | PlatformTag::Windows { .. }
+        );
+        if let Ok(wheel) = format!("a-1-py3-none-{lower}.whl").parse::<WheelName>() {
+            assert!(supported.rank(&wheel).is_some() || !always, "{text}");
+        }
     }
     match text.parse::<PythonVersion>() {
         Ok(python) => assert_round_trip(&python),
@@ -159,6 +164,7 @@ fn assert_sound(project: &Project, read: usize) {
     assert_total_order(&versions[..versions.len().min(12)]);
     let mut size = 0;
     for release in releases {
+        assert!(release.version().to_string().len() <= 300);
         let files = release.files();
         assert!(files.is_sorted_by(|a, b| a.file.filename < b.file.filename));
         for file in files {
@@ -194,8 +200,8 @@ fn assert_resolves(project: &Project) {
     let forwards = Project::from_files(name.clone(), files.iter().cloned());
     let backwards = Project::from_files(name.clone(), files.into_iter().rev());
     assert_eq!(forwards, backwards);
-    let interpreters: Vec<Interpreter> =
-        PYTHONS.iter().map(|python| python.interpreter.clone()).collect();
+    let pythons = PYTHONS.iter().step_by(2);
+    let interpreters: Vec<Interpreter> = pythons.map(|python| python.interpreter.clone()).collect();
     let as_of = "2020-01-01".parse().ok();
     for selection in [
         Selection::default(),

@@ -50,15 +50,26 @@ impl FromStr for Tag {
             let lower = text.to_ascii_lowercase();
             let mut parts = lower.split('-');
             let tag = Self::from_parts(parts.next()?, parts.next()?, parts.next()?);
-            let valid = |part: &str| {
-                let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-                !part.is_empty() && part.bytes().all(word)
-            };
-            let all = [&tag.python, &tag.abi, &tag.platform].into_iter().all(|part| valid(part));
-            (parts.next().is_none() && all).then_some(tag)
+            let valid = is_python(&tag.python) && is_part(&tag.abi) && is_part(&tag.platform);
+            (parts.next().is_none() && valid).then_some(tag)
         };
         parse().ok_or_else(|| ParseTagError(crate::http::excerpt(text)))
     }
+}
+
+/// Whether a text can be the ABI or platform tag of a wheel's name; `packaging` takes anything there.
+pub(crate) fn is_part(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"-./\\".contains(&byte);
+    !text.is_empty() && text.bytes().all(plain)
+}
+
+/// Whether a text can be the Python tag of a wheel's name: an identifier, as `packaging` asks.
+pub(crate) fn is_python(text: &str) -> bool {
+    text.bytes().all(is_word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 impl fmt::Display for Tag {
@@ -204,6 +215,10 @@ impl PlatformTag {
             return Some(Self::Windows { arch: "32".into() });
         }
         let (family, rest) = text.split_once('_')?;
+        // A processor is a word: a dot would part two tags, and nothing would be no processor.
+        if rest.is_empty() || !rest.bytes().all(is_word) {
+            return None;
+        }
         let legacy = LegacyManyLinux::ALL.into_iter().find(|legacy| legacy.name() == family);
         if let Some(legacy) = legacy {
             let (major, minor) = legacy.glibc();
@@ -216,7 +231,8 @@ impl PlatformTag {
                 (plain && (text == "0" || !text.starts_with('0'))).then(|| text.parse().ok())?
             };
             let mut parts = rest.splitn(3, '_');
-            Some((number(parts.next()?)?, number(parts.next()?)?, parts.next()?.into()))
+            let (major, minor) = (number(parts.next()?)?, number(parts.next()?)?);
+            Some((major, minor, parts.next().filter(|arch| !arch.is_empty())?.into()))
         };
         Some(match family {
             "linux" => Self::Linux { arch: rest.into() },
@@ -296,6 +312,9 @@ mod tests {
             ("win32", PlatformTag::Windows { arch: "32".into() }),
             ("win_amd64", PlatformTag::Windows { arch: "amd64".into() }),
             ("win_32", PlatformTag::Other("win_32".into())),
+            ("linux_", PlatformTag::Other("linux_".into())),
+            ("macosx_11_0_", PlatformTag::Other("macosx_11_0_".into())),
+            ("win_amd64.win32", PlatformTag::Other("win_amd64.win32".into())), // two tags
             ("manylinux_x86_64", PlatformTag::Other("manylinux_x86_64".into())),
             ("ios_13_0_arm64_iphoneos", PlatformTag::Other("ios_13_0_arm64_iphoneos".into())),
         ];
@@ -308,7 +327,8 @@ mod tests {
     #[test]
     fn a_tag_has_three_parts() {
         assert_eq!("Py3-none-any".parse::<Tag>().unwrap().to_string(), "py3-none-any");
-        for bad in ["", "py3", "py3-none", "py3-none-any-x", "py3--any", "py3-none-é"] {
+        for bad in ["", "py3", "py3-none", "py3-none-any-x", "py3--any", "py3-none-é", "3-none-any"]
+        {
             assert!(bad.parse::<Tag>().is_err(), "{bad}");
         }
         insta::assert_snapshot!("py3".parse::<Tag>().unwrap_err(), @"`py3` is not a compatibility tag: expected `python-abi-platform`, such as `py3-none-any`");

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use caliper_core::names::PackageName;
 use pep440_rs::Version;
 
-use crate::tag::Tag;
+use crate::tag::{self, Tag};
 
 /// The name of a wheel: `{project}-{version}(-{build})?-{python}-{abi}-{platform}.whl`.
 ///
@@ -86,15 +86,9 @@ impl WheelName {
             .transpose()?;
         let (pythons, rest) = parts.tags.split_once('-').ok_or_else(|| error(Fault::Parts))?;
         let (abis, platforms) = rest.split_once('-').ok_or_else(|| error(Fault::Parts))?;
-        let identifier = |tag: &str| {
-            let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            tag.bytes().all(word) && !tag.as_bytes()[0].is_ascii_digit()
-        };
-        let written =
-            |tag: &str| !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_graphic());
-        if !(pythons.split('.').all(|tag| written(tag) && identifier(tag))
-            && abis.split('.').all(written)
-            && platforms.split('.').all(written))
+        if !(pythons.split('.').all(tag::is_python)
+            && abis.split('.').all(tag::is_part)
+            && platforms.split('.').all(tag::is_part))
         {
             return Err(error(Fault::Tag));
         }
@@ -169,8 +163,7 @@ impl BuildTag {
     fn read(text: &str) -> Option<Self> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let number = text[..digits].parse().ok()?;
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-        plain.then(|| Self { number, rest: text[digits..].into() })
+        Some(Self { number, rest: text[digits..].into() })
     }
 }
 
@@ -187,9 +180,10 @@ impl<'a> WheelParts<'a> {
     pub(crate) fn split(text: &'a str) -> Result<Self, ParseWheelNameError> {
         let error = |fault| ParseWheelNameError::new(text, fault);
         let stem = text.strip_suffix(".whl").ok_or_else(|| error(Fault::Extension))?;
-        // A name becomes part of paths.
-        if text.len() > 255 || text.contains(['/', '\\']) {
-            return Err(error(Fault::Parts));
+        // A name becomes part of paths and of lines. A version alone would let spaces pass.
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if text.len() > 255 || !printable || text.contains(['/', '\\']) {
+            return Err(error(Fault::FileName));
         }
         let dashes = stem.bytes().filter(|byte| *byte == b'-').count();
         let mut parts = stem.splitn(if dashes == 5 { 4 } else { 3 }, '-');
@@ -229,6 +223,10 @@ impl ParseWheelNameError {
 enum Fault {
     #[error("it does not end in `.whl`")]
     Extension,
+    #[error(
+        "it is too long for the name of a file, or has characters that such a name should not have"
+    )]
+    FileName,
     #[error("expected `project-version(-build)-python-abi-platform.whl`")]
     Parts,
     #[error("its first part is not an escaped project name")]
@@ -283,6 +281,7 @@ mod tests {
         let why = |text: &str| text.parse::<WheelName>().unwrap_err().to_string();
         insta::assert_snapshot!(why("a-1-py3-none-any.zip"), @"`a-1-py3-none-any.zip` is not the name of a wheel: it does not end in `.whl`");
         insta::assert_snapshot!(why("a-1-none-any.whl"), @"`a-1-none-any.whl` is not the name of a wheel: expected `project-version(-build)-python-abi-platform.whl`");
+        insta::assert_snapshot!(why("a-1\n-py3-none-any.whl"), @r"`a-1\n-py3-none-any.whl` is not the name of a wheel: it is too long for the name of a file, or has characters that such a name should not have");
         insta::assert_snapshot!(why("a__b-1-py3-none-any.whl"), @"`a__b-1-py3-none-any.whl` is not the name of a wheel: its first part is not an escaped project name");
         insta::assert_snapshot!(why("a-1_x-py3-none-any.whl"), @"`a-1_x-py3-none-any.whl` is not the name of a wheel: its second part is not a version (PEP 440)");
         insta::assert_snapshot!(why("a-1-b1-py3-none-any.whl"), @"`a-1-b1-py3-none-any.whl` is not the name of a wheel: its build tag does not start with a number");

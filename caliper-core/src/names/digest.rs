@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use sha2::Digest as _;
 
-use super::serde_as_string;
+use super::{excerpt, serde_as_string};
 
 /// A SHA-256 digest (FIPS 180-4), written as `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,7 +57,7 @@ impl FromStr for Sha256 {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ParseDigestError(text.chars().take(80).collect());
+        let error = || ParseDigestError(excerpt(text, 80));
         let hex = text.strip_prefix("sha256:").unwrap_or(text).as_bytes();
         if hex.len() != 64 {
             return Err(error());

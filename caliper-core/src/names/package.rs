@@ -2,7 +2,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use super::serde_as_string;
+use super::{excerpt, serde_as_string};
 
 /// The name of a project on a package index.
 ///
@@ -49,7 +49,7 @@ impl FromStr for PackageName {
             && bytes.len() <= 200
             && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
         if !valid {
-            return Err(ParsePackageNameError(text.chars().take(80).collect()));
+            return Err(ParsePackageNameError(excerpt(text, 80)));
         }
         let mut normalized = String::with_capacity(text.len());
         for character in text.chars() {

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::serde_as_string;
+use super::{excerpt, serde_as_string};
 
 /// A feature release of CPython, such as 2.7, 3.11 or the free-threaded 3.13t.
 ///
@@ -91,7 +91,7 @@ impl FromStr for PythonVersion {
                 && (!free_threaded || (version.major, version.minor) >= (3, 13));
             exists.then_some(version)
         };
-        parse().ok_or_else(|| ParsePythonVersionError(text.chars().take(40).collect()))
+        parse().ok_or_else(|| ParsePythonVersionError(excerpt(text, 40)))
     }
 }
 
@@ -129,11 +129,7 @@ impl FromStr for AbiTag {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParseAbiTagError(text.chars().take(40).collect()))
-        }
+        if valid { Ok(Self(text.to_owned())) } else { Err(ParseAbiTagError(excerpt(text, 40))) }
     }
 }
 

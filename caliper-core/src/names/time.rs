@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::serde_as_string;
+use super::{excerpt, serde_as_string};
 
 /// A moment in UTC, printed as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) with a `Z`.
 ///
@@ -49,7 +49,7 @@ impl FromStr for Timestamp {
             .ok()
             .or_else(date)
             .map(Self)
-            .ok_or_else(|| ParseTimestampError(text.chars().take(60).collect()))
+            .ok_or_else(|| ParseTimestampError(excerpt(text, 60)))
     }
 }
 

@@ -7,6 +7,9 @@ use crate::tag::LegacyManyLinux;
 /// The last minor version to assume of a major version of glibc that is not the newest; as
 /// `packaging` assumes, until there is a glibc 3.
 const LAST_GLIBC_MINOR: u16 = 50;
+/// How many older major versions to list: there is no glibc 3 yet, and a machine that claims to have
+/// glibc 60000 shall not get a list of millions.
+const MOST_GLIBC_MAJORS: usize = 8;
 
 pub(super) fn of(platform: &Platform) -> Vec<String> {
     match platform {
@@ -54,7 +57,8 @@ fn many_linux(arch: &str, glibc: (u16, u16), tags: &mut Vec<String>) {
     }
     // The oldest glibc that any tag names: that of manylinux1, which only x86 had.
     let oldest = if matches!(arch, "x86_64" | "i686") { 5 } else { 17 };
-    let older_majors = (2..glibc.0).rev().map(|major| (major, LAST_GLIBC_MINOR));
+    let older_majors = (2..glibc.0).rev().take(MOST_GLIBC_MAJORS);
+    let older_majors = older_majors.map(|major| (major, LAST_GLIBC_MINOR));
     for (major, newest) in std::iter::once(glibc).chain(older_majors) {
         let oldest = if major == 2 { oldest } else { 0 };
         for minor in (oldest..=newest).rev() {

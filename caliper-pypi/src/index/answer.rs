@@ -14,6 +14,10 @@ use crate::http::Credentials;
 /// index have some ten thousand; each takes many times the memory of the shortest text that asks
 /// for it.
 pub(super) const MOST_FILES: usize = 200_000;
+/// The longest address of a file, in bytes; servers take no longer ones either.
+const LONGEST_ADDRESS: usize = 8192;
+/// The longest base of a page's relative addresses, in bytes.
+const LONGEST_BASE: usize = 1024;
 
 /// What an answer holds.
 #[derive(Debug)]
@@ -105,19 +109,36 @@ pub(super) struct Entry<'a> {
 pub(super) struct Collector {
     builder: ProjectBuilder,
     base: Url,
+    base_is_set: bool,
     credentials: Vec<(Url, Credentials)>,
 }
 
 impl Collector {
     fn new(name: PackageName, base: &Url) -> Self {
-        Self { builder: ProjectBuilder::new(name), base: base.clone(), credentials: Vec::new() }
+        Self {
+            builder: ProjectBuilder::new(name),
+            base: base.clone(),
+            base_is_set: false,
+            credentials: Vec::new(),
+        }
     }
 
-    /// Reads later relative addresses against this one, itself read against the present base.
-    pub(super) fn set_base(&mut self, text: &str) {
-        if let Ok(base) = self.base.join(text.trim()) {
+    /// Reads later relative addresses against this one, itself read against that of the answer. Only
+    /// the first counts ([HTML](https://html.spec.whatwg.org/multipage/semantics.html#the-base-element)).
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, if it is so long that every link of a page could become a thousand times longer.
+    pub(super) fn set_base(&mut self, text: &str) -> Result<(), String> {
+        if text.len() > LONGEST_BASE {
+            return Err(format!("its `base` is longer than {LONGEST_BASE} bytes"));
+        }
+        if !std::mem::replace(&mut self.base_is_set, true)
+            && let Ok(base) = self.base.join(text.trim())
+        {
             self.base = base;
         }
+        Ok(())
     }
 
     pub(super) fn release(&mut self, version: &str) {
@@ -136,7 +157,7 @@ impl Collector {
             Err(fault) => return self.builder.leave_out(filename, fault),
         };
         let Some(url) = self.absolute(&entry.url) else {
-            let fault = FileFault::Address { filename: filename.clone() };
+            let fault = FileFault::Address { filename: crate::http::excerpt(&filename) };
             return self.builder.leave_out(filename, fault);
         };
         let file = DistFile {
@@ -158,6 +179,9 @@ impl Collector {
 
     /// The address that a file's entry means, without credentials and fragment.
     fn absolute(&mut self, text: &str) -> Option<String> {
+        if text.len() > LONGEST_ADDRESS {
+            return None;
+        }
         if is_plain(text) {
             return Some(text.to_owned());
         }
@@ -188,6 +212,7 @@ fn is_plain(text: &str) -> bool {
     let host_byte = |byte: u8| byte.is_ascii_lowercase() || b".-".contains(&byte);
     let path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.-+!~".contains(&byte);
     !host.is_empty()
+        && !host.contains("xn--") // which may be none, or stand for characters that hosts don't have
         && host.bytes().all(host_byte)
         && path.len() > 1
         && path.bytes().all(path_byte)
@@ -196,7 +221,46 @@ fn is_plain(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_plain_is_left_alone(
+            text in "https://([a-z.-]{1,8}|xn--[a-z-]{0,4})/[A-Za-z0-9/_.+!~-]{0,8}"
+        ) {
+            if is_plain(&text) {
+                let url: Url = text.parse().unwrap();
+                prop_assert_eq!(url.as_str(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_makes_no_more_of_itself_than_it_is() {
+        let name = "demo".parse().unwrap();
+        let base = "https://index.example/simple/demo/".parse().unwrap();
+        let html = |body: &str| parse(&name, "text/html", &base, body.as_bytes());
+        // Each base stood behind the one before it, so that addresses grew with the page.
+        let parsed = html(&("<base href='a/'>".repeat(100) + "<a href=demo-1.zip>")).unwrap();
+        let file = &parsed.project.releases()[0].files()[0].file;
+        assert_eq!(file.url, "https://index.example/simple/demo/a/demo-1.zip");
+        let long = "a".repeat(10_000);
+        insta::assert_snapshot!(html(&format!("<base href={long}/>")).unwrap_err(), @"its `base` is longer than 1024 bytes");
+        let parsed = html(&format!("Links for <a href='/{long}/demo-1.zip'>")).unwrap();
+        insta::assert_snapshot!(parsed.project.malformed()[0].fault, @"the index gives `demo-1.zip` an address that is none");
+        // A version that no file could have.
+        let json = format!(r#"{{"versions":["1{}"],"files":[]}}"#, ".1".repeat(1000));
+        let parsed = parse(&name, "application/json", &base, json.as_bytes()).unwrap();
+        assert!(parsed.project.releases().is_empty());
+        // What is wrong is said without all that is.
+        let why =
+            parse(&name, "application/json", &base, format!(r#"{{"files":"{long}"}}"#).as_bytes());
+        let why = why.unwrap_err();
+        assert!(why.len() < 300, "{} bytes", why.len());
+        assert!(why.ends_with("a\", expected a sequence at line 1 column 10011)"), "{why}");
+    }
 
     #[test]
     fn a_plain_address_is_one_that_parsing_leaves_alone() {
@@ -210,6 +274,7 @@ mod tests {
             ("https://files.example", false),
             ("https:///b.whl", false),
             ("../b.whl", false),
+            ("https://xn--x/b.whl", false),
         ];
         for (text, plain) in cases {
             assert_eq!(is_plain(text), plain, "{text}");

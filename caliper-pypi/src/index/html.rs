@@ -15,7 +15,8 @@ use super::project::CoreMetadata;
 ///
 /// # Errors
 ///
-/// What is wrong, if the page is of a later version of the simple API, or has too many links.
+/// What is wrong, if the page is of a later version of the simple API, has too many links, or makes them
+/// longer than addresses are.
 pub(super) fn read(text: &str, collector: &mut Collector) -> Result<bool, String> {
     let mut page = Page {
         declared: text.contains("Links for"),
@@ -94,7 +95,7 @@ impl Page<'_> {
             }
             Tag::Base => {
                 if let Some(link) = attributes.get("href") {
-                    self.collector.set_base(link);
+                    self.collector.set_base(link)?;
                 }
             }
             Tag::Meta if attributes.get("name") == Some("pypi:repository-version") => {
@@ -111,7 +112,7 @@ fn file<'a>(link: &'a str, attributes: &'a Attributes) -> Option<Entry<'a>> {
     let (address, fragment) = link.trim().split_once('#').unwrap_or((link.trim(), ""));
     let path = address.split('?').next()?;
     let last = path.rsplit('/').next()?;
-    let filename = percent_decode_str(last).decode_utf8().ok()?;
+    let filename = percent_decode_str(last).decode_utf8_lossy();
     // A link to a folder is none to a file.
     if filename.is_empty() {
         return None;

@@ -26,11 +26,26 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), String> 
     }
     // Some entry has not the form that it should have: look at each on its own.
     let answer: Answer<'_, &RawValue> = serde_json::from_str(text)
-        .map_err(|error| format!("expected an index's JSON ({error})"))?;
+        .map_err(|error| format!("expected an index's JSON ({})", explain(&error)))?;
     answer.collect(collector, |collector, raw| match serde_json::from_str::<File<'_>>(raw.get()) {
         Ok(file) => collector.file(file.into()),
-        Err(error) => collector.malformed(error.to_string()),
+        Err(error) => collector.malformed(explain(&error)),
     })
+}
+
+/// What is wrong with a JSON text. Serde quotes what it did not expect, however long, and then says
+/// what it did.
+fn explain(error: &serde_json::Error) -> String {
+    const START: usize = 120;
+    const END: usize = 80;
+    let text = error.to_string();
+    let length = text.chars().count();
+    if length <= START + END {
+        return text;
+    }
+    let start: String = text.chars().take(START).collect();
+    let end: String = text.chars().skip(length - END).collect();
+    format!("{start}…{end}")
 }
 
 #[derive(Deserialize)]

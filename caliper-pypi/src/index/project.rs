@@ -225,6 +225,10 @@ impl ProjectBuilder {
     /// Adds a release that may have no files; a version that cannot be read is passed over, as pip
     /// passes over the files of such a release.
     pub(crate) fn add_release(&mut self, version: &str) {
+        // One that no file's name could hold.
+        if version.len() > 255 {
+            return;
+        }
         let release = self.release(version);
         self.named.extend(release);
     }
@@ -246,9 +250,10 @@ impl ProjectBuilder {
 
     /// The digest of a file, whose entry says it in `text`.
     pub(crate) fn digest(filename: &str, text: Option<&str>) -> Result<Option<Sha256>, FileFault> {
-        text.map(str::parse)
-            .transpose()
-            .map_err(|source| FileFault::Digest { filename: filename.to_owned(), source })
+        text.map(str::parse).transpose().map_err(|source| FileFault::Digest {
+            filename: crate::http::excerpt(filename),
+            source,
+        })
     }
 
     fn read_name(&mut self, filename: &str) -> Result<(usize, FileName), FileFault> {
