@@ -3,8 +3,11 @@
 
     cargo build --release -p caliper-cli
     python3 benches/kill.py [--kills 20] [--seed 0] [-- --backend docker --python 3.11]
+    python3 benches/kill.py --engine tests/engines/docker.sh --kills 5 -- --backend docker --python 3.11
 
-The records must be equal but for times and dates, and nothing may be left running or lying around.
+With `--engine` it is not the run that is killed but its engine, by `SCRIPT kill`, which also starts it again; the
+run goes on meanwhile. The records must be equal but for times and dates, and nothing may be left running or lying
+around, on the engine neither.
 """
 
 import argparse
@@ -53,10 +56,20 @@ def processes(marker):
     return found
 
 
+def on_engine():
+    """What of Caliper's is on the engine that `docker` speaks to."""
+    found = []
+    for command in (["ps", "-aq"], ["images", "-aq"], ["volume", "ls", "-q"]):
+        listed = subprocess.run(["docker", *command, "--filter", "label=dev.caliper"], capture_output=True, text=True)
+        found += listed.stdout.split()
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--engine", type=pathlib.Path, help="a script whose `kill` ends the engine and starts it again")
     parser.add_argument("extra", nargs="*")
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
@@ -85,6 +98,17 @@ def main():
         whole = time.perf_counter() - begun
         print(f"undisturbed: exit {status}, {len(records(undisturbed))} records, {whole:.1f} s")
 
+        if arguments.engine:
+            run = start(killed)
+            moments = sorted(chance.uniform(0, whole) for _ in range(arguments.kills))
+            begun = time.perf_counter()
+            for moment in moments:
+                time.sleep(max(0.0, moment - (time.perf_counter() - begun)))
+                if run.poll() is None:
+                    subprocess.run([arguments.engine, "kill"], check=True)
+            print(f"engine killed at {' '.join(f'{moment:.1f}' for moment in moments)} s: exit {run.wait()}")
+            arguments.kills = 0
+
         # Kills fall over the length of a run, so most of them hit work in flight.
         kept = []
         kills = 0
@@ -101,20 +125,21 @@ def main():
                 run.wait()
             kills += 1
             kept.append(len(list((killed / ".caliper/records").glob("*.json"))))
-        print(f"killed {kills} times; records kept after each: {' '.join(map(str, kept))}")
+        print(f"caliper killed {kills} times; records kept after each: {' '.join(map(str, kept))}")
         status = start(killed).wait()
         equal = records(undisturbed) == records(killed)
         print(f"at last: exit {status}, {len(records(killed))} records, equal but for times: {equal}")
         left = [str(path) for path in (killed / ".caliper").rglob(".unfinished-*")]
         left += [str(path) for path in (cache / "work").glob("*") if path.name != "lock"] if (cache / "work").exists() else []
         running = processes(str(folder))
-        print(f"left over: {len(left)} files, {len(running)} processes")
+        engine = on_engine() if "docker" in extra else []
+        print(f"left over: {len(left)} files, {len(running)} processes, {len(engine)} things on the engine")
         if not equal:
             for name, record in records(undisturbed).items():
                 other = records(killed).get(name)
                 if other != record:
                     print(f"  {name}: {json.dumps(record)[:2000]}\n    {json.dumps(other)[:2000]}")
-        sys.exit(not (equal and not left and not running))
+        sys.exit(not (equal and not left and not running and not engine))
 
 
 if __name__ == "__main__":

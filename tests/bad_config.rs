@@ -154,8 +154,8 @@ fn patterns_that_match_nothing() {
 
 #[test]
 fn a_limit_that_the_backend_cannot_give() {
-    let world = World::with_config("  limits: {memory: 1GiB}\n");
-    insta::assert_snapshot!(world.caliper(&["run"]).error(2), @"error: the `local` backend cannot give a limit on memory (`limits.memory`); pass `--backend docker`, or remove it from the configuration");
+    let world = World::with_config("  limits: {network: none}\n");
+    insta::assert_snapshot!(world.caliper(&["run"]).error(2), @"error: the `local` backend cannot give tests without a network (`limits.network`); pass `--backend docker`, or remove it from the configuration");
 }
 
 #[test]
