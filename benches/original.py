@@ -187,7 +187,9 @@ class Caliper:
         images = [inspect("image", "inspect", name) for name in kept() - self.others]
         bases = [inspect("image", "inspect", name) for name in BASES]
         below = {base["RootFS"]["Layers"][0]: base["Size"] for base in bases}
-        return sum(image["Size"] - below[image["RootFS"]["Layers"][0]] for image in images)
+        # Whoever else keeps images meanwhile does that on other bases.
+        sizes = [(image["Size"], image["RootFS"]["Layers"][0]) for image in images]
+        return sum(size - below[lowest] for size, lowest in sizes if lowest in below)
 
     def clean(self):
         # Not `caliper clean`: somebody may have kept other images.

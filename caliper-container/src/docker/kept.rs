@@ -143,7 +143,8 @@ impl DockerBackend {
         for image in &layers {
             let names = image.tags().map(images::plain_name);
             let names: Vec<String> = names.filter(|name| name.starts_with(labels::KEPT)).collect();
-            if names.is_empty() {
+            // Without a log here it was kept by somebody else, with a budget of their own.
+            if names.is_empty() || !self.log_of(&image.id).exists() {
                 continue;
             }
             let base = chain(image).last().unwrap_or(image).parent_id.as_str();
