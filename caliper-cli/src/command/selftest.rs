@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use caliper_container::backend::ContainerBackend;
@@ -21,6 +21,8 @@ struct Report {
     schema: u32,
     /// Why backends were left out that were not asked for by name.
     left_out: Vec<String>,
+    /// Folders that runs left behind.
+    left_behind: Vec<PathBuf>,
     results: Vec<Line>,
 }
 
@@ -55,7 +57,8 @@ pub(super) fn run(
     }
     let cache = setting::cache(Path::new("caliper.yaml"));
     let index = Index::open(index, &cache, terminal)?;
-    let mut report = Report { schema: 1, left_out: Vec::new(), results: Vec::new() };
+    let mut report =
+        Report { schema: 1, left_out: Vec::new(), left_behind: Vec::new(), results: Vec::new() };
     let mut available = Vec::new();
     for backend in SelftestBackend::ALL {
         let asked = backends.contains(&backend);
@@ -110,11 +113,14 @@ pub(super) fn run(
         })
     };
     report.results.sort_by_key(place);
+    report.left_behind = bench.left_behind();
     match format {
         FormatName::Json => super::print_json(&report, terminal)?,
         FormatName::Text => terminal.data(&printable(&text(&report, &available))),
     }
-    let fine = !report.results.is_empty() && report.results.iter().all(|line| line.passed);
+    let fine = !report.results.is_empty()
+        && report.results.iter().all(|line| line.passed)
+        && report.left_behind.is_empty();
     Ok(if fine { Exit::Done } else { Exit::Unexpected })
 }
 
@@ -178,6 +184,9 @@ fn text(report: &Report, available: &[(SelftestBackend, PythonVersion)]) -> Stri
         for fault in &line.faults {
             let _ = writeln!(text, "  {fault}");
         }
+    }
+    for folder in &report.left_behind {
+        let _ = writeln!(text, "left behind: {}", folder.display());
     }
     for (backend, python) in available {
         let lines = || report.results.iter().filter(|line| line.backend == backend.name());

@@ -71,7 +71,7 @@ impl Bench {
         if contents(&project)? != before {
             faults.push("the project was changed".to_owned());
         }
-        faults.extend(self.leftovers(scenario, &project));
+        faults.extend(leftovers(scenario));
         let results = fs::read(project.join(".caliper/results.json"));
         let results = results
             .and_then(|bytes| serde_json::from_slice::<Results>(&bytes).map_err(io::Error::other));
@@ -119,23 +119,11 @@ impl Bench {
         command
     }
 
-    /// What should not be there any more.
-    fn leftovers(&self, scenario: &Scenario, project: &Path) -> Vec<String> {
-        let mut faults = Vec::new();
-        for path in scenario.absent.iter().map(Path::new).filter(|path| path.exists()) {
-            faults.push(format!("`{}` is there", path.display()));
-            // It is the scenario's own, and would be found again by the next.
-            let _ = fs::remove_file(path);
-        }
-        if let Some(command) = scenario.gone.as_ref().filter(|command| is_running(command)) {
-            faults.push(format!("a process `{command}` is still running"));
-        }
-        let mut work = vec![self.folder.path().join("cache/work"), project.join(".caliper/work")];
-        work.retain(|folder| {
-            fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
-        });
-        faults.extend(work.iter().map(|folder| format!("`{}` is not empty", folder.display())));
-        faults
+    /// Folders of runs that have ended, which should not be there any more. To be asked when all have.
+    pub(crate) fn left_behind(&self) -> Vec<PathBuf> {
+        let work = fs::read_dir(self.folder.path().join("cache/work"));
+        let entries = work.into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     }
 
     /// Whether the results, shown to a person, could write on a terminal as they like.
@@ -146,6 +134,20 @@ impl Bench {
         let bad = shown.stdout.iter().chain(&shown.stderr).find(|byte| bad(byte));
         Ok(bad.map(|byte| format!("`caliper show` prints the control character {byte}")))
     }
+}
+
+/// What should not be there any more.
+fn leftovers(scenario: &Scenario) -> Vec<String> {
+    let mut faults = Vec::new();
+    for path in scenario.absent.iter().map(Path::new).filter(|path| path.exists()) {
+        faults.push(format!("`{}` is there", path.display()));
+        // It is the scenario's own, and would be found again by the next.
+        let _ = fs::remove_file(path);
+    }
+    if let Some(command) = scenario.gone.as_ref().filter(|command| is_running(command)) {
+        faults.push(format!("a process `{command}` is still running"));
+    }
+    faults
 }
 
 /// A cell in the words of an expectation.
