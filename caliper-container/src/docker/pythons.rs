@@ -135,6 +135,8 @@ impl DockerBackend {
         order.command = ["python", "-c", program].iter().map(ToString::to_string).collect();
         order.command.extend(arguments.iter().map(ToString::to_string));
         order.environment = vec!["PYTHONDONTWRITEBYTECODE=1".to_owned()];
+        // It starts no processes, and one program less to start is a fifth of a second on some engines.
+        order.init = false;
         order.limits.network = Network::None;
         order.limits.timeout = Duration::from_secs(120);
         let finished = order.run(&self.engine, None)?;
