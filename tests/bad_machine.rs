@@ -22,7 +22,7 @@ fn no_engine_for_a_configuration_that_needs_one() {
     command.env("DOCKER_HOST", "nonsense");
     insta::assert_snapshot!(world.said(command.output().unwrap()).error(3), @"
     error: could not reach the container engine at `nonsense`
-      caused by: this is not the address of an engine: set DOCKER_HOST to `unix:///path/to/socket` or `tcp://name:port`, or unset it
+      caused by: this is not the address of an engine: set DOCKER_HOST to `unix:///path/to/socket`, `tcp://name:port` or `ssh://user@name`, or unset it
     ");
     insta::assert_snapshot!(world.caliper(&["run", "--backend", "local"]).error(2), @"error: the `local` backend cannot give what a `dockerfile` says; pass `--backend docker`, or remove it from the configuration");
 }

@@ -12,6 +12,7 @@ mod bad_index;
 mod bad_machine;
 mod commands;
 mod examples;
+mod far_engine;
 mod grids;
 mod live;
 mod local_run;

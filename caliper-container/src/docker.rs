@@ -35,6 +35,9 @@ mod labels;
 mod leftovers;
 mod pythons;
 mod recipe;
+mod ssh;
+mod tls;
+mod tunnel;
 
 pub use facts::EngineFacts;
 pub use kind::EngineKind;
@@ -50,8 +53,10 @@ use leftovers::Which;
 pub struct DockerOptions {
     /// Which engine.
     pub kind: EngineKind,
-    /// The address of the engine: `unix:///path` or `tcp://name:port`. `None` for where engines of
-    /// this kind are: for Docker the environment variable `DOCKER_HOST`, or else
+    /// The address of the engine: `unix:///path`, `tcp://name:port` or `ssh://user@name:port/path`.
+    /// With `DOCKER_TLS_VERIFY` in the environment, `tcp` to Docker is encrypted, with the files
+    /// `ca.pem`, `cert.pem` and `key.pem` in `DOCKER_CERT_PATH`. `None` for where engines of this
+    /// kind are: for Docker the environment variable `DOCKER_HOST`, or else
     /// `unix:///var/run/docker.sock`; for Podman `CONTAINER_HOST`, or else the socket of this user's
     /// service (`$XDG_RUNTIME_DIR/podman/podman.sock`), or else that of the machine's
     /// (`/run/podman/podman.sock`).
@@ -108,33 +113,24 @@ impl DockerBackend {
         let given = options.host.clone().filter(|host| !host.is_empty());
         let address = given.unwrap_or_else(|| kind.addresses().swap_remove(0));
         let variable = kind.variable();
-        let host = Host::parse(&address).map_err(|bad| match bad {
+        let host = Host::parse(&address, kind.certificates()?).map_err(|bad| match bad {
             BadHost::Malformed => BackendError::Unreachable {
                 endpoint: address.clone(),
                 source: format!(
                     "this is not the address of an engine: set {variable} to \
-                     `unix:///path/to/socket` or `tcp://name:port`, or unset it"
+                     `unix:///path/to/socket`, `tcp://name:port` or `ssh://user@name`, or unset it"
                 )
                 .into(),
             },
             BadHost::Scheme(scheme) => BackendError::Unsupported {
                 backend: kind.name(),
                 what: format!("a connection over {scheme} to `{address}`"),
-                fix: format!("set {variable} to `unix:///path/to/socket` or `tcp://name:port`"),
+                fix: format!(
+                    "set {variable} to `unix:///path/to/socket`, `tcp://name:port` (with \
+                     DOCKER_TLS_VERIFY for TLS) or `ssh://user@name`"
+                ),
             },
         })?;
-        let encrypted =
-            std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
-        if encrypted && matches!(host, Host::Tcp(_)) {
-            return Err(BackendError::Unsupported {
-                backend: kind.name(),
-                what: format!("an encrypted connection to `{address}` (DOCKER_TLS_VERIFY is set)"),
-                fix: format!(
-                    "forward the engine's socket, for example with `ssh -L`, and set {variable} \
-                     to `unix:///path/to/socket`"
-                ),
-            });
-        }
         let endpoint = host.to_string();
         let mut engine = Engine::new(host, kind)?;
         let facts = engine

@@ -14,6 +14,9 @@ use tokio::runtime::Runtime;
 
 use super::host::Host;
 use super::kind::EngineKind;
+use super::ssh::Ssh;
+use super::tls::Tls;
+use super::tunnel::{Tunnel, Way};
 use crate::backend::BackendError;
 use crate::interrupt::Interrupt;
 
@@ -28,6 +31,8 @@ pub(super) struct Engine {
     /// What shiplift has a call for: attach, start, wait, stop, remove.
     pub(super) docker: shiplift::Docker,
     client: Client,
+    /// What leads to an engine that no plain socket reaches.
+    tunnel: Option<Tunnel>,
     host: Host,
     /// What was asked for.
     kind: EngineKind,
@@ -67,29 +72,52 @@ impl Engine {
             .map_err(BackendError::machine(
                 "could not start the threads that talk to the engine",
             ))?;
-        let (docker, client) = match &host {
-            Host::Unix(path) => (
-                shiplift::Docker::unix(path.clone()),
-                // A kept connection goes stale when the engine restarts, and a socket costs nothing.
-                Client::Unix {
-                    client: hyper::Client::builder().pool_max_idle_per_host(0).build(UnixConnector),
-                    path: path.clone(),
-                },
-            ),
-            Host::Tcp(authority) => {
-                let address = format!("http://{authority}").parse().map_err(|error| {
-                    BackendError::Unreachable {
-                        endpoint: host.to_string(),
-                        source: Box::new(error),
-                    }
-                })?;
+        let unreachable = |source: Box<dyn Error + Send + Sync>| BackendError::Unreachable {
+            endpoint: host.to_string(),
+            source,
+        };
+        let open = |way| {
+            Tunnel::open(&runtime, way)
+                .map_err(BackendError::machine("could not open a way to the engine"))
+        };
+        let tunnel = match &host {
+            Host::Unix(_) | Host::Tcp(_) => None,
+            Host::Tls(authority, folder) => {
+                let tls = Tls::new(authority, folder).map_err(|error| unreachable(error.into()))?;
+                Some(open(Way::Tls(tls))?)
+            }
+            Host::Ssh(destination) => Some(open(Way::Ssh(Ssh::new(destination, kind)))?),
+        };
+        let socket = match &host {
+            Host::Unix(path) => Some(path.as_str()),
+            _ => tunnel.as_ref().map(Tunnel::path),
+        };
+        let (docker, client) = match (socket, &host) {
+            (Some(path), _) => {
+                let mut client = hyper::Client::builder();
+                if tunnel.is_none() {
+                    // A kept connection goes stale when the engine restarts, and a socket costs
+                    // nothing.
+                    client.pool_max_idle_per_host(0);
+                }
+                (
+                    shiplift::Docker::unix(path),
+                    Client::Unix { client: client.build(UnixConnector), path: path.to_owned() },
+                )
+            }
+            (None, Host::Tcp(authority)) => {
+                let address = format!("http://{authority}").parse();
+                let address = address
+                    .map_err(|error: hyper::http::uri::InvalidUri| unreachable(error.into()))?;
                 (
                     shiplift::Docker::host(address),
                     Client::Tcp { client: hyper::Client::new(), authority: authority.clone() },
                 )
             }
+            (None, _) => unreachable!("all others have a socket"),
         };
-        Ok(Self { runtime: Some(runtime), docker, client, host, kind, answers: kind })
+        let answers = kind;
+        Ok(Self { runtime: Some(runtime), docker, client, tunnel, host, kind, answers })
     }
 
     /// Waits for `future` on the private runtime. Safe to call from any thread, also from one that
@@ -206,6 +234,9 @@ impl Engine {
     }
 
     fn fix(&self, error: &(dyn Error + 'static)) -> String {
+        if let Some(trouble) = self.tunnel.as_ref().and_then(Tunnel::trouble) {
+            return trouble;
+        }
         let variable = self.kind.variable();
         match (io_kind(error), &self.host) {
             (Some(io::ErrorKind::PermissionDenied), _) => match self.kind {
@@ -224,6 +255,12 @@ impl Engine {
             (Some(io::ErrorKind::ConnectionRefused), _) => {
                 format!(
                     "nothing listens there: start the container engine, or point {variable} at one"
+                )
+            }
+            (_, Host::Ssh(destination)) => {
+                format!(
+                    "no engine answers there; see what `{}` prints",
+                    destination.by_hand(self.kind)
                 )
             }
             _ => "the connection to the engine failed".to_owned(),

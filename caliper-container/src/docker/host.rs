@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use std::path::PathBuf;
+
+use super::ssh::Destination;
+
 /// The address of an engine, as `DOCKER_HOST` spells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Host {
@@ -9,6 +13,10 @@ pub(super) enum Host {
     Unix(String),
     /// `name:port`, without encryption.
     Tcp(String),
+    /// `name:port`, with TLS and the certificates in a folder.
+    Tls(String, PathBuf),
+    /// Another machine, by `ssh`.
+    Ssh(Destination),
 }
 
 /// Why an address is not one.
@@ -16,7 +24,7 @@ pub(super) enum Host {
 pub(super) enum BadHost {
     /// It is not an address at all, or an unfinished one.
     Malformed,
-    /// It is a kind of address that cannot be reached yet, such as `ssh`.
+    /// It is a kind of address that Caliper does not know, such as `npipe`.
     Scheme(String),
 }
 
@@ -24,10 +32,11 @@ impl Host {
     /// Where an engine is unless somebody says otherwise.
     pub(super) const DEFAULT: &str = "unix:///var/run/docker.sock";
 
-    /// Reads an address: `unix:///path` or `tcp://name:port`.
+    /// Reads an address: `unix:///path`, `tcp://name:port` or `ssh://user@name:port/path`.
+    /// `certificates` is the folder with those for TLS, if `tcp` is to be encrypted.
     ///
     /// shiplift would panic on anything that is malformed, so it only gets what passed here.
-    pub(super) fn parse(text: &str) -> Result<Self, BadHost> {
+    pub(super) fn parse(text: &str, certificates: Option<PathBuf>) -> Result<Self, BadHost> {
         let (scheme, rest) = text.split_once("://").ok_or(BadHost::Malformed)?;
         match scheme {
             "unix" if rest.starts_with('/') && rest.len() > 1 => Ok(Self::Unix(rest.to_owned())),
@@ -41,10 +50,15 @@ impl Host {
                 if uri.path() != "/" || authority.contains('@') || (port.is_none() && rest > 0) {
                     return Err(BadHost::Malformed);
                 }
-                // The port that the engine's documentation gives to unencrypted connections.
-                Ok(Self::Tcp(format!("{host}:{}", port.unwrap_or(2375))))
+                // The ports that the engine's documentation gives to both kinds of connections.
+                let authority = |usual| format!("{host}:{}", port.unwrap_or(usual));
+                Ok(match certificates {
+                    Some(folder) => Self::Tls(authority(2376), folder),
+                    None => Self::Tcp(authority(2375)),
+                })
             }
-            "ssh" | "https" | "npipe" | "fd" => Err(BadHost::Scheme(scheme.to_owned())),
+            "ssh" => Destination::parse(rest).map(Self::Ssh).ok_or(BadHost::Malformed),
+            "https" | "npipe" | "fd" => Err(BadHost::Scheme(scheme.to_owned())),
             _ => Err(BadHost::Malformed),
         }
     }
@@ -54,7 +68,10 @@ impl fmt::Display for Host {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(formatter, "unix://{path}"),
-            Self::Tcp(authority) => write!(formatter, "tcp://{authority}"),
+            Self::Tcp(authority) | Self::Tls(authority, _) => {
+                write!(formatter, "tcp://{authority}")
+            }
+            Self::Ssh(destination) => destination.fmt(formatter),
         }
     }
 }
@@ -74,7 +91,8 @@ mod tests {
             ("tcp://box", tcp("box:2375")),
             ("tcp://[::1]:2375/", tcp("[::1]:2375")),
             ("http://localhost:8000", tcp("localhost:8000")),
-            ("ssh://me@box", scheme("ssh")),
+            ("npipe:////./pipe/docker_engine", scheme("npipe")),
+            ("ssh://-oProxyCommand=x", Err(BadHost::Malformed)),
             ("https://box:2376", scheme("https")),
             ("unix://", Err(BadHost::Malformed)),
             ("unix://docker.sock", Err(BadHost::Malformed)),
@@ -86,7 +104,13 @@ mod tests {
             ("tcp://box/path", Err(BadHost::Malformed)),
             ("", Err(BadHost::Malformed)),
         ] {
-            assert_eq!(Host::parse(text), expected, "{text}");
+            assert_eq!(Host::parse(text, None), expected, "{text}");
         }
+        let folder = PathBuf::from("/certificates");
+        let tls = |text| Host::parse(text, Some(folder.clone()));
+        assert_eq!(tls("tcp://box"), Ok(Host::Tls("box:2376".to_owned(), folder.clone())));
+        assert_eq!(tls("unix:///engine.sock"), unix("/engine.sock"));
+        let far = "ssh://me@box:22/run/docker.sock";
+        assert_eq!(Host::parse(far, None).unwrap().to_string(), far);
     }
 }

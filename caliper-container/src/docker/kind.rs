@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::host::Host;
+use crate::backend::BackendError;
 
 /// The engines that speak Docker's protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +50,29 @@ impl EngineKind {
                  point CONTAINER_HOST at it"
             }
         }
+    }
+
+    /// The folder of the certificates for TLS, where that is wanted: by the variables that the command
+    /// `docker` reads.
+    pub(super) fn certificates(self) -> Result<Option<PathBuf>, BackendError> {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        if self != Self::Docker {
+            return Ok(None);
+        }
+        if variable("DOCKER_TLS_VERIFY").is_none() {
+            return match variable("DOCKER_TLS") {
+                None => Ok(None),
+                Some(_) => Err(BackendError::Unsupported {
+                    backend: self.name(),
+                    what: "TLS that does not look at whom it talks to (DOCKER_TLS)".to_owned(),
+                    fix: "set DOCKER_TLS_VERIFY in its place".to_owned(),
+                }),
+            };
+        }
+        let folder = variable("DOCKER_CERT_PATH").map(PathBuf::from);
+        Ok(Some(folder.unwrap_or_else(|| {
+            PathBuf::from(variable("HOME").unwrap_or_default()).join(".docker")
+        })))
     }
 
     /// Where engines of this kind are: the first is the one that a run uses if nobody says

@@ -260,10 +260,10 @@ fn an_engine_that_is_not_there_is_named_with_a_fix() {
     - error trying to connect: No such file or directory (os error 2)
     - No such file or directory (os error 2)
     ");
-    insta::assert_snapshot!(connect("ssh://me@box".into()), @"the `docker` backend cannot give a connection over ssh to `ssh://me@box`; set DOCKER_HOST to `unix:///path/to/socket` or `tcp://name:port`");
+    insta::assert_snapshot!(connect("https://box".into()), @"the `docker` backend cannot give a connection over https to `https://box`; set DOCKER_HOST to `unix:///path/to/socket`, `tcp://name:port` (with DOCKER_TLS_VERIFY for TLS) or `ssh://user@name`");
     insta::assert_snapshot!(connect("/var/run/docker.sock".into()), @"
     could not reach the container engine at `/var/run/docker.sock`
-    - this is not the address of an engine: set DOCKER_HOST to `unix:///path/to/socket` or `tcp://name:port`, or unset it
+    - this is not the address of an engine: set DOCKER_HOST to `unix:///path/to/socket`, `tcp://name:port` or `ssh://user@name`, or unset it
     ");
     insta::assert_snapshot!(connect("tcp://127.0.0.1:9".into()), @"
     could not reach the container engine at `tcp://127.0.0.1:9`
