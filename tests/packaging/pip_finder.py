@@ -16,7 +16,6 @@ Needs `packaging` and pip 26.3 or newer.
 """
 
 import argparse
-import json
 import os
 import random
 import sys
@@ -37,16 +36,6 @@ from pip._internal.network.session import PipSession
 from pip._vendor.packaging.specifiers import SpecifierSet
 
 NAMED = PROJECTS[:15]
-
-
-def by_name(answer):
-    """The same answer in the order of the public index; that of the releases does not matter."""
-    files, _ = rules.read(*answer)
-    files.sort(key=lambda file: file["filename"])
-    for file in files:
-        file["hashes"] = {}
-    body = json.dumps({"meta": {"api-version": "1.0"}, "name": "", "files": files})
-    return "application/vnd.pypi.simple.v1+json", body.encode()
 
 
 def chosen_by_pip(session, index, project, release, target):
@@ -81,7 +70,7 @@ def main():
             grid = caliper.resolve(project, "--pre", "--yanked", "--python", "3.11", "--platform", "linux_x86_64")
             releases[project] = sorted({version for version, _ in grid})
             answer = caliper.answer(project)
-            answers[canonicalize_name(project)] = answer if arguments.as_listed else by_name(answer)
+            answers[canonicalize_name(project)] = answer if arguments.as_listed else rules.as_json(answer)
         with serve(answers) as index:
             session = PipSession()
             for _ in range(arguments.cells):

@@ -99,14 +99,23 @@ def read(content_type, body):
     """The files and the versions that an answer of an index lists."""
     if "json" in content_type:
         return _read_json(body)
-    return _read_html(body), []
+    return _read_html(body), []  # only JSON lists versions
+
+
+def as_json(answer):
+    """The same answer as simple JSON, its files in the order of the public index."""
+    files, _ = read(*answer)
+    files.sort(key=lambda file: file["filename"])
+    body = json.dumps({"meta": {"api-version": "1.0"}, "name": "", "files": files})
+    return "application/vnd.pypi.simple.v1+json", body.encode()
 
 
 def _read_json(body):
     answer = json.loads(body)
-    files = [{"filename": file["filename"], "url": file["url"], "requires-python": file.get("requires-python") or "",
-              "yanked": file.get("yanked") not in (None, False)} for file in answer["files"]]
-    return files, answer.get("versions", [])
+    for file in answer["files"]:
+        file["requires-python"] = file.get("requires-python") or ""
+        file["yanked"] = file.get("yanked") not in (None, False)
+    return answer["files"], answer.get("versions", [])
 
 
 def _read_html(body):
@@ -117,10 +126,16 @@ def _read_html(body):
         def handle_starttag(self, tag, attributes):
             attributes = dict(attributes)
             if tag == "a" and attributes.get("href"):
-                path = urllib.parse.urlsplit(attributes["href"]).path
-                files.append({"filename": urllib.parse.unquote(path.rsplit("/", 1)[-1]), "url": attributes["href"],
-                              "requires-python": attributes.get("data-requires-python") or "",
-                              "yanked": "data-yanked" in attributes})
+                url, _, digest = attributes["href"].partition("#")
+                name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rsplit("/", 1)[-1])
+                file = {"filename": name, "url": url, "hashes": {},
+                        "requires-python": attributes.get("data-requires-python") or "",
+                        "yanked": "data-yanked" in attributes}
+                if digest.startswith("sha256="):
+                    file["hashes"]["sha256"] = digest.removeprefix("sha256=")
+                if "data-upload-time" in attributes:
+                    file["upload-time"] = attributes["data-upload-time"]
+                files.append(file)
 
     Links().feed(body.decode())
     return files
