@@ -12,7 +12,10 @@ mod schema;
 mod selftest;
 mod show;
 
+use std::io::Write as _;
+
 use serde::Serialize;
+use serde_json::Error;
 
 use crate::args::{Args, Command};
 use crate::exit::{Failure, Outcome};
@@ -43,10 +46,14 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
     }
 }
 
-/// Prints a value as JSON.
+/// Prints a value as JSON, as it is made: the text of a large grid would be most of the memory.
 fn print_json(value: &impl Serialize, terminal: Terminal) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::world("could not print JSON", error))?;
-    terminal.data(&(text + "\n"));
-    Ok(())
+    let mut out = terminal.writer();
+    let written = serde_json::to_writer_pretty(&mut out, value)
+        .and_then(|()| out.write_all(b"\n").and_then(|()| out.flush()).map_err(Error::io));
+    match written {
+        // A reader that has gone away (`| head`) is no error.
+        Err(error) if error.is_io() => Ok(()),
+        written => written.map_err(|error| Failure::world("could not print JSON", error)),
+    }
 }

@@ -50,6 +50,12 @@ impl Terminal {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
+    /// Where data goes that is printed piece by piece.
+    #[expect(clippy::unused_self, reason = "whoever may print is handed a terminal")]
+    pub(crate) fn writer(self) -> impl io::Write {
+        io::BufWriter::new(io::stdout().lock())
+    }
+
     /// Prints lines of data with their tones.
     pub(crate) fn lines(self, lines: &[Vec<Span>]) {
         let mut text = String::new();

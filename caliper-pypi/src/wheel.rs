@@ -65,6 +65,11 @@ impl WheelName {
         self.tags[self.platform_start..].split('.')
     }
 
+    /// The three sets of tags as one text, in lower case.
+    pub(crate) fn tag_sets(&self) -> &str {
+        &self.tags
+    }
+
     /// Every tag that the compressed sets stand for, as often as it is written.
     pub fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
         self.pythons().flat_map(move |python| {

@@ -210,14 +210,25 @@ fn is_plain(text: &str) -> bool {
     };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host_byte = |byte: u8| byte.is_ascii_lowercase() || b".-".contains(&byte);
-    let path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.-+!~".contains(&byte);
     !host.is_empty()
         && !host.contains("xn--") // which may be none, or stand for characters that hosts don't have
         && host.bytes().all(host_byte)
         && path.len() > 1
-        && path.bytes().all(path_byte)
+        && path.bytes().all(|byte| PLAIN_IN_PATH[usize::from(byte)])
         && !path.contains("/.")
 }
+
+/// Which bytes of a path a full parse leaves alone; a table, as each byte of each address is looked at.
+const PLAIN_IN_PATH: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'/' | b'_' | b'.' | b'-' | b'+' | b'!' | b'~');
+        byte += 1;
+    }
+    plain
+};
 
 #[cfg(test)]
 mod tests {

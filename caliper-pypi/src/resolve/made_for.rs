@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use caliper_core::names::PythonVersion;
 use caliper_core::selection::{SdistPolicy, Selection};
@@ -24,6 +24,8 @@ pub struct PythonsMadeFor {
 /// no Pythons.
 pub fn pythons_made_for(project: &Project, selection: &Selection) -> PythonsMadeFor {
     let mut made_for = PythonsMadeFor::default();
+    // Thousands of wheels share a few hundred sets of tags.
+    let mut seen = HashSet::new();
     let Ok(releases) = select(project, project.name(), selection) else {
         return made_for;
     };
@@ -37,7 +39,9 @@ pub fn pythons_made_for(project: &Project, selection: &Selection) -> PythonsMade
             match &file.name {
                 FileName::Sdist(_) => made_for.any |= selection.sdist != SdistPolicy::Never,
                 FileName::Wheel(wheel) if selection.sdist != SdistPolicy::Only => {
-                    add(wheel, &mut made_for);
+                    if seen.insert(wheel.tag_sets()) {
+                        add(wheel, &mut made_for);
+                    }
                 }
                 FileName::Wheel(_) => {}
             }

@@ -9,10 +9,14 @@ all of them in order.
 """
 
 import hashlib
-from unittest import mock
+import pathlib
+import sys
 
 import packaging
-from packaging import _manylinux, _musllinux, tags
+from packaging import tags
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "tests/packaging"))
+import rules  # noqa: E402
 
 LINUX = [("x86_64", "glibc", v) for v in [(2, 4), (2, 5), (2, 17), (2, 31), (2, 36), (3, 1)]] + [
     ("x86_64", "musl", (1, 1)),
@@ -45,35 +49,13 @@ OTHERS = [
 ]
 
 
-def linux_platforms(arch, libc, version):
-    with mock.patch("sysconfig.get_platform", lambda: f"linux-{arch}"), \
-         mock.patch.object(_manylinux, "_have_compatible_abi",
-                           lambda _, archs: libc == "glibc" and bool(
-                               set(archs) & (_manylinux._ALLOWED_ARCHS | {"armv7l", "i686"}))), \
-         mock.patch.object(_manylinux, "_get_glibc_version", lambda: _manylinux._GLibCVersion(*version)), \
-         mock.patch.object(_manylinux, "_is_compatible", lambda *_: True), \
-         mock.patch.object(_musllinux, "_get_musl_version",
-                           lambda _: _musllinux._MuslVersion(*version) if libc == "musl" else None):
-        return list(tags._linux_platforms(is_32bit=False))
-
-
 def platforms():
     for arch, libc, version in LINUX:
-        yield f"linux {arch} {libc} {version[0]} {version[1]}", linux_platforms(arch, libc, version)
+        yield f"linux {arch} {libc} {version[0]} {version[1]}", rules.linux_platforms(arch, libc, version)
     for version, arch in MACS:
         yield f"macos {version[0]} {version[1]} {arch}", list(tags.mac_platforms(version, arch))
     for arch in WINDOWS:
         yield f"windows {arch}", ["win32" if arch == "32" else f"win_{arch}"]
-
-
-def cpython(version, abi, platforms):
-    # As sys_tags does for the running interpreter; a debug build also loads release extensions.
-    abis = [abi]
-    nodot = "".join(map(str, version))
-    if "d" in abi[2:] and version >= (3, 8):
-        abis.append(abi.replace("d", ""))
-    yield from tags.cpython_tags(version, abis, platforms)
-    yield from tags.compatible_tags(version, f"cp{nodot}", platforms)
 
 
 def other(name, version, abi, platforms):
@@ -88,7 +70,7 @@ def main():
     for described, of_platform in platforms():
         # mac_platforms may yield nothing for a processor that the version never had.
         of_platform = of_platform or ["none_at_all"]
-        interpreters = [("cpython", version, abi, cpython(version, abi, of_platform))
+        interpreters = [("cpython", version, abi, rules.cpython_tags(version, abi, of_platform))
                         for version, abi in CPYTHONS]
         interpreters += [(name, version, abi, other(name, version, abi, of_platform))
                          for name, version, abi in OTHERS]
