@@ -17,6 +17,7 @@ The engine has no bridge: containers have a network only if they ask for the mac
 
 Environment:
   CALIPER_ENGINES        the folder for its files (default: /tmp/caliper-engines)
+  CALIPER_ENGINE_STORE   `containerd` for images in containerd's store, as newer engines have by default
   CALIPER_DEBIAN_MIRROR  where to get Debian (default: the Debian mirrors of this machine's apt)
 
 Needs: root, mmdebstrap, debian-archive-keyring, docker.
@@ -76,7 +77,10 @@ start() {
     ((EUID == 0)) || die "only root can start it"
     [[ ! -S $socket ]] || die "it runs already" "end it: tests/engines/debian13.sh stop"
     unpack
-    mkdir -p "$state"/{data,run}
+    mkdir -p "$state"/{data,run} "$root/etc/docker"
+    local containerd=false
+    [[ ${CALIPER_ENGINE_STORE:-} != containerd ]] || containerd=true
+    printf '{"features": {"containerd-snapshotter": %s}}\n' "$containerd" >"$root/etc/docker/daemon.json"
     setsid unshare --net --mount --propagation private bash -c "$inside" engine "$state" \
         </dev/null >"$state/log" 2>&1 &
     echo $! >"$state/pid"
