@@ -109,7 +109,7 @@ pub struct ProjectFile {
 
 /// Whether an index offers the METADATA of a wheel by itself, beside the wheel
 /// ([PEP 658](https://peps.python.org/pep-0658/), [PEP 714](https://peps.python.org/pep-0714/)).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CoreMetadata {
     /// It does not say so, or not in a way that makes sense.
     #[default]
@@ -315,6 +315,7 @@ impl ProjectBuilder {
                     .then_with(|| facts(&a.file).cmp(&facts(&b.file)))
                     .then_with(|| a.file.requires_python.cmp(&b.file.requires_python))
                     .then_with(|| a.file.url.cmp(&b.file.url))
+                    .then_with(|| a.core_metadata.cmp(&b.core_metadata))
             });
             release.files.dedup_by(|later, kept| later.file.filename == kept.file.filename);
         }

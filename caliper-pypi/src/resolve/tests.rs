@@ -359,21 +359,27 @@ fn any_file() -> impl Strategy<Value = String> {
         .prop_map(|(name, rest)| format!("demo-{name}{rest}"))
 }
 
-/// One file as an index describes it, rightly or wrongly.
-fn any_entry() -> impl Strategy<Value = String> {
-    let facts = (any_file(), "[a-c]", prop::option::of(1..3_u8), any::<bool>());
-    let right = facts.prop_map(|(line, folder, size, digest)| {
+/// One file as an index describes it, rightly or wrongly, and perhaps in two ways.
+fn any_entries() -> impl Strategy<Value = Vec<String>> {
+    let metadata = prop::sample::select(vec!["true", "false", "{}", "7"]);
+    let ways = ("[ab]", prop::option::of(1..2_u8), any::<bool>(), metadata);
+    let facts = (any_file(), prop::collection::vec(ways, 1..3));
+    let right = facts.prop_map(|(line, ways)| {
         let file = described(&line);
-        let entry = serde_json::json!({
-            "filename": file.filename,
-            "url": format!("https://files.example/{folder}/{}", file.filename),
-            "size": size,
-            "hashes": if digest { serde_json::json!({"sha256": folder.repeat(64)}) } else { serde_json::json!({}) },
-            "requires-python": file.requires_python,
-            "upload-time": file.upload_time,
-            "yanked": file.yanked,
+        let entries = ways.into_iter().map(|(folder, size, digest, metadata)| {
+            let entry = serde_json::json!({
+                "filename": file.filename,
+                "url": format!("https://files.example/{folder}/{}", file.filename),
+                "size": size,
+                "hashes": {"sha256": digest.then(|| folder.repeat(64))},
+                "requires-python": file.requires_python,
+                "upload-time": file.upload_time,
+                "yanked": file.yanked,
+                "core-metadata": metadata.parse::<serde_json::Value>().unwrap(),
+            });
+            entry.to_string()
         });
-        entry.to_string()
+        entries.collect()
     });
     let wrong = prop::sample::select(vec![
         "7",
@@ -387,7 +393,7 @@ fn any_entry() -> impl Strategy<Value = String> {
         r#"{"filename":"demo-1.exe","url":"/x"}"#,
         r#"{"filename":"other-1-py3-none-any.whl","url":"/x"}"#,
     ]);
-    prop_oneof![4 => right, 1 => wrong.prop_map(str::to_owned)]
+    prop_oneof![4 => right, 1 => wrong.prop_map(|entry| vec![entry.to_owned()])]
 }
 
 fn any_selection() -> impl Strategy<Value = Selection> {
@@ -432,7 +438,8 @@ fn winner(files: &[DistFile], selection: &Selection, python: &str) -> Option<Str
 proptest! {
     #[test]
     fn the_order_of_the_answer_does_not_matter(
-        (entries, shuffled) in prop::collection::vec(any_entry(), 1..20)
+        (entries, shuffled) in prop::collection::vec(any_entries(), 1..20)
+            .prop_map(|entries| entries.concat())
             .prop_flat_map(|entries| (Just(entries.clone()), Just(entries).prop_shuffle())),
         (releases, releases_shuffled) in prop::sample::subsequence(vec!["1", "1.0.0", "2.0", "3", "x"], 0..5)
             .prop_flat_map(|releases| (Just(releases.clone()), Just(releases).prop_shuffle())),
