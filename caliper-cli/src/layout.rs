@@ -19,7 +19,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::args::{RerunName, Select, Work};
 use crate::exit::Failure;
 use crate::setting::{self, Setting};
-use crate::sources::{self, Index};
+use crate::sources::{self, Index, Purpose};
 use crate::terminal::Terminal;
 
 /// A plan with all that is needed to carry it out.
@@ -45,15 +45,6 @@ pub(crate) const SUPPORTED: &[PythonVersion] = &[
     PythonVersion::new(3, 14),
     PythonVersion::new(3, 15),
 ];
-
-/// What a plan is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// To be looked at: what a run would fetch is not fetched.
-    Look,
-    /// To be carried out.
-    Run,
-}
 
 /// Lays out what `work` asks for.
 pub(crate) fn lay_out(

@@ -23,7 +23,6 @@ use caliper_pypi::{Notice, Notices};
 
 use crate::args::{BackendName, IndexArgs, Work};
 use crate::exit::{Exit, Failure};
-use crate::layout::Purpose;
 use crate::terminal::Terminal;
 
 /// An index, and how it was chosen.
@@ -83,6 +82,15 @@ fn chosen(args: &IndexArgs) -> Vec<String> {
 
 /// The name of the backend that needs no engine.
 pub(crate) const LOCAL: &str = "local";
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be looked at: what a run would fetch is not fetched.
+    Look,
+    /// To be carried out.
+    Run,
+}
 
 /// The backend that was asked for, or the one that the configuration needs.
 pub(crate) fn backend(

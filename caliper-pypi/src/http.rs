@@ -4,6 +4,7 @@
 mod credentials;
 mod error;
 mod notice;
+mod options;
 mod proxies;
 
 use std::io::Read as _;
@@ -16,9 +17,8 @@ pub(crate) use credentials::Credentials;
 use credentials::Logins;
 pub use error::RequestError;
 pub use notice::{Notice, Notices};
+pub use options::ClientOptions;
 use proxies::Proxies;
-
-use crate::index::ClientOptions;
 
 /// The first wait before a retry; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(400);

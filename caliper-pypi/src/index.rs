@@ -16,8 +16,9 @@ mod project;
 
 use caliper_core::names::PackageName;
 
+pub use crate::http::ClientOptions;
 pub use address::{DEFAULT_INDEX, IndexAddress, ParseIndexAddressError};
-pub use client::{ClientOptions, IndexClient};
+pub use client::IndexClient;
 pub use error::IndexError;
 pub use memory::IndexInMemory;
 pub(crate) use project::kind_of;

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::args::{FormatName, Work};
 use crate::exit::{Exit, Outcome};
-use crate::layout::{Purpose, lay_out};
-use crate::sources;
+use crate::layout::lay_out;
+use crate::sources::{self, Purpose};
 use crate::terminal::Terminal;
 
 /// What a run would do.

@@ -8,9 +8,10 @@ use caliper_core::store::{DirStore, ResultStore as _};
 
 use crate::args::{FailOnName, FormatName, How, Work};
 use crate::exit::{Exit, Outcome};
-use crate::layout::{Layout, Purpose, lay_out};
+use crate::layout::{Layout, lay_out};
 use crate::progress;
 use crate::signals::Watch;
+use crate::sources::Purpose;
 use crate::terminal::{Terminal, printable};
 
 /// More than these are counted, not listed.
