@@ -127,11 +127,14 @@ fn paint(colours: bool, style: Style, text: &str) -> String {
     if colours && !style.is_plain() { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
-/// The text without control characters, which could redraw a terminal; line breaks and tabs stay.
+/// The text without control characters, which could redraw a terminal or turn its lines around; line
+/// breaks and tabs stay.
 pub(crate) fn printable(text: &str) -> String {
     let replace = |character: char| match character {
         '\n' | '\t' => character,
         character if character.is_control() => '\u{fffd}',
+        // These turn the direction of what follows (Unicode, UAX #9).
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         character => character,
     };
     text.chars().map(replace).collect()
@@ -144,5 +147,6 @@ mod tests {
     #[test]
     fn what_others_print_cannot_redraw_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb\r\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d");
+        assert_eq!(printable("1.0\u{202e}passed"), "1.0\u{fffd}passed");
     }
 }

@@ -414,7 +414,7 @@ fn end(status: i32, command: &[String], output: &[u8], error: &[u8]) -> TestEnd 
         // Podman's init program ends with 1, of which only its words tell that nothing was started.
         1 if output.is_empty() => refusal_of_catatonit(command, error)
             .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
-        126 | 127 => refusal_of_tini(error)
+        126 | 127 if output.is_empty() => refusal_of_tini(error)
             .or_else(|| refusal_of_catatonit(command, error))
             .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
         // 128 + n stands for signal n: that of a shell, of an init program, and of the engine.
@@ -430,10 +430,10 @@ fn end(status: i32, command: &[String], output: &[u8], error: &[u8]) -> TestEnd 
 /// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02>). But a
 /// shell that a test runs is a program that was started, and ended with that status by itself.
 fn refusal_of_tini(error: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(error);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
-    let (_, reason) = last.split_once("[FATAL tini (")?.1.split_once(")]")?;
-    Some(reason.trim().to_owned())
+    // Where it says so nobody else has said anything: a program that was started may quote it.
+    let text = std::str::from_utf8(error).ok()?.trim();
+    let (_, reason) = text.strip_prefix("[FATAL tini (")?.split_once(")]")?;
+    (!reason.contains('\n')).then(|| reason.trim().to_owned())
 }
 
 /// The same of Podman's, of which nothing but this is heard then, and which does not say what it is
@@ -525,6 +525,7 @@ mod tests {
             (126, "", "", TestEnd::Exited(126)),
             (127, "", "sh: 1: nope: not found\n", TestEnd::Exited(127)), // the shell itself was there
             (127, "", tini, not_run("exec nope failed: No such file or directory")),
+            (127, "begun\n", tini, TestEnd::Exited(127)), // it was started, and quotes
             (134, "", "", TestEnd::Signalled(6)),
             (137, "", "", TestEnd::Signalled(9)),
             (139, "", "", TestEnd::Signalled(11)),

@@ -1,5 +1,6 @@
 //! What the image of a cell will be made of.
 
+use caliper_core::files::FileError;
 use caliper_core::names::PythonVersion;
 use caliper_core::plan::{Recipe, Setup};
 use caliper_core::record::Base;
@@ -40,6 +41,12 @@ impl DockerBackend {
     pub(super) fn dockerfile(order: &CellOrder<'_>) -> Result<(Dockerfile, String), BackendError> {
         let setup = order.setup;
         let file = order.cell.file();
+        if let Some(file) = file {
+            refuse_commands(&file.filename, &file.filename)?;
+            if setup.dockerfile.is_some() {
+                refuse_commands(&file.filename, &file.url)?;
+            }
+        }
         let mut variables = Variables {
             base: String::new(),
             filename: file.map(|file| file.url.clone()).unwrap_or_default(),
@@ -59,5 +66,39 @@ impl DockerBackend {
         let template = setup.dockerfile.clone().unwrap_or_else(built_in);
         let rendered = template.render(&variables, &setup.args)?;
         Ok((Dockerfile::new(&rendered, &variables.basename), base))
+    }
+}
+
+/// Names and addresses come from an index, and templates put them into commands without quotes.
+fn refuse_commands(filename: &str, text: &str) -> Result<(), FileError> {
+    let meant = |character: char| {
+        // What a shell or a Dockerfile reads as more than itself.
+        character.is_whitespace()
+            || character.is_control()
+            || "$`;|&<>()\"'\\!{}".contains(character)
+    };
+    match text.find(meant) {
+        None => Ok(()),
+        Some(_) => Err(FileError {
+            filename: filename.to_owned(),
+            source: format!("a shell would read a command in `{text}`, which the index names")
+                .into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_run_is_refused() {
+        let refused = |text| refuse_commands("demo.whl", text).is_err();
+        for fine in ["demo-1.0+cu11.8-1-py3-none-any.whl", "https://x.org/a%20b/d.whl#sha256=0"] {
+            assert!(!refused(fine), "{fine}");
+        }
+        for bad in ["demo-1.0-1$(id)-py3-none-any.whl", "d`id`.whl", "https://x/d.whl;id", "a b"] {
+            assert!(refused(bad), "{bad}");
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn read(
             if path.extension().is_none_or(|extension| extension != "dist-info") {
                 continue;
             }
-            let metadata = fs::read(path.join("METADATA"))?;
+            let Some(metadata) = part(&path, "METADATA")? else { continue };
             let Some(installed) = parse(&String::from_utf8_lossy(&metadata)) else { continue };
             if installed.name.parse::<PackageName>().is_ok_and(|name| name == *dependency) {
                 modules = modules_of(&path)?;
@@ -50,6 +50,14 @@ fn site_packages(environment: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// A file of a distribution's metadata. That a package brings a folder without it is its own affair.
+fn part(dist_info: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(dist_info.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 /// The headers of a METADATA file, which end with the first empty line.
 fn parse(metadata: &str) -> Option<Installed> {
     let header = |name: &str| {
@@ -64,7 +72,7 @@ fn parse(metadata: &str) -> Option<Installed> {
 }
 
 fn modules_of(dist_info: &Path) -> io::Result<Vec<String>> {
-    let record = fs::read(dist_info.join("RECORD"))?;
+    let record = part(dist_info, "RECORD")?.unwrap_or_default();
     let record = String::from_utf8_lossy(&record);
     let paths: Vec<String> = record.lines().filter_map(path_of).collect();
     Ok(importable(paths.iter().map(String::as_str)))
