@@ -66,7 +66,7 @@ pub struct LocalOptions {
     /// the first that has it. None for the one that `uv` asks by itself.
     pub index_urls: Vec<String>,
     /// The netrc file with the logins of the index and of hosts of files; `None` if there is none.
-    /// Only `uv` is told of it, no test.
+    /// `uv` is told of it, and with `uv` the source distributions that it builds; no test is.
     pub netrc: Option<PathBuf>,
     /// Install only what the cache has.
     pub offline: bool,

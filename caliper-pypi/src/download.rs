@@ -76,8 +76,21 @@ impl Downloader {
         Self { client: client.clone(), folder: folder.into(), options, under_way: Mutex::default() }
     }
 
-    /// The verified copy that is here already, without any request.
+    /// The copy that is here already, without any request. It is read as a whole and verified once
+    /// more: a disk, or a program that ran on this machine, may have changed it.
     pub fn cached(&self, file: &DistFile) -> Option<PathBuf> {
+        let path = self.place_of(file)?;
+        let digest = partial::digest_of(&mut File::open(&path).ok()?).ok()?.0.finish();
+        (file.sha256 == Some(digest)).then_some(path)
+    }
+
+    /// Whether there is a copy, of which nothing is known but its name and size: for foretelling what
+    /// will be fetched.
+    pub fn has_copy(&self, file: &DistFile) -> bool {
+        self.place_of(file).is_some()
+    }
+
+    fn place_of(&self, file: &DistFile) -> Option<PathBuf> {
         let path = self.folder_of(file.sha256?).join(checked_name(&file.filename).ok()?);
         let there = std::fs::metadata(&path).ok()?;
         let as_declared = file.size.is_none_or(|size| size == there.len());

@@ -241,6 +241,22 @@ fn a_file_is_fetched_once_and_verified() {
 }
 
 #[test]
+fn a_copy_that_was_changed_is_fetched_anew() {
+    let (folder, cache) = (folder(), tempfile::tempdir().unwrap());
+    let server = FolderServer::start(folder.path(), ServeOptions::default()).unwrap();
+    let file = first_file(&server);
+    let downloader = downloader(&server, cache.path(), DownloadOptions::default());
+    let path = downloader.fetch(&file).unwrap();
+    let good = std::fs::read(&path).unwrap();
+    let mut changed = good.clone();
+    changed[40] ^= 1;
+    std::fs::write(&path, &changed).unwrap();
+    assert!(downloader.has_copy(&file));
+    assert_eq!(downloader.cached(&file), None);
+    assert_eq!(std::fs::read(downloader.fetch(&file).unwrap()).unwrap(), good);
+}
+
+#[test]
 fn progress_is_told() {
     let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::write(folder.path().join("demo-1.0.tar.gz"), vec![7; 1_000_000]).unwrap();

@@ -86,7 +86,7 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
                 forecast.images_to_pull.extend(base.clone().filter(|_| pulls));
                 forecast.images.extend(base);
                 // Also where the build fetches the file by itself.
-                let is_there = ready || (fetches && downloader.cached(file).is_some());
+                let is_there = ready || (fetches && downloader.has_copy(file));
                 if !is_there && fetched.insert(&file.url) {
                     forecast.downloads += 1;
                     forecast.download_bytes += file.size.unwrap_or(0);

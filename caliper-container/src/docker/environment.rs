@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use caliper_core::grid::FileKind;
 use caliper_core::limits::Limits;
 use caliper_core::plan::{Recipe, Test};
 use serde_json::json;
 
 use super::dockerfile::{Dockerfile, WORK};
-use super::installed::{Inventory, PROGRAM};
+use super::installed::{self, Inventory};
 use super::kept::{Kept, Key};
 use super::labels::{self, Owner};
 use super::{BuildReason, DockerBackend, Interrupt, build, container, images, leftovers, lock};
@@ -19,6 +20,16 @@ use crate::backend::{
 /// How many processes and threads a test may have that was given no limit: far more than any needs
 /// that is not out of hand, and few enough for the machine to live with.
 const MOST_PROCESSES: u32 = 4096;
+
+/// The version that is installed in place of the cell's own: what is measured would be something else.
+///
+/// What is built from source may well call itself otherwise than its file, and did in many releases.
+fn another<'a>(order: &CellOrder<'_>, inventory: &'a Inventory) -> Option<&'a str> {
+    let wheel = order.cell.file().is_some_and(|file| file.kind == FileKind::Wheel);
+    let version = inventory.version(order.dependency).filter(|_| wheel)?;
+    let same = version.parse().is_ok_and(|version: Version| version == order.cell.id.version);
+    (!same).then_some(version)
+}
 
 /// How this run holds on to an image.
 #[derive(Debug, Clone)]
@@ -242,16 +253,20 @@ impl DockerBackend {
         mut log: Vec<u8>,
     ) -> Result<Built, BackendError> {
         let read = |output: &[u8]| Inventory::parse(output).map_err(|error| error.to_string());
-        let name = order.dependency.normalized();
-        let answer = self.ask_image(image, PROGRAM, &[name], read)?;
-        let problem = match answer {
-            Ok(inventory) => match inventory.modules(order.dependency) {
-                Some(modules) => {
+        let question = installed::question(order.dependency);
+        let answer = self.ask_image(image, &question, Some(order.interrupt), read)?;
+        let problem = match &answer {
+            Ok(inventory) => match (another(order, inventory), inventory.modules(order.dependency))
+            {
+                (Some(version), _) => {
+                    format!("{} {version} is installed for its `python`", order.dependency)
+                }
+                (None, Some(modules)) => {
                     let installed = inventory.installed();
                     let environment = Environment { id: image.to_owned(), installed, modules };
                     return Ok(Built::new(Ok(environment), log));
                 }
-                None => format!("{} is not installed for its `python`", order.dependency),
+                (None, None) => format!("{} is not installed for its `python`", order.dependency),
             },
             Err(problem) => format!("its `python` does not say what is installed: {problem}"),
         };

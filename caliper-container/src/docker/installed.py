@@ -1,10 +1,17 @@
 # Asked of every environment, with the name of the dependency behind it. Runs on 2.7 and on 3.x, and
 # needs only the standard library.
+#
+# Run with `-E -s -S`: a `.pth` file is a program of whoever was installed, and could answer in place of
+# this one. So what `site` would have done is done here, without running anything.
+import sys
+
+# With `-c`, the folder that the program happens to stand in comes first.
+sys.path[:] = [folder for folder in sys.path if folder]
+
 import io
 import json
 import os
 import re
-import sys
 
 
 def normal(name):
@@ -49,10 +56,70 @@ def files(folder, name):
     return [line.strip() + ".py" for line in modules.splitlines() if line.strip()]
 
 
+def own_environment():
+    """The virtual environment that this Python stands for, and whether it sees its base's packages."""
+    # https://peps.python.org/pep-0405/
+    programs = os.path.dirname(os.path.abspath(sys.executable))
+    for folder in (programs, os.path.dirname(programs)):
+        text = read(folder, "pyvenv.cfg")
+        if text is not None:
+            pairs = [line.partition("=") for line in text.lower().splitlines()]
+            system = [value.strip() for key, _, value in pairs if key.strip() == "include-system-site-packages"]
+            return folder, "true" in system
+    return None, True
+
+
+def of_prefixes(prefixes):
+    if sys.version_info >= (3, 3):
+        import site  # does nothing by itself, unlike that of 2.7
+
+        sys.prefix = sys.exec_prefix = prefixes[0]  # which that of Debian looks at
+        return site.getsitepackages(prefixes)
+    version = "python%d.%d" % sys.version_info[:2]
+    places = ("local/lib/%s/dist-packages", "lib/%s/dist-packages", "lib64/%s/site-packages", "lib/%s/site-packages")
+    return [os.path.join(prefix, place % version) for prefix in prefixes for place in places]
+
+
+def of_user():
+    if sys.version_info >= (3, 3):
+        import site
+
+        return [site.getusersitepackages()]
+    return [os.path.expanduser("~/.local/lib/python%d.%d/site-packages" % sys.version_info[:2])]
+
+
+def with_paths(folders):
+    """Packages' folders, and those that their `.pth` files name."""
+    # https://docs.python.org/3/library/site.html
+    for folder in folders:
+        if not os.path.isdir(folder):
+            continue
+        yield folder
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(".pth") and not name.startswith("."):
+                for line in (read(folder, name) or "").splitlines():
+                    if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                        yield os.path.join(folder, line.rstrip())
+
+
+def folders():
+    for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) + sys.path:
+        if folder:
+            yield folder
+    base = [sys.prefix, sys.exec_prefix]
+    own, sees_base = own_environment()
+    if own:
+        for folder in with_paths(of_prefixes([own])):
+            yield folder
+    if sees_base:
+        for folder in with_paths(of_user() + of_prefixes(base)):
+            yield folder
+
+
 wanted = normal(sys.argv[1])
 installed = {}
 paths = None
-for folder in sys.path:
+for folder in folders():
     if not os.path.isdir(folder):
         continue
     for name in sorted(os.listdir(folder)):

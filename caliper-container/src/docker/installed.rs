@@ -5,9 +5,16 @@ use caliper_core::names::PackageName;
 use caliper_core::record::Installed;
 use serde::{Deserialize, Serialize};
 
-/// A program for any Python, to be run with `python -c` and the name of a distribution, that prints
-/// one line for [`Inventory::parse`].
-pub(super) const PROGRAM: &str = include_str!("installed.py");
+use super::pythons::Question;
+
+/// What an image is asked for [`Inventory::parse`], of the distribution with that normalised name.
+///
+/// With these options no code of what was installed is run, which could answer instead.
+pub(super) fn question(dependency: &PackageName) -> Question<'_> {
+    let program = include_str!("installed.py");
+    let argument = Some(dependency.normalized());
+    Question { options: &["-E", "-s", "-S"], program, argument }
+}
 
 /// What a Python has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +28,7 @@ impl Inventory {
     /// Reads what [`PROGRAM`] printed.
     pub(super) fn parse(output: &[u8]) -> Result<Self, serde_json::Error> {
         let text = String::from_utf8_lossy(output);
-        // A site that prints at start-up puts its lines first.
-        serde_json::from_str(text.lines().last().unwrap_or_default())
+        serde_json::from_str(&text)
     }
 
     /// Everything that is installed, sorted by name.
@@ -34,6 +40,12 @@ impl Inventory {
         let mut all: Vec<Installed> = all.collect();
         all.sort_by_cached_key(|one| one.name.to_lowercase());
         all
+    }
+
+    /// The version of `dependency` that is installed, as its metadata spells it.
+    pub(super) fn version(&self, dependency: &PackageName) -> Option<&str> {
+        let is = |name: &str| name.parse().is_ok_and(|name: PackageName| name == *dependency);
+        self.installed.iter().find(|(name, _)| is(name)).map(|(_, version)| version.as_str())
     }
 
     /// The modules to import in order to see that `dependency` works, if it is installed. Where its

@@ -13,6 +13,7 @@ use caliper_core::record::TestEnd;
 
 use super::{DockerBackend, images};
 use crate::backend::BackendError;
+use crate::interrupt::Interrupt;
 use crate::probe::{Answer, PROBE};
 
 /// The releases of CPython for which an image is looked for where nobody named any: 2.7, and all from
@@ -20,6 +21,15 @@ use crate::probe::{Answer, PROBE};
 fn usual() -> impl Iterator<Item = PythonVersion> {
     std::iter::once(PythonVersion::new(2, 7))
         .chain((5..=15).map(|minor| PythonVersion::new(3, minor)))
+}
+
+/// What an image is asked.
+pub(super) struct Question<'a> {
+    /// Those of the Python.
+    pub(super) options: &'a [&'a str],
+    /// For any Python, without anything installed.
+    pub(super) program: &'a str,
+    pub(super) argument: Option<&'a str>,
 }
 
 impl DockerBackend {
@@ -103,7 +113,8 @@ impl DockerBackend {
             action: format!("ask the image `{name}` which Python it has"),
             message: what,
         };
-        let answered = self.ask_image(digest, PROBE, &[], |output| {
+        let question = Question { options: &[], program: PROBE, argument: None };
+        let answered = self.ask_image(digest, &question, None, |output| {
             let answer = Answer::parse(output)?;
             answer.interpreter()
         });
@@ -115,31 +126,34 @@ impl DockerBackend {
     pub(super) fn ask_image<T>(
         &self,
         digest: &str,
-        program: &str,
-        arguments: &[&str],
+        question: &Question<'_>,
+        interrupt: Option<&Interrupt>,
         read: impl FnOnce(&[u8]) -> Result<T, String>,
     ) -> Result<Result<T, String>, BackendError>
     where
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
-        let question = Sha256::of(format!("{program}\0{}", arguments.join("\0")).as_bytes()).hex();
+        let arguments =
+            || question.options.iter().chain(&["-c", question.program]).chain(&question.argument);
+        let asked = arguments().copied().collect::<Vec<_>>().join("\0");
         let folder = self.options.cache.join("images");
         let image = digest.strip_prefix("sha256:").unwrap_or(digest);
-        let kept = folder.join(format!("{image}-{}.json", &question[..12]));
+        let kept =
+            folder.join(format!("{image}-{}.json", &Sha256::of(asked.as_bytes()).hex()[..12]));
         if let Some(answer) =
             fs::read(&kept).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
         {
             return Ok(Ok(answer));
         }
         let mut order = self.container("ask an image about its Python", digest, None);
-        order.command = ["python", "-c", program].iter().map(ToString::to_string).collect();
-        order.command.extend(arguments.iter().map(ToString::to_string));
+        order.command = vec!["python".to_owned()];
+        order.command.extend(arguments().map(ToString::to_string));
         order.environment = vec!["PYTHONDONTWRITEBYTECODE=1".to_owned()];
         // It starts no processes, and one program less to start is a fifth of a second on some engines.
         order.init = false;
         order.limits.network = Network::None;
         order.limits.timeout = Duration::from_secs(120);
-        let finished = order.run(&self.engine, None)?;
+        let finished = order.run(&self.engine, interrupt)?;
         let said = String::from_utf8_lossy(&finished.error.bytes);
         let answer = match finished.end {
             TestEnd::Exited(0) => read(&finished.output.bytes),

@@ -56,6 +56,23 @@ fn a_build_that_fails_keeps_its_log_and_leaves_nothing() {
         ("COPY nowhere.txt /\n", BuildReason::Unknown, "nowhere.txt"),
         ("RUNN x\n", BuildReason::Unknown, "RUNN"),
         ("RUN true\n", BuildReason::Unknown, "Tiny is not installed"),
+        // A line of a `.pth` file is run whenever Python starts.
+        (
+            concat!(
+                r#"RUN cd $(python -c "import site; print(site.getsitepackages()[0])") && echo "import os; "#,
+                r#"print('{\"installed\": [[\"Tiny\", \"1.0\"]], \"paths\": [\"tinier.py\"]}', flush=True); "#,
+                "os._exit(0)\" > liar.pth\n",
+            ),
+            BuildReason::Unknown,
+            "Tiny is not installed",
+        ),
+        (
+            "COPY {{ basename }} /tmp/\nRUN python -m pip install --no-deps /tmp/{{ basename }} && \
+             cd $(python -c \"import site; print(site.getsitepackages()[0])\") && \
+             sed -i 's/^Version: .*/Version: 2.0/' *iny*/METADATA\n",
+            BuildReason::Unknown,
+            "Tiny 2.0 is installed",
+        ),
     ] {
         bench.dockerfile(&format!("FROM {{{{ base }}}}\n{instructions}"));
         let built = bench.try_build().unwrap();

@@ -40,22 +40,27 @@ impl From<RequestError> for Broken {
     }
 }
 
+/// Reads a file to its end; gives its length too, in bytes.
+pub(super) fn digest_of(file: &mut File) -> io::Result<(Sha256Stream, u64)> {
+    let mut digest = Sha256Stream::default();
+    let mut length = 0;
+    let mut buffer = vec![0; PART];
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok((digest, length));
+        }
+        digest.update(&buffer[..count]);
+        length += count as u64;
+    }
+}
+
 impl Partial {
     /// Opens what an earlier process left at `path`, or starts anew.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let mut digest = Sha256Stream::default();
-        let mut length = 0;
-        let mut buffer = vec![0; PART];
-        loop {
-            let count = file.read(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            digest.update(&buffer[..count]);
-            length += count as u64;
-        }
+        let (digest, length) = digest_of(&mut file)?;
         Ok(Self { path: path.to_owned(), file, length, furthest: length, digest, etag: None })
     }
 
