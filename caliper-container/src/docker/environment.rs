@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use caliper_core::grid::FileKind;
 use caliper_core::limits::Limits;
 use caliper_core::plan::{Recipe, Test};
+use pep440_rs::Version;
 use serde_json::json;
 
 use super::dockerfile::{Dockerfile, WORK};
