@@ -49,6 +49,7 @@ unpack() {
         )
     fi
     ((${#mirrors[@]})) || die "this machine's apt names no Debian mirror" "set CALIPER_DEBIAN_MIRROR"
+    mkdir -p "$state"
     mmdebstrap --quiet --variant=apt --include=docker.io,ca-certificates --dpkgopt=force-unsafe-io \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
