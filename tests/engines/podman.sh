@@ -17,7 +17,7 @@ Environment:
   CALIPER_ROOTLESS  a user; Podman then runs as that user, without being root. The user is made if
                     there is none, and the tests must be run by that user or by root
 
-Needs: podman, runc, fuse-overlayfs; without root also uidmap and slirp4netns. Debian 12 has all.
+Needs: podman, runc, catatonit, fuse-overlayfs; without root also uidmap and slirp4netns. Debian 12 has all.
 EOF
 }
 
