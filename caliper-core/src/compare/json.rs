@@ -33,7 +33,7 @@ fn path(steps: &[Step<'_>]) -> String {
             Step::Index(index) => path.push_str(&format!("[{index}]")),
             Step::Key(key) => {
                 let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-                if !key.is_empty() && key.chars().all(plain) {
+                if (1..=80).contains(&key.len()) && key.chars().all(plain) {
                     path.push('.');
                     path.push_str(&show::excerpt(key));
                 } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ladder::{Comparison, Divergence, Numbers, Place, ReadAs, Rung};
-use super::number::{Number, Precision};
+use super::number::{Distance, Number, Precision};
 use super::policy::{Nan, Policy, Tolerance};
 use super::rules::{Line, Rule};
 use super::show;
@@ -33,6 +33,27 @@ pub(super) struct Pair<'a> {
     /// Whether they are written in the same way.
     pub(super) identical: bool,
     pub(super) precision: Precision,
+}
+
+/// How much two numbers tell of how results differ.
+#[derive(Clone, Copy)]
+struct Weighed {
+    rung: Rung,
+    distance: Distance,
+}
+
+impl Weighed {
+    /// Whether this is the one to tell: the first that is beyond its tolerance, or else the one that
+    /// is farthest off.
+    fn outweighs(&self, other: &Self) -> bool {
+        // Relatively, that is; next to 0 everything is far.
+        let size = |of: &Distance| {
+            of.relative.unwrap_or(if of.absolute > Some(0.0) { f64::INFINITY } else { 0.0 })
+        };
+        let farther = size(&self.distance) > size(&other.distance);
+        self.rung > other.rung
+            || (self.rung == other.rung && self.rung == Rung::WithinTolerance && farther)
+    }
 }
 
 impl<'a> Judge<'a> {
@@ -73,6 +94,8 @@ impl<'a> Judge<'a> {
         if left.changed_by().next().is_some() || right.changed_by().next().is_some() {
             self.changed.push((expected.to_owned(), actual.to_owned(), *tolerance));
         }
+        // A place takes as long to find as the line is long, so it is found once for a line.
+        let mut worst: Option<(usize, Weighed, String, String)> = None;
         text::tokens(&left.text, &right.text, &mut |found| match found {
             Found::Numbers(start, one, other) => {
                 let pair = Pair {
@@ -81,8 +104,10 @@ impl<'a> Judge<'a> {
                     identical: one == other,
                     precision: Precision::Double,
                 };
-                let spelled = || (one.to_owned(), other.to_owned());
-                self.pair(pair, tolerance, &|| at(left.origin(start)), &spelled);
+                let before = worst.as_ref().map(|(_, weighed, ..)| *weighed);
+                if let Some(weighed) = self.weigh(pair, tolerance, before) {
+                    worst = Some((start, weighed, one.to_owned(), other.to_owned()));
+                }
                 true
             }
             Found::Text(start, one, other) => {
@@ -90,6 +115,9 @@ impl<'a> Judge<'a> {
                 false
             }
         });
+        if let Some((start, weighed, one, other)) = worst {
+            self.take(weighed, &|| at(left.origin(start)), &one, &other);
+        }
         // Only white space is left to differ, which is more than nothing.
         if self.rung == Rung::SameNormalised && left.text != right.text {
             self.spelling(&|| at(0), &left.text, &right.text);
@@ -119,44 +147,62 @@ impl<'a> Judge<'a> {
         at: At<'_>,
         spelled: &dyn Fn() -> (String, String),
     ) {
+        if let Some(weighed) = self.weigh(pair, tolerance, None) {
+            let (expected, actual) = spelled();
+            self.take(weighed, at, &expected, &actual);
+        }
+    }
+
+    /// Counts two numbers. Tells how they weigh if that is more than what is known already, and more
+    /// than `before`.
+    fn weigh(
+        &mut self,
+        pair: Pair<'_>,
+        tolerance: &Tolerance,
+        before: Option<Weighed>,
+    ) -> Option<Weighed> {
         self.numbers.compared += 1;
         if pair.identical && tolerance.nan() == Nan::Equal {
-            return;
+            return None;
         }
         let distance = pair.expected.distance(pair.actual, tolerance, pair.precision);
         if pair.identical && distance.within {
-            return;
+            return None;
         }
-        let rung = if distance.within { Rung::WithinTolerance } else { Rung::OtherNumbers };
-        self.numbers.beyond += u64::from(!distance.within);
         let larger = |most: Option<f64>, here: Option<f64>| match (most, here) {
             (Some(most), Some(here)) => Some(most.max(here)),
             (most, here) => most.or(here),
         };
-        // The number that is farthest off is so relatively; next to 0 everything is.
-        let size = |absolute: Option<f64>, relative: Option<f64>| {
-            relative.unwrap_or(if absolute > Some(0.0) { f64::INFINITY } else { 0.0 })
-        };
-        let farther = rung == Rung::WithinTolerance
-            && self.divergence.as_ref().is_none_or(|before| {
-                size(distance.absolute, distance.relative) > size(before.absolute, before.relative)
-            });
         let numbers = &mut self.numbers;
+        numbers.beyond += u64::from(!distance.within);
         numbers.largest_absolute = larger(numbers.largest_absolute, distance.absolute);
         numbers.largest_relative = larger(numbers.largest_relative, distance.relative);
         numbers.largest_ulps = numbers.largest_ulps.max(distance.ulps);
-        if rung > self.rung || (rung == self.rung && farther) {
-            self.rung = rung;
-            let (expected, actual) = spelled();
-            self.divergence = Some(Divergence {
-                place: at(),
-                expected: show::excerpt(&expected),
-                actual: show::excerpt(&actual),
-                absolute: distance.absolute,
-                relative: distance.relative,
-                ulps: distance.ulps,
-            });
+        let weighed = Weighed {
+            rung: if distance.within { Rung::WithinTolerance } else { Rung::OtherNumbers },
+            distance,
+        };
+        let known = self.divergence.as_ref().map(|known| {
+            let Divergence { absolute, relative, ulps, .. } = *known;
+            let distance = Distance { within: true, absolute, relative, ulps };
+            Weighed { rung: self.rung, distance }
+        });
+        let outweighs =
+            |other: Option<Weighed>| other.is_none_or(|other| weighed.outweighs(&other));
+        (outweighs(known) && outweighs(before)).then_some(weighed)
+    }
+
+    /// Takes two numbers for what the results differ in most.
+    fn take(&mut self, weighed: Weighed, at: At<'_>, expected: &str, actual: &str) {
+        // The text behind the number may have told more.
+        if self.decided() {
+            return;
         }
+        let Distance { absolute, relative, ulps, .. } = weighed.distance;
+        let (expected, actual) = (show::excerpt(expected), show::excerpt(actual));
+        self.rung = weighed.rung;
+        self.divergence =
+            Some(Divergence { place: at(), expected, actual, absolute, relative, ulps });
     }
 
     /// The same, written in another way.

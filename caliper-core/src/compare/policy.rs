@@ -37,10 +37,14 @@ impl Default for Policy {
 impl Policy {
     /// The tolerance of a field that is known by all these names.
     pub(super) fn of_field(&self, names: &[&str]) -> &Tolerance {
+        /// What is longer was not named for a pattern, and would take long to look at.
+        const LONGEST: usize = 1000;
         let exact = || names.iter().find_map(|name| self.fields.get(*name));
         let pattern = || {
             let mut patterns = self.fields.iter();
-            let fits = |pattern: &str| names.iter().any(|name| matches(pattern, name));
+            let fits = |pattern: &str| {
+                names.iter().any(|name| name.len() <= LONGEST && matches(pattern, name))
+            };
             patterns.find(|(pattern, _)| fits(pattern)).map(|(_, tolerance)| tolerance)
         };
         exact().or_else(pattern).unwrap_or(&self.tolerance)

@@ -102,6 +102,10 @@ impl Dtype {
                 }
             };
             let full = if within.is_empty() { name.clone() } else { format!("{within}.{name}") };
+            // Many fields could be within one, and repeat its name.
+            if full.len() > 1000 {
+                return Err("its fields have names that are too long".to_owned());
+            }
             match inner {
                 Literal::Text(inner) => {
                     if !self.shown.is_empty() {

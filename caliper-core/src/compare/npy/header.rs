@@ -5,6 +5,9 @@ use super::literal::{self, Literal};
 use super::{AXES, Array};
 use crate::compare::show;
 
+/// As long as a header of version 1 can be. NumPy itself reads no more than 10,000 bytes unless told to.
+const LONGEST: usize = 65_535;
+
 /// Reads an array but for its values, or says why it is none that can be compared.
 pub(in crate::compare) fn read(bytes: &[u8]) -> Result<Array<'_>, String> {
     let short = || "its header is cut off".to_owned();
@@ -25,6 +28,9 @@ pub(in crate::compare) fn read(bytes: &[u8]) -> Result<Array<'_>, String> {
             return Err(format!("version {major}.{minor} of the format is not known"));
         }
     };
+    if length > LONGEST {
+        return Err(format!("its header is longer than {LONGEST} bytes"));
+    }
     let (header, data) = rest.split_at_checked(length).ok_or_else(short)?;
     let header = match version {
         [3, _] => String::from_utf8_lossy(header).into_owned(),
