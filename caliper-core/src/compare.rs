@@ -2,12 +2,31 @@
 //!
 //! Today a result is what a passing test printed on its standard output, byte for byte, and nothing
 //! is known of noise: `different` means other bytes, whatever the reason.
+//!
+//! What the difference is, and whether it is one to a person, tells [`compare`].
+
+pub mod ladder;
+pub mod policy;
+pub mod rules;
+
+mod json;
+mod judge;
+mod npy;
+mod npz;
+mod number;
+mod show;
+mod table;
+mod text;
+mod tokens;
 
 use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 
 pub use crate::record::Verdict;
+pub use ladder::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung, compare};
+pub use policy::{Nan, Policy, Tolerance, ToleranceError};
+pub use rules::Rule;
 
 use crate::grid::Variant;
 use crate::names::PythonVersion;

@@ -1,0 +1,127 @@
+//! Tables: values with commas between them, as RFC 4180 and Python's `csv` have them.
+//!
+//! Where the first row of both tables is a header with the same names, columns are matched by name,
+//! in whatever order; else by place. Lines without any value count for nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::judge::Judge;
+use super::ladder::Place;
+use super::show;
+use super::tokens::{Token, Tokens};
+
+/// The values of a table, one behind the other: a table of many small ones should not take many
+/// times its size.
+pub(super) struct Table {
+    text: String,
+    /// Where each value ends in the text.
+    cells: Vec<usize>,
+    /// Where each row ends among the values.
+    rows: Vec<usize>,
+}
+
+impl Table {
+    fn row(&self, row: usize) -> Row<'_> {
+        let from = row.checked_sub(1).map_or(0, |before| self.rows[before]);
+        Row { table: self, from, to: self.rows[row] }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    table: &'a Table,
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Row<'a> {
+    fn len(self) -> usize {
+        self.to - self.from
+    }
+
+    fn cell(self, column: usize) -> &'a str {
+        let cell = self.from + column;
+        let from = cell.checked_sub(1).map_or(0, |before| self.table.cells[before]);
+        &self.table.text[from..self.table.cells[cell]]
+    }
+
+    fn cells(self) -> impl Iterator<Item = &'a str> {
+        (0..self.len()).map(move |column| self.cell(column))
+    }
+}
+
+/// Reads a table. There is no text that is none: whatever stands between two commas is a value.
+pub(super) fn read(text: &str) -> Table {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let mut table = Table { text: String::new(), cells: Vec::new(), rows: Vec::new() };
+    let mut record = csv::StringRecord::new();
+    // The reader fails for rows of other lengths, which are allowed, for what is not UTF-8, and for
+    // what cannot be read at all; neither can be with text in memory.
+    while matches!(reader.read_record(&mut record), Ok(true)) {
+        for cell in &record {
+            table.text.push_str(cell);
+            table.cells.push(table.text.len());
+        }
+        table.rows.push(table.cells.len());
+    }
+    table
+}
+
+/// The names of the columns, if the first row has names: different ones, and no numbers.
+fn header(table: &Table) -> Option<BTreeMap<&str, usize>> {
+    let first = (!table.rows.is_empty()).then(|| table.row(0))?;
+    let names: BTreeMap<&str, usize> = first.cells().zip(0..).collect();
+    let is_number = |name: &str| {
+        let mut tokens = Tokens::of(name);
+        matches!((tokens.next(), tokens.next()), (Some((_, Token::Number(_))), None))
+    };
+    let named = names.len() == first.len() && names.keys().any(|name| !name.is_empty());
+    (named && !names.keys().any(|name| is_number(name))).then_some(names)
+}
+
+pub(super) fn compare(expected: &Table, actual: &Table, judge: &mut Judge<'_>) {
+    let same = |names: &(BTreeMap<&str, usize>, BTreeMap<&str, usize>)| {
+        names.0.keys().collect::<BTreeSet<_>>() == names.1.keys().collect::<BTreeSet<_>>()
+    };
+    let names = header(expected).zip(header(actual)).filter(same);
+    // For each column of the expected table the name, and the place in the actual one.
+    let columns: Vec<(&str, usize)> = names.as_ref().map_or_else(Vec::new, |(_, places)| {
+        let columns = expected.row(0).cells();
+        columns.map(|name| (name, places.get(name).copied().unwrap_or_default())).collect()
+    });
+    let policy = judge.policy();
+    let tolerances: Vec<_> = columns.iter().map(|(name, _)| policy.of_field(&[name])).collect();
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    for row in usize::from(names.is_some())..expected.rows.len().max(actual.rows.len()) {
+        let place = |column: usize| {
+            let name = columns.get(column).map(|(name, _)| show::excerpt(name));
+            Place::Cell { row: count(row + 1), column: count(column + 1), name }
+        };
+        if row >= expected.rows.len() || row >= actual.rows.len() {
+            let shown = |table: &Table| {
+                let row = (row < table.rows.len()).then(|| table.row(row));
+                let cells = row.map(|row| row.cells().take(80).collect::<Vec<_>>());
+                cells.map_or_else(|| "the end".to_owned(), |cells| cells.join(","))
+            };
+            judge.other(&|| place(0), &shown(expected), &shown(actual));
+            return;
+        }
+        let (left, right) = (expected.row(row), actual.row(row));
+        for column in 0..left.len().min(right.len()) {
+            let matched = columns.get(column).map_or(column, |(_, matched)| *matched);
+            // A row may be too short for the column that the header puts here.
+            if matched < right.len() {
+                let tolerance = tolerances.get(column).copied().unwrap_or(&policy.tolerance);
+                judge.text(left.cell(column), right.cell(matched), tolerance, &|| place(column));
+            }
+        }
+        if left.len() != right.len() {
+            let shown = |row: Row<'_>| format!("{} values", row.len());
+            judge.other(&|| place(left.len().min(right.len())), &shown(left), &shown(right));
+        }
+        if judge.decided() {
+            return;
+        }
+    }
+}
