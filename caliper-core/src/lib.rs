@@ -20,6 +20,7 @@
 //! - A [`Row`](row::Row) is one test along the releases, and says where it changes and how well that
 //!   is known. A [`Search`](search::Search) plans what to measure next instead of everything, and
 //!   [`Coverage`](search::Coverage) says what it did not look at.
+//! - [`cluster`](causes::cluster) gathers failures by their [`Cause`](causes::Cause).
 //!
 //! Between a configuration and a grid stands a package index, and between a plan and its records a
 //! machine that runs things. Both are other crates: `caliper-pypi` and `caliper-container`. Neither
@@ -64,6 +65,7 @@
 //! one place that touches files is [`DirStore`](store::DirStore), the folder in which results are
 //! kept.
 
+pub mod causes;
 pub mod compare;
 pub mod config;
 pub mod event;
