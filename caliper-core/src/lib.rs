@@ -20,7 +20,9 @@
 //! - A [`Row`](row::Row) is one test along the releases, and says where it changes and how well that
 //!   is known. A [`Search`](search::Search) plans what to measure next instead of everything, and
 //!   [`Coverage`](search::Coverage) says what it did not look at.
-//! - [`cluster`](causes::cluster) gathers failures by their [`Cause`](causes::Cause).
+//! - [`cluster`](causes::cluster) gathers failures by their [`Cause`](causes::Cause);
+//!   [`suggest`](suggest::suggest) says which specifier the results support, and
+//!   [`check`](suggest::check) whether a declared one holds.
 //!
 //! Between a configuration and a grid stands a package index, and between a plan and its records a
 //! machine that runs things. Both are other crates: `caliper-pypi` and `caliper-container`. Neither
@@ -85,4 +87,5 @@ pub mod schema;
 pub mod search;
 pub mod selection;
 pub mod store;
+pub mod suggest;
 pub mod template;
