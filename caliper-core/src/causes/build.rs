@@ -19,6 +19,9 @@ const EMPTY_WORDS: &[&str] = &[
     "call to `",
     "legacy-install-failure",
     "[end of output]",
+    "encountered error while",
+    "see above for output",
+    "did not run successfully",
 ];
 
 /// The signature of a build that failed.

@@ -276,6 +276,26 @@ error: metadata-generation-failed
     let conflict = "  × No solution found when resolving dependencies:\n  \
                     ╰─▶ Because dep==1.0 depends on jinja2==2.10 and jinja2==2.11, we can conclude that\n      \
                     your requirements are unsatisfiable.\n";
+    // What pip 23.2 and uv 0.13 print; the last frames are of a `setup.py` that they run.
+    let executed = r#"  × Preparing metadata (pyproject.toml) did not run successfully.
+  │ exit code: 1
+  ╰─> [18 lines of output]
+      Traceback (most recent call last):
+        File "/usr/lib/python3.11/site-packages/pip/_vendor/pyproject_hooks/_in_process.py", line 353, in <module>
+          main()
+        File "/usr/lib/python3.11/site-packages/setuptools/build_meta.py", line 335, in run_setup
+          exec(code, locals())
+        File "<string>", line 1, in <module>
+      ModuleNotFoundError: No module named 'numpy'
+      [end of output]
+error: metadata-generation-failed
+"#;
+    let command = "  ╰─> [2 lines of output]\n      running dist_info\n      error: invalid command \
+                   'bdist_wheel'\n      [end of output]\nerror: metadata-generation-failed\n\n\
+                   × Encountered error while generating package metadata.\n╰─> See above for output.\n";
+    let resolved = "error: No solution found when resolving dependencies\n  \
+                    cause: Because a==3.1.2 depends on b>=2.0 and you require a==3.1.2, we can\n         \
+                    conclude that you require b>=2.0.\n         And because you require b<2, no.\n";
     let missing = "ERROR: Could not find a version that satisfies the requirement x==9 (from versions: 1.0, 1.1)\n\
                    ERROR: No matching distribution found for x==9\n";
     let cause = "error: Failed to build `x`\n  cause: The build backend returned an error\n  \
@@ -288,6 +308,9 @@ error: metadata-generation-failed
         (BuildReason::DependencyConflict, Some(conflict)),
         (BuildReason::NoMatchingDistribution, Some(missing)),
         (BuildReason::SourceBuildFailed, Some(cause)),
+        (BuildReason::SourceBuildFailed, Some(executed)),
+        (BuildReason::SourceBuildFailed, Some(command)),
+        (BuildReason::DependencyConflict, Some(resolved)),
         (BuildReason::Unknown, Some(buildkit)),
         (BuildReason::Unknown, Some("")),
         (BuildReason::TimedOut, Some(pip)),
@@ -304,6 +327,9 @@ error: metadata-generation-failed
     build: Because dep==N depends on jinja2==N and jinja2==N, we can conclude that your requirements are unsatisfiable.
     build: No matching distribution found for x==N
     build: unsupported archive of N parts
+    build: ModuleNotFoundError: No module named 'numpy'
+    build: invalid command 'bdist_wheel'
+    build: Because a==N depends on b>=N and you require a==N, we can conclude that you require b>=N. And because you require b<N, no.
     build: OSError: no README (setup.py in <module>)
     build: unknown, see the log
     build timed out

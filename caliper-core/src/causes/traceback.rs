@@ -284,8 +284,11 @@ fn frame(line: &str, before_function: &str) -> Option<Option<Frame>> {
     Some(place(path).map(|path| Frame { path: mask::printable(path), function }))
 }
 
+/// What runs the `setup.py` of others, which has no file name then: `File "<string>"`.
+const INSTALLERS: &[&str] = &["pip/", "pyproject_hooks/", "setuptools/build_meta.py"];
+
 /// Which file it is, whatever folder it lies in on the machine that ran it; `None` if it is Python's
-/// own, or none.
+/// own or that of an installer, or none.
 fn place(path: &str) -> Option<&str> {
     if path.starts_with('<') {
         return None;
@@ -295,7 +298,8 @@ fn place(path: &str) -> Option<&str> {
             let path = &path[start + packages.len()..];
             // An egg has the version in its name: `x-1.0-py3.8.egg/x/y.py`.
             let in_egg = path.split_once(".egg/").filter(|(egg, _)| !egg.contains('/'));
-            return Some(in_egg.map_or(path, |(_, path)| path));
+            let path = in_egg.map_or(path, |(_, path)| path);
+            return Some(path).filter(|path| !INSTALLERS.iter().any(|own| path.starts_with(own)));
         }
     }
     if ["/lib/python", "/lib64/python", "/lib/pypy"].iter().any(|library| path.contains(library)) {
