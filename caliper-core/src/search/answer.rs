@@ -85,13 +85,17 @@ impl<R: fmt::Display> fmt::Display for Answer<R> {
             write!(formatter, "; {transition}")?;
         }
         let assumption = Self::ASSUMPTION;
-        match self.contradicted_by.as_slice() {
-            [] if self.transition.is_none() => Ok(()),
-            [] => write!(formatter, ", if {assumption}"),
-            [one] => write!(formatter, "; {one} contradicts that {assumption}"),
-            [one, more @ ..] => {
-                let more = more.len();
-                write!(formatter, "; {one} and {more} more contradict that {assumption}")
+        let named: Vec<String> =
+            self.contradicted_by.iter().take(3).map(ToString::to_string).collect();
+        let named = named.join(", ");
+        match self.contradicted_by.len() {
+            0 if self.transition.is_none() => Ok(()),
+            0 => write!(formatter, ", if {assumption}"),
+            1 => write!(formatter, "; {named} contradicts that {assumption}"),
+            2 | 3 => write!(formatter, "; {named} contradict that {assumption}"),
+            more => {
+                let more = more - 3;
+                write!(formatter, "; {named} and {more} more contradict that {assumption}")
             }
         }
     }

@@ -120,13 +120,13 @@ fn one_question_takes_one_gap() {
     first bad: 13; breaks between 12 and 13 (proven), if the test passes up to some release and fails from the next one on
 
     P-PF-F----P----PFFF-F in 6 steps
-    first bad: 3; breaks between 2 and 3 (proven); 10 and 1 more contradict that the test passes up to some release and fails from the next one on
+    first bad: 3; breaks between 2 and 3 (proven); 10, 15 contradict that the test passes up to some release and fails from the next one on
 
     P-PF-F----P----PFFF-F in 7 steps
-    last good: 15; breaks between 15 and 16 (proven); 3 and 1 more contradict that the test passes up to some release and fails from the next one on
+    last good: 15; breaks between 15 and 16 (proven); 3, 5 contradict that the test passes up to some release and fails from the next one on
 
     F----F----P----P----P in 1 steps
-    no release was seen to fail behind one that passes; 0 and 1 more contradict that the test passes up to some release and fails from the next one on
+    no release was seen to fail behind one that passes; 0, 5 contradict that the test passes up to some release and fails from the next one on
 
     --------------------P in 1 steps
     last good: 20
