@@ -17,6 +17,12 @@
 //! - [`judge`](compare::judge) holds records against a baseline and gives every test a
 //!   [`Verdict`](compare::Verdict); [`violations`](expect::violations) says what is not as
 //!   expected; [`Results`](results::Results) sums up; [`report`] makes it readable.
+//! - A [`Row`](row::Row) is one test along the releases, and says where it changes and how well that
+//!   is known. A [`Search`](search::Search) plans what to measure next instead of everything, and
+//!   [`Coverage`](search::Coverage) says what it did not look at.
+//! - [`cluster`](causes::cluster) gathers failures by their [`Cause`](causes::Cause);
+//!   [`suggest`](suggest::suggest) says which specifier the results support, and
+//!   [`check`](suggest::check) whether a declared one holds.
 //!
 //! Between a configuration and a grid stands a package index, and between a plan and its records a
 //! machine that runs things. Both are other crates: `caliper-pypi` and `caliper-container`. Neither
@@ -61,6 +67,7 @@
 //! one place that touches files is [`DirStore`](store::DirStore), the folder in which results are
 //! kept.
 
+pub mod causes;
 pub mod compare;
 pub mod config;
 pub mod event;
@@ -75,7 +82,10 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod results;
+pub mod row;
 pub mod schema;
+pub mod search;
 pub mod selection;
 pub mod store;
+pub mod suggest;
 pub mod template;

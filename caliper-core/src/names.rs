@@ -14,7 +14,7 @@ pub use python::{AbiTag, ParseAbiTagError, ParsePythonVersionError, PythonVersio
 pub use time::{ParseTimestampError, Timestamp};
 
 /// The start of a text from outside, fit to stand in an error on a terminal.
-fn excerpt(text: &str, longest: usize) -> String {
+pub(crate) fn excerpt(text: &str, longest: usize) -> String {
     text.chars().take(longest).flat_map(char::escape_debug).collect()
 }
 

@@ -1,0 +1,116 @@
+use std::fmt;
+use std::str::FromStr as _;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use serde::{Deserialize, Serialize};
+
+use super::Known;
+use super::clause::{Release, allows};
+use crate::names::excerpt;
+
+/// A declared specifier beside the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Declared {
+    /// The specifier, as it was declared.
+    pub specifier: String,
+    /// The releases that it allows and that fail, oldest first. One of them is enough to refute it.
+    #[schemars(with = "Vec<String>")]
+    pub refuted_by: Vec<Version>,
+    /// The releases that it excludes and that pass, oldest first: it is narrower than it need be.
+    #[schemars(with = "Vec<String>")]
+    pub too_narrow_for: Vec<Version>,
+    /// The releases that it allows and nobody measured, oldest first.
+    #[schemars(with = "Vec<String>")]
+    pub unproven: Vec<Version>,
+}
+
+impl Declared {
+    /// Whether nothing that was measured speaks against it.
+    pub fn holds(&self) -> bool {
+        self.refuted_by.is_empty()
+    }
+}
+
+/// Holds a declared specifier against what is known of the releases.
+///
+/// # Errors
+///
+/// [`ParseSpecifierError`] if it is not a PEP 440 specifier. An empty one allows everything.
+pub fn check(
+    declared: &str,
+    releases: &[(Version, Known)],
+) -> Result<Declared, ParseSpecifierError> {
+    let specifiers = parsed(declared)?;
+    let releases = Release::sorted(releases);
+    let with = |known, allowed: bool| -> Vec<Version> {
+        releases
+            .iter()
+            .filter(|release| release.known == known)
+            .filter(|release| {
+                specifiers.iter().all(|clause| allows(clause, release.version)) == allowed
+            })
+            .map(|release| release.version.clone())
+            .collect()
+    };
+    Ok(Declared {
+        specifier: declared.trim().to_owned(),
+        refuted_by: with(Known::Failed, true),
+        too_narrow_for: with(Known::Passed, false),
+        unproven: with(Known::Unmeasured, true),
+    })
+}
+
+/// Why a text is not a specifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is not a version specifier ({detail}): write it as PEP 440 does, such as `>=1.0,<2`"
+)]
+pub struct ParseSpecifierError {
+    text: String,
+    detail: String,
+}
+
+/// Reads a specifier; an empty one allows everything.
+pub(super) fn parsed(text: &str) -> Result<VersionSpecifiers, ParseSpecifierError> {
+    if text.trim().is_empty() {
+        return Ok(VersionSpecifiers::empty());
+    }
+    VersionSpecifiers::from_str(text.trim()).map_err(|source| {
+        // The first line says what is wrong; the others draw the text with a marker.
+        let detail = source.to_string().lines().next().unwrap_or_default().to_owned();
+        let detail = detail.strip_prefix("Failed to parse version: ").unwrap_or(&detail);
+        let detail = excerpt(detail.trim_end_matches(':'), 160);
+        ParseSpecifierError { text: excerpt(text.trim(), 80), detail }
+    })
+}
+
+impl fmt::Display for Declared {
+    /// A line for each thing that there is to say, without a line break at the end.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let specifier = if self.specifier.is_empty() { "any release" } else { &self.specifier };
+        match self.refuted_by.as_slice() {
+            [] => write!(formatter, "{specifier}: no measured release that it allows fails")?,
+            failing => {
+                write!(formatter, "{specifier}: refuted, it allows {}", list(failing, "failing"))?;
+            }
+        }
+        if !self.too_narrow_for.is_empty() {
+            let passing = list(&self.too_narrow_for, "passing");
+            write!(formatter, "\n{specifier}: too narrow, it excludes {passing}")?;
+        }
+        if !self.unproven.is_empty() {
+            let unproven = list(&self.unproven, "unmeasured");
+            write!(formatter, "\n{specifier}: without evidence, it allows {unproven}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `2 failing releases: 1.0, 1.1`, and `…` where there are many.
+fn list(versions: &[Version], kind: &str) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = versions.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = if versions.len() > SHOWN { ", …" } else { "" };
+    let releases = if versions.len() == 1 { "release" } else { "releases" };
+    format!("{} {kind} {releases}: {}{more}", versions.len(), shown.join(", "))
+}

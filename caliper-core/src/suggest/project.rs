@@ -1,0 +1,324 @@
+//! What a project declares of its dependencies in `pyproject.toml`.
+
+use std::fmt;
+
+use pep440_rs::VersionSpecifiers;
+use toml::{Table, Value};
+
+use super::declared::{ParseSpecifierError, parsed};
+use crate::names::{PackageName, excerpt};
+
+/// A place where a project declares that it needs a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declaration {
+    /// Where.
+    pub section: Section,
+    /// Which releases; empty for any.
+    pub specifier: VersionSpecifiers,
+    /// The extras that it asks for.
+    pub extras: Vec<String>,
+    /// The [environment marker](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers)
+    /// under which it does, as it is written.
+    pub marker: Option<String>,
+}
+
+/// A part of a `pyproject.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// `[project] dependencies`
+    Dependencies,
+    /// `[project.optional-dependencies]`, and the name of the extra.
+    Optional(String),
+    /// `[tool.poetry.dependencies]`
+    Poetry,
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dependencies => formatter.write_str("project.dependencies"),
+            Self::Optional(extra) => {
+                write!(formatter, "project.optional-dependencies.{}", excerpt(extra, 80))
+            }
+            Self::Poetry => formatter.write_str("tool.poetry.dependencies"),
+        }
+    }
+}
+
+/// Why a `pyproject.toml` does not say what a project declares.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectError {
+    /// It is not TOML.
+    #[error("line {line} of `pyproject.toml` is not TOML: {detail}")]
+    Syntax {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Something is of another type than the specification says.
+    #[error("`{place}` of `pyproject.toml` is not {expected}")]
+    Shape {
+        /// Where.
+        place: String,
+        /// What should stand there.
+        expected: &'static str,
+    },
+    /// A requirement cannot be read.
+    #[error(
+        "`{text}` in `{place}` is not a requirement: write a name and a specifier, such as `demo>=1.0,<2`"
+    )]
+    Requirement {
+        /// Where.
+        place: String,
+        /// What stands there.
+        text: String,
+    },
+    /// A specifier cannot be read.
+    #[error("`{name}` in `{place}` cannot be held against releases")]
+    Specifier {
+        /// Where.
+        place: String,
+        /// Of which package.
+        name: String,
+        /// What is wrong.
+        source: ParseSpecifierError,
+    },
+    /// A specifier is in Poetry's notation.
+    #[error(
+        "`{text}` of `{name}` in `{place}` is Poetry's own notation: write what it means as a PEP 440 \
+         specifier, such as `>=1.2,<2` for `^1.2`"
+    )]
+    Poetry {
+        /// Where.
+        place: String,
+        /// Of which package.
+        name: String,
+        /// What stands there.
+        text: String,
+    },
+    /// A requirement names a file or a repository.
+    #[error(
+        "`{name}` in `{place}` names an address and no releases, so there is nothing to hold it against"
+    )]
+    Address {
+        /// Where.
+        place: String,
+        /// Of which package.
+        name: String,
+    },
+    /// What it declares is computed when it is built.
+    #[error(
+        "`project.dynamic` of `pyproject.toml` says that `{field}` is computed: name the specifier instead"
+    )]
+    Dynamic {
+        /// What is computed.
+        field: &'static str,
+    },
+}
+
+/// Finds what `pyproject` declares of `package`: in `[project] dependencies`, in
+/// `[project.optional-dependencies]`, and in `[tool.poetry.dependencies]`. Empty if nothing.
+///
+/// # Errors
+///
+/// [`ProjectError`] if the text is not TOML, if a list holds what is no requirement, and if what is
+/// declared of `package` cannot be held against releases. What is wrong with the specifiers of other
+/// packages is nobody's business here.
+pub fn declarations(
+    pyproject: &str,
+    package: &PackageName,
+) -> Result<Vec<Declaration>, ProjectError> {
+    let root = read(pyproject)?;
+    let mut found = Vec::new();
+    let project = table(&root, "project", "project")?;
+    if let Some(project) = project {
+        if let Some(list) = project.get("dependencies") {
+            of_list(list, &Section::Dependencies, package, &mut found)?;
+        }
+        let place = "project.optional-dependencies";
+        for (extra, list) in table(project, "optional-dependencies", place)?.into_iter().flatten() {
+            of_list(list, &Section::Optional(extra.clone()), package, &mut found)?;
+        }
+    }
+    for (name, value) in poetry(&root)?.into_iter().flatten() {
+        if name.parse::<PackageName>().is_ok_and(|name| name == *package) {
+            found.push(of_poetry(name, value)?);
+        }
+    }
+    if found.is_empty() && is_dynamic(project, "dependencies") {
+        return Err(ProjectError::Dynamic { field: "dependencies" });
+    }
+    Ok(found)
+}
+
+/// Finds which Pythons `pyproject` declares to support: `[project] requires-python`, or else
+/// `python` in `[tool.poetry.dependencies]`.
+///
+/// # Errors
+///
+/// As for [`declarations`].
+pub fn requires_python(pyproject: &str) -> Result<Option<VersionSpecifiers>, ProjectError> {
+    let root = read(pyproject)?;
+    let project = table(&root, "project", "project")?;
+    let place = "project.requires-python";
+    match project.and_then(|project| project.get("requires-python")) {
+        Some(Value::String(text)) => return specifiers(text, place, "python").map(Some),
+        Some(_) => return Err(shape(place, "a text")),
+        None => {}
+    }
+    if let Some(value) = poetry(&root)?.and_then(|poetry| poetry.get("python")) {
+        return of_poetry("python", value).map(|declaration| Some(declaration.specifier));
+    }
+    if is_dynamic(project, "requires-python") {
+        return Err(ProjectError::Dynamic { field: "requires-python" });
+    }
+    Ok(None)
+}
+
+fn read(pyproject: &str) -> Result<Table, ProjectError> {
+    toml::from_str(pyproject).map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = pyproject.get(..start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        ProjectError::Syntax { line, detail: excerpt(error.message(), 80) }
+    })
+}
+
+fn shape(place: &str, expected: &'static str) -> ProjectError {
+    ProjectError::Shape { place: place.to_owned(), expected }
+}
+
+fn table<'a>(within: &'a Table, key: &str, place: &str) -> Result<Option<&'a Table>, ProjectError> {
+    match within.get(key) {
+        Some(Value::Table(table)) => Ok(Some(table)),
+        Some(_) => Err(shape(place, "a table")),
+        None => Ok(None),
+    }
+}
+
+fn poetry(root: &Table) -> Result<Option<&Table>, ProjectError> {
+    let Some(tool) = table(root, "tool", "tool")? else { return Ok(None) };
+    let Some(poetry) = table(tool, "poetry", "tool.poetry")? else { return Ok(None) };
+    table(poetry, "dependencies", "tool.poetry.dependencies")
+}
+
+/// Whether `[project] dynamic` names a field.
+fn is_dynamic(project: Option<&Table>, field: &str) -> bool {
+    let dynamic = project.and_then(|project| project.get("dynamic")?.as_array());
+    dynamic.is_some_and(|fields| fields.iter().any(|name| name.as_str() == Some(field)))
+}
+
+fn of_list(
+    list: &Value,
+    section: &Section,
+    package: &PackageName,
+    found: &mut Vec<Declaration>,
+) -> Result<(), ProjectError> {
+    let place = section.to_string();
+    let Value::Array(list) = list else { return Err(shape(&place, "a list")) };
+    for text in list {
+        let Value::String(text) = text else { return Err(shape(&place, "a list of texts")) };
+        let (name, rest) = split_name(text, &place)?;
+        if name == *package {
+            found.push(requirement(&name, rest, text, section)?);
+        }
+    }
+    Ok(())
+}
+
+/// Splits a [dependency specifier](https://packaging.python.org/en/latest/specifications/dependency-specifiers/)
+/// behind its name.
+fn split_name<'a>(text: &'a str, place: &str) -> Result<(PackageName, &'a str), ProjectError> {
+    let text = text.trim();
+    let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
+    let end = text.find(|part| !is_name(part)).unwrap_or(text.len());
+    let name = text[..end].parse();
+    let name = name.map_err(|_| ProjectError::Requirement {
+        place: place.to_owned(),
+        text: excerpt(text, 80),
+    })?;
+    Ok((name, text[end..].trim_start()))
+}
+
+/// Reads what stands behind the name: `[extras] specifier ; marker`.
+fn requirement(
+    name: &PackageName,
+    rest: &str,
+    text: &str,
+    section: &Section,
+) -> Result<Declaration, ProjectError> {
+    let place = section.to_string();
+    let unreadable = || ProjectError::Requirement { place: place.clone(), text: excerpt(text, 80) };
+    let (extras, rest) = match rest.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or_else(unreadable)?,
+        None => ("", rest),
+    };
+    let rest = rest.trim_start();
+    if rest.starts_with('@') {
+        return Err(ProjectError::Address { place, name: name.to_string() });
+    }
+    let (specifier, marker) = match rest.split_once(';') {
+        Some((specifier, marker)) => (specifier.trim(), Some(marker.trim().to_owned())),
+        None => (rest.trim(), None),
+    };
+    // Metadata once had it in parentheses.
+    let specifier = match specifier.strip_prefix('(') {
+        Some(inner) => inner.strip_suffix(')').ok_or_else(unreadable)?,
+        None => specifier,
+    };
+    let extras = extras.split(',').map(str::trim).filter(|extra| !extra.is_empty());
+    Ok(Declaration {
+        section: section.clone(),
+        specifier: specifiers(specifier, &place, &name.to_string())?,
+        extras: extras.map(str::to_owned).collect(),
+        marker,
+    })
+}
+
+fn specifiers(text: &str, place: &str, name: &str) -> Result<VersionSpecifiers, ProjectError> {
+    parsed(text).map_err(|source| ProjectError::Specifier {
+        place: place.to_owned(),
+        name: name.to_owned(),
+        source,
+    })
+}
+
+/// Reads an entry of `[tool.poetry.dependencies]`: a text, or a table with a `version`
+/// (<https://python-poetry.org/docs/dependency-specification/>).
+fn of_poetry(name: &str, value: &Value) -> Result<Declaration, ProjectError> {
+    let section = Section::Poetry;
+    let place = section.to_string();
+    let (text, details) = match value {
+        Value::String(text) => (text, None),
+        Value::Table(details) => match details.get("version") {
+            Some(Value::String(text)) => (text, Some(details)),
+            Some(_) => return Err(shape(&format!("{place}.{name}.version"), "a text")),
+            None => return Err(ProjectError::Address { place, name: name.to_owned() }),
+        },
+        _ => return Err(shape(&format!("{place}.{}", excerpt(name, 80)), "a text or a table")),
+    };
+    let own = |clause: &str| {
+        let clause = clause.trim_start();
+        clause.starts_with('^') || clause.starts_with('~') && !clause.starts_with("~=")
+    };
+    if text.contains('|') || text.split(',').any(own) {
+        return Err(ProjectError::Poetry { place, name: name.to_owned(), text: excerpt(text, 80) });
+    }
+    let text = match text.trim() {
+        "*" => String::new(),
+        // A bare version is that version.
+        bare if bare.starts_with(|first: char| first.is_ascii_digit()) => format!("=={bare}"),
+        other => other.to_owned(),
+    };
+    let field = |key: &str| details.and_then(|details| details.get(key));
+    let extras = field("extras").and_then(Value::as_array);
+    let extras = extras.into_iter().flatten().filter_map(Value::as_str);
+    Ok(Declaration {
+        section,
+        specifier: specifiers(&text, &place, name)?,
+        extras: extras.map(str::to_owned).collect(),
+        marker: field("markers").and_then(Value::as_str).map(str::to_owned),
+    })
+}
