@@ -18,3 +18,4 @@ mod live;
 mod local_run;
 mod private_index;
 mod support;
+mod third_outcome;

@@ -119,6 +119,60 @@ Examples:
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Say what became of each test between two sets of results, two releases, or two cells.
+    #[command(after_help = "\
+Examples:
+  caliper compare before/.caliper after/.caliper
+  caliper compare 2.11.3 3.0.0
+  caliper compare 2.11.3/3.9 2.11.3/3.10 --format json")]
+    Compare {
+        /// A folder of results, a configuration, a release, or a cell such as 2.10.1/3.11.
+        first: String,
+        /// What to hold against it.
+        second: String,
+        /// The configuration whose results releases and cells are looked up in.
+        #[arg(long, default_value = "caliper.yaml")]
+        config: PathBuf,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Say which version specifier the results support, and whether a declared one holds.
+    #[command(after_help = "\
+Examples:
+  caliper suggest
+  caliper suggest study/caliper.yaml --test render.py
+  caliper suggest --check pyproject.toml
+
+Exit codes: 1 if what --check names allows a release that fails.")]
+    Suggest {
+        /// The configuration, or a folder of results.
+        #[arg(default_value = "caliper.yaml")]
+        config: PathBuf,
+        /// Only this test.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
+        /// Hold what this pyproject.toml declares against the results.
+        #[arg(long, value_name = "PATH")]
+        check: Option<PathBuf>,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Read the results of caliper 0.0, the Python program of the same name.
+    #[command(after_help = "\
+Examples:
+  caliper import old/.caliper/data
+  caliper import old --into study-2021 && caliper show study-2021
+
+What is there already is not imported twice, and nothing that was measured is replaced.")]
+    Import {
+        /// Its folder `.caliper/data`, or the folder around it.
+        from: PathBuf,
+        /// The folder of results to write.
+        #[arg(long, value_name = "FOLDER", default_value = "imported")]
+        into: PathBuf,
+        #[command(flatten)]
+        format: FormatArg,
+    },
     /// Show what this machine can do: Pythons, engines, index.
     #[command(after_help = "Example:\n  caliper doctor")]
     Doctor {
@@ -237,6 +291,21 @@ pub(crate) struct How {
     /// How to show progress, on standard error; `auto` is `bar` on a terminal, else `plain`.
     #[arg(long, value_enum, default_value_t = ProgressName::Auto)]
     pub(crate) progress: ProgressName,
+    /// Run again what is suspicious: results that are not the baseline's, here and at the baseline,
+    /// until they can be told from noise; and tests that fail next to a release at which they pass.
+    #[arg(long)]
+    pub(crate) confirm: bool,
+    /// Measure a part of the grid that tells as much as possible: a few releases of each row, and then
+    /// what lies between those that differ. What was not measured is said.
+    #[arg(long, value_enum, value_name = "GOAL", num_args = 0..=1, default_missing_value = "all")]
+    pub(crate) search: Option<GoalName>,
+    /// How many releases of each row `--search` measures first.
+    #[arg(long, value_name = "K", default_value_t = 5, requires = "search",
+        value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) probes: u32,
+    /// The test that `--search` is about; default: all.
+    #[arg(long, value_name = "NAME", requires = "search")]
+    pub(crate) test: Option<String>,
     /// When to exit with 1; default: `regressed` if the configuration has an `expect`, else `never`.
     #[arg(long, value_enum)]
     pub(crate) fail_on: Option<FailOnName>,
@@ -336,6 +405,16 @@ pub(crate) enum ProgressName {
     Plain,
     Json,
     None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GoalName {
+    /// Every change.
+    All,
+    /// The first release that fails.
+    FirstBad,
+    /// The newest release that passes.
+    LastGood,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,8 +2,10 @@
 
 mod check;
 mod clean;
+mod compare;
 mod completions;
 mod doctor;
+mod import;
 mod init;
 mod plan;
 mod resolve;
@@ -11,16 +13,24 @@ mod run;
 mod schema;
 mod selftest;
 mod show;
+mod suggest;
 
 use std::io::Write as _;
 
+use caliper_core::compare::{Format, Policy, Rung, Verdict};
+use caliper_core::config::Config;
+use caliper_core::record::{Record, TestRecord};
+use caliper_core::report::grid::{self, Tone};
+use caliper_core::report::rows;
+use caliper_core::results::Results;
+use caliper_core::store::{DirStore, ResultStore as _};
 use serde::Serialize;
 use serde_json::Error;
 
 use crate::args::{Args, Command};
 use crate::exit::{Failure, Outcome};
 use crate::layout;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, printable};
 
 /// Does what was asked for.
 pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
@@ -33,6 +43,15 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Plan { work, format } => plan::run(&work, format.format, terminal),
         Command::Run { work, how, format } => run::run(&work, &how, format.format, terminal),
         Command::Show { what, format } => show::run(&what, format.format, terminal),
+        Command::Compare { first, second, config, format } => {
+            compare::run(&first, &second, &config, format.format, terminal)
+        }
+        Command::Suggest { config, test, check, format } => {
+            suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
+        }
+        Command::Import { from, into, format } => {
+            import::run(&from, &into, format.format, terminal)
+        }
         Command::Doctor { index, format } => doctor::run(&index, format.format, terminal),
         Command::Selftest { backend, only, jobs, index, format } => {
             let jobs = layout::jobs(jobs);
@@ -44,6 +63,84 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Schema { format } => Ok(schema::run(format, terminal)),
         Command::Completions { shell } => Ok(completions::run(shell, terminal)),
     }
+}
+
+/// Fills in the verdicts of records, by the rules of their configuration.
+fn judge(records: &mut [Record], config: &Config, store: &DirStore) {
+    // A blob that is lost is compared by its name.
+    let blobs = |blob| store.blob(blob).ok();
+    caliper_core::compare::judge(records, config.baseline.as_ref(), &config.compare, &blobs);
+}
+
+/// Prints results: why things fail, the grid, and what changes along the releases.
+fn print_results(results: &Results, terminal: Terminal) {
+    for cause in results.causes.iter().take(MOST_CAUSES) {
+        let plain = (Tone::Plain, printable(&cause.to_string()));
+        terminal.lines(&[vec![plain]]);
+    }
+    if results.causes.len() > MOST_CAUSES {
+        let more = results.causes.len() - MOST_CAUSES;
+        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} other causes"))]]);
+    }
+    if !results.causes.is_empty() {
+        terminal.data("\n");
+    }
+    terminal.lines(&grid::lines(&results.cells));
+    let changes = rows::lines(&results.rows);
+    if !changes.is_empty() {
+        terminal.data("\n");
+    }
+    let more = changes.len().saturating_sub(MOST_LINES);
+    terminal.lines(&changes[..changes.len() - more]);
+    if more > 0 {
+        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
+    }
+    if let Some(open) = open_questions(&results.cells) {
+        terminal.lines(&[Vec::new(), vec![(Tone::Notable, open)]]);
+    }
+}
+
+/// What would decide the undecided.
+fn open_questions(records: &[Record]) -> Option<String> {
+    let tests = records.iter().flat_map(|record| &record.tests);
+    let open: Vec<Option<u32>> = tests
+        .filter(|test| test.verdict == Some(Verdict::Undecided))
+        .filter_map(|test| Some(test.evidence.as_ref()?.noise.as_ref()?.needed))
+        .collect();
+    if open.is_empty() {
+        return None;
+    }
+    let count = match open.len() {
+        1 => "1 result is not that of the baseline".to_owned(),
+        more => format!("{more} results are not those of the baseline"),
+    };
+    Some(match open.into_iter().flatten().max() {
+        Some(needed) => format!(
+            "{count}, which may be noise; {needed} runs of each would tell, and `caliper run --confirm` \
+             makes them"
+        ),
+        None => format!("{count}, and no number of runs can tell whether that is noise"),
+    })
+}
+
+/// What of a long list is shown on a terminal.
+const MOST_CAUSES: usize = 8;
+const MOST_LINES: usize = 24;
+
+/// Whether two results are the same, by the usual rules.
+fn same_result(
+    one: &TestRecord,
+    in_one: &DirStore,
+    other: &TestRecord,
+    in_other: &DirStore,
+) -> bool {
+    let whole = |test: &TestRecord, store: &DirStore| match test.output_blob {
+        Some(blob) => store.blob(blob).unwrap_or_else(|_| blob.to_string().into_bytes()),
+        None => test.output.clone().into_bytes(),
+    };
+    let (left, right) = (whole(one, in_one), whole(other, in_other));
+    let compared = caliper_core::compare::compare(Format::Text, &left, &right, &Policy::default());
+    compared.rung <= Rung::WithinTolerance
 }
 
 /// Prints a value as JSON, as it is made: the text of a large grid would be most of the memory.

@@ -124,7 +124,7 @@ pub(crate) fn lay_out(
     };
     let jobs = jobs(work.jobs);
     let retry = Retry { times: work.retries, ..Retry::default() };
-    let options = RunOptions { jobs, rerun, retry };
+    let options = RunOptions { jobs, rerun, retry, ..RunOptions::default() };
     Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
 }
 

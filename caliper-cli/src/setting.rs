@@ -56,6 +56,19 @@ pub(crate) fn results(config: &Path) -> PathBuf {
     }
 }
 
+/// Where results are that are named by their own folder, or by the configuration that they belong to.
+pub(crate) fn results_of(path: &Path) -> PathBuf {
+    let here = |folder: &Path| folder.join("results.json").is_file();
+    let inside = path.join(".caliper");
+    if here(path) {
+        path.to_owned()
+    } else if here(&inside) {
+        inside
+    } else {
+        results(path)
+    }
+}
+
 /// Where the cache of a configuration is, unless `CALIPER_CACHE_DIR` says otherwise.
 pub(crate) fn cache(config: &Path) -> PathBuf {
     let folder = match std::env::var_os("CALIPER_CACHE_DIR") {

@@ -188,6 +188,7 @@ pub(crate) fn plain_setup() -> Setup {
         args: Args::default(),
         requirements: Vec::new(),
         tests: Vec::new(),
+        results: Vec::new(),
         limits: Limits::default(),
         as_of: None,
     }

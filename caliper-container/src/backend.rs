@@ -13,6 +13,7 @@ use caliper_core::record::{BuildReason, Installed, TestEnd};
 use crate::capture::Captured;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
+use crate::results::ResultFile;
 
 /// Makes environments and runs tests in them.
 ///
@@ -191,6 +192,8 @@ pub struct TestRun {
     pub output: Captured,
     /// Standard error.
     pub error: Captured,
+    /// The files that [`Setup::results`] names.
+    pub files: Vec<ResultFile>,
 }
 
 /// What a test may use, in the words of whoever sees to it.

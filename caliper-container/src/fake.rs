@@ -142,6 +142,7 @@ impl ContainerBackend for FakeBackend {
             peak_memory: None,
             output: Captured { bytes: run.output.into_bytes(), dropped: 0 },
             error: Captured::default(),
+            files: Vec::new(),
         })
     }
 

@@ -83,4 +83,5 @@ pub mod interrupt;
 pub mod local;
 mod probe;
 pub mod project;
+pub mod results;
 pub mod runner;

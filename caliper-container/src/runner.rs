@@ -7,8 +7,9 @@
 
 mod cell;
 mod retry;
-mod text;
+mod search;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -26,6 +27,7 @@ use crate::interrupt::Interrupt;
 use crate::project::Project;
 
 pub use retry::Retry;
+pub use search::{SearchedRow, Searching, rows, search};
 
 /// What a run works with.
 #[derive(Clone, Copy)]
@@ -53,12 +55,18 @@ pub struct RunOptions {
     pub rerun: Rerun,
     /// What is done about failures of the world.
     pub retry: Retry,
+    /// How many times these tests are to have been run at least, cell by cell, under one key: what a
+    /// record lacks is run and added to it.
+    pub attempts: BTreeMap<CellId, Attempts>,
 }
+
+/// How many times tests are to have been run, by their names.
+pub type Attempts = BTreeMap<String, u32>;
 
 impl Default for RunOptions {
     /// One thing at a time, everything that has a record left as it is.
     fn default() -> Self {
-        Self { jobs: 1, rerun: Rerun::Nothing, retry: Retry::default() }
+        Self { jobs: 1, rerun: Rerun::Nothing, retry: Retry::default(), attempts: BTreeMap::new() }
     }
 }
 
@@ -128,6 +136,10 @@ struct Task<'a> {
     recipe: Recipe,
     key: Sha256,
     prospect: Prospect,
+    /// How many times its tests are to be run at least.
+    attempts: Attempts,
+    /// A record of the same key that has fewer.
+    older: Option<Record>,
 }
 
 /// Says for each cell of `plan`, in order, what [`run`] would do about it. Measures nothing.
@@ -190,7 +202,14 @@ fn task<'a>(
         Err(error) => {
             let prospect = Prospect::NotMeasurable(chain(&error));
             let key = cell_key(plan, cell, &nothing(), means.project.digest());
-            return Ok(Task { cell, recipe: nothing(), key, prospect });
+            return Ok(Task {
+                cell,
+                recipe: nothing(),
+                key,
+                prospect,
+                attempts: Attempts::new(),
+                older: None,
+            });
         }
     };
     let key = cell_key(plan, cell, &recipe, means.project.digest());
@@ -204,12 +223,21 @@ fn task<'a>(
             || record.tests.iter().any(|test| test.outcome.is_spurious());
         record.key == key && !spurious && (!again || cell.file().is_none())
     });
+    let attempts = options.attempts.get(&cell.id).cloned().unwrap_or_default();
+    let lacks = |record: &Record| {
+        record.outcome == CellOutcome::Tested
+            && attempts.iter().any(|(test, wanted)| record.attempts(test) < *wanted)
+    };
+    let (older, recorded) = match recorded {
+        Some(record) if lacks(&record) => (Some(record), None),
+        recorded => (None, recorded),
+    };
     let prospect = match (recorded, &cell.choice) {
         (Some(record), _) => Prospect::Recorded(Box::new(record)),
         (None, Choice::Missing(_)) => Prospect::Unavailable,
         (None, Choice::File { .. }) => Prospect::ToMeasure,
     };
-    Ok(Task { cell, recipe, key, prospect })
+    Ok(Task { cell, recipe, key, prospect, attempts, older })
 }
 
 /// What a backend needs to know of a cell; `None` if there is nothing to install.
@@ -297,7 +325,7 @@ pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcom
         reused,
         not_measured: outcome.not_measured.len(),
         interrupted,
-        seconds: text::rounded(begun.elapsed().as_secs_f64()),
+        seconds: rounded(begun.elapsed().as_secs_f64()),
     });
     failure.map_or(Ok(outcome), |failure| Err(failure.into()))
 }
@@ -395,6 +423,11 @@ impl Running<'_> {
         self.means.reporter.report(&Event::CellFinished { record: Box::new(record.clone()) });
         done.records[index] = Some(record);
     }
+}
+
+/// Seconds to a thousandth: what is beyond is noise, and records are read by people.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
 }
 
 /// An error with all its causes, on one line.

@@ -7,6 +7,7 @@ use caliper_container::fake::{FakeBackend, FakeRun};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
 use caliper_container::runner::{Means, RunOptions, run};
+use caliper_core::store::ResultStore as _;
 use caliper_core::{compare, config::Config, event, files, plan::Plan, report, store};
 use caliper_pypi::{index, resolve::resolve};
 
@@ -28,7 +29,8 @@ fn measure() -> Result<String, Box<dyn Error>> {
     let (backend, project, files, store) = (&backend, &project, &files, &store);
     let means = Means { backend, project, files, store, reporter, interrupt };
     let mut records = run(&plan, means, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
-    compare::judge(&mut records, config.baseline.as_ref());
+    let blobs = |blob| store.blob(blob).ok();
+    compare::judge(&mut records, config.baseline.as_ref(), &config.compare, &blobs);
     Ok(report::grid::plain(&records))
 }
 

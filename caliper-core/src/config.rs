@@ -15,6 +15,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 pub use problem::ConfigError;
 pub use units::bytes;
 
+use crate::compare::Criteria;
 use crate::limits::Limits;
 use crate::names::{PackageName, PythonVersion};
 use crate::plan::{Setup, Test};
@@ -42,10 +43,14 @@ pub struct Config {
     pub requirements: Vec<String>,
     /// The tests, in order.
     pub tests: Vec<Test>,
+    /// The files that tests leave as results, as globs.
+    pub results: Vec<String>,
     /// What a test may use.
     pub limits: Limits,
     /// The release that results are held against; by default the newest at which the test passes.
     pub baseline: Option<Version>,
+    /// How results are told apart.
+    pub compare: Criteria,
     /// The releases that must pass.
     pub expect: Option<VersionSpecifiers>,
 }
@@ -84,6 +89,7 @@ impl Config {
             args: self.args.clone(),
             requirements: self.requirements.clone(),
             tests: self.tests.clone(),
+            results: self.results.clone(),
             limits: self.limits.clone(),
             as_of: self.selection.as_of,
         }
@@ -96,15 +102,15 @@ mod tests;
 /// For the test of the schema.
 #[cfg(test)]
 pub(crate) mod tests_support {
-    use super::read::{ANALYSIS, LIMITS, TEST, VERSIONS};
+    use super::read::{ANALYSIS, COMPARE, LIMITS, TEST, VERSIONS};
 
-    /// The keys of `analysis`, `limits`, a test and `versions`, each sorted.
-    pub(crate) fn keys() -> [Vec<String>; 4] {
+    /// The keys of `analysis`, `limits`, a test, `versions` and `compare`, each sorted.
+    pub(crate) fn keys() -> [Vec<String>; 5] {
         let sorted = |keys: &[&str]| {
             let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             keys.sort();
             keys
         };
-        [sorted(ANALYSIS), sorted(LIMITS), sorted(TEST), sorted(VERSIONS)]
+        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE].map(sorted)
     }
 }

@@ -68,6 +68,7 @@
 //! kept.
 
 pub mod causes;
+pub mod changes;
 pub mod compare;
 pub mod config;
 pub mod event;
@@ -75,6 +76,7 @@ pub mod expect;
 pub mod files;
 pub mod grid;
 pub mod interpreter;
+pub mod legacy;
 pub mod limits;
 pub mod modules;
 pub mod names;

@@ -88,6 +88,9 @@ pub struct Setup {
     /// The tests, in the order of the configuration. The import of the dependency comes before
     /// them and does not stand here.
     pub tests: Vec<Test>,
+    /// The files in its project that a test leaves as its results, beside what it prints: globs, in
+    /// which `*` stops at a `/` and `**` does not.
+    pub results: Vec<String>,
     /// What a test may use.
     pub limits: Limits,
     /// Install what the index offered then, also of the dependency's dependencies.
@@ -151,7 +154,7 @@ pub fn cell_key(plan: &Plan, cell: &PlannedCell, recipe: &Recipe, project: &Sha2
         stream.field(format!("{value:?}").as_bytes());
     };
     // Raised whenever this list changes: what an older Caliper measured is then measured again.
-    put("key", &2);
+    put("key", &3);
     put("cell", &cell.id.to_string());
     match &cell.choice {
         Choice::File { file, .. } => match &file.sha256 {
@@ -168,6 +171,7 @@ pub fn cell_key(plan: &Plan, cell: &PlannedCell, recipe: &Recipe, project: &Sha2
         put("dockerfile", &recipe.dockerfile);
         put("requirements", &setup.requirements);
         put("tests", &setup.tests);
+        put("results", &setup.results);
         put("limits", &setup.limits);
         put("as_of", &setup.as_of.map(|time| time.to_string()));
         put("project", &project.to_string());

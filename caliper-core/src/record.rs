@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use build_reason::BuildReason;
 pub use outcome::{CellOutcome, TestEnd, TestOutcome, Verdict};
 
+use crate::changes::State;
+use crate::compare::Evidence;
 use crate::grid::{CellId, FileKind, Missing, Variant};
 use crate::interpreter::Interpreter;
 use crate::limits::Limits;
@@ -80,6 +82,27 @@ impl Record {
     /// Which cell this is a record of.
     pub fn id(&self) -> CellId {
         CellId { version: self.version.clone(), python: self.python, variant: self.variant.clone() }
+    }
+
+    /// How many times the test of this name was run.
+    pub fn attempts(&self, test: &str) -> u32 {
+        let runs = self.tests.iter().filter(|run| run.name == test).count();
+        u32::try_from(runs).unwrap_or(u32::MAX)
+    }
+
+    /// How each test ended over all of its runs, in order.
+    pub fn states(&self) -> Vec<(&str, State)> {
+        let mut names: Vec<&str> = Vec::new();
+        for test in &self.tests {
+            if !names.contains(&test.name.as_str()) {
+                names.push(&test.name);
+            }
+        }
+        let state = |name: &'_ str| {
+            let runs = self.tests.iter().filter(|test| test.name == name);
+            State::over(runs.map(|test| test.outcome))
+        };
+        names.into_iter().filter_map(|name| Some((name, state(name)?))).collect()
     }
 
     /// Whether every test ran and passed.
@@ -183,10 +206,29 @@ pub struct TestRecord {
     pub error_blob: Option<BlobRef>,
     /// Whether the program printed more than was kept.
     pub truncated: bool,
+    /// The files that it left as results, sorted by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<RecordedResult>,
     /// How the result compares with the baseline's. Depends on other records, so only a summary
     /// has it.
     #[serde(default)]
     pub verdict: Option<Verdict>,
+    /// Why; with the first run of a test in a cell. Only a summary has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// A file that a test left as a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RecordedResult {
+    /// Relative to the project; `/` between the components.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+    /// The digest of its content.
+    pub sha256: Sha256,
+    /// What it holds, unless that was too much to keep.
+    pub content: Option<BlobRef>,
 }
 
 /// The name of a blob in a store: `blob:` and the digest of its content.
@@ -269,7 +311,9 @@ pub(crate) mod tests {
             output_blob: None,
             error_blob: None,
             truncated: false,
+            files: Vec::new(),
             verdict: None,
+            evidence: None,
         }
     }
 

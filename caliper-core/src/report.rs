@@ -1,3 +1,4 @@
 //! Results for reading.
 
 pub mod grid;
+pub mod rows;

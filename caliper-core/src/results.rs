@@ -1,9 +1,17 @@
 //! The summary of a run: `results.json`, which a person or a script reads first.
 
+use std::collections::BTreeSet;
+
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{PackageName, Timestamp};
-use crate::record::Record;
+use crate::causes::{Cause, cluster_with};
+use crate::compare::{Blobs, Criteria, same_results};
+use crate::grid::Variant;
+use crate::names::{PackageName, PythonVersion, Timestamp};
+use crate::record::{BlobRef, Record};
+use crate::report::rows::RowSummary;
+use crate::row::Row;
 
 /// The version of the format that [`Results`] is written in.
 ///
@@ -27,11 +35,49 @@ pub struct Results {
     pub finished: Timestamp,
     /// The version of Caliper that wrote this.
     pub caliper: String,
+    /// Why builds and tests fail, the most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// What each test on each Python tells along the releases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<RowSummary>,
     /// The records, sorted by release, Python and variant.
     pub cells: Vec<Record>,
 }
 
 impl Results {
+    /// The same with what the records say together: causes, and rows over `releases`, which are all
+    /// that there are.
+    #[must_use]
+    pub fn read_through(
+        mut self,
+        releases: &[Version],
+        criteria: &Criteria,
+        blobs: Blobs<'_>,
+    ) -> Self {
+        let logs = |blob: &BlobRef| Some(String::from_utf8_lossy(&blobs(*blob)?).into_owned());
+        self.causes = cluster_with(&self.cells, &logs);
+        let rows: BTreeSet<(&str, PythonVersion, &Variant)> = self
+            .cells
+            .iter()
+            .flat_map(|record| {
+                let tests = record.tests.iter();
+                tests.map(|test| (test.name.as_str(), record.python, &record.variant))
+            })
+            .collect();
+        let summary = |(test, python, variant): (&str, PythonVersion, &Variant)| {
+            let row = Row::read(releases, &self.cells, python, variant, test);
+            let record = |release| row.record(release).map(|index| &self.cells[index]);
+            let same = |one: usize, other: usize| match (record(one), record(other)) {
+                (Some(one), Some(other)) => same_results(one, other, test, criteria, blobs),
+                _ => true,
+            };
+            RowSummary::of(&row, test, python, variant, &same)
+        };
+        self.rows = rows.into_iter().map(summary).collect();
+        self
+    }
+
     /// Sums up `records`; verdicts are filled in already. `None` if there are none.
     pub fn new(
         analysis: impl Into<String>,
@@ -48,6 +94,8 @@ impl Results {
             started: records.iter().map(|record| record.started).min()?,
             finished: records.iter().map(|record| record.finished).max()?,
             caliper: env!("CARGO_PKG_VERSION").to_owned(),
+            causes: Vec::new(),
+            rows: Vec::new(),
             cells: records,
         })
     }

@@ -65,10 +65,11 @@ mod tests {
             names
         };
         let analysis = &schema["properties"]["analysis"]["properties"];
-        let [of_analysis, of_limits, of_test, of_versions] = keys();
+        let [of_analysis, of_limits, of_test, of_versions, of_compare] = keys();
         assert_eq!(names(analysis), of_analysis);
         assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
         assert_eq!(names(&analysis["tests"]["items"]["anyOf"][1]["properties"]), of_test);
+        assert_eq!(names(&analysis["compare"]["properties"]), of_compare);
         assert_eq!(names(&analysis["versions"]["anyOf"][1]["properties"]), of_versions);
     }
 }

@@ -2,11 +2,13 @@
 
 mod dir;
 mod memory;
+mod output;
 
 use std::path::PathBuf;
 
 pub use dir::{DirStore, Unreadable};
 pub use memory::MemoryStore;
+pub use output::Output;
 
 use crate::grid::CellId;
 use crate::record::{BlobRef, Record};

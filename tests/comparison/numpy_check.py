@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds `caliper_core::compare` against what NumPy says of the same numbers.
 
-    cargo build -p caliper-core --example compare
+    cargo build --workspace --examples
     python3 tests/comparison/numpy_check.py [--pairs 4000] [--seed 0] [--keep FOLDER]
 
 Makes pairs of arrays of every type (values that are not numbers, infinities, both zeros, subnormal numbers, other

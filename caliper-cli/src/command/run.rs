@@ -1,13 +1,17 @@
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{self, Means, Prospect, foresee};
-use caliper_core::compare;
+use caliper_container::runner::{self, Means, Prospect, Rerun, RunOptions, Searching, foresee};
+use caliper_core::compare::{repeats_to_decide, same_results};
 use caliper_core::expect::{FailOn, violations};
-use caliper_core::report::grid;
+use caliper_core::plan::Test;
+use caliper_core::record::Record;
 use caliper_core::results::Results;
+use caliper_core::search::{Answer, Goal, Search};
 use caliper_core::store::{DirStore, ResultStore as _};
 
-use crate::args::{FailOnName, FormatName, How, Work};
-use crate::exit::{Exit, Outcome};
+use pep440_rs::Version;
+
+use crate::args::{FailOnName, FormatName, GoalName, How, ProgressName, Work};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::{Layout, lay_out};
 use crate::progress;
 use crate::signals::Watch;
@@ -16,6 +20,8 @@ use crate::terminal::{Terminal, printable};
 
 /// More than these are counted, not listed.
 const LISTED: usize = 10;
+/// How often `--confirm` looks again: with more runs there are fewer, or other, open questions.
+const ROUNDS: usize = 3;
 
 pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
@@ -32,15 +38,42 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         reporter: &*reporter,
         interrupt: &interrupt,
     };
-    let outcome = runner::run(&layout.plan, means, &layout.options)?;
-    let mut records = outcome.records;
+    let config = &layout.setting.config;
+    let mut outcome = match how.search {
+        Some(goal) => search(&layout, means, how, goal, &store, terminal)?,
+        None => runner::run(&layout.plan, means, &layout.options)?,
+    };
     // What `--only` left out still belongs to the summary, where its record is valid.
+    let mut rest = Vec::new();
     for prospect in foresee(&layout.rest, means, &layout.options)? {
         if let Prospect::Recorded(record) = prospect {
-            records.push(*record);
+            rest.push(*record);
         }
     }
-    let config = &layout.setting.config;
+    let judged = |outcome: &runner::Outcome| {
+        let mut records: Vec<Record> = outcome.records.iter().chain(&rest).cloned().collect();
+        super::judge(&mut records, config, &store);
+        records
+    };
+    let mut records = judged(&outcome);
+    if how.confirm {
+        for _ in 0..ROUNDS {
+            let attempts = repeats_to_decide(&records);
+            let more = outcome.records.iter().any(|record| {
+                let wanted = attempts.get(&record.id()).into_iter().flatten();
+                wanted.into_iter().any(|(test, wanted)| record.attempts(test) < *wanted)
+            });
+            if !more || outcome.interrupted {
+                break;
+            }
+            // What was measured just now is not to be measured again for being asked for.
+            let options = RunOptions { rerun: Rerun::Nothing, attempts, ..layout.options.clone() };
+            let measured = outcome.measured;
+            outcome = runner::run(&layout.plan, means, &options)?;
+            outcome.measured += measured;
+            records = judged(&outcome);
+        }
+    }
     if let Some(baseline) = &config.baseline
         && !records.iter().any(|record| record.version == *baseline)
     {
@@ -48,16 +81,25 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             "the baseline {baseline} is not a release of this grid: there is nothing to compare with"
         ));
     }
-    compare::judge(&mut records, config.baseline.as_ref());
     let results =
         Results::new(&config.name, config.dependency.clone(), layout.backend.name(), records);
     let Some(results) = results else {
         return Ok(watch.exit().unwrap_or(Exit::Done));
     };
+    let releases: Vec<Version> = if how.search.is_some() {
+        layout.plan.cells.iter().map(|cell| cell.id.version.clone()).collect()
+    } else {
+        Vec::new()
+    };
+    let blobs = |blob| store.blob(blob).ok();
+    let results = results.read_through(&releases, &config.compare, &blobs);
     store.save_results(&results)?;
     match format {
         FormatName::Json => super::print_json(&results, terminal)?,
-        FormatName::Text => terminal.lines(&grid::lines(&results.cells)),
+        FormatName::Text => super::print_results(&results, terminal),
+    }
+    if let (FormatName::Text, Some(goal)) = (format, how.search) {
+        say_answers(&layout, &results.cells, how, goal, terminal);
     }
     for (cell, why) in outcome.not_measured.iter().take(LISTED) {
         terminal.warning(&format!("{cell} could not be measured: {why}"));
@@ -78,6 +120,62 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         (true, false) => Exit::Unexpected,
         (true, true) => Exit::Done,
     })
+}
+
+fn goal_of(name: GoalName) -> Goal {
+    match name {
+        GoalName::All => Goal::AllChanges,
+        GoalName::FirstBad => Goal::FirstBad,
+        GoalName::LastGood => Goal::LastGood,
+    }
+}
+
+/// Measures only what a search wants.
+fn search(
+    layout: &Layout,
+    means: Means<'_>,
+    how: &How,
+    goal: GoalName,
+    store: &DirStore,
+    terminal: Terminal,
+) -> Result<runner::Outcome, Failure> {
+    let named = |name: &str| how.test.as_deref().is_none_or(|test| test == name);
+    let tests = layout.plan.setup.tests.iter().map(|test| test.name.as_str());
+    if !tests.chain([Test::IMPORT]).any(named) {
+        return Err(Failure::question(format!(
+            "there is no test `{}` to search for",
+            how.test.as_deref().unwrap_or_default()
+        )));
+    }
+    let blobs = |blob| store.blob(blob).ok();
+    let criteria = &layout.setting.config.compare;
+    let searching = Searching {
+        search: Search { probes: how.probes, goal: goal_of(goal) },
+        tests: &named,
+        same: &|one, other, test| same_results(one, other, test, criteria, &blobs),
+        step: &|wanted, steps| {
+            // Progress that is read by programs is one event a line.
+            if how.progress != ProgressName::Json {
+                terminal.note(&format!("search: {wanted} cells next, about {steps} steps left"));
+            }
+        },
+    };
+    Ok(runner::search(&layout.plan, means, &layout.options, &searching)?)
+}
+
+/// Answers a question about single releases.
+fn say_answers(layout: &Layout, records: &[Record], how: &How, goal: GoalName, terminal: Terminal) {
+    let records = records.iter().map(|record| (record.id(), record.clone())).collect();
+    for row in runner::rows(&layout.plan, &records) {
+        if how.test.as_deref().is_some_and(|test| test != row.test) {
+            continue;
+        }
+        if let Some(answer) = Answer::of(row.row.states(), goal_of(goal)) {
+            let answer = answer.map(|release| row.row.name(release));
+            let text = format!("{} on {}: {answer}\n", row.test, row.python);
+            terminal.data(&printable(&text));
+        }
+    }
 }
 
 fn say_how_many_more(count: usize, terminal: Terminal) {

@@ -1,9 +1,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use caliper_core::compare::{Evidence, Noise};
 use caliper_core::grid::{CellId, FileKind};
 use caliper_core::record::{BlobRef, CellOutcome, Record, TestRecord};
-use caliper_core::report::grid;
 use caliper_core::store::{DirStore, ResultStore as _};
 
 use crate::args::FormatName;
@@ -14,7 +14,7 @@ use crate::terminal::{Terminal, printable};
 
 pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Outcome {
     let (config, cell) = subject(what)?;
-    let store = DirStore::read_only(setting::results(&config));
+    let store = DirStore::read_only(setting::results_of(&config));
     let results = store.results()?.ok_or_else(|| {
         Failure::question(format!(
             "there are no results in `{}`; run `caliper run {}` first",
@@ -30,7 +30,7 @@ pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Ou
                     "{} · {} on {} · {}\n\n",
                     results.analysis, results.dependency, results.backend, results.finished
                 )));
-                terminal.lines(&grid::lines(&results.cells));
+                super::print_results(&results, terminal);
             }
         }
         return Ok(Exit::Done);
@@ -133,17 +133,19 @@ fn test_details(test: &TestRecord, store: &DirStore) -> Result<String, Failure> 
         if test.attempt > 1 { format!(", attempt {}", test.attempt) } else { String::new() };
     let reason = test.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let status = test.retval.map(|status| format!(", exit status {status}")).unwrap_or_default();
-    let verdict = match test.verdict {
-        Some(caliper_core::compare::Verdict::Same) => ", same result as the baseline",
-        Some(caliper_core::compare::Verdict::Different) => ", different result from the baseline",
-        _ => "",
-    };
+    let verdict = test.verdict.map(|verdict| format!(", {verdict}")).unwrap_or_default();
     let _ = writeln!(
         text,
         "\n{}{attempt}: {}{reason}{status} in {:.1} s{verdict}",
         test.name, test.outcome, test.seconds
     );
     let _ = writeln!(text, "  $ {}", test.command.join(" "));
+    if let Some(evidence) = &test.evidence {
+        text += &why(evidence);
+    }
+    for file in &test.files {
+        let _ = writeln!(text, "  left {} ({} bytes, {})", file.path, file.size, file.sha256);
+    }
     for (name, shown, whole) in
         [("output", &test.output, test.output_blob), ("error", &test.error, test.error_blob)]
     {
@@ -156,6 +158,54 @@ fn test_details(test: &TestRecord, store: &DirStore) -> Result<String, Failure> 
         }
     }
     Ok(text)
+}
+
+/// What a verdict rests on.
+fn why(evidence: &Evidence) -> String {
+    let Evidence { baseline, part, comparison, noise } = evidence;
+    let mut text = format!("  {part}, held against {baseline}: {}", comparison.rung);
+    let rules: Vec<String> = comparison.rules.iter().map(ToString::to_string).collect();
+    if !rules.is_empty() {
+        let _ = write!(text, " (looking past {})", rules.join(", "));
+    }
+    text.push('\n');
+    for sentence in &comparison.unread {
+        let _ = writeln!(text, "    {sentence}");
+    }
+    if let Some(divergence) = &comparison.divergence {
+        let _ = writeln!(text, "    {divergence}");
+    }
+    if let Some(numbers) = &comparison.numbers {
+        let _ = writeln!(
+            text,
+            "    {} of {} numbers beyond their tolerance",
+            numbers.beyond, numbers.compared
+        );
+    }
+    if let Some(Noise {
+        runs: [here, there],
+        p,
+        adjusted,
+        permutations,
+        comparisons,
+        alpha,
+        needed,
+    }) = noise
+    {
+        let _ = write!(text, "    {here} runs here, {there} at {baseline}");
+        if let (Some(p), Some(adjusted)) = (p, adjusted) {
+            let _ = write!(
+                text,
+                ": by chance with p = {p:.4} ({permutations} permutations), {adjusted:.4} over \
+                 {comparisons} comparisons, where {alpha} would tell them apart"
+            );
+        }
+        if let Some(needed) = needed {
+            let _ = write!(text, "; {needed} runs of each would decide");
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn blob(name: BlobRef, store: &DirStore) -> Result<String, Failure> {

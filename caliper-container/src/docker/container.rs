@@ -20,6 +20,7 @@ use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
+use crate::results::{Collector, ResultFile};
 
 /// How long a program may take to end by itself once its time is up.
 const GRACE: Duration = Duration::from_secs(1);
@@ -39,6 +40,8 @@ pub(super) struct Order {
     pub(super) folder: Option<&'static str>,
     /// What it finds in that folder, and may change: the copy is its own.
     pub(super) project: Option<Project>,
+    /// Which files of that folder are taken out of it in the end.
+    pub(super) results: Vec<String>,
     pub(super) environment: Vec<String>,
     pub(super) labels: Value,
     pub(super) limits: Limits,
@@ -55,6 +58,7 @@ pub(super) struct Finished {
     pub(super) granted: Limits,
     pub(super) output: Captured,
     pub(super) error: Captured,
+    pub(super) files: Vec<ResultFile>,
 }
 
 impl Order {
@@ -197,7 +201,14 @@ impl Order {
                 let end = TestEnd::NotRun { reason };
                 let seconds = began.elapsed().as_secs_f64();
                 let granted = self.state(engine).await.map_err(failed)?.granted(&self.limits);
-                return Ok(Finished { end, seconds, granted, output: none.clone(), error: none });
+                return Ok(Finished {
+                    end,
+                    seconds,
+                    granted,
+                    output: none.clone(),
+                    error: none,
+                    files: Vec::new(),
+                });
             }
         }
         let mut streams = Streams::new(self.limits.output);
@@ -251,7 +262,48 @@ impl Order {
             (_, None) => end(status, &self.command, &output.bytes, &error.bytes),
         };
         let seconds = state.seconds().unwrap_or(seconds);
-        Ok(Finished { end, seconds, granted: details.granted(&self.limits), output, error })
+        let granted = details.granted(&self.limits);
+        let files = match Collector::new(&self.results) {
+            Some(collector) => self.take_results(engine, collector, &details).await?,
+            None => Vec::new(),
+        };
+        Ok(Finished { end, seconds, granted, output, error, files })
+    }
+
+    /// Takes files out of the container, which has ended.
+    async fn take_results(
+        &self,
+        engine: &Engine,
+        mut collector: Collector,
+        details: &Details,
+    ) -> Result<Vec<ResultFile>, BackendError> {
+        let folder = self.folder.unwrap_or(&details.config.working_dir);
+        let path = query(
+            &format!("/containers/{}/archive", self.name),
+            [("path", if folder.is_empty() { "/" } else { folder })],
+        );
+        let failed = |fault| engine.error(format!("take the results of: {}", self.action), fault);
+        let answer = match engine.send(Method::GET, &path, None).await {
+            Ok(answer) => answer,
+            // The program removed the folder that it stood in.
+            Err(fault) if fault.is_missing() => return Ok(Vec::new()),
+            Err(fault) => return Err(failed(fault)),
+        };
+        let (sender, pieces) = tokio::sync::mpsc::channel(4);
+        let reading = tokio::task::spawn_blocking(move || {
+            collector.archive(context::Incoming::new(pieces)).map(|()| collector.finish())
+        });
+        let mut body = answer.into_body();
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(std::io::Error::other);
+            // Whoever reads has seen enough, or has met an error.
+            if sender.send(piece).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        let files = reading.await.map_err(std::io::Error::other).and_then(|files| files);
+        files.map_err(BackendError::machine(format!("take the results of: {}", self.action)))
     }
 
     /// Ends when the program has neither printed nor computed for too long; never without a limit.
@@ -295,6 +347,14 @@ struct Details {
     state: State,
     #[serde(default)]
     host_config: HostConfig,
+    #[serde(default)]
+    config: ContainerConfig,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ContainerConfig {
+    working_dir: String,
 }
 
 #[derive(Debug, Deserialize)]

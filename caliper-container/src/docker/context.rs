@@ -72,6 +72,32 @@ fn stream(
     hyper::Body::wrap_stream(futures_util::stream::unfold(receiver, next))
 }
 
+/// Reads an archive that comes piece by piece.
+pub(super) struct Incoming {
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    piece: Bytes,
+}
+
+impl Incoming {
+    pub(super) fn new(pieces: mpsc::Receiver<io::Result<Bytes>>) -> Self {
+        Self { pieces, piece: Bytes::new() }
+    }
+}
+
+impl io::Read for Incoming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.piece = piece?,
+                None => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.piece.len());
+        buffer[..count].copy_from_slice(&self.piece.split_to(count));
+        Ok(count)
+    }
+}
+
 fn append(archive: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
     archive.append_data(&mut header(0o644, bytes.len() as u64), path, bytes)
 }

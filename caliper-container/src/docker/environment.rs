@@ -296,6 +296,7 @@ impl DockerBackend {
             container.folder = Some(WORK);
             container.project = Some(order.project.clone());
         }
+        container.results.clone_from(&order.setup.results);
         let limits = &order.setup.limits;
         container.limits = Limits {
             timeout: test.timeout.unwrap_or(limits.timeout),
@@ -324,6 +325,7 @@ impl DockerBackend {
             peak_memory: None,
             output: finished.output,
             error: finished.error,
+            files: finished.files,
         })
     }
 
@@ -356,6 +358,7 @@ impl DockerBackend {
             command: Vec::new(),
             folder: None,
             project: None,
+            results: Vec::new(),
             environment: Vec::new(),
             labels,
             limits: Limits::default(),

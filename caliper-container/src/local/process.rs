@@ -18,6 +18,7 @@ use super::variables::{self, Variables};
 use super::work::Workspace;
 use crate::backend::{BackendError, CellOrder, Environment, TestRun};
 use crate::capture::Captured;
+use crate::results::Collector;
 
 /// Runs `test` once in `environment`.
 pub(super) fn run(
@@ -47,6 +48,7 @@ pub(super) fn run(
         peak_memory: None,
         output: Captured::default(),
         error: Captured::default(),
+        files: Vec::new(),
     };
     if !environment.join("pyvenv.cfg").exists() && workspace.folder().exists() {
         // Nobody but the tests of this cell knows of it. Whoever did it, this one cannot be run.
@@ -95,6 +97,15 @@ pub(super) fn run(
             (None, None) => TestEnd::Exited(status.into_raw()),
         },
     };
+    let mut files = Vec::new();
+    if let Some(mut collector) = Collector::new(&order.setup.results) {
+        collector.folder(&project).map_err(BackendError::machine(format!(
+            "could not read what `{}` left in `{}`",
+            test.name,
+            project.display()
+        )))?;
+        files = collector.finish();
+    }
     // The folders of this one run: another run of the same test prints others.
     let passing: [(&Path, &str); 4] = [
         (environment, "/environment"),
@@ -109,6 +120,7 @@ pub(super) fn run(
         peak_memory: group.as_ref().and_then(Group::peak_memory).or(ended.peak_memory),
         output: settled(ended.output, &passing),
         error: settled(ended.error, &passing),
+        files,
     })
 }
 

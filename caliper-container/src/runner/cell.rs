@@ -8,15 +8,17 @@ use caliper_core::event::Event;
 use caliper_core::grid::Choice;
 use caliper_core::plan::Test;
 use caliper_core::record::{
-    self, BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, TestEnd, TestOutcome,
-    TestRecord,
+    self, BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, RecordedResult, TestEnd,
+    TestOutcome, TestRecord,
 };
-use caliper_core::store::StoreError;
+use caliper_core::store::{Output, StoreError};
 use rayon::Scope;
 
 use super::retry::Spoilt;
-use super::{Prospect, Running, Task, chain, order, text};
+use super::{Prospect, Running, Task, chain, order, rounded};
 use crate::backend::{BackendError, CellOrder, Environment, TestRun};
+use crate::capture::Captured;
+use crate::results::ResultFile;
 
 /// A cell whose environment stands, and whose tests are under way.
 struct Open<'a> {
@@ -24,6 +26,8 @@ struct Open<'a> {
     order: CellOrder<'a>,
     environment: Environment,
     runs: Vec<(Test, u32)>,
+    /// What an earlier run of Caliper has run of the same.
+    earlier: Vec<TestRecord>,
     /// How many of `runs` have not ended.
     pending: AtomicUsize,
     record: Mutex<Progress>,
@@ -100,7 +104,7 @@ impl<'a> Running<'a> {
                 })
             },
         );
-        let seconds = text::rounded(begun.elapsed().as_secs_f64());
+        let seconds = rounded(begun.elapsed().as_secs_f64());
         let built = match built {
             Ok(built) => built,
             Err(BackendError::Interrupted) => return None,
@@ -143,10 +147,21 @@ impl<'a> Running<'a> {
             }
         };
         record.installed.clone_from(&environment.installed);
+        // What was run in another environment is no repeat of what is run in this.
+        let older = task.older.as_ref().filter(|older| older.installed == environment.installed);
+        let earlier = older.map(|older| older.tests.clone()).unwrap_or_default();
+        if let Some(older) = older {
+            record.started = older.started;
+        }
         let tests = [Test::import(&environment.modules)].into_iter();
         let runs: Vec<(Test, u32)> = tests
             .chain(self.plan.setup.tests.iter().cloned())
-            .flat_map(|test| (1..=test.repeat).map(move |attempt| (test.clone(), attempt)))
+            .flat_map(|test| {
+                let had = older.map_or(0, |older| older.attempts(&test.name));
+                let more = task.attempts.get(&test.name).copied().unwrap_or_default();
+                (had.saturating_add(1)..=test.repeat.max(more))
+                    .map(move |attempt| (test.clone(), attempt))
+            })
             .collect();
         Some(Open {
             index,
@@ -158,6 +173,7 @@ impl<'a> Running<'a> {
                 tests: vec![None; runs.len()],
                 not_measured: None,
             }),
+            earlier,
             runs,
         })
     }
@@ -242,20 +258,32 @@ impl<'a> Running<'a> {
         attempt: u32,
         run: &TestRun,
     ) -> Result<TestRecord, StoreError> {
-        let (output, output_blob) = text::keep(&run.output, self.means.store)?;
-        let (error, error_blob) = text::keep(&run.error, self.means.store)?;
+        let keep =
+            |captured: &Captured| Output::keep(&captured.bytes, captured.dropped, self.means.store);
+        let (output, error) = (keep(&run.output)?, keep(&run.error)?);
+        let mut files = Vec::new();
+        for ResultFile { path, size, sha256, content } in &run.files {
+            let content = content.as_ref().map(|content| self.means.store.save_blob(content));
+            files.push(RecordedResult {
+                path: path.clone(),
+                size: *size,
+                sha256: *sha256,
+                content: content.transpose()?,
+            });
+        }
         Ok(TestRecord {
             outcome: run.end.outcome(),
             reason: reason(test, &run.end, self.plan.setup.limits.timeout),
             retval: run.end.status(),
             signal: run.end.signal(),
-            seconds: text::rounded(run.seconds),
+            seconds: rounded(run.seconds),
             peak_memory: run.peak_memory,
-            output,
-            error,
-            output_blob,
-            error_blob,
+            output: output.text,
+            error: error.text,
+            output_blob: output.blob,
+            error_blob: error.blob,
             truncated: run.output.dropped + run.error.dropped > 0,
+            files,
             ..blank_test(test, attempt)
         })
     }
@@ -267,6 +295,7 @@ impl<'a> Running<'a> {
         let tests = std::mem::take(&mut progress.tests);
         let mut record = progress.record.clone();
         record.tests = tests.into_iter().flatten().collect();
+        add_earlier(&mut record.tests, &open.earlier);
         match progress.not_measured.take() {
             Some(NotMeasured::Interrupted) => {}
             Some(NotMeasured::ByTheWorld(reason)) => self.not_measured(open.index, record, &reason),
@@ -346,6 +375,24 @@ impl Open<'_> {
     }
 }
 
+/// Puts earlier attempts of each test in front of its later ones.
+fn add_earlier(tests: &mut Vec<TestRecord>, earlier: &[TestRecord]) {
+    let later = std::mem::take(tests);
+    let of = |all: &[TestRecord], name: &str| -> Vec<TestRecord> {
+        all.iter().filter(|test| test.name == name).cloned().collect()
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for test in earlier.iter().chain(&later) {
+        if !names.contains(&test.name.as_str()) {
+            names.push(&test.name);
+        }
+    }
+    for name in names {
+        tests.extend(of(earlier, name));
+        tests.extend(of(&later, name));
+    }
+}
+
 /// A test that has not been run.
 fn blank_test(test: &Test, attempt: u32) -> TestRecord {
     TestRecord {
@@ -363,7 +410,9 @@ fn blank_test(test: &Test, attempt: u32) -> TestRecord {
         output_blob: None,
         error_blob: None,
         truncated: false,
+        files: Vec::new(),
         verdict: None,
+        evidence: None,
     }
 }
 

@@ -24,6 +24,7 @@ struct Bench {
     store: MemoryStore,
     reporter: Collected,
     interrupt: Interrupt,
+    attempts: BTreeMap<CellId, Attempts>,
 }
 
 impl Bench {
@@ -34,6 +35,7 @@ impl Bench {
             store: MemoryStore::default(),
             reporter: Collected::default(),
             interrupt: Interrupt::default(),
+            attempts: BTreeMap::new(),
         }
     }
 
@@ -48,7 +50,7 @@ impl Bench {
             interrupt: &self.interrupt,
         };
         let retry = Retry { times: 2, pause: Duration::ZERO };
-        run(plan, means, &RunOptions { jobs, rerun, retry })
+        run(plan, means, &RunOptions { jobs, rerun, retry, attempts: self.attempts.clone() })
     }
 
     fn run(&self, plan: &Plan) -> Outcome {
@@ -151,6 +153,87 @@ fn every_rung_is_recorded() {
     assert_eq!((failed.measured, failed.reused), (3, 2));
     let all = bench.run_with(&plan, 1, Rerun::All).unwrap();
     assert_eq!((all.measured, all.reused), (4, 1));
+}
+
+#[test]
+fn repeats_are_added_to_what_was_measured() {
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let runs = std::sync::Arc::clone(&count);
+    let mut bench = Bench::new(backend().running(move |_, test| {
+        let run = runs.fetch_add(1, Ordering::SeqCst);
+        Ok(FakeRun::passes(format!("{test} {run}")))
+    }));
+    let plan = plan(&bench.backend, 2, &["a", "b"]);
+    let first = bench.run(&plan);
+    assert_eq!(count.load(Ordering::SeqCst), 6);
+    let id = first.records[1].id();
+    bench.attempts.insert(id.clone(), Attempts::from([("a".to_owned(), 3)]));
+    let second = bench.run(&plan);
+    assert_eq!((second.measured, second.reused), (1, 2));
+    let of = |record: &Record| -> Vec<(String, u32)> {
+        record.tests.iter().map(|test| (test.name.clone(), test.attempt)).collect()
+    };
+    let expected = [("import", 1), ("a", 1), ("a", 2), ("a", 3), ("b", 1)];
+    assert_eq!(of(&second.records[1]), expected.map(|(name, run)| (name.to_owned(), run)));
+    assert_eq!(second.records[1].tests[1].output, first.records[1].tests[1].output);
+    assert_eq!(second.records[1].key, first.records[1].key);
+    assert_eq!(count.load(Ordering::SeqCst), 8);
+    // They are there now.
+    assert_eq!(bench.run(&plan).measured, 0);
+}
+
+#[test]
+fn a_search_measures_a_part_and_says_which() {
+    use caliper_core::search::{Coverage, Goal, Search};
+    let backend = backend().running(|cell, test| {
+        let minor = cell.version.release()[1];
+        // Breaks at 1.13, and its result changes at 1.5.
+        Ok(match test {
+            "a" if minor >= 13 => FakeRun::exits(1),
+            "a" => FakeRun::passes(if minor >= 5 { "new" } else { "old" }),
+            _ => FakeRun::passes(""),
+        })
+    });
+    let bench = Bench::new(backend);
+    let plan = plan(&bench.backend, 40, &["a"]);
+    let project = Project::read(bench.folder.path(), None).unwrap();
+    let means = Means {
+        backend: &bench.backend,
+        project: &project,
+        files: &FilesInMemory::default(),
+        store: &bench.store,
+        reporter: &bench.reporter,
+        interrupt: &bench.interrupt,
+    };
+    let same = |one: &Record, other: &Record, test: &str| {
+        let output = |record: &Record| {
+            record.tests.iter().find(|run| run.name == test).map(|run| run.output.clone())
+        };
+        output(one) == output(other)
+    };
+    let searching = Searching {
+        search: Search { probes: 4, goal: Goal::AllChanges },
+        tests: &|_| true,
+        same: &same,
+        step: &|_, _| {},
+    };
+    let outcome = search(&plan, means, &RunOptions::default(), &searching).unwrap();
+    assert!(outcome.measured < 16, "{} of 40", outcome.measured);
+    let records = outcome.records.iter().map(|record| (record.id(), record.clone())).collect();
+    let rows = rows(&plan, &records);
+    let row = rows.iter().find(|row| row.test == "a").unwrap();
+    let coverage = Coverage::of(row.row.states(), &|one, other| row.same(&same, one, other));
+    let named = coverage.map(|release| row.row.name(release));
+    let changes: Vec<String> = named.transitions.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        changes,
+        ["result changes between 1.4 and 1.5 (proven)", "breaks between 1.12 and 1.13 (proven)"]
+    );
+    let missed: usize = named.unprobed.iter().map(|stretch| stretch.releases.len()).sum();
+    assert_eq!(missed + outcome.measured, 40);
+    // There is nothing more to look for.
+    let again = search(&plan, means, &RunOptions::default(), &searching).unwrap();
+    assert_eq!((again.measured, again.reused), (0, outcome.measured + 1));
 }
 
 #[test]

@@ -136,6 +136,7 @@ impl Bench {
             args: Args::default(),
             requirements: Vec::new(),
             tests: Vec::new(),
+            results: Vec::new(),
             limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
             as_of: None,
         };

@@ -25,10 +25,25 @@ fn tests_run_in_containers() {
     limits_hold(&mut bench, &environment);
     what_is_granted_is_told(&mut bench, &environment);
     who_does_nothing_is_ended(&mut bench, &environment);
+    results_are_taken_out(&mut bench, &environment);
     nothing_is_a_superusers(&mut bench, &environment);
     an_interrupt_stops_a_test(&bench, &environment);
     bench.backend.remove(&environment).unwrap();
     bench.assert_clean();
+}
+
+fn results_are_taken_out(bench: &mut Bench, environment: &Environment) {
+    bench.setup.results = vec!["out/*.csv".to_owned()];
+    let program = "import os; os.mkdir('out'); open('out/a.csv', 'w').write('x' * 300000); \
+                   open('out/b.txt', 'w'); os.symlink('/etc/passwd', 'out/c.csv')";
+    let run = bench.try_test(environment, &test(&python(program))).unwrap();
+    assert_eq!(run.files.len(), 1, "{:?}", run.end);
+    assert_eq!((run.files[0].path.as_str(), run.files[0].size), ("out/a.csv", 300_000));
+    assert_eq!(run.files[0].content.as_ref().map(Vec::len), Some(300_000));
+    // Whoever removes the folder that it stands in leaves nothing.
+    let program = "import os, shutil; shutil.rmtree(os.getcwd(), ignore_errors=True)";
+    assert_eq!(bench.try_test(environment, &test(&python(program))).unwrap().files, []);
+    bench.setup.results.clear();
 }
 
 fn what_is_installed_is_known(environment: &Environment) {

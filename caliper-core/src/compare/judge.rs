@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ladder::{Comparison, Divergence, Numbers, Place, ReadAs, Rung};
+use super::ladder::{Apart, Comparison, Divergence, Numbers, Place, ReadAs, Rung};
 use super::number::{Distance, Number, Precision};
 use super::policy::{Nan, Policy, Tolerance};
 use super::rules::{Line, Rule};
@@ -23,7 +23,12 @@ pub(super) struct Judge<'a> {
     changed: Vec<(String, String, Tolerance)>,
     /// Whether line breaks at the end were looked past.
     pub(super) ends: bool,
+    /// The numbers that are not written alike.
+    apart: Vec<Apart>,
 }
+
+/// Of two results at most so many numbers are handed out that are not alike.
+const MOST_APART: usize = 200_000;
 
 /// Two numbers that stand in the same place.
 #[derive(Clone, Copy)]
@@ -33,6 +38,18 @@ pub(super) struct Pair<'a> {
     /// Whether they are written in the same way.
     pub(super) identical: bool,
     pub(super) precision: Precision,
+}
+
+impl Pair<'_> {
+    /// The tolerance as it holds for these two: of whole numbers the absolute one alone.
+    fn tolerance(&self, tolerance: &Tolerance) -> Tolerance {
+        let whole = |number| matches!(number, Number::Whole(_) | Number::Long(_));
+        if whole(self.expected) && whole(self.actual) {
+            tolerance.absolute_only()
+        } else {
+            *tolerance
+        }
+    }
 }
 
 /// How much two numbers tell of how results differ.
@@ -65,6 +82,7 @@ impl<'a> Judge<'a> {
             divergence: None,
             changed: Vec::new(),
             ends: false,
+            apart: Vec::new(),
         }
     }
 
@@ -169,6 +187,17 @@ impl<'a> Judge<'a> {
         if pair.identical && distance.within {
             return None;
         }
+        if self.apart.len() < MOST_APART {
+            let tolerance = pair.tolerance(tolerance);
+            let sides = pair.expected.parts().into_iter().zip(pair.actual.parts());
+            // A complex number counts as two.
+            self.apart.extend((0..).zip(sides).map(|(part, (expected, actual))| Apart {
+                number: 2 * self.numbers.compared + part,
+                expected,
+                actual,
+                tolerance,
+            }));
+        }
         let larger = |most: Option<f64>, here: Option<f64>| match (most, here) {
             (Some(most), Some(here)) => Some(most.max(here)),
             (most, here) => most.or(here),
@@ -254,17 +283,18 @@ impl<'a> Judge<'a> {
         self.other(&place, &bytes(expected), &bytes(actual));
     }
 
-    /// What came of it.
-    pub(super) fn done(self, read_as: ReadAs, unread: Vec<String>) -> Comparison {
+    /// What came of it, and the numbers that are not written alike.
+    pub(super) fn done(self, read_as: ReadAs, unread: Vec<String>) -> (Comparison, Vec<Apart>) {
         let decided = matches!(self.rung, Rung::WithinTolerance | Rung::OtherNumbers);
-        Comparison {
+        let comparison = Comparison {
             rung: self.rung,
             read_as,
             unread,
             rules: if self.decided() { Vec::new() } else { self.needed() },
             numbers: decided.then_some(self.numbers),
             divergence: self.divergence,
-        }
+        };
+        (comparison, self.apart)
     }
 
     /// The rules without which some line would fall below the rung that all of them reach together.

@@ -19,11 +19,12 @@
 //! ```
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde::{Deserialize, Serialize};
 
 use super::judge::Judge;
-use super::policy::Policy;
+use super::policy::{Policy, Tolerance};
 use super::rules::Rule;
 use super::{json, npy, npz, show, table, text};
 
@@ -142,6 +143,28 @@ pub struct Comparison {
     pub numbers: Option<Numbers>,
 }
 
+impl Comparison {
+    /// Of a result with itself.
+    pub(super) fn alike() -> Self {
+        Self {
+            rung: Rung::SameBytes,
+            read_as: ReadAs::Bytes,
+            unread: Vec::new(),
+            rules: Vec::new(),
+            divergence: None,
+            numbers: None,
+        }
+    }
+
+    /// Of results of which only this is known, and differs.
+    pub(super) fn of_names(part: &str, expected: String, actual: String) -> Self {
+        let place = Place::Whole { name: show::excerpt(part) };
+        let (absolute, relative, ulps) = (None, None, None);
+        let divergence = Divergence { place, expected, actual, absolute, relative, ulps };
+        Self { rung: Rung::OtherText, divergence: Some(divergence), ..Self::alike() }
+    }
+}
+
 /// A difference, and where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Divergence {
@@ -225,6 +248,11 @@ pub enum Place {
         /// Its name.
         array: String,
     },
+    /// All of it.
+    Whole {
+        /// The name of the file.
+        name: String,
+    },
     /// In bytes that were read as nothing.
     Byte {
         /// How many bytes come before it.
@@ -255,6 +283,7 @@ impl fmt::Display for Place {
             }
             Self::Shape { array } => write!(formatter, "shape{}", of(array)),
             Self::Dtype { array } => write!(formatter, "dtype{}", of(array)),
+            Self::Whole { name } => formatter.write_str(name),
             Self::Array { array } => write!(formatter, "array {array}"),
             Self::Byte { offset, array } => write!(formatter, "byte {offset}{}", of(array)),
         }
@@ -282,15 +311,29 @@ pub struct Numbers {
 /// `expected` and `actual` are not interchangeable: distances are relative to what is expected. But
 /// for that, and with whole numbers or absolute tolerances alone, the rung is the same either way.
 pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) -> Comparison {
+    compare_numbers(format, expected, actual, policy).0
+}
+
+/// A number that is not written alike in two results of one structure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Apart {
+    /// Where it stands among all numbers of the result.
+    pub(super) number: u64,
+    pub(super) expected: f64,
+    pub(super) actual: f64,
+    /// How far the two may be apart.
+    pub(super) tolerance: Tolerance,
+}
+
+/// Compares as [`compare`] does, and hands out the numbers that are not written alike.
+pub(super) fn compare_numbers(
+    format: Format,
+    expected: &[u8],
+    actual: &[u8],
+    policy: &Policy,
+) -> (Comparison, Vec<Apart>) {
     if expected == actual {
-        return Comparison {
-            rung: Rung::SameBytes,
-            read_as: ReadAs::Bytes,
-            unread: Vec::new(),
-            rules: Vec::new(),
-            divergence: None,
-            numbers: None,
-        };
+        return (Comparison::alike(), Vec::new());
     }
     match format {
         Format::Text => as_text(expected, actual, policy, Vec::new()),
@@ -338,14 +381,37 @@ pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) 
     }
 }
 
-fn as_text(expected: &[u8], actual: &[u8], policy: &Policy, unread: Vec<String>) -> Comparison {
+/// What a result looks like but for its numbers: results that are alike in that, and not in more, have
+/// equal digests.
+pub(super) fn shape(format: Format, result: &[u8], policy: &Policy) -> u64 {
+    let mut shape = DefaultHasher::new();
+    match format {
+        Format::Text | Format::Json | Format::Csv => {
+            text::shape(&show::decoded(result), policy).hash(&mut shape);
+        }
+        Format::Npy | Format::Npz => result.hash(&mut shape),
+    }
+    shape.finish()
+}
+
+fn as_text(
+    expected: &[u8],
+    actual: &[u8],
+    policy: &Policy,
+    unread: Vec<String>,
+) -> (Comparison, Vec<Apart>) {
     let (expected, actual) = (show::decoded(expected), show::decoded(actual));
     let mut judge = Judge::new(policy);
     text::compare(&expected, &actual, &mut judge);
     judge.done(ReadAs::Text, unread)
 }
 
-fn as_bytes(expected: &[u8], actual: &[u8], policy: &Policy, unread: Vec<String>) -> Comparison {
+fn as_bytes(
+    expected: &[u8],
+    actual: &[u8],
+    policy: &Policy,
+    unread: Vec<String>,
+) -> (Comparison, Vec<Apart>) {
     let mut judge = Judge::new(policy);
     judge.bytes(None, expected, actual);
     judge.done(ReadAs::Bytes, unread)

@@ -6,7 +6,7 @@ use std::io::{Cursor, Read as _};
 use zip::ZipArchive;
 
 use super::judge::Judge;
-use super::ladder::{Comparison, Place, ReadAs};
+use super::ladder::{Apart, Comparison, Place, ReadAs};
 use super::policy::Policy;
 use super::{npy, show};
 
@@ -64,7 +64,7 @@ pub(super) fn compare(
     mut expected: Archive<'_>,
     mut actual: Archive<'_>,
     policy: &Policy,
-) -> Result<Comparison, String> {
+) -> Result<(Comparison, Vec<Apart>), String> {
     let mut judge = Judge::new(policy);
     let mut opaque = Vec::new();
     let missing = |one: &Archive<'_>, other: &Archive<'_>| {

@@ -59,6 +59,14 @@ impl<'a> Number<'a> {
         Self::Float(text.parse().unwrap_or(f64::NAN))
     }
 
+    /// As floating point numbers: one, or two of a complex number.
+    pub(super) fn parts(self) -> Vec<f64> {
+        match (self, self.float()) {
+            (Self::Complex(..), (real, imaginary)) => vec![real, imaginary],
+            (Self::Whole(_) | Self::Long(_) | Self::Float(_), (number, _)) => vec![number],
+        }
+    }
+
     /// The nearest floating point number.
     fn float(self) -> (f64, f64) {
         match self {

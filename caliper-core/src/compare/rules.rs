@@ -11,6 +11,7 @@ mod times;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,23 @@ impl Rule {
             Self::Durations => times::durations(line),
             Self::Sets => sets::sorted(line),
         }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::LineEndings => "line_endings",
+            Self::ProgressBars => "progress_bars",
+            Self::Ansi => "ansi",
+            Self::Timestamps => "timestamps",
+            Self::WarningLines => "warning_lines",
+            Self::Addresses => "addresses",
+            Self::Paths => "paths",
+            Self::TempNames => "temp_names",
+            Self::Durations => "durations",
+            Self::Sets => "sets",
+        })
     }
 }
 

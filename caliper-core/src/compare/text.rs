@@ -2,7 +2,8 @@
 
 use super::judge::Judge;
 use super::ladder::Place;
-use super::rules::{self, Rule};
+use super::policy::Policy;
+use super::rules::{self, Line, Rule};
 use super::tokens::{Token, Tokens};
 
 /// What stands in the same place of two lines, with where it begins in the first of them.
@@ -11,6 +12,23 @@ pub(super) enum Found<'a> {
     Numbers(usize, &'a str, &'a str),
     /// Texts that differ, or what follows where one is a number and the other is not.
     Text(usize, &'a str, &'a str),
+}
+
+/// The text as the rules leave it, without its numbers.
+pub(super) fn shape(text: &str, policy: &Policy) -> String {
+    let mut shape = String::new();
+    for line in rules::without_last_break(text).split('\n') {
+        let line = Line::under(&policy.rules, line);
+        for (_, token) in Tokens::of(&line.text) {
+            match token {
+                Token::Number(_) => shape.push('0'),
+                Token::Text(text) => shape.push_str(text),
+            }
+            shape.push(' ');
+        }
+        shape.push('\n');
+    }
+    shape
 }
 
 /// How many numbers a line has.

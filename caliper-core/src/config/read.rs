@@ -1,8 +1,11 @@
 //! From a tree to a [`Config`], collecting every problem on the way.
 
+mod compare_key;
 mod limits_key;
 mod tests_key;
 
+#[cfg(test)]
+pub(super) use compare_key::COMPARE;
 #[cfg(test)]
 pub(super) use limits_key::LIMITS;
 #[cfg(test)]
@@ -33,7 +36,9 @@ pub(super) const ANALYSIS: &[&str] = &[
     "args",
     "requirements",
     "tests",
+    "results",
     "limits",
+    "compare",
     "baseline",
     "expect",
 ];
@@ -142,7 +147,9 @@ impl Reader<'_> {
         let dockerfile =
             entries.remove("dockerfile").and_then(|node| self.dockerfile(&node, &args));
         let tests = entries.remove("tests").map(|node| self.tests(&node)).unwrap_or_default();
+        let results = entries.remove("results").map(|node| self.results(&node)).unwrap_or_default();
         let limits = entries.remove("limits").map(|node| self.limits(&node)).unwrap_or_default();
+        let compare = entries.remove("compare").map(|node| self.compare(&node)).unwrap_or_default();
         let baseline = entries.remove("baseline").and_then(|node| self.parsed(&node, "`baseline`"));
         let expect = entries.remove("expect").and_then(|node| self.parsed(&node, "`expect`"));
         let dependency: crate::names::PackageName = dependency?;
@@ -160,7 +167,9 @@ impl Reader<'_> {
             args,
             requirements,
             tests,
+            results,
             limits,
+            compare,
             baseline,
             expect,
         })
@@ -349,6 +358,24 @@ impl Reader<'_> {
             }
         }
         args
+    }
+
+    /// Globs of files in the project.
+    fn results(&mut self, at: &At<'_>) -> Vec<String> {
+        let mut globs = Vec::new();
+        for node in self.list(at, "`results`") {
+            let Some(text) = self.text(&node, "a file") else { continue };
+            if text.starts_with('/') || text.split('/').any(|part| part == "..") {
+                let message = format!("`{}` leaves the project", shorten(&text));
+                let help = "a test runs in a copy of the project, and leaves its results there";
+                self.problem_with_help(&node, message, help);
+            } else if let Err(error) = globset::Glob::new(&text) {
+                self.problem(&node, format!("`{}`: {}", shorten(&text), error.kind()));
+            } else {
+                globs.push(text);
+            }
+        }
+        globs
     }
 
     /// Any node as JSON, for a template.

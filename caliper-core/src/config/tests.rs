@@ -16,6 +16,25 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::from_yaml("caliper.yaml", text, &read).map_err(|error| error.to_string())
 }
 
+#[test]
+fn what_is_looked_past_is_read_strictly() {
+    let first = |line: &str| -> String {
+        let text = problems(&format!("analysis:\n  dependency: demo\n  {line}\n"));
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    for (line, problem) in [
+        ("compare: {relative: -1}", "`relative` must be a finite number, not below 0"),
+        ("compare: {absolute: .nan}", "`absolute`: invalid float literal"),
+        ("compare: {alpha: 1}", "`alpha` is an error rate between 0 and 1, such as 0.05"),
+        ("compare: {nan: same}", "`nan` is `equal`, `different`, not `same`"),
+        ("compare: {fields: {x: {rtol: 1}}}", "unknown key `rtol`"),
+        ("results: [/etc/passwd]", "`/etc/passwd` leaves the project"),
+        ("results: ['a[']", "`a[`: unclosed character class; missing ']'"),
+    ] {
+        assert_eq!(first(line), problem);
+    }
+}
+
 /// The problems of a configuration, in full.
 fn problems(text: &str) -> String {
     parse(text).expect_err("there is something wrong with it")
@@ -48,6 +67,9 @@ analysis:
   tests:
     - test.py
     - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3}
+  results: ["out/*.csv", "**/w.npz"]
+  compare: {absolute: 0.5, relative: 1e-3, ulps: 4, nan: different, fields: {loss: {relative: 0}}, keep: [sets],
+    alpha: 0.01}
   limits: {timeout: 1m, idle: 5m, memory: 2GiB, cpus: 1.5, pids: 512, output: 1MiB, network: none, capabilities: [cap_net_raw],
     cpuset: '0,1', disk: 1GiB, gpus: [0, GPU-3f], runtime: nvidia}
   baseline: "2.0.0"

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 
+use crate::changes::State;
 use crate::compare::Verdict;
 use crate::grid::Variant;
 use crate::names::PythonVersion;
-use crate::record::{CellOutcome, Record, TestOutcome};
+use crate::record::{CellOutcome, Record};
 
 /// How good a piece of text is, for whoever colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,8 +37,11 @@ pub type Span = (Tone, String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Mark {
     Same,
+    WithinNoise,
     Passed,
+    Undecided,
     Different,
+    Flaky,
     Failed { passed: usize, of: usize },
     ImportFailed,
     BuildFailed,
@@ -54,28 +58,42 @@ impl Mark {
             CellOutcome::NotMeasured => return Self::NotMeasured,
             CellOutcome::Tested => {}
         }
-        let of = record.tests.len();
-        let passed = record.tests.iter().filter(|test| test.outcome == TestOutcome::Passed).count();
-        let import_failed =
-            record.tests.first().is_some_and(|test| test.outcome != TestOutcome::Passed);
+        // Repeats count as one: a test that passes now and then is flaky, and has not failed.
+        let tests = record.states();
+        let of = tests.len();
+        let works = |state: &State| matches!(state, State::Passed | State::Flaky);
+        let passed = tests.iter().filter(|(_, state)| works(state)).count();
+        let import_failed = tests.first().is_some_and(|(_, state)| !works(state));
+        let verdict = |verdict| record.tests.iter().any(|test| test.verdict == Some(verdict));
         if import_failed && passed == 0 {
             Self::ImportFailed
         } else if passed < of {
             Self::Failed { passed, of }
-        } else if record.tests.iter().any(|test| test.verdict == Some(Verdict::Different)) {
+        } else if tests.iter().any(|(_, state)| *state == State::Flaky) {
+            Self::Flaky
+        } else if verdict(Verdict::Different) {
             Self::Different
-        } else if record.tests.iter().all(|test| test.verdict == Some(Verdict::Same)) {
-            Self::Same
-        } else {
+        } else if verdict(Verdict::Undecided) {
+            Self::Undecided
+        } else if verdict(Verdict::NoBaseline)
+            || record.tests.iter().any(|test| test.verdict.is_none())
+        {
             Self::Passed
+        } else if verdict(Verdict::SameWithinNoise) {
+            Self::WithinNoise
+        } else {
+            Self::Same
         }
     }
 
     fn span(&self) -> Span {
         match self {
             Self::Same => (Tone::Good, "✓".into()),
+            Self::WithinNoise => (Tone::Good, "≈".into()),
             Self::Passed => (Tone::Good, "○".into()),
+            Self::Undecided => (Tone::Notable, "≠?".into()),
             Self::Different => (Tone::Notable, "≠".into()),
+            Self::Flaky => (Tone::Notable, "~".into()),
             // The import is always among the tests, so a cell has at least one besides.
             Self::Failed { passed, of } => (Tone::Bad, format!("✗ {passed}/{of}")),
             Self::ImportFailed => (Tone::Bad, "✗".into()),
@@ -89,8 +107,11 @@ impl Mark {
     fn legend(&self) -> &'static str {
         match self {
             Self::Same => "✓ same result",
+            Self::WithinNoise => "≈ same result, within noise",
             Self::Passed => "○ passes, and there is no baseline to compare with",
+            Self::Undecided => "≠? not the same result, which may be noise",
             Self::Different => "≠ different result",
+            Self::Flaky => "~ passes now and then",
             Self::Failed { .. } => "✗ n/m only n of m tests pass",
             Self::ImportFailed => "✗ no test passes",
             Self::BuildFailed => "B cannot be built",
@@ -207,8 +228,11 @@ fn totals(records: &[Record]) -> Vec<Span> {
     for record in records {
         let what = match Mark::of(record) {
             Mark::Same => (0, Tone::Good, "the same"),
+            Mark::WithinNoise => (0, Tone::Good, "the same within noise"),
             Mark::Passed => (0, Tone::Good, "pass"),
+            Mark::Undecided => (1, Tone::Notable, "undecided"),
             Mark::Different => (1, Tone::Notable, "different"),
+            Mark::Flaky => (1, Tone::Notable, "flaky"),
             Mark::Failed { .. } | Mark::ImportFailed => (2, Tone::Bad, "cannot run"),
             Mark::BuildFailed => (3, Tone::Bad, "cannot be built"),
             Mark::Unavailable => (4, Tone::Dim, "nothing to install"),
@@ -227,6 +251,8 @@ fn totals(records: &[Record]) -> Vec<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::Criteria;
+    use crate::record::TestOutcome;
     use crate::record::tests::{record, test};
 
     #[test]
@@ -252,16 +278,16 @@ mod tests {
             }
         }
         records[4].outcome = CellOutcome::NotMeasured;
-        crate::compare::judge(&mut records, None);
+        crate::compare::judge(&mut records, None, &Criteria::default(), &|_| None);
         insta::assert_snapshot!(plain(&records), @"
                   2.7    3.11
         1.8, 1.9  ✗ 1/2  ✗ 1/2
         1.10      ?      ✗ 1/2
-        2.0       ·      ≠
+        2.0       ·      ≠?
         2.1, 2.2  ·      ✓
 
-        ? could not be measured   · nothing to install   ≠ different result   ✓ same result   ✗ n/m only n of m tests pass
-        12 cells · 2 the same · 1 different · 5 cannot run · 3 nothing to install · 1 not measured
+        ? could not be measured   · nothing to install   ≠? not the same result, which may be noise   ✓ same result   ✗ n/m only n of m tests pass
+        12 cells · 2 the same · 1 undecided · 5 cannot run · 3 nothing to install · 1 not measured
         ");
         assert_eq!(plain(&records[..0]).trim(), "0 cells");
     }

@@ -62,9 +62,9 @@ pub(super) fn project_json(project: &PackageName, rows: &[Row]) -> Value {
                 "size": row.size,
                 "upload-time": row.upload_time,
                 "yanked": yanked(row),
+                // Not also `dist-info-metadata`, as it was called first: pip 22.3 to 23.0 take it for a
+                // text, and fail (https://peps.python.org/pep-0714/).
                 "core-metadata": metadata,
-                // The name that pip knew first (PEP 714).
-                "dist-info-metadata": metadata,
             })
         })
         .collect();

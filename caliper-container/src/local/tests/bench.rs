@@ -121,6 +121,7 @@ pub(super) fn setup() -> Setup {
         args: Args::default(),
         requirements: Vec::new(),
         tests: Vec::new(),
+        results: Vec::new(),
         limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
         as_of: None,
     }

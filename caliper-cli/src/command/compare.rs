@@ -1,0 +1,133 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use caliper_core::changes::{Change, Difference, differences};
+use caliper_core::grid::{CellId, Variant};
+use caliper_core::names::PythonVersion;
+use caliper_core::record::Record;
+use caliper_core::store::{DirStore, ResultStore as _};
+use pep440_rs::Version;
+use serde::Serialize;
+
+use crate::args::FormatName;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::layout::cell_id;
+use crate::setting;
+use crate::terminal::{Terminal, printable};
+
+/// More than these of a kind are counted, not listed.
+const LISTED: usize = 20;
+
+/// Two sides of a comparison, as JSON.
+#[derive(Serialize)]
+struct Comparison<'a> {
+    schema: u32,
+    first: &'a str,
+    second: &'a str,
+    counts: BTreeMap<Change, usize>,
+    differences: &'a [Difference],
+}
+
+/// One side: records, and where their long outputs are.
+struct Side {
+    records: Vec<Record>,
+    store: DirStore,
+}
+
+pub(super) fn run(
+    first: &str,
+    second: &str,
+    config: &Path,
+    format: FormatName,
+    terminal: Terminal,
+) -> Outcome {
+    let (one, other) = (side(first, config)?, side(second, config)?);
+    let same = |a: &caliper_core::record::TestRecord, b: &caliper_core::record::TestRecord| {
+        super::same_result(a, &one.store, b, &other.store)
+    };
+    let found = if Path::new(first).exists() && Path::new(second).exists() {
+        differences(&one.records, &other.records, Record::id, same)
+    } else {
+        // Releases, or single cells: what corresponds is what they have besides.
+        let python_matters = cell_id(first).is_none() || cell_id(second).is_none();
+        let position = |record: &Record| -> (Option<PythonVersion>, Variant) {
+            (python_matters.then_some(record.python), record.variant.clone())
+        };
+        differences(&one.records, &other.records, position, same)
+    };
+    let mut counts: BTreeMap<Change, usize> = BTreeMap::new();
+    for difference in &found {
+        *counts.entry(difference.change).or_default() += 1;
+    }
+    match format {
+        FormatName::Json => {
+            let comparison = Comparison { schema: 1, first, second, counts, differences: &found };
+            super::print_json(&comparison, terminal)?;
+        }
+        FormatName::Text => terminal.data(&printable(&text(&found, &counts))),
+    }
+    Ok(Exit::Done)
+}
+
+fn text(found: &[Difference], counts: &BTreeMap<Change, usize>) -> String {
+    let mut text = String::new();
+    for (change, count) in counts {
+        if *change == Change::Same {
+            continue;
+        }
+        text += &format!("{change} ({count})\n");
+        let of_it = found.iter().filter(|difference| difference.change == *change);
+        for Difference { cell, test, first, second, .. } in of_it.take(LISTED) {
+            let test = test.as_ref().map(|test| format!(" `{test}`")).unwrap_or_default();
+            let states = match (first, second) {
+                (Some(first), Some(second)) if first != second => {
+                    format!(": {first}, then {second}")
+                }
+                _ => String::new(),
+            };
+            text += &format!("  {cell}{test}{states}\n");
+        }
+        if *count > LISTED {
+            text += &format!("  … and {} more\n", count - LISTED);
+        }
+    }
+    let same = counts.get(&Change::Same).copied().unwrap_or_default();
+    text + &format!("{same} of {} the same\n", found.len())
+}
+
+/// A folder of results, a configuration, a cell, or a release of the results in `config`.
+fn side(name: &str, config: &Path) -> Result<Side, Failure> {
+    let path = Path::new(name);
+    if path.exists() {
+        return opened(path, |_| true, name);
+    }
+    if let Some(id) = cell_id(name) {
+        return opened(config, |record: &Record| same_cell(record, &id), name);
+    }
+    let version: Version = name.parse().map_err(|_| {
+        Failure::question(format!(
+            "`{name}` is neither a folder of results, nor a configuration, a cell such as \
+             `2.10.1/3.11`, or a release"
+        ))
+    })?;
+    opened(config, |record: &Record| record.version == version, name)
+}
+
+fn same_cell(record: &Record, id: &CellId) -> bool {
+    record.version == id.version && record.python == id.python
+}
+
+fn opened(path: &Path, wanted: impl Fn(&Record) -> bool, name: &str) -> Result<Side, Failure> {
+    let store = DirStore::read_only(setting::results_of(path));
+    let results = store.results()?.ok_or_else(|| {
+        Failure::question(format!("there are no results in `{}`", store.folder().display()))
+    })?;
+    let records: Vec<Record> = results.cells.into_iter().filter(wanted).collect();
+    if records.is_empty() {
+        return Err(Failure::question(format!(
+            "there is nothing of `{name}` in the results in `{}`",
+            store.folder().display()
+        )));
+    }
+    Ok(Side { records, store })
+}

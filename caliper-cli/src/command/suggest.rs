@@ -1,0 +1,252 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use caliper_core::names::{PackageName, PythonVersion};
+use caliper_core::results::Results;
+use caliper_core::row::State;
+use caliper_core::store::{DirStore, ResultStore as _};
+use caliper_core::suggest::{
+    Declared, Known, Suggested, check, declarations, requires_python, suggest, suggest_python,
+};
+use pep440_rs::Version;
+use serde::Serialize;
+
+use crate::args::FormatName;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::setting;
+use crate::terminal::{Terminal, printable};
+
+/// What the results support.
+#[derive(Serialize)]
+struct Advice {
+    schema: u32,
+    package: PackageName,
+    /// For all tests on all Pythons together.
+    all: Suggested,
+    /// For each test.
+    tests: BTreeMap<String, Suggested>,
+    /// For each Python, all tests together.
+    pythons: BTreeMap<PythonVersion, Suggested>,
+    requires_python: Suggested,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    declared: Vec<Checked>,
+}
+
+/// A declaration and what speaks against it.
+#[derive(Serialize)]
+struct Checked {
+    section: String,
+    declared: Declared,
+}
+
+/// What is known of each release.
+type Releases = Vec<(Version, Known)>;
+
+pub(super) fn run(
+    config: &Path,
+    test: Option<&str>,
+    pyproject: Option<&Path>,
+    format: FormatName,
+    terminal: Terminal,
+) -> Outcome {
+    let store = DirStore::read_only(setting::results_of(config));
+    let results = store.results()?.ok_or_else(|| {
+        Failure::question(format!(
+            "there are no results in `{}`; run `caliper run` first",
+            store.folder().display()
+        ))
+    })?;
+    let all_tests: BTreeSet<&str> = results
+        .cells
+        .iter()
+        .flat_map(|record| record.tests.iter().map(|test| test.name.as_str()))
+        .collect();
+    if let Some(test) = test
+        && !all_tests.contains(test)
+    {
+        let names: Vec<&str> = all_tests.into_iter().collect();
+        return Err(Failure::question(format!(
+            "there is no test `{test}` in the results; there are {}",
+            names.join(", ")
+        )));
+    }
+    let wanted = |name: &str| test.is_none_or(|test| test == name);
+    let of = |tests: &dyn Fn(&str) -> bool, python: Option<PythonVersion>| -> Releases {
+        releases(&results, tests, python)
+    };
+    let pythons: BTreeSet<PythonVersion> =
+        results.cells.iter().map(|record| record.python).collect();
+    let everything = of(&wanted, None);
+    let all = suggest(&everything);
+    // A Python on which nothing that is suggested passes is none to be required.
+    let passes = |python: &PythonVersion| {
+        let known: BTreeSet<Known> =
+            of(&wanted, Some(*python)).into_iter().map(|(_, known)| known).collect();
+        let known = [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
+        (*python, known.unwrap_or(Known::Unmeasured))
+    };
+    let mut advice = Advice {
+        schema: 1,
+        package: results.dependency.clone(),
+        all,
+        tests: all_tests
+            .iter()
+            .filter(|name| wanted(name))
+            .map(|name| ((*name).to_owned(), suggest(&of(&|one| one == *name, None))))
+            .collect(),
+        pythons: pythons
+            .iter()
+            .map(|python| (*python, suggest(&of(&wanted, Some(*python)))))
+            .collect(),
+        requires_python: suggest_python(&pythons.iter().map(passes).collect::<Vec<_>>()),
+        declared: Vec::new(),
+    };
+    if let Some(path) = pyproject {
+        advice.declared = declared(path, &results, &everything)?;
+    }
+    match format {
+        FormatName::Json => super::print_json(&advice, terminal)?,
+        FormatName::Text => terminal.data(&printable(&text(&advice))),
+    }
+    let holds = advice.declared.iter().all(|checked| checked.declared.holds());
+    Ok(if holds { Exit::Done } else { Exit::Unexpected })
+}
+
+/// What is known of each release over these tests: it passes if all that were run do, on every Python
+/// where there was something to install.
+fn releases(
+    results: &Results,
+    tests: &dyn Fn(&str) -> bool,
+    python: Option<PythonVersion>,
+) -> Releases {
+    let mut releases: BTreeMap<&Version, Known> = BTreeMap::new();
+    let names: BTreeSet<&str> = results
+        .cells
+        .iter()
+        .flat_map(|record| record.tests.iter().map(|test| test.name.as_str()))
+        .filter(|name| tests(name))
+        .collect();
+    for record in &results.cells {
+        let known = releases.entry(&record.version).or_insert(Known::Unmeasured);
+        if python.is_some_and(|python| record.python != python) {
+            continue;
+        }
+        for name in &names {
+            *known = match (*known, Known::from(State::of(record, name))) {
+                (Known::Failed, _) | (_, Known::Failed) => Known::Failed,
+                (Known::Passed, _) | (_, Known::Passed) => Known::Passed,
+                (Known::Unmeasured, Known::Unmeasured) => Known::Unmeasured,
+            };
+        }
+    }
+    releases.into_iter().map(|(version, known)| (version.clone(), known)).collect()
+}
+
+/// What a `pyproject.toml` declares, held against the results.
+fn declared(
+    path: &Path,
+    results: &Results,
+    releases: &[(Version, Known)],
+) -> Result<Vec<Checked>, Failure> {
+    let path = if path.is_dir() { path.join("pyproject.toml") } else { path.to_owned() };
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Failure::world(format!("could not read `{}`", path.display()), error))?;
+    let told =
+        |error: &dyn std::fmt::Display| Failure::question(format!("`{}`: {error}", path.display()));
+    let declarations = declarations(&text, &results.dependency).map_err(|error| told(&error))?;
+    if declarations.is_empty() {
+        return Err(told(&format!("it does not declare {}", results.dependency)));
+    }
+    let mut checked = Vec::new();
+    for declaration in declarations {
+        let specifier = declaration.specifier.to_string();
+        let held = check(&specifier, releases).map_err(|error| told(&error))?;
+        let marker = declaration.marker.map(|marker| format!("; {marker}")).unwrap_or_default();
+        let section = format!("{}{marker}", declaration.section);
+        checked.push(Checked { section, declared: held });
+    }
+    // Pythons are releases as well: those on which no release passes refute what is required.
+    if let Some(required) = requires_python(&text).map_err(|error| told(&error))? {
+        let pythons: BTreeSet<PythonVersion> =
+            results.cells.iter().map(|record| record.python).collect();
+        let known: Releases = pythons
+            .into_iter()
+            .filter(|python| !python.is_free_threaded())
+            .map(|python| {
+                let passing = self::releases(results, &|_| true, Some(python));
+                let known: BTreeSet<Known> = passing.into_iter().map(|(_, known)| known).collect();
+                let known =
+                    [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
+                let version =
+                    Version::new([u64::from(python.major()), u64::from(python.minor()), 99]);
+                (version, known.unwrap_or(Known::Unmeasured))
+            })
+            .collect();
+        let held = check(&required.to_string(), &known).map_err(|error| told(&error))?;
+        checked.push(Checked { section: "project.requires-python".to_owned(), declared: held });
+    }
+    Ok(checked)
+}
+
+fn text(advice: &Advice) -> String {
+    let name = advice.package.normalized();
+    let mut text = match &advice.all {
+        Suggested::Specifier(suggestion) => {
+            let mut text = format!("{name}{}\n", suggestion.specifier);
+            text += &format!("  allows {} that pass", count(suggestion.allows.len()));
+            if suggestion.nothing_fails {
+                text += "; none that was measured fails";
+            }
+            text.push('\n');
+            if !suggestion.unproven.is_empty() {
+                text += &format!("  without evidence: {}\n", list(&suggestion.unproven));
+            }
+            text
+        }
+        other => format!("{}\n", short(name, other)),
+    };
+    for (title, suggestions) in [
+        ("by test", advice.tests.iter().map(|(test, one)| (test.clone(), one)).collect::<Vec<_>>()),
+        ("by Python", advice.pythons.iter().map(|(one, said)| (one.to_string(), said)).collect()),
+    ] {
+        // What all say alike was said.
+        if suggestions.iter().any(|(_, suggested)| **suggested != advice.all) {
+            text += &format!("{title}\n");
+            for (what, suggested) in suggestions {
+                text += &format!("  {what}: {}\n", short(name, suggested));
+            }
+        }
+    }
+    text += &format!("requires-python: {}\n", short("", &advice.requires_python));
+    for Checked { section, declared } in &advice.declared {
+        text += &format!("{section}\n");
+        for line in declared.to_string().lines() {
+            text += &format!("  {line}\n");
+        }
+    }
+    text
+}
+
+fn short(name: &str, suggested: &Suggested) -> String {
+    match suggested {
+        Suggested::Specifier(suggestion) => format!("{name}{}", suggestion.specifier),
+        Suggested::NothingPasses => "nothing that was measured passes".to_owned(),
+        Suggested::Inseparable { failing } => {
+            format!("no specifier can exclude {} alone", list(failing))
+        }
+    }
+}
+
+fn count(releases: usize) -> String {
+    if releases == 1 { "1 release".to_owned() } else { format!("{releases} releases") }
+}
+
+/// The first few of many.
+fn list(versions: &[Version]) -> String {
+    const LISTED: usize = 10;
+    let mut names: Vec<String> = versions.iter().take(LISTED).map(ToString::to_string).collect();
+    if versions.len() > LISTED {
+        names.push(format!("… and {} more", versions.len() - LISTED));
+    }
+    names.join(", ")
+}

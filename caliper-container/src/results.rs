@@ -1,0 +1,194 @@
+//! The files that a test leaves as its results.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use caliper_core::names::{Sha256, Sha256Stream};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// The content of larger files is not kept, only its digest.
+const MOST_BYTES: u64 = 64 << 20;
+/// How much of the files of one run is kept.
+const MOST_BYTES_TOGETHER: u64 = 256 << 20;
+/// How many files a run may leave, and how many entries are looked at to find them.
+const MOST_FILES: usize = 1000;
+const MOST_ENTRIES: usize = 200_000;
+
+/// A file that a test left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultFile {
+    /// Relative to the project; `/` between the components.
+    pub path: String,
+    /// Of the whole file, in bytes.
+    pub size: u64,
+    /// Of the whole file.
+    pub sha256: Sha256,
+    /// What it holds; `None` if that is too much to keep.
+    pub content: Option<Vec<u8>>,
+}
+
+/// Takes up the files that match.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    globs: GlobSet,
+    files: Vec<ResultFile>,
+    left: u64,
+    entries: usize,
+}
+
+impl Collector {
+    /// For these patterns, in which `*` stops at a `/` and `**` does not; `None` without any.
+    pub(crate) fn new(patterns: &[String]) -> Option<Self> {
+        if patterns.is_empty() {
+            return None;
+        }
+        let mut globs = GlobSetBuilder::new();
+        for pattern in patterns {
+            // Checked where the configuration was read; whoever embeds Caliper may have written it.
+            globs.add(GlobBuilder::new(pattern).literal_separator(true).build().ok()?);
+        }
+        let globs = globs.build().ok()?;
+        Some(Self { globs, files: Vec::new(), left: MOST_BYTES_TOGETHER, entries: 0 })
+    }
+
+    /// The files, sorted by path.
+    pub(crate) fn finish(mut self) -> Vec<ResultFile> {
+        self.files.sort_by(|one, other| one.path.cmp(&other.path));
+        self.files
+    }
+
+    /// Takes up what is in a folder. Links are not followed: they could lead anywhere.
+    pub(crate) fn folder(&mut self, root: &Path) -> io::Result<()> {
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(root.join(&folder))? {
+                let entry = entry?;
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                let kind = entry.file_type()?;
+                if !self.is_over() && kind.is_dir() {
+                    folders.push(path);
+                } else if kind.is_file() && self.wants(&path) {
+                    self.take(path, File::open(entry.path())?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up what is in an archive, below its first folder.
+    pub(crate) fn archive(&mut self, archive: impl Read) -> io::Result<()> {
+        for entry in tar::Archive::new(archive).entries()? {
+            let entry = entry?;
+            let path = entry.path()?;
+            let Some((_, path)) = path.to_str().and_then(|path| path.split_once('/')) else {
+                continue;
+            };
+            let path = path.to_owned();
+            if self.is_over() {
+                return Ok(());
+            }
+            // A second name of a file is no file of its own here: its content came with the first.
+            if entry.header().entry_type().is_file() && self.wants(&path) {
+                self.take(path, entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is no end to what a test left.
+    fn is_over(&mut self) -> bool {
+        self.entries += 1;
+        self.entries > MOST_ENTRIES || self.files.len() >= MOST_FILES
+    }
+
+    fn wants(&self, path: &str) -> bool {
+        self.files.len() < MOST_FILES && self.globs.is_match(path)
+    }
+
+    fn take(&mut self, path: String, mut content: impl Read) -> io::Result<()> {
+        let most = MOST_BYTES.min(self.left);
+        let mut kept = Vec::new();
+        let mut digest = Sha256Stream::default();
+        let mut size = 0;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = content.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            digest.update(&buffer[..count]);
+            size += count as u64;
+            if size <= most {
+                kept.extend_from_slice(&buffer[..count]);
+            } else {
+                kept = Vec::new();
+            }
+        }
+        let content = (size <= most).then_some(kept);
+        self.left -= content.as_ref().map_or(0, |content| content.len() as u64);
+        self.files.push(ResultFile { path, size, sha256: digest.finish(), content });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(patterns: &[&str]) -> Collector {
+        let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+        Collector::new(&patterns).unwrap()
+    }
+
+    #[test]
+    fn a_folder_gives_what_matches_and_no_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        fs::create_dir_all(at("out/deep")).unwrap();
+        for path in ["a.csv", "out/b.csv", "out/deep/c.csv", "out/d.txt"] {
+            fs::write(at(path), path).unwrap();
+        }
+        std::os::unix::fs::symlink("/etc/passwd", at("out/e.csv")).unwrap();
+        let found = |globs: &[&str]| {
+            let mut collector = patterns(globs);
+            collector.folder(folder.path()).unwrap();
+            let files = collector.finish();
+            files.into_iter().map(|file| file.path).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["*.csv"]), ["a.csv"]);
+        assert_eq!(found(&["out/*.csv"]), ["out/b.csv"]);
+        assert_eq!(found(&["**/*.csv"]), ["a.csv", "out/b.csv", "out/deep/c.csv"]);
+        assert!(Collector::new(&[]).is_none());
+    }
+
+    #[test]
+    fn an_archive_gives_the_same() {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, content) in [("project/out/b.csv", "b"), ("project/x.txt", "x")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, path, content.as_bytes()).unwrap();
+        }
+        let bytes = archive.into_inner().unwrap();
+        let mut collector = patterns(&["out/*.csv"]);
+        collector.archive(bytes.as_slice()).unwrap();
+        let files = collector.finish();
+        assert_eq!((files.len(), &*files[0].path), (1, "out/b.csv"));
+        assert_eq!(files[0].content.as_deref(), Some(&b"b"[..]));
+        assert_eq!(files[0].sha256, Sha256::of(b"b"));
+    }
+
+    #[test]
+    fn what_is_too_large_keeps_its_digest() {
+        let mut collector = patterns(&["*"]);
+        collector.left = 3;
+        collector.take("a".into(), &b"abcd"[..]).unwrap();
+        collector.take("b".into(), &b"abc"[..]).unwrap();
+        collector.take("c".into(), &b"a"[..]).unwrap();
+        let kept: Vec<bool> = collector.files.iter().map(|file| file.content.is_some()).collect();
+        assert_eq!(kept, [false, true, false]);
+        assert_eq!((collector.files[0].size, collector.files[0].sha256), (4, Sha256::of(b"abcd")));
+    }
+}

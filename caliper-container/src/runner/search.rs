@@ -1,0 +1,190 @@
+//! Measuring a part of the grid that tells as much as possible of all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use caliper_core::grid::{CellId, Variant};
+use caliper_core::names::PythonVersion;
+use caliper_core::plan::{Plan, Test};
+use caliper_core::record::Record;
+use caliper_core::row::{Row, State};
+use caliper_core::search::{Search, Step};
+use pep440_rs::Version;
+
+use super::{Means, Outcome, Prospect, Rerun, RunError, RunOptions, foresee, run};
+
+/// A search over all rows of a grid.
+pub struct Searching<'a> {
+    /// How each row is searched.
+    pub search: Search,
+    /// Whether a row counts, by the name of its test.
+    pub tests: &'a dyn Fn(&str) -> bool,
+    /// Whether the results of a passing test are the same in two cells of a row.
+    pub same: &'a dyn Fn(&Record, &Record, &str) -> bool,
+    /// Told before each step: how many cells are wanted, and about how many steps there are still.
+    pub step: &'a dyn Fn(usize, u32),
+}
+
+/// One test on one Python, with the records that it was read from.
+#[derive(Debug)]
+pub struct SearchedRow {
+    /// The test.
+    pub test: String,
+    /// The Python.
+    pub python: PythonVersion,
+    /// The further axes.
+    pub variant: Variant,
+    /// What is known.
+    pub row: Row,
+    /// At each release of the row its record.
+    pub records: Vec<Option<Record>>,
+}
+
+impl SearchedRow {
+    /// The row of `test` in the column of `python` and `variant`, over all releases of `plan`.
+    pub fn of(
+        plan: &Plan,
+        records: &BTreeMap<CellId, Record>,
+        test: &str,
+        python: PythonVersion,
+        variant: &Variant,
+    ) -> Self {
+        let mut cells: BTreeMap<&Version, (State, Option<Record>)> = BTreeMap::new();
+        for cell in &plan.cells {
+            if cell.id.python != python || cell.id.variant != *variant {
+                continue;
+            }
+            let record = records.get(&cell.id);
+            let state = match (record, cell.file()) {
+                (Some(record), _) => State::of(record, test),
+                (None, Some(_)) => State::Unmeasured,
+                (None, None) => State::Unavailable,
+            };
+            cells.insert(&cell.id.version, (state, record.cloned()));
+        }
+        let states = cells.iter().map(|(version, (state, _))| ((*version).clone(), *state));
+        // A map is in order, and has each release once.
+        let row = Row::new(states).unwrap_or_else(|error| unreachable!("{error}"));
+        let records = cells.into_values().map(|(_, record)| record).collect();
+        Self { test: test.to_owned(), python, variant: variant.clone(), row, records }
+    }
+
+    /// Whether two releases give the same result, by `same`.
+    pub fn same(
+        &self,
+        same: &dyn Fn(&Record, &Record, &str) -> bool,
+        one: usize,
+        other: usize,
+    ) -> bool {
+        match (&self.records[one], &self.records[other]) {
+            (Some(one), Some(other)) => same(one, other, &self.test),
+            _ => true,
+        }
+    }
+}
+
+/// Every row of `plan`, read from `records`.
+pub fn rows(plan: &Plan, records: &BTreeMap<CellId, Record>) -> Vec<SearchedRow> {
+    let columns: BTreeSet<(PythonVersion, &Variant)> =
+        plan.cells.iter().map(|cell| (cell.id.python, &cell.id.variant)).collect();
+    let names = [Test::IMPORT].into_iter().chain(plan.setup.tests.iter().map(|test| &*test.name));
+    let names: Vec<&str> = names.collect();
+    columns
+        .into_iter()
+        .flat_map(|(python, variant)| names.iter().map(move |name| (python, variant, *name)))
+        .map(|(python, variant, name)| SearchedRow::of(plan, records, name, python, variant))
+        .collect()
+}
+
+/// Measures what a search over all rows of `plan` wants. An environment is made once for all rows that
+/// want its cell, whose tests are all run. While there is room, what may be wanted next is measured
+/// too.
+///
+/// The outcome holds the records of the cells that were measured or had been before.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn search(
+    plan: &Plan,
+    means: Means<'_>,
+    options: &RunOptions,
+    searching: &Searching<'_>,
+) -> Result<Outcome, RunError> {
+    let mut records: BTreeMap<CellId, Record> = BTreeMap::new();
+    if options.rerun == Rerun::Nothing {
+        for (cell, prospect) in plan.cells.iter().zip(foresee(plan, means, options)?) {
+            if let Prospect::Recorded(record) = prospect {
+                records.insert(cell.id.clone(), *record);
+            }
+        }
+    }
+    let mut given_up: BTreeSet<CellId> = BTreeSet::new();
+    let mut outcome = Outcome {
+        records: Vec::new(),
+        measured: 0,
+        reused: records.len(),
+        not_measured: Vec::new(),
+        interrupted: false,
+    };
+    // Where there is nothing to install there is nothing to search, and a record costs nothing.
+    let mut settled: BTreeSet<CellId> = plan
+        .cells
+        .iter()
+        .filter(|cell| cell.file().is_none())
+        .map(|cell| cell.id.clone())
+        .collect();
+    loop {
+        let (mut wanted, steps_left) = wanted(plan, &records, &given_up, options.jobs, searching);
+        if wanted.is_empty() || outcome.interrupted {
+            break;
+        }
+        wanted.append(&mut settled);
+        (searching.step)(wanted.len(), steps_left);
+        let cells = plan.cells.iter().filter(|cell| wanted.contains(&cell.id));
+        let part = Plan { cells: cells.cloned().collect(), ..plan.clone() };
+        let done = run(&part, means, options)?;
+        let seen: BTreeSet<CellId> = done.records.iter().map(Record::id).collect();
+        outcome.measured += done.measured;
+        outcome.interrupted = done.interrupted;
+        // What could not be measured is not wanted again, in this search.
+        given_up.extend(done.not_measured.iter().map(|(cell, _)| cell.clone()));
+        given_up.extend(wanted.into_iter().filter(|cell| !seen.contains(cell)));
+        outcome.not_measured.extend(done.not_measured);
+        records.extend(done.records.into_iter().map(|record| (record.id(), record)));
+    }
+    outcome.records = plan.cells.iter().filter_map(|cell| records.remove(&cell.id)).collect();
+    Ok(outcome)
+}
+
+/// The cells to measure next, and about how many steps there are still.
+fn wanted(
+    plan: &Plan,
+    records: &BTreeMap<CellId, Record>,
+    given_up: &BTreeSet<CellId>,
+    jobs: usize,
+    searching: &Searching<'_>,
+) -> (BTreeSet<CellId>, u32) {
+    let (mut wanted, mut ahead) = (BTreeSet::new(), BTreeSet::new());
+    let mut most = 0;
+    for row in rows(plan, records).iter().filter(|row| (searching.tests)(&row.test)) {
+        let id = |release: usize| CellId {
+            version: row.row.name(release),
+            python: row.python,
+            variant: row.variant.clone(),
+        };
+        let states = row.row.states();
+        let lost = (0..states.len()).filter(|release| given_up.contains(&id(*release))).collect();
+        let same = |one, other| row.same(searching.same, one, other);
+        let Step { wanted: now, ahead: next, steps_left } =
+            searching.search.step(states, &lost, &same);
+        most = most.max(steps_left);
+        wanted.extend(now.into_iter().map(id));
+        ahead.extend(next.into_iter().map(id));
+    }
+    if !wanted.is_empty() {
+        let room = jobs.saturating_sub(wanted.len());
+        let ahead: Vec<CellId> = ahead.difference(&wanted).take(room).cloned().collect();
+        wanted.extend(ahead);
+    }
+    (wanted, most)
+}

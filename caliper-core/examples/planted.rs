@@ -1,0 +1,112 @@
+//! A world with known answers: releases whose results drift or not, with noise of known size, and what
+//! Caliper says of them.
+//!
+//!     cargo run --release -p caliper-core --example planted [WORLDS]
+//!
+//! Each world is one test along 40 releases, of which 8 drift, before the newest, which is the baseline.
+//! The test prints ten numbers around 1; a drift moves one of them by so much of its value, and noise
+//! moves each of them in each run, normally distributed, by so much of its value. The columns are shares:
+//! of the releases that drift, how many were called different, undecided and the same; and of those that
+//! do not, how many were called different (false), and how many of all that were called different do not
+//! drift (the rate that `alpha`, 0.05, bounds).
+
+#![expect(clippy::print_stdout, reason = "a study")]
+
+use caliper_core::compare::{Criteria, Verdict, judge};
+use caliper_core::record::Record;
+use serde_json::json;
+
+const RELEASES: u32 = 40;
+const DRIFTING: u32 = 8;
+const NUMBERS: usize = 10;
+
+fn main() {
+    let worlds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(20_u64);
+    println!("{worlds} worlds a row, alpha 0.05, tolerance 1e-7");
+    println!("   noise    drift  runs  different  undecided   same    false  false of different");
+    for noise in [0.0, 1e-6, 1e-3, 1e-2] {
+        for drift in [0.0, 1e-9, 1e-6, 1e-5, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1] {
+            for runs in [1, 3, 5, 6, 8, 10] {
+                let mut counts = Counts::default();
+                for world in 0..worlds {
+                    counts.add(&mut records(world, noise, drift, runs));
+                }
+                println!("{noise:>8.0e} {drift:>8.0e} {runs:>5}  {counts}");
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    drifting: [u32; 3],
+    still: [u32; 3],
+}
+
+impl Counts {
+    fn add(&mut self, records: &mut [Record]) {
+        judge(records, None, &Criteria::default(), &|_| None);
+        for (index, record) in (0..).zip(records.iter()).take(RELEASES as usize) {
+            let which = match record.tests[0].verdict {
+                Some(Verdict::Different) => 0,
+                Some(Verdict::Undecided) => 1,
+                Some(Verdict::Same | Verdict::SameWithinNoise) => 2,
+                other => unreachable!("{other:?}"),
+            };
+            let group = if drifts(index) { &mut self.drifting } else { &mut self.still };
+            group[which] += 1;
+        }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all: u32 = self.drifting.iter().sum();
+        let of = |count: u32, all: u32| f64::from(count) / f64::from(all.max(1));
+        let [different, undecided, same] = self.drifting.map(|count| of(count, all));
+        let wrong = of(self.still[0], self.still.iter().sum());
+        let rate = of(self.still[0], self.still[0] + self.drifting[0]);
+        write!(
+            formatter,
+            "{different:>9.3}  {undecided:>9.3}  {same:>5.3}  {wrong:>7.4}  {rate:>7.4}"
+        )
+    }
+}
+
+fn drifts(release: u32) -> bool {
+    release < DRIFTING
+}
+
+fn records(world: u64, noise: f64, drift: f64, runs: u32) -> Vec<Record> {
+    let mut random = fastrand::Rng::with_seed(world);
+    (0..=RELEASES)
+        .map(|release| {
+            let runs: Vec<_> = (1..=runs)
+                .map(|run| {
+                    let mut output = String::new();
+                    for number in 0..NUMBERS {
+                        let moved = if number == 3 && drifts(release) { 1.0 + drift } else { 1.0 };
+                        let value = moved * (1.0 + noise * normal(&mut random));
+                        output += &format!("metric {number}: {value:.17}\n");
+                    }
+                    json!({"name": "t", "command": [], "outcome": "passed", "reason": null, "retval": 0,
+                           "signal": null, "seconds": 1.0, "peak_memory": null, "attempt": run,
+                           "output": output, "error": "", "truncated": false})
+                })
+                .collect();
+            let record = json!({
+                "schema": 1, "version": format!("1.{release}"), "python": "3.11", "abi": "cp311",
+                "key": format!("sha256:{}", "0".repeat(64)), "backend": "planted", "file": null,
+                "base": null, "dockerfile": null, "interpreter": null, "installed": [],
+                "outcome": "tested", "build": null, "tests": runs,
+                "started": "2021-11-21T00:00:00Z", "finished": "2021-11-21T00:00:00Z"});
+            serde_json::from_value(record).unwrap_or_else(|error| unreachable!("{error}"))
+        })
+        .collect()
+}
+
+/// Box and Muller, "A note on the generation of random normal deviates", 1958.
+fn normal(random: &mut fastrand::Rng) -> f64 {
+    let (radius, angle) = (random.f64().max(f64::MIN_POSITIVE), random.f64());
+    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+}

@@ -1,0 +1,263 @@
+//! Whether two releases differ by more than a release differs from itself.
+//!
+//! A test that is run several times in a cell shows how much its result varies by itself. Whether the
+//! results of two cells are further apart than that is asked of a permutation test: if the release
+//! made no difference, the runs could have been dealt out to the two cells in any other way just as
+//! well, so the way in which they were dealt must not stand out among all.
+//!
+//! Sources: the two-sample test is that of Fisher and Pitman (E. J. G. Pitman, "Significance tests
+//! which may be applied to samples from any populations", 1937); many numbers at once are judged by
+//! their largest statistic (P. H. Westfall and S. S. Young, "Resampling-based multiple testing", 1993,
+//! the single-step maxT procedure); where not all ways can be tried, the drawn ones include the one at
+//! hand (B. Phipson and G. K. Smyth, "Permutation p-values should never be zero", 2010); and many
+//! comparisons are corrected as a family by Y. Benjamini and Y. Hochberg, "Controlling the false
+//! discovery rate", 1995, which also holds where, as here, all share one baseline (Y. Benjamini and D.
+//! Yekutieli, 2001, positive dependence).
+
+use std::collections::BTreeMap;
+
+/// The result of one run, as far as noise is concerned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// What the result looks like without its numbers: samples with equal shapes have as many.
+    pub shape: u64,
+    /// Its numbers, in order; all finite. What is not belongs to the shape.
+    pub numbers: Vec<f64>,
+}
+
+/// What a permutation test says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// How likely results so far apart, or further, are if the release makes no difference.
+    pub p: f64,
+    /// How many ways to deal out the runs were tried.
+    pub permutations: u64,
+    /// Whether these are all that there are.
+    pub exact: bool,
+    /// The smallest `p` that so many runs can give.
+    pub smallest_p: f64,
+    /// Which number stands out most, from 0; `None` if it is the shape, or nothing.
+    pub number: Option<usize>,
+}
+
+/// How much work a test may be, in additions: about a second.
+const WORK: u64 = 400_000_000;
+/// How many ways are drawn where there are too many to try all, if there is time.
+const DRAWN: u64 = 100_000;
+/// How many are drawn at least.
+const FEWEST: u64 = 999;
+
+/// Tests whether the runs of two cells can be told apart.
+///
+/// Numbers that are `close` in all runs do not count. Where the shapes of the runs differ, their
+/// numbers do not correspond, and only the shapes are compared. The draw, if there is one, is the
+/// same for the same number of runs.
+///
+/// With fewer than two runs on a side, or with runs that are all alike, there is no evidence, and
+/// `p` is 1.
+pub fn evidence(
+    baseline: &[Sample],
+    candidate: &[Sample],
+    close: impl Fn(usize, f64, f64) -> bool,
+) -> Evidence {
+    let (first, second) = (baseline.len(), candidate.len());
+    let ways = ways(first + second, first);
+    let smallest_p = if first < 2 || second < 2 { 1.0 } else { smallest_p(first, second) };
+    let none = Evidence { p: 1.0, permutations: 0, exact: true, smallest_p, number: None };
+    if first < 2 || second < 2 {
+        return none;
+    }
+    let all: Vec<&Sample> = baseline.iter().chain(candidate).collect();
+    let axes = axes(&all, close);
+    if axes.is_empty() {
+        return none;
+    }
+    let dealt: Vec<usize> = (0..first).collect();
+    let (observed, at) = statistic(&axes, &dealt, first, second);
+    // Equal but for rounding is equal.
+    let counts = |dealt: &[usize]| {
+        statistic(&axes, dealt, first, second).0 >= observed - observed.abs() * 1e-10
+    };
+    let effort = axes.iter().map(|axis| axis.columns.len() as u64).sum::<u64>() * first as u64;
+    let affordable = (WORK / effort.max(1)).max(FEWEST);
+    let (hits, permutations, exact) = if ways.is_some_and(|ways| ways <= affordable.min(DRAWN)) {
+        let (mut hits, mut tried) = (0_u64, 0_u64);
+        each_way(first + second, first, |dealt| {
+            tried += 1;
+            hits += u64::from(counts(dealt));
+        });
+        (hits, tried, true)
+    } else {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut order: Vec<usize> = (0..first + second).collect();
+        let draws = affordable.min(DRAWN);
+        let mut hits = 1; // the way at hand
+        for _ in 0..draws {
+            for place in 0..first {
+                let other = random.usize(place..order.len());
+                order.swap(place, other);
+            }
+            hits += u64::from(counts(&order[..first]));
+        }
+        (hits, draws + 1, false)
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let (p, one) = (hits as f64 / permutations as f64, 1.0 / permutations as f64);
+    // What lies on many axes is tried in fewer ways.
+    let smallest_p = if exact { smallest_p } else { smallest_p.max(one) };
+    Evidence { p, permutations, exact, smallest_p, number: axes[at].number }
+}
+
+/// The smallest `p` that a test of so many runs against so many can give.
+pub fn smallest_p(first: usize, second: usize) -> f64 {
+    // Dealt out the other way round, as many on each side, the difference is the same.
+    let alike = if first == second { 2.0 } else { 1.0 };
+    match ways(first + second, first) {
+        #[expect(clippy::cast_precision_loss, reason = "compared with an error rate")]
+        Some(ways) if ways <= DRAWN => (alike / ways as f64).min(1.0),
+        #[expect(clippy::cast_precision_loss, reason = "100,000")]
+        _ => 1.0 / (DRAWN + 1) as f64,
+    }
+}
+
+/// How many runs in each cell can tell at the error rate `alpha`, where so many comparisons are made
+/// and this may be the only one that finds a difference. `None` if no number of runs can.
+pub fn repeats_needed(alpha: f64, comparisons: usize) -> Option<u32> {
+    #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
+    let wanted = alpha / comparisons.max(1) as f64;
+    (2..=16_u32).find(|runs| smallest_p(*runs as usize, *runs as usize) <= wanted)
+}
+
+/// The same evidence seen as one of many: for each `p`, the smallest rate of false discoveries at which
+/// it would be one (Benjamini and Hochberg's adjusted p-value).
+pub fn adjusted(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|one, other| p[*other].total_cmp(&p[*one]));
+    let mut adjusted = vec![1.0; p.len()];
+    let mut least = 1.0_f64;
+    for (from_above, index) in order.into_iter().enumerate() {
+        #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
+        let factor = p.len() as f64 / (p.len() - from_above) as f64;
+        least = least.min(p[index] * factor);
+        adjusted[index] = least;
+    }
+    adjusted
+}
+
+/// One thing in which runs can differ: a number, or the shape, of which there is a column for each.
+struct Axis {
+    number: Option<usize>,
+    columns: Vec<Column>,
+}
+
+struct Column {
+    /// The value of every run, divided by how far runs are apart on average, whoever they belong to.
+    values: Vec<f64>,
+    sum: f64,
+}
+
+impl Column {
+    fn new(values: Vec<f64>) -> Self {
+        let sum = values.iter().sum();
+        Self { values, sum }
+    }
+}
+
+fn axes(all: &[&Sample], close: impl Fn(usize, f64, f64) -> bool) -> Vec<Axis> {
+    let mut shapes: BTreeMap<u64, usize> = BTreeMap::new();
+    for sample in all {
+        let next = shapes.len();
+        shapes.entry(sample.shape).or_insert(next);
+    }
+    if shapes.len() > 1 {
+        // Half of the sum over all shapes of how much more often each is on one side: the total
+        // variation distance.
+        let different = average_over_pairs(all.len(), |one, other| {
+            f64::from(u8::from(all[one].shape != all[other].shape))
+        });
+        let column = |shape: &u64| {
+            let is = |sample: &&Sample| f64::from(u8::from(sample.shape == *shape));
+            Column::new(all.iter().map(|sample| is(sample) / (2.0 * different)).collect())
+        };
+        return vec![Axis { number: None, columns: shapes.keys().map(column).collect() }];
+    }
+    let count = all.iter().map(|sample| sample.numbers.len()).min().unwrap_or(0);
+    let axis = |number: usize| {
+        let values: Vec<f64> = all.iter().map(|sample| sample.numbers[number]).collect();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if least >= most || (close(number, least, most) && close(number, most, least)) {
+            return None;
+        }
+        // Around the least, so that a drift in the last digits is not lost in the sums.
+        let apart = average_over_pairs(values.len(), |one, other| {
+            (values[one] / 2.0 - values[other] / 2.0).abs()
+        });
+        let scaled = |value: &f64| (value / 2.0 - least / 2.0) / apart;
+        let column: Vec<f64> = values.iter().map(scaled).collect();
+        column
+            .iter()
+            .all(|value| value.is_finite())
+            .then(|| Axis { number: Some(number), columns: vec![Column::new(column)] })
+    };
+    (0..count).filter_map(axis).collect()
+}
+
+fn average_over_pairs(count: usize, apart: impl Fn(usize, usize) -> f64) -> f64 {
+    let mut sum = 0.0;
+    let mut pairs = 0_u32;
+    for one in 0..count {
+        for other in 0..one {
+            sum += apart(one, other);
+            pairs += 1;
+        }
+    }
+    sum / f64::from(pairs.max(1))
+}
+
+/// How far the means of the two groups are apart, on the axis on which they are furthest apart, in
+/// average distances of runs; and which axis that is.
+fn statistic(axes: &[Axis], dealt: &[usize], first: usize, second: usize) -> (f64, usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a few runs")]
+    let (first, second) = (first as f64, second as f64);
+    let mut furthest = (f64::NEG_INFINITY, 0);
+    for (index, axis) in axes.iter().enumerate() {
+        let mut apart = 0.0;
+        for column in &axis.columns {
+            let here: f64 = dealt.iter().map(|run| column.values[*run]).sum();
+            apart += (here / first - (column.sum - here) / second).abs();
+        }
+        if apart > furthest.0 {
+            furthest = (apart, index);
+        }
+    }
+    furthest
+}
+
+/// In how many ways `chosen` can be chosen out of `all`; `None` if beyond counting.
+fn ways(all: usize, chosen: usize) -> Option<u64> {
+    let mut ways: u64 = 1;
+    for step in 0..chosen.min(all - chosen) as u64 {
+        ways = ways.checked_mul(all as u64 - step)? / (step + 1);
+    }
+    Some(ways)
+}
+
+/// Calls `take` with every choice of `chosen` out of `all`, in lexicographic order.
+fn each_way(all: usize, chosen: usize, mut take: impl FnMut(&[usize])) {
+    let mut choice: Vec<usize> = (0..chosen).collect();
+    loop {
+        take(&choice);
+        let Some(place) = (0..chosen).rev().find(|place| choice[*place] < all - chosen + place)
+        else {
+            return;
+        };
+        choice[place] += 1;
+        for later in place + 1..chosen {
+            choice[later] = choice[later - 1] + 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Rows for reading: where each test changes along the releases, and what nobody looked at.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::grid::{Span, Tone};
+use crate::grid::Variant;
+use crate::names::PythonVersion;
+use crate::row::{Row, Transition};
+use crate::search::{Coverage, Stretch};
+
+/// What a row tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RowSummary {
+    /// The test.
+    pub test: String,
+    /// The Python.
+    pub python: PythonVersion,
+    /// The further axes of the grid.
+    #[serde(default)]
+    pub variant: Variant,
+    /// Where something changes, oldest first.
+    pub transitions: Vec<Transition<String>>,
+    /// Where nobody looked, between ends that are alike or at the ends of the row.
+    pub unprobed: Vec<Stretch<String>>,
+    /// Whether it changes between passing and failing once at most.
+    pub monotone: bool,
+    /// The releases at which the test passes and fails.
+    pub flaky: Vec<String>,
+}
+
+impl RowSummary {
+    /// Sums up a row; `same` says whether the results of two releases are.
+    pub fn of(
+        row: &Row,
+        test: &str,
+        python: PythonVersion,
+        variant: &Variant,
+        same: &dyn Fn(usize, usize) -> bool,
+    ) -> Self {
+        let coverage = Coverage::of(row.states(), same);
+        let Coverage { transitions, unprobed } = coverage.map(|index| row.name(index).to_string());
+        Self {
+            test: test.to_owned(),
+            python,
+            variant: variant.clone(),
+            transitions,
+            unprobed,
+            monotone: row.is_monotone(),
+            flaky: row.flaky().iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// What there is to say, a line each.
+    fn sentences(&self) -> Vec<(Tone, String)> {
+        use crate::row::TransitionKind::{FirstBad, GoodAgain, ResultChanged};
+        let tone = |transition: &Transition<String>| match transition.kind {
+            FirstBad => Tone::Bad,
+            GoodAgain => Tone::Good,
+            ResultChanged => Tone::Notable,
+        };
+        let mut sentences: Vec<(Tone, String)> =
+            self.transitions.iter().map(|one| (tone(one), one.to_string())).collect();
+        if !self.monotone {
+            let text = "goes back and forth: a bisection would have been wrong here";
+            sentences.push((Tone::Dim, text.to_owned()));
+        }
+        if !self.flaky.is_empty() {
+            sentences.push((Tone::Notable, format!("flaky at {}", self.flaky.join(", "))));
+        }
+        sentences.extend(self.unprobed.iter().map(|one| (Tone::Dim, one.to_string())));
+        sentences
+    }
+}
+
+/// Lines for a terminal: what several rows have in common is said once. Rows of which there is nothing
+/// to say are left out.
+pub fn lines(rows: &[RowSummary]) -> Vec<Vec<Span>> {
+    type Column<'a> = (PythonVersion, &'a Variant);
+    type Sentences = Vec<(Tone, String)>;
+    type Group<'a> = (Vec<&'a str>, Sentences, Vec<String>);
+    // What is said, of which tests, in each column.
+    let mut columns: BTreeMap<Column<'_>, BTreeMap<Sentences, Vec<&str>>> = BTreeMap::new();
+    for row in rows {
+        let sentences = row.sentences();
+        if !sentences.is_empty() {
+            let column = columns.entry((row.python, &row.variant)).or_default();
+            column.entry(sentences).or_default().push(&row.test);
+        }
+    }
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for ((python, variant), said) in columns {
+        let name =
+            if variant.is_empty() { python.to_string() } else { format!("{python} {variant}") };
+        for (sentences, tests) in said {
+            let known =
+                groups.iter_mut().find(|(these, what, _)| *these == tests && *what == sentences);
+            match known {
+                Some((.., pythons)) => pythons.push(name.clone()),
+                None => groups.push((tests, sentences, vec![name.clone()])),
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    for (tests, sentences, pythons) in groups {
+        let title = format!("{} on {}", tests.join(", "), pythons.join(", "));
+        lines.push(vec![(Tone::Plain, title)]);
+        let say = |(tone, text)| vec![(Tone::Plain, "  ".to_owned()), (tone, text)];
+        lines.extend(sentences.into_iter().map(say));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::State;
+
+    #[test]
+    fn rows_that_say_the_same_are_told_together() {
+        use State::{Failed, Passed, Unmeasured};
+        let row = |states: &[State]| {
+            let releases = (0..).zip(states).map(|(minor, state)| {
+                let version: pep440_rs::Version = format!("1.{minor}").parse().unwrap();
+                (version, *state)
+            });
+            Row::new(releases).unwrap()
+        };
+        let breaks = row(&[Passed, Passed, Failed, Unmeasured, Failed]);
+        let fine = row(&[Passed; 5]);
+        let moves = row(&[Passed, Failed, Passed, Passed, Passed]);
+        let summary = |row: &Row, test, python: &str| {
+            let same = |one: usize, other: usize| (one < 3) == (other < 3);
+            RowSummary::of(row, test, python.parse().unwrap(), &Variant::default(), &same)
+        };
+        let rows = [
+            summary(&breaks, "import", "3.9"),
+            summary(&breaks, "render.py", "3.9"),
+            summary(&breaks, "import", "3.11"),
+            summary(&breaks, "render.py", "3.11"),
+            summary(&fine, "import", "3.12"),
+            summary(&moves, "render.py", "3.12"),
+        ];
+        let text: Vec<String> = lines(&rows)
+            .into_iter()
+            .map(|line| line.into_iter().map(|(_, text)| text).collect())
+            .collect();
+        insta::assert_snapshot!(text.join("\n"), @"
+        import, render.py on 3.9, 3.11
+          breaks between 1.1 and 1.2 (proven)
+          not measured between 1.2 and 1.4, which are alike (1 release)
+        import on 3.12
+          result changes between 1.2 and 1.3 (proven)
+        render.py on 3.12
+          breaks between 1.0 and 1.1 (proven)
+          is good again between 1.1 and 1.2 (proven)
+          result changes between 1.2 and 1.3 (proven)
+          goes back and forth: a bisection would have been wrong here
+        ");
+    }
+}

@@ -1,0 +1,167 @@
+//! A different result: comparing, confirming, searching, suggesting, on the `local` backend.
+
+use crate::support::{World, has_uv, python};
+
+/// Twenty releases: before 1.4 the test fails, from 1.12 on the result is another, and each run prints
+/// another time and a loss with noise, of which a file is written too.
+fn world() -> World {
+    let world = World::with_config("  tests: [train.py]\n  results: ['out/*.csv']\n");
+    for minor in 0..20 {
+        let works = if minor >= 4 { "" } else { "raise RuntimeError('no')" };
+        let loss = if minor >= 12 { 0.25 } else { 0.5 };
+        let module = format!("LOSS = {loss}\ndef train():\n    {works}\n    return LOSS\n");
+        world.wheel("demo", &format!("1.{minor}"), &[("demo.py", &module)]);
+    }
+    world.write(
+        "train.py",
+        "import os, random, time\nimport demo\nloss = demo.train() + random.gauss(0, 1e-4)\n\
+         print('done in %.6f s' % time.perf_counter(), object())\nos.makedirs('out')\n\
+         open('out/loss.csv', 'w').write('epoch,loss\\n1,%r\\n' % loss)\n",
+    );
+    world
+}
+
+fn verdicts(world: &World) -> Vec<String> {
+    let results = world.results();
+    let cells = results["cells"].as_array().unwrap();
+    let verdict =
+        |cell: &serde_json::Value| cell["tests"][1]["verdict"].as_str().map(str::to_owned);
+    cells.iter().map(|cell| verdict(cell).unwrap_or_default()).collect()
+}
+
+#[test]
+fn a_result_is_different_when_it_can_be_told_from_noise() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    let only = "1.1[0-9]/*".replace("[0-9]", "{0,1,2,3,9}");
+    let arguments = ["run", "--python", &python, "--only", &only, "--progress", "none"];
+    let said = world.caliper(&arguments).expect(0);
+    assert!(said.out.contains("4 results are not those of the baseline"), "{}", said.out);
+    assert_eq!(verdicts(&world), ["undecided", "undecided", "undecided", "undecided", "same"]);
+
+    let mut confirm = arguments.to_vec();
+    confirm.extend(["--confirm", "--fail-on", "different"]);
+    let said = world.caliper(&confirm).expect(1);
+    assert!(said.err.contains("1.10/"), "{}", said.err);
+    let confirmed = ["different", "different", "same_within_noise", "same_within_noise", "same"];
+    // One in twenty of what is called different may be by chance: only those that truly differ are sure.
+    assert_eq!(verdicts(&world)[..2], confirmed[..2]);
+    let shown = world.caliper(&["show", &format!("1.10/{python}")]).expect(0).out;
+    for part in [
+        "different result",
+        "out/loss.csv, held against 1.19",
+        "row 2, loss:",
+        "by chance with p =",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    // Nothing is run again for being asked again.
+    let again = world.caliper(&arguments).expect(0);
+    assert_eq!(verdicts(&world)[..2], confirmed[..2], "{}", again.out);
+}
+
+#[test]
+fn a_search_finds_what_changes_and_the_rest_follows() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    world.write("train.py", "import demo\nprint('loss', demo.train())\n");
+    let python = python();
+    let said = world
+        .caliper(&["run", "--python", &python, "--search", "--probes", "3", "--progress", "none"])
+        .expect(0);
+    for part in [
+        "train.py on ",
+        "is good again between 1.3 and 1.4 (proven)",
+        "result changes between 1.11 and 1.12 (proven)",
+        "which are alike (",
+        "RuntimeError: no",
+    ] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    let cells = world.results()["cells"].as_array().unwrap().len();
+    assert!(cells < 16, "{cells} of 20 cells were measured");
+    let schema = world.caliper(&["schema", "results"]).expect(0).out;
+    let schema = serde_json::from_str(&schema).unwrap();
+    jsonschema::validate(&schema, &world.results()).unwrap();
+
+    let said = world.caliper(&["suggest"]).expect(0);
+    assert!(said.out.starts_with("demo>=1.4\n"), "{}", said.out);
+    world.write(
+        "pyproject.toml",
+        "[project]\nname = 'x'\nversion = '1'\ndependencies = ['demo>=1.2']\n",
+    );
+    let said = world.caliper(&["suggest", "--check", "pyproject.toml"]).expect(1);
+    assert!(said.out.contains(">=1.2: refuted, it allows"), "{}", said.out);
+
+    let said = world.caliper(&["compare", "1.3", "1.19"]).expect(0);
+    assert!(said.out.contains("fixed (1)\n  1.19/"), "{}", said.out);
+    let error = world.caliper(&["compare", "1.3", "9"]).error(2);
+    insta::assert_snapshot!(error, @"error: there is nothing of `9` in the results in `./.caliper`");
+    let said = world.caliper(&["compare", ".caliper", "."]).expect(0);
+    assert!(said.out.contains("the same\n"), "{}", said.out);
+}
+
+#[test]
+fn results_of_the_original_are_imported() {
+    let world = World::new();
+    let cell = |version: &str, rest: &str| {
+        let file = format!(
+            r#"{{"inputs": {{"dependency": "demo", "dockerfile": "FROM python:2.7", "name":
+               "pypi-demo-{version}-python-cp27", "tests": "a.py"}}, {rest}}}"#
+        );
+        world.write(&format!("old/.caliper/data/pypi-demo-{version}-python-cp27.json"), &file);
+    };
+    let ran = |retval: i32, output: &str, error: &str| {
+        format!(
+            r#""tests": {{"build": {{"retval": 0}}, "a.py": {{"retval": {retval}, "seconds": 1.5,
+               "output": ["{output}\n"], "error": ["{error}\n"]}}}}, "requirements.txt": ["demo==1\n"]"#
+        )
+    };
+    cell("1.2", &ran(0, "w = 0.25", ""));
+    cell("1.10", &ran(0, "w = 0.25000000001", ""));
+    cell(
+        "1.3",
+        &ran(
+            1,
+            "",
+            "Traceback (most recent call last):\\n  File \\\"a.py\\\", line 1\\nKeyError: 3",
+        ),
+    );
+    cell("1.4", r#""build_retval": 1"#);
+    world.write("old/.caliper/data/other.json", "{}");
+    let said = world.caliper(&["import", "old"]).expect(0);
+    insta::assert_snapshot!(said.out, @"
+    1x KeyError: N (a.py) in 1.3
+
+          2.7
+    1.2   ✓
+    1.3   ✗
+    1.4   ·
+    1.10  ✓
+
+    · nothing to install   ✓ same result   ✗ no test passes
+    4 cells · 2 the same · 1 cannot run · 1 nothing to install
+
+    a.py on 2.7
+      breaks between 1.2 and 1.3 (proven)
+      is good again between 1.3 and 1.10 (proven)
+      goes back and forth: a bisection would have been wrong here
+    ");
+    insta::assert_snapshot!(said.err, @"
+    warning: `old/.caliper/data/other.json`: this is no result of caliper 0.0: missing field `inputs` at line 1 column 2
+    4 results imported into `imported`, 0 were there already; `caliper show imported` shows them
+    ");
+    let again = world.caliper(&["import", "old/.caliper/data", "--into", "imported"]).expect(0);
+    assert!(again.err.contains("0 results imported"), "{}", again.err);
+    assert_eq!(
+        world.caliper(&["show", "imported"]).expect(0).out.lines().last(),
+        said.out.lines().last()
+    );
+    let error = world.caliper(&["import", "imported"]).error(2);
+    insta::assert_snapshot!(error, @"error: none of the 1 files in `imported` is a result of caliper 0.0");
+}
