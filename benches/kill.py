@@ -114,7 +114,9 @@ def main():
         kills = 0
         while kills < arguments.kills:
             run = start(killed)
-            delay = chance.uniform(0.02, max(0.5, 3 * whole / arguments.kills))
+            # Long enough for a cell or two, or no run would ever come further than the one before.
+            longest = max(0.5, 3 * whole / arguments.kills, 3 * whole / max(1, len(records(undisturbed))))
+            delay = chance.uniform(0.02, longest)
             try:
                 run.wait(delay)
                 # It was done before its time came: begin anew, so that there is something to kill.

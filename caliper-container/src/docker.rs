@@ -226,6 +226,11 @@ impl DockerBackend {
 impl Drop for DockerBackend {
     fn drop(&mut self) {
         self.release();
+        if self.swept.is_completed() {
+            // Once more: what a dead run had asked of a busy engine may have come to be only after the
+            // first time.
+            let _ = self.sweep(Which::Dead);
+        }
     }
 }
 

@@ -47,7 +47,7 @@ start)
     mkdir -p "$state/data"
     echo '{}' >"$state/daemon.json"
     truncate -s 12G "$state/disk"
-    mkfs.btrfs -q "$state/disk" 2>/dev/null
+    mkfs.btrfs -q "$state/disk" >/dev/null 2>&1
     mount -o loop "$state/disk" "$state/data"
     btrfs quota enable "$state/data" >&2
     daemon

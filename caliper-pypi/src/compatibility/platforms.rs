@@ -10,6 +10,8 @@ const LAST_GLIBC_MINOR: u16 = 50;
 /// How many older major versions to list: there is no glibc 3 yet, and a machine that claims to have
 /// glibc 60000 shall not get a list of millions.
 const MOST_GLIBC_MAJORS: usize = 8;
+/// Likewise of macOS, whose releases are numbered by their years now: 26 came after 15.
+const MOST_MAC_MAJORS: usize = 100;
 
 pub(super) fn of(platform: &Platform) -> Vec<String> {
     match platform {
@@ -82,7 +84,7 @@ fn mac_os(version: (u16, u16), arch: &str) -> Vec<String> {
         }
     }
     // Since macOS 11 a release bumps the major version; minor ones promise nothing new.
-    for major in (11..=version.0).rev() {
+    for major in (11..=version.0).rev().take(MOST_MAC_MAJORS) {
         push(major, 0, &binary_formats((major, 0), arch));
     }
     if version.0 >= 11 {
