@@ -85,7 +85,7 @@ fn print_results(results: &Results, terminal: Terminal) {
     if !results.causes.is_empty() {
         terminal.data("\n");
     }
-    terminal.lines(&grid::lines(&results.cells));
+    terminal.lines(&grid::lines_beside(&results.cells, &results.unmeasured()));
     let changes = rows::lines(&results.rows);
     if !changes.is_empty() {
         terminal.data("\n");

@@ -11,7 +11,7 @@ use crate::grid::Variant;
 use crate::names::{PackageName, PythonVersion, Timestamp};
 use crate::record::{BlobRef, Record};
 use crate::report::rows::RowSummary;
-use crate::row::Row;
+use crate::row::{Evidence, Row};
 
 /// The version of the format that [`Results`] is written in.
 ///
@@ -46,6 +46,21 @@ pub struct Results {
 }
 
 impl Results {
+    /// The releases of which nothing was measured, as far as the rows tell.
+    pub fn unmeasured(&self) -> BTreeSet<Version> {
+        let measured: BTreeSet<&Version> =
+            self.cells.iter().map(|record| &record.version).collect();
+        let names = self.rows.iter().flat_map(|row| {
+            let bracketed = row.transitions.iter().flat_map(|one| match &one.evidence {
+                Evidence::Proven => &[][..],
+                Evidence::Bracketed { unmeasured } => unmeasured,
+            });
+            bracketed.chain(row.unprobed.iter().flat_map(|stretch| &stretch.releases))
+        });
+        let versions = names.filter_map(|name| name.parse().ok());
+        versions.filter(|version| !measured.contains(version)).collect()
+    }
+
     /// The same with what the records say together: causes, and rows over `releases`, which are all
     /// that there are.
     #[must_use]

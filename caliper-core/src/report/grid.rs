@@ -125,12 +125,21 @@ impl Mark {
 /// Draws `records`, which [`crate::compare::judge`] has seen: a heading, the lines, a legend, and the
 /// totals.
 pub fn lines(records: &[Record]) -> Vec<Vec<Span>> {
+    lines_beside(records, &BTreeSet::new())
+}
+
+/// The same with blanks for releases that nobody measured, so that what stands on both sides of them
+/// does not share a line.
+pub fn lines_beside(records: &[Record], unmeasured: &BTreeSet<Version>) -> Vec<Vec<Span>> {
     let columns: BTreeSet<(PythonVersion, &Variant)> =
         records.iter().map(|record| (record.python, &record.variant)).collect();
     let mut rows: BTreeMap<&Version, BTreeMap<(PythonVersion, &Variant), Mark>> = BTreeMap::new();
     for record in records {
         let cell = (record.python, &record.variant);
         rows.entry(&record.version).or_default().insert(cell, Mark::of(record));
+    }
+    for version in unmeasured {
+        rows.entry(version).or_default();
     }
     let marks = |row: &BTreeMap<(PythonVersion, &Variant), Mark>| -> Vec<Mark> {
         columns.iter().map(|column| row.get(column).cloned().unwrap_or(Mark::NoRecord)).collect()
@@ -290,5 +299,17 @@ mod tests {
         12 cells · 2 the same · 1 undecided · 5 cannot run · 3 nothing to install · 1 not measured
         ");
         assert_eq!(plain(&records[..0]).trim(), "0 cells");
+
+        let between = BTreeSet::from(["2.1.1".parse().unwrap(), "2.1.2".parse().unwrap()]);
+        let text: Vec<String> = lines_beside(&records, &between)
+            .into_iter()
+            .map(|line| line.into_iter().map(|(_, text)| text).collect())
+            .collect();
+        insta::assert_snapshot!(text[3..7].join("\n"), @"
+        2.0           ·      ≠?
+        2.1           ·      ✓
+        2.1.1, 2.1.2
+        2.2           ·      ✓
+        ");
     }
 }
