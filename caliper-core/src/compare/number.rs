@@ -15,6 +15,11 @@ pub(super) enum Number<'a> {
     Complex(f64, f64),
 }
 
+/// Whether a number is close enough to what is expected.
+pub(super) fn close(expected: f64, actual: f64, tolerance: &Tolerance) -> bool {
+    Number::Float(expected).distance(Number::Float(actual), tolerance, Precision::Double).within
+}
+
 /// The type in which representable numbers are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Precision {

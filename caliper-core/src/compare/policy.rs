@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::number::{Number, Precision};
 use super::rules::Rule;
 
 /// How two results are compared.
@@ -113,12 +112,6 @@ impl Tolerance {
     #[must_use]
     pub fn with_ulps(self, ulps: u64) -> Self {
         Self { ulps: Some(ulps), ..self }
-    }
-
-    /// Whether `actual` is close enough to what is expected.
-    pub fn holds(&self, expected: f64, actual: f64) -> bool {
-        let (expected, actual) = (Number::Float(expected), Number::Float(actual));
-        expected.distance(actual, self, Precision::Double).within
     }
 
     /// The absolute tolerance, and no other.

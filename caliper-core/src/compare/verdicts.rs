@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ladder::{self, Apart, Comparison, Format, Rung};
 use super::noise::{self, Sample};
+use super::number::close;
 use super::policy::{Policy, Tolerance};
 use crate::changes::State;
 use crate::grid::{CellId, Variant};
@@ -361,7 +362,7 @@ impl Runs {
         let tolerances: Vec<Tolerance> =
             numbers.values().map(|(_, tolerance)| *tolerance).collect();
         let (here, there) = samples.split_at(self.runs.len());
-        noise::evidence(here, there, |number, one, other| tolerances[number].holds(one, other))
+        noise::evidence(here, there, |number, one, other| close(one, other, &tolerances[number]))
     }
 }
 
