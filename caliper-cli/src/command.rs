@@ -16,6 +16,7 @@ mod show;
 mod suggest;
 
 use std::io::Write as _;
+use std::path::Path;
 
 use caliper_core::compare::{Format, Policy, Rung, Verdict};
 use caliper_core::config::Config;
@@ -30,6 +31,7 @@ use serde_json::Error;
 use crate::args::{Args, Command};
 use crate::exit::{Failure, Outcome};
 use crate::layout;
+use crate::setting;
 use crate::terminal::{Terminal, printable};
 
 /// Does what was asked for.
@@ -126,6 +128,28 @@ fn open_questions(records: &[Record]) -> Option<String> {
 /// What of a long list is shown on a terminal.
 const MOST_CAUSES: usize = 8;
 const MOST_LINES: usize = 24;
+
+/// The results that a path names, and where their long outputs are.
+fn recorded(path: &Path) -> Result<(DirStore, Results), Failure> {
+    let store = DirStore::read_only(setting::results_of(path));
+    let results = store.results()?.ok_or_else(|| {
+        Failure::question(format!(
+            "there are no results in `{}`; run `caliper run {}` first",
+            store.folder().display(),
+            path.display()
+        ))
+    })?;
+    Ok((store, results))
+}
+
+/// More problems of a kind than these are counted, not listed.
+const LISTED: usize = 10;
+
+fn say_how_many_more(count: usize, terminal: Terminal) {
+    if count > LISTED {
+        terminal.note(&format!("… and {} more", count - LISTED));
+    }
+}
 
 /// Whether two results are the same, by the usual rules.
 fn same_result(

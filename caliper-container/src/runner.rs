@@ -27,7 +27,7 @@ use crate::interrupt::Interrupt;
 use crate::project::Project;
 
 pub use retry::Retry;
-pub use search::{SearchedRow, Searching, rows, search};
+pub use search::{Recorded, SearchedRow, Searching, rows, search};
 
 /// What a run works with.
 #[derive(Clone, Copy)]

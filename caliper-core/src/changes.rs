@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::grid::CellId;
-use crate::record::{CellOutcome, Record, TestOutcome, TestRecord};
+use crate::record::{CellOutcome, Record, TestOutcome, TestRecord, test_names};
 
 /// How a test ended in a cell, over all of its repeats.
 #[derive(
@@ -111,12 +111,7 @@ pub fn differences<P: Ord>(
         let one = in_first.get(position).map(|index| &first[*index]);
         let other = in_second.get(position).map(|index| &second[*index]);
         let Some(cell) = other.or(one).map(Record::id) else { continue };
-        let mut tests: Vec<&str> = Vec::new();
-        for test in one.into_iter().chain(other).flat_map(|record| &record.tests) {
-            if !tests.contains(&test.name.as_str()) {
-                tests.push(&test.name);
-            }
-        }
+        let tests = test_names(one.into_iter().chain(other).flat_map(|record| &record.tests));
         // A cell without tests is told of once.
         let mut names: Vec<Option<&str>> = tests.into_iter().map(Some).collect();
         if names.is_empty() {

@@ -211,8 +211,7 @@ fn end(retval: i64, error: &str) -> Option<TestEnd> {
     Some(match i32::try_from(retval).unwrap_or(-1) {
         125 if by_the_engine => return None,
         126 | 127 if by_the_engine => TestEnd::NotRun { reason: error.trim().to_owned() },
-        status @ 129..=159 => TestEnd::Signalled(status - 128),
-        status => TestEnd::Exited(status),
+        status => TestEnd::of_status(status),
     })
 }
 

@@ -92,17 +92,11 @@ impl Record {
 
     /// How each test ended over all of its runs, in order.
     pub fn states(&self) -> Vec<(&str, State)> {
-        let mut names: Vec<&str> = Vec::new();
-        for test in &self.tests {
-            if !names.contains(&test.name.as_str()) {
-                names.push(&test.name);
-            }
-        }
         let state = |name: &'_ str| {
             let runs = self.tests.iter().filter(|test| test.name == name);
             State::over(runs.map(|test| test.outcome))
         };
-        names.into_iter().filter_map(|name| Some((name, state(name)?))).collect()
+        test_names(&self.tests).into_iter().filter_map(|name| Some((name, state(name)?))).collect()
     }
 
     /// Whether every test ran and passed.
@@ -110,6 +104,17 @@ impl Record {
         self.outcome == CellOutcome::Tested
             && self.tests.iter().all(|test| test.outcome == TestOutcome::Passed)
     }
+}
+
+/// The names of tests, each once, in the order in which they first appear.
+pub fn test_names<'a>(runs: impl IntoIterator<Item = &'a TestRecord>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for run in runs {
+        if !names.contains(&run.name.as_str()) {
+            names.push(&run.name);
+        }
+    }
+    names
 }
 
 /// The file that was installed in a cell.

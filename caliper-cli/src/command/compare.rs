@@ -5,14 +5,13 @@ use caliper_core::changes::{Change, Difference, differences};
 use caliper_core::grid::{CellId, Variant};
 use caliper_core::names::PythonVersion;
 use caliper_core::record::Record;
-use caliper_core::store::{DirStore, ResultStore as _};
+use caliper_core::store::DirStore;
 use pep440_rs::Version;
 use serde::Serialize;
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::cell_id;
-use crate::setting;
 use crate::terminal::{Terminal, printable};
 
 /// More than these of a kind are counted, not listed.
@@ -118,10 +117,7 @@ fn same_cell(record: &Record, id: &CellId) -> bool {
 }
 
 fn opened(path: &Path, wanted: impl Fn(&Record) -> bool, name: &str) -> Result<Side, Failure> {
-    let store = DirStore::read_only(setting::results_of(path));
-    let results = store.results()?.ok_or_else(|| {
-        Failure::question(format!("there are no results in `{}`", store.folder().display()))
-    })?;
+    let (store, results) = super::recorded(path)?;
     let records: Vec<Record> = results.cells.into_iter().filter(wanted).collect();
     if records.is_empty() {
         return Err(Failure::question(format!(

@@ -7,12 +7,11 @@ use caliper_core::record::Record;
 use caliper_core::results::Results;
 use caliper_core::store::{DirStore, ResultStore as _};
 
+use super::{LISTED, say_how_many_more};
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::{Terminal, printable};
 
-/// More than these are counted, not listed.
-const LISTED: usize = 10;
 /// No result of the original is larger, and nothing larger is read.
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -62,9 +61,7 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
     for problem in unreadable.iter().take(LISTED) {
         terminal.warning(problem);
     }
-    if unreadable.len() > LISTED {
-        terminal.note(&format!("… and {} more", unreadable.len() - LISTED));
-    }
+    say_how_many_more(unreadable.len(), terminal);
     let Some(dependency) = dependency else {
         return Err(Failure::question(format!(
             "none of the {} files in `{}` is a result of caliper 0.0",

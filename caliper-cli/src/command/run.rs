@@ -10,6 +10,7 @@ use caliper_core::store::{DirStore, ResultStore as _};
 
 use pep440_rs::Version;
 
+use super::{LISTED, say_how_many_more};
 use crate::args::{FailOnName, FormatName, GoalName, How, ProgressName, Work};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::{Layout, lay_out};
@@ -18,8 +19,6 @@ use crate::signals::Watch;
 use crate::sources::Purpose;
 use crate::terminal::{Terminal, printable};
 
-/// More than these are counted, not listed.
-const LISTED: usize = 10;
 /// How often `--confirm` looks again: with more runs there are fewer, or other, open questions.
 const ROUNDS: usize = 3;
 
@@ -50,16 +49,18 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             rest.push(*record);
         }
     }
-    let judged = |outcome: &runner::Outcome| {
-        let mut records: Vec<Record> = outcome.records.iter().chain(&rest).cloned().collect();
+    // Those of this plan first, then the rest.
+    let judged = |mut records: Vec<Record>| {
+        records.extend(rest.iter().cloned());
         super::judge(&mut records, config, &store);
         records
     };
-    let mut records = judged(&outcome);
+    let mut records = judged(std::mem::take(&mut outcome.records));
     if how.confirm {
         for _ in 0..ROUNDS {
             let attempts = repeats_to_decide(&records);
-            let more = outcome.records.iter().any(|record| {
+            let planned = &records[..records.len() - rest.len()];
+            let more = planned.iter().any(|record| {
                 let wanted = attempts.get(&record.id()).into_iter().flatten();
                 wanted.into_iter().any(|(test, wanted)| record.attempts(test) < *wanted)
             });
@@ -71,7 +72,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             let measured = outcome.measured;
             outcome = runner::run(&layout.plan, means, &options)?;
             outcome.measured += measured;
-            records = judged(&outcome);
+            records = judged(std::mem::take(&mut outcome.records));
         }
     }
     if let Some(baseline) = &config.baseline
@@ -165,7 +166,7 @@ fn search(
 
 /// Answers a question about single releases.
 fn say_answers(layout: &Layout, records: &[Record], how: &How, goal: GoalName, terminal: Terminal) {
-    let records = records.iter().map(|record| (record.id(), record.clone())).collect();
+    let records = records.iter().map(|record| (record.id(), record)).collect();
     for row in runner::rows(&layout.plan, &records) {
         if how.test.as_deref().is_some_and(|test| test != row.test) {
             continue;
@@ -175,12 +176,6 @@ fn say_answers(layout: &Layout, records: &[Record], how: &How, goal: GoalName, t
             let text = format!("{} on {}: {answer}\n", row.test, row.python);
             terminal.data(&printable(&text));
         }
-    }
-}
-
-fn say_how_many_more(count: usize, terminal: Terminal) {
-    if count > LISTED {
-        terminal.note(&format!("… and {} more", count - LISTED));
     }
 }
 

@@ -9,19 +9,11 @@ use caliper_core::store::{DirStore, ResultStore as _};
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::cell_id;
-use crate::setting;
 use crate::terminal::{Terminal, printable};
 
 pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Outcome {
     let (config, cell) = subject(what)?;
-    let store = DirStore::read_only(setting::results_of(&config));
-    let results = store.results()?.ok_or_else(|| {
-        Failure::question(format!(
-            "there are no results in `{}`; run `caliper run {}` first",
-            store.folder().display(),
-            config.display()
-        ))
-    })?;
+    let (store, results) = super::recorded(&config)?;
     let Some(id) = cell else {
         match format {
             FormatName::Json => super::print_json(&results, terminal)?,

@@ -4,7 +4,6 @@ use std::path::Path;
 use caliper_core::names::{PackageName, PythonVersion};
 use caliper_core::results::Results;
 use caliper_core::row::State;
-use caliper_core::store::{DirStore, ResultStore as _};
 use caliper_core::suggest::{
     Declared, Known, Suggested, check, declarations, requires_python, suggest, suggest_python,
 };
@@ -13,7 +12,6 @@ use serde::Serialize;
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::setting;
 use crate::terminal::{Terminal, printable};
 
 /// What the results support.
@@ -49,13 +47,7 @@ pub(super) fn run(
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
-    let store = DirStore::read_only(setting::results_of(config));
-    let results = store.results()?.ok_or_else(|| {
-        Failure::question(format!(
-            "there are no results in `{}`; run `caliper run` first",
-            store.folder().display()
-        ))
-    })?;
+    let (_, results) = super::recorded(config)?;
     let all_tests: BTreeSet<&str> = results
         .cells
         .iter()
@@ -78,13 +70,7 @@ pub(super) fn run(
         results.cells.iter().map(|record| record.python).collect();
     let everything = of(&wanted, None);
     let all = suggest(&everything);
-    // A Python on which nothing that is suggested passes is none to be required.
-    let passes = |python: &PythonVersion| {
-        let known: BTreeSet<Known> =
-            of(&wanted, Some(*python)).into_iter().map(|(_, known)| known).collect();
-        let known = [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
-        (*python, known.unwrap_or(Known::Unmeasured))
-    };
+    let of_python = |python: &PythonVersion| (*python, on_python(&results, &wanted, *python));
     let mut advice = Advice {
         schema: 1,
         package: results.dependency.clone(),
@@ -98,7 +84,7 @@ pub(super) fn run(
             .iter()
             .map(|python| (*python, suggest(&of(&wanted, Some(*python)))))
             .collect(),
-        requires_python: suggest_python(&pythons.iter().map(passes).collect::<Vec<_>>()),
+        requires_python: suggest_python(&pythons.iter().map(of_python).collect::<Vec<_>>()),
         declared: Vec::new(),
     };
     if let Some(path) = pyproject {
@@ -142,6 +128,14 @@ fn releases(
     releases.into_iter().map(|(version, known)| (version.clone(), known)).collect()
 }
 
+/// What is known of a Python: it is good for something if some release passes there.
+fn on_python(results: &Results, tests: &dyn Fn(&str) -> bool, python: PythonVersion) -> Known {
+    let known: BTreeSet<Known> =
+        releases(results, tests, Some(python)).into_iter().map(|(_, known)| known).collect();
+    let told = [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
+    told.unwrap_or(Known::Unmeasured)
+}
+
 /// What a `pyproject.toml` declares, held against the results.
 fn declared(
     path: &Path,
@@ -173,13 +167,9 @@ fn declared(
             .into_iter()
             .filter(|python| !python.is_free_threaded())
             .map(|python| {
-                let passing = self::releases(results, &|_| true, Some(python));
-                let known: BTreeSet<Known> = passing.into_iter().map(|(_, known)| known).collect();
-                let known =
-                    [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
                 let version =
                     Version::new([u64::from(python.major()), u64::from(python.minor()), 99]);
-                (version, known.unwrap_or(Known::Unmeasured))
+                (version, on_python(results, &|_| true, python))
             })
             .collect();
         let held = check(&required.to_string(), &known).map_err(|error| told(&error))?;

@@ -477,9 +477,7 @@ fn end(status: i32, command: &[String], output: &[u8], error: &[u8]) -> TestEnd 
         126 | 127 if output.is_empty() => refusal_of_tini(error)
             .or_else(|| refusal_of_catatonit(command, error))
             .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
-        // 128 + n stands for signal n: that of a shell, of an init program, and of the engine.
-        129..=159 => TestEnd::Signalled(status - 128),
-        _ => TestEnd::Exited(status),
+        _ => TestEnd::of_status(status),
     }
 }
 

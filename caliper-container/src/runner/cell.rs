@@ -9,7 +9,7 @@ use caliper_core::grid::Choice;
 use caliper_core::plan::Test;
 use caliper_core::record::{
     self, BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, RecordedResult, TestEnd,
-    TestOutcome, TestRecord,
+    TestOutcome, TestRecord, test_names,
 };
 use caliper_core::store::{Output, StoreError};
 use rayon::Scope;
@@ -381,13 +381,7 @@ fn add_earlier(tests: &mut Vec<TestRecord>, earlier: &[TestRecord]) {
     let of = |all: &[TestRecord], name: &str| -> Vec<TestRecord> {
         all.iter().filter(|test| test.name == name).cloned().collect()
     };
-    let mut names: Vec<&str> = Vec::new();
-    for test in earlier.iter().chain(&later) {
-        if !names.contains(&test.name.as_str()) {
-            names.push(&test.name);
-        }
-    }
-    for name in names {
+    for name in test_names(earlier.iter().chain(&later)) {
         tests.extend(of(earlier, name));
         tests.extend(of(&later, name));
     }

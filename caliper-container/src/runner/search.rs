@@ -26,46 +26,49 @@ pub struct Searching<'a> {
 
 /// One test on one Python, with the records that it was read from.
 #[derive(Debug)]
-pub struct SearchedRow {
+pub struct SearchedRow<'a> {
     /// The test.
-    pub test: String,
+    pub test: &'a str,
     /// The Python.
     pub python: PythonVersion,
     /// The further axes.
-    pub variant: Variant,
+    pub variant: &'a Variant,
     /// What is known.
     pub row: Row,
     /// At each release of the row its record.
-    pub records: Vec<Option<Record>>,
+    pub records: Vec<Option<&'a Record>>,
 }
 
-impl SearchedRow {
+/// Records by their cells.
+pub type Recorded<'a> = BTreeMap<CellId, &'a Record>;
+
+impl<'a> SearchedRow<'a> {
     /// The row of `test` in the column of `python` and `variant`, over all releases of `plan`.
     pub fn of(
         plan: &Plan,
-        records: &BTreeMap<CellId, Record>,
-        test: &str,
+        records: &Recorded<'a>,
+        test: &'a str,
         python: PythonVersion,
-        variant: &Variant,
+        variant: &'a Variant,
     ) -> Self {
-        let mut cells: BTreeMap<&Version, (State, Option<Record>)> = BTreeMap::new();
+        let mut cells: BTreeMap<&Version, (State, Option<&'a Record>)> = BTreeMap::new();
         for cell in &plan.cells {
             if cell.id.python != python || cell.id.variant != *variant {
                 continue;
             }
-            let record = records.get(&cell.id);
+            let record = records.get(&cell.id).copied();
             let state = match (record, cell.file()) {
                 (Some(record), _) => State::of(record, test),
                 (None, Some(_)) => State::Unmeasured,
                 (None, None) => State::Unavailable,
             };
-            cells.insert(&cell.id.version, (state, record.cloned()));
+            cells.insert(&cell.id.version, (state, record));
         }
         let states = cells.iter().map(|(version, (state, _))| ((*version).clone(), *state));
         // A map is in order, and has each release once.
         let row = Row::new(states).unwrap_or_else(|error| unreachable!("{error}"));
         let records = cells.into_values().map(|(_, record)| record).collect();
-        Self { test: test.to_owned(), python, variant: variant.clone(), row, records }
+        Self { test, python, variant, row, records }
     }
 
     /// Whether two releases give the same result, by `same`.
@@ -75,15 +78,15 @@ impl SearchedRow {
         one: usize,
         other: usize,
     ) -> bool {
-        match (&self.records[one], &self.records[other]) {
-            (Some(one), Some(other)) => same(one, other, &self.test),
+        match (self.records[one], self.records[other]) {
+            (Some(one), Some(other)) => same(one, other, self.test),
             _ => true,
         }
     }
 }
 
 /// Every row of `plan`, read from `records`.
-pub fn rows(plan: &Plan, records: &BTreeMap<CellId, Record>) -> Vec<SearchedRow> {
+pub fn rows<'a>(plan: &'a Plan, records: &Recorded<'a>) -> Vec<SearchedRow<'a>> {
     let columns: BTreeSet<(PythonVersion, &Variant)> =
         plan.cells.iter().map(|cell| (cell.id.python, &cell.id.variant)).collect();
     let names = [Test::IMPORT].into_iter().chain(plan.setup.tests.iter().map(|test| &*test.name));
@@ -166,7 +169,8 @@ fn wanted(
 ) -> (BTreeSet<CellId>, u32) {
     let (mut wanted, mut ahead) = (BTreeSet::new(), BTreeSet::new());
     let mut most = 0;
-    for row in rows(plan, records).iter().filter(|row| (searching.tests)(&row.test)) {
+    let records = records.iter().map(|(id, record)| (id.clone(), record)).collect();
+    for row in rows(plan, &records).iter().filter(|row| (searching.tests)(row.test)) {
         let id = |release: usize| CellId {
             version: row.row.name(release),
             python: row.python,

@@ -21,6 +21,7 @@ mod patience;
 struct Bench {
     folder: tempfile::TempDir,
     backend: FakeBackend,
+    files: FilesInMemory,
     store: MemoryStore,
     reporter: Collected,
     interrupt: Interrupt,
@@ -32,6 +33,7 @@ impl Bench {
         Self {
             folder: tempfile::tempdir().unwrap(),
             backend,
+            files: FilesInMemory::default(),
             store: MemoryStore::default(),
             reporter: Collected::default(),
             interrupt: Interrupt::default(),
@@ -39,16 +41,24 @@ impl Bench {
         }
     }
 
-    fn run_with(&self, plan: &Plan, jobs: usize, rerun: Rerun) -> Result<Outcome, RunError> {
-        let project = Project::read(self.folder.path(), None).unwrap();
-        let means = Means {
+    fn project(&self) -> Project {
+        Project::read(self.folder.path(), None).unwrap()
+    }
+
+    fn means<'a>(&'a self, project: &'a Project) -> Means<'a> {
+        Means {
             backend: &self.backend,
-            project: &project,
-            files: &FilesInMemory::default(),
+            project,
+            files: &self.files,
             store: &self.store,
             reporter: &self.reporter,
             interrupt: &self.interrupt,
-        };
+        }
+    }
+
+    fn run_with(&self, plan: &Plan, jobs: usize, rerun: Rerun) -> Result<Outcome, RunError> {
+        let project = self.project();
+        let means = self.means(&project);
         let retry = Retry { times: 2, pause: Duration::ZERO };
         run(plan, means, &RunOptions { jobs, rerun, retry, attempts: self.attempts.clone() })
     }
@@ -196,15 +206,8 @@ fn a_search_measures_a_part_and_says_which() {
     });
     let bench = Bench::new(backend);
     let plan = plan(&bench.backend, 40, &["a"]);
-    let project = Project::read(bench.folder.path(), None).unwrap();
-    let means = Means {
-        backend: &bench.backend,
-        project: &project,
-        files: &FilesInMemory::default(),
-        store: &bench.store,
-        reporter: &bench.reporter,
-        interrupt: &bench.interrupt,
-    };
+    let project = bench.project();
+    let means = bench.means(&project);
     let same = |one: &Record, other: &Record, test: &str| {
         let output = |record: &Record| {
             record.tests.iter().find(|run| run.name == test).map(|run| run.output.clone())
@@ -219,7 +222,7 @@ fn a_search_measures_a_part_and_says_which() {
     };
     let outcome = search(&plan, means, &RunOptions::default(), &searching).unwrap();
     assert!(outcome.measured < 16, "{} of 40", outcome.measured);
-    let records = outcome.records.iter().map(|record| (record.id(), record.clone())).collect();
+    let records = outcome.records.iter().map(|record| (record.id(), record)).collect();
     let rows = rows(&plan, &records);
     let row = rows.iter().find(|row| row.test == "a").unwrap();
     let coverage = Coverage::of(row.row.states(), &|one, other| row.same(&same, one, other));
@@ -248,15 +251,9 @@ fn a_record_is_saved_before_it_is_reported() {
     }
     let bench = Bench::new(backend());
     let plan = plan(&bench.backend, 20, &["a", "b", "c"]);
-    let project = Project::read(bench.folder.path(), None).unwrap();
-    let means = Means {
-        backend: &bench.backend,
-        project: &project,
-        files: &FilesInMemory::default(),
-        store: &bench.store,
-        reporter: &Checks(&bench.store),
-        interrupt: &bench.interrupt,
-    };
+    let project = bench.project();
+    let checks = Checks(&bench.store);
+    let means = Means { reporter: &checks, ..bench.means(&project) };
     run(&plan, means, &RunOptions { jobs: 4, ..RunOptions::default() }).unwrap();
     assert_eq!(bench.store.records().len(), 21);
 }

@@ -84,7 +84,7 @@ pub fn judge(
     blobs: Blobs<'_>,
 ) {
     let rows = rows(records);
-    let mut found: Vec<(usize, String, Option<Verdict>, Option<Evidence>)> = Vec::new();
+    let mut found: Vec<Judged> = Vec::new();
     // Those that are not the same, with what a test for noise says of them.
     let mut open: Vec<(usize, Option<noise::Evidence>)> = Vec::new();
     for ((_, _, test), cells) in &rows {
@@ -97,7 +97,9 @@ pub fn judge(
             .max_by(|one, other| records[*one].version.cmp(&records[*other].version));
         let against = base.map(|base| Runs::of(&records[base], test, blobs));
         for cell in cells.iter().copied() {
-            let mut push = |verdict, evidence| found.push((cell, test.clone(), verdict, evidence));
+            let mut push = |verdict, evidence| {
+                found.push(Judged { cell, test: test.clone(), verdict, evidence });
+            };
             match (state(cell), &against) {
                 (Some(State::Passed), None) => push(Some(Verdict::NoBaseline), None),
                 (Some(State::Passed), Some(_)) if base == Some(cell) => {
@@ -147,12 +149,22 @@ pub fn judge(
             (test.verdict, test.evidence) = (None, None);
         }
     }
-    for (cell, name, verdict, mut evidence) in found {
+    for Judged { cell, test: name, verdict, mut evidence } in found {
         for test in records[cell].tests.iter_mut().filter(|test| test.name == name) {
             test.verdict = verdict;
             test.evidence = evidence.take().map(Box::new);
         }
     }
+}
+
+/// What is found of a test in a cell.
+struct Judged {
+    /// The index of its record.
+    cell: usize,
+    test: String,
+    /// `None` where there is none, and as long as it is open.
+    verdict: Option<Verdict>,
+    evidence: Option<Evidence>,
 }
 
 /// Whether a test gives the same result in two records: the same but for what is looked past, or, where
@@ -226,11 +238,7 @@ fn rows(records: &[Record]) -> BTreeMap<(PythonVersion, Variant, String), Vec<us
 }
 
 /// Decides what is open, all at once.
-fn decide(
-    found: &mut [(usize, String, Option<Verdict>, Option<Evidence>)],
-    open: &[(usize, Option<noise::Evidence>)],
-    alpha: f64,
-) {
+fn decide(found: &mut [Judged], open: &[(usize, Option<noise::Evidence>)], alpha: f64) {
     let p: Vec<f64> =
         open.iter().map(|(_, said)| said.as_ref().map_or(1.0, |said| said.p)).collect();
     let adjusted = noise::adjusted(&p);
@@ -238,7 +246,7 @@ fn decide(
     #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
     let comparisons = open.len() as f64;
     for ((index, said), adjusted) in open.iter().zip(adjusted) {
-        let (_, _, verdict, evidence) = &mut found[*index];
+        let Judged { verdict, evidence, .. } = &mut found[*index];
         let Some(noise) = evidence.as_mut().and_then(|evidence| evidence.noise.as_mut()) else {
             continue;
         };

@@ -181,6 +181,15 @@ pub enum TestEnd {
 }
 
 impl TestEnd {
+    /// The end of a program of which a shell, an init program or an engine tells the status: there,
+    /// 128 + n stands for signal n.
+    pub fn of_status(status: i32) -> Self {
+        match status {
+            129..=159 => Self::Signalled(status - 128),
+            _ => Self::Exited(status),
+        }
+    }
+
     /// The outcome that this end stands for.
     pub fn outcome(&self) -> TestOutcome {
         match self {
