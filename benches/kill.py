@@ -5,6 +5,9 @@
     python3 benches/kill.py [--kills 20] [--seed 0] [-- --backend docker --python 3.11]
     python3 benches/kill.py --engine tests/engines/docker.sh --kills 5 -- --backend docker --python 3.11
 
+The study is the quickstart, Jinja2; with `--engine`, whose containers may have no network, MarkupSafe, which needs
+nothing else.
+
 With `--engine` it is not the run that is killed but its engine, by `SCRIPT kill`, which also starts it again; the
 run goes on meanwhile. The records must be equal but for times and dates, and nothing may be left running or lying
 around, on the engine neither.
@@ -23,6 +26,14 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+ALONE = """\
+analysis: {name: MarkupSafe, packagemanager: pypi, dependency: markupsafe, versions: ">=2.1", sdist: never, tests: [test.py]}
+"""
+TEST = """\
+import time, markupsafe
+time.sleep(0.5)
+print(markupsafe.escape("<a>"))
+"""
 # What differs between any two runs of the same thing.
 TIMES = {"started", "finished", "seconds", "peak_memory", "log", "reused"}
 
@@ -83,6 +94,11 @@ def main():
 
         def project(name):
             path = folder / name
+            if arguments.engine:
+                path.mkdir()
+                (path / "caliper.yaml").write_text(ALONE)
+                (path / "test.py").write_text(TEST)
+                return path
             shutil.copytree(ROOT / "docs/examples/quickstart", path, ignore=shutil.ignore_patterns(".caliper"))
             return path
 

@@ -54,14 +54,9 @@ fn every_rung_of_the_ladder() {
     B cannot be built   ≠? not the same result, which may be noise   ✓ same result   ✗ no test passes
     5 cells · 2 the same · 1 undecided · 1 cannot run · 1 cannot be built
 
-    import on X.YZ
+    import, show.py on X.YZ
       breaks between 1.0 and 1.1 (proven)
       is good again between 1.1 and 1.2 (proven)
-      breaks between 1.3 and 1.4 (proven)
-      goes back and forth: a bisection would have been wrong here
-    show.py on X.YZ
-      breaks between 1.0 and 1.1 (proven)
-      is good again between 1.1 and 1.2, with another result than 1.0 (proven)
       breaks between 1.3 and 1.4 (proven)
       goes back and forth: a bisection would have been wrong here
 

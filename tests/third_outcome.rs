@@ -61,6 +61,53 @@ fn a_result_is_different_when_it_can_be_told_from_noise() {
     // Nothing is run again for being asked again.
     let again = world.caliper(&arguments).expect(0);
     assert_eq!(verdicts(&world)[..2], confirmed[..2], "{}", again.out);
+
+    // Measured twice, cells are the same within noise, or the method is wrong.
+    let mut blind = arguments.to_vec();
+    blind.extend(["--blind", "40%"]);
+    let said = world.caliper(&blind).expect(0);
+    assert!(said.out.contains("blind check: 2 results of 2 cells measured twice"), "{}", said.out);
+    let told = world.results()["blind"].clone();
+    assert_eq!((&told["cells"], &told["tests_for_noise"]), (&2.into(), &2.into()), "{told}");
+    // It does not take what it finds there for a verdict, and what was measured stays known.
+    assert_eq!(verdicts(&world)[..2], confirmed[..2]);
+    world.caliper(&arguments).expect(0);
+    assert_eq!(world.results()["blind"], told);
+    assert!(world.caliper(&["show"]).expect(0).out.contains("blind check: 2 results"));
+    validate(&world);
+    let refused = world.caliper(&["run", "--blind", "0"]).expect(2);
+    assert!(refused.err.contains("above 0% and at most 100%"), "{}", refused.err);
+}
+
+fn validate(world: &World) {
+    let schema = world.caliper(&["schema", "results"]).expect(0).out;
+    let schema = serde_json::from_str(&schema).unwrap();
+    jsonschema::validate(&schema, &world.results()).unwrap();
+}
+
+#[test]
+fn standard_error_is_a_result_when_asked() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [test.py]\n");
+    for version in ["1.0", "1.1"] {
+        world.wheel("demo", version, &[("demo.py", &format!("VERSION = {version:?}\n"))]);
+    }
+    world.write("test.py", "import sys, demo\nprint('done')\nsys.stderr.write(demo.VERSION)\n");
+    let python = python();
+    let run = ["run", "--python", &python, "--progress", "none"];
+    world.caliper(&run).expect(0);
+    assert_eq!(verdicts(&world), ["same", "same"]);
+    world.write(
+        "caliper.yaml",
+        "analysis: {dependency: demo, tests: [test.py], compare: {stderr: true}}\n",
+    );
+    // Judged anew, and not measured anew.
+    world.caliper(&run).expect(0);
+    assert_eq!(verdicts(&world), ["undecided", "same"]);
+    let shown = world.caliper(&["show", &format!("1.0/{python}")]).expect(0).out;
+    assert!(shown.contains("stderr, held against 1.1"), "{shown}");
 }
 
 #[test]
@@ -77,7 +124,7 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
     for part in [
         "train.py on ",
         "is good again between 1.3 and 1.4 (proven)",
-        "result changes between 1.11 and 1.12 (proven)",
+        "result is not the same between 1.11 and 1.12 (proven; which may be noise)",
         "which are alike (",
         "RuntimeError: no",
     ] {
@@ -85,9 +132,24 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
     }
     let cells = world.results()["cells"].as_array().unwrap().len();
     assert!(cells < 16, "{cells} of 20 cells were measured");
-    let schema = world.caliper(&["schema", "results"]).expect(0).out;
-    let schema = serde_json::from_str(&schema).unwrap();
-    jsonschema::validate(&schema, &world.results()).unwrap();
+    validate(&world);
+    // What is confirmed is what was found, and not what was left out.
+    let said = world
+        .caliper(&[
+            "run",
+            "--python",
+            &python,
+            "--search",
+            "--probes",
+            "3",
+            "--confirm",
+            "--progress",
+            "none",
+        ])
+        .expect(0);
+    let sure = "result changes between 1.11 and 1.12 (proven)";
+    assert!(said.out.contains(sure), "{}", said.out);
+    assert_eq!(world.results()["cells"].as_array().unwrap().len(), cells);
 
     let said = world.caliper(&["suggest"]).expect(0);
     assert!(said.out.starts_with("demo>=1.4\n"), "{}", said.out);

@@ -278,6 +278,15 @@ fn size(text: &str) -> Result<u64, String> {
     if text == "0" { Ok(0) } else { caliper_core::config::bytes(text) }
 }
 
+/// A share of something, above 0: 10% or 0.1.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    let share = number.trim().parse::<f64>().ok().map(|number| number / whole);
+    share
+        .filter(|share| *share > 0.0 && *share <= 1.0)
+        .ok_or_else(|| "a share is above 0% and at most 100%, such as 10%".to_owned())
+}
+
 impl Work {
     /// The configuration, however it was given.
     pub(crate) fn config(&self) -> &PathBuf {
@@ -295,6 +304,10 @@ pub(crate) struct How {
     /// until they can be told from noise; and tests that fail next to a release at which they pass.
     #[arg(long)]
     pub(crate) confirm: bool,
+    /// Measure this share of the cells, such as 10%, a second time, and judge that as if it were another
+    /// release: how often that is called different is the error rate of the verdicts themselves.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) blind: Option<f64>,
     /// Measure a part of the grid that tells as much as possible: a few releases of each row, and then
     /// what lies between those that differ. What was not measured is said.
     #[arg(long, value_enum, value_name = "GOAL", num_args = 0..=1, default_missing_value = "all")]

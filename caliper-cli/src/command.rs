@@ -100,6 +100,9 @@ fn print_results(results: &Results, terminal: Terminal) {
     if let Some(open) = open_questions(&results.cells) {
         terminal.lines(&[Vec::new(), vec![(Tone::Notable, open)]]);
     }
+    if let Some(blind) = &results.blind {
+        terminal.data(&printable(&format!("\n{blind}\n")));
+    }
 }
 
 /// What would decide the undecided.

@@ -6,12 +6,12 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::causes::{Cause, cluster_with};
-use crate::compare::{Blobs, Criteria, same_results};
+use crate::compare::{Blind, Blobs, Criteria, Steps};
 use crate::grid::Variant;
 use crate::names::{PackageName, PythonVersion, Timestamp};
 use crate::record::{BlobRef, Record};
 use crate::report::rows::RowSummary;
-use crate::row::{Evidence, Row};
+use crate::row::{Alike, Evidence, Row};
 
 /// The version of the format that [`Results`] is written in.
 ///
@@ -41,6 +41,9 @@ pub struct Results {
     /// What each test on each Python tells along the releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowSummary>,
+    /// How the verdicts fare where there is nothing to find; `None` if no cell was measured twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blind: Option<Blind>,
     /// The records, sorted by release, Python and variant.
     pub cells: Vec<Record>,
 }
@@ -80,14 +83,14 @@ impl Results {
                 tests.map(|test| (test.name.as_str(), record.python, &record.variant))
             })
             .collect();
+        let steps = Steps::of(&self.cells, criteria, blobs);
         let summary = |(test, python, variant): (&str, PythonVersion, &Variant)| {
             let row = Row::read(releases, &self.cells, python, variant, test);
-            let record = |release| row.record(release).map(|index| &self.cells[index]);
-            let same = |one: usize, other: usize| match (record(one), record(other)) {
-                (Some(one), Some(other)) => same_results(one, other, test, criteria, blobs),
-                _ => true,
+            let alike = |one: usize, other: usize| match (row.record(one), row.record(other)) {
+                (Some(one), Some(other)) => steps.alike(test, one, other),
+                _ => Alike::Same,
             };
-            RowSummary::of(&row, test, python, variant, &same)
+            RowSummary::of(&row, test, python, variant, &alike)
         };
         self.rows = rows.into_iter().map(summary).collect();
         self
@@ -111,6 +114,7 @@ impl Results {
             caliper: env!("CARGO_PKG_VERSION").to_owned(),
             causes: Vec::new(),
             rows: Vec::new(),
+            blind: None,
             cells: records,
         })
     }

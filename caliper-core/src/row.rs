@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-pub use transition::{Drift, Evidence, Transition, TransitionKind, drifts, transitions};
+pub use transition::{Alike, Drift, Evidence, Transition, TransitionKind, drifts, transitions};
 pub(crate) use transition::{change, releases};
 
 use crate::grid::Variant;

@@ -1,8 +1,13 @@
+mod blind;
+
+use std::collections::BTreeSet;
+
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, Means, Prospect, Rerun, RunOptions, Searching, foresee};
 use caliper_core::compare::{repeats_to_decide, same_results};
 use caliper_core::expect::{FailOn, violations};
-use caliper_core::plan::Test;
+use caliper_core::grid::CellId;
+use caliper_core::plan::{Plan, Test};
 use caliper_core::record::Record;
 use caliper_core::results::Results;
 use caliper_core::search::{Answer, Goal, Search};
@@ -42,23 +47,19 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         Some(goal) => search(&layout, means, how, goal, &store, terminal)?,
         None => runner::run(&layout.plan, means, &layout.options)?,
     };
-    // What `--only` left out still belongs to the summary, where its record is valid.
-    let mut rest = Vec::new();
-    for prospect in foresee(&layout.rest, means, &layout.options)? {
-        if let Prospect::Recorded(record) = prospect {
-            rest.push(*record);
-        }
-    }
+    let rest = left_out(&layout, means)?;
     // Those of this plan first, then the rest.
     let judged = |mut records: Vec<Record>| {
         records.extend(rest.iter().cloned());
         super::judge(&mut records, config, &store);
         records
     };
+    // A blob that is lost is compared by its name.
+    let blobs = |blob| store.blob(blob).ok();
     let mut records = judged(std::mem::take(&mut outcome.records));
     if how.confirm {
         for _ in 0..ROUNDS {
-            let attempts = repeats_to_decide(&records);
+            let attempts = repeats_to_decide(&records, &config.compare, &blobs);
             let planned = &records[..records.len() - rest.len()];
             let more = planned.iter().any(|record| {
                 let wanted = attempts.get(&record.id()).into_iter().flatten();
@@ -69,11 +70,20 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             }
             // What was measured just now is not to be measured again for being asked for.
             let options = RunOptions { rerun: Rerun::Nothing, attempts, ..layout.options.clone() };
-            let measured = outcome.measured;
-            outcome = runner::run(&layout.plan, means, &options)?;
-            outcome.measured += measured;
-            records = judged(std::mem::take(&mut outcome.records));
+            // Nor what a search left out, or what could not be measured.
+            let known: BTreeSet<CellId> = planned.iter().map(Record::id).collect();
+            let again = runner::run(&part(&layout.plan, &known), means, &options)?;
+            outcome.not_measured.extend(again.not_measured);
+            outcome.interrupted = again.interrupted;
+            records = judged(again.records);
         }
+    }
+    if let Some(share) = how.blind
+        && !interrupt.is_raised()
+    {
+        let planned = &records[..records.len() - rest.len()];
+        let again = blind::measure(&layout, means, planned, share, &store, terminal)?;
+        outcome.not_measured.extend(again.not_measured);
     }
     if let Some(baseline) = &config.baseline
         && !records.iter().any(|record| record.version == *baseline)
@@ -92,8 +102,8 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     } else {
         Vec::new()
     };
-    let blobs = |blob| store.blob(blob).ok();
-    let results = results.read_through(&releases, &config.compare, &blobs);
+    let mut results = results.read_through(&releases, &config.compare, &blobs);
+    results.blind = blind::judge(&results.cells, &config.compare, &store, terminal)?;
     store.save_results(&results)?;
     match format {
         FormatName::Json => super::print_json(&results, terminal)?,
@@ -102,10 +112,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     if let (FormatName::Text, Some(goal)) = (format, how.search) {
         say_answers(&layout, &results.cells, how, goal, terminal);
     }
-    for (cell, why) in outcome.not_measured.iter().take(LISTED) {
-        terminal.warning(&format!("{cell} could not be measured: {why}"));
-    }
-    say_how_many_more(outcome.not_measured.len(), terminal);
+    say_not_measured(&outcome.not_measured, terminal);
     if let Some(exit) = watch.exit() {
         terminal
             .note("interrupted; what was measured is kept, and `caliper run` goes on from there");
@@ -121,6 +128,29 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         (true, false) => Exit::Unexpected,
         (true, true) => Exit::Done,
     })
+}
+
+/// What `--only` left out still belongs to the summary, where its record is valid.
+fn left_out(layout: &Layout, means: Means<'_>) -> Result<Vec<Record>, Failure> {
+    let prospects = foresee(&layout.rest, means, &layout.options)?;
+    let recorded = |prospect| match prospect {
+        Prospect::Recorded(record) => Some(*record),
+        Prospect::Unavailable | Prospect::ToMeasure | Prospect::NotMeasurable(_) => None,
+    };
+    Ok(prospects.into_iter().filter_map(recorded).collect())
+}
+
+fn say_not_measured(cells: &[(CellId, String)], terminal: Terminal) {
+    for (cell, why) in cells.iter().take(LISTED) {
+        terminal.warning(&format!("{cell} could not be measured: {why}"));
+    }
+    say_how_many_more(cells.len(), terminal);
+}
+
+/// A plan for some of its cells.
+fn part(plan: &Plan, cells: &BTreeSet<CellId>) -> Plan {
+    let kept = plan.cells.iter().filter(|cell| cells.contains(&cell.id)).cloned();
+    Plan { cells: kept.collect(), ..plan.clone() }
 }
 
 fn goal_of(name: GoalName) -> Goal {

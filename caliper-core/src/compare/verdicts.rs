@@ -6,33 +6,35 @@
 //! nobody knows.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::ladder::{self, Apart, Comparison, Format, Rung};
-use super::noise::{self, Sample};
-use super::number::close;
-use super::policy::{Policy, Tolerance};
+use super::ladder::{Comparison, Rung};
+use super::noise;
+use super::policy::Policy;
+use super::runs::Runs;
+use super::steps::Steps;
 use crate::changes::State;
 use crate::grid::{CellId, Variant};
 use crate::names::PythonVersion;
-use crate::record::{BlobRef, Record, RecordedResult, TestRecord, Verdict};
+use crate::record::{BlobRef, Record, Verdict};
 
 /// How results are told apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Criteria {
     /// What is looked past.
     pub policy: Policy,
+    /// Whether what a test prints on standard error is part of its result.
+    pub stderr: bool,
     /// How large a part of the results that are called different may be so by chance.
     pub alpha: f64,
 }
 
 impl Default for Criteria {
-    /// The usual policy, and one in twenty.
+    /// The usual policy, without standard error, and one in twenty.
     fn default() -> Self {
-        Self { policy: Policy::default(), alpha: 0.05 }
+        Self { policy: Policy::default(), stderr: false, alpha: 0.05 }
     }
 }
 
@@ -45,7 +47,7 @@ pub struct Evidence {
     /// The release that it was held against.
     #[schemars(with = "String")]
     pub baseline: Version,
-    /// What of the result is least alike: `stdout`, or the path of a file.
+    /// What of the result is least alike: `stdout`, `stderr`, or the path of a file.
     pub part: String,
     /// How that compares.
     pub comparison: Comparison,
@@ -84,9 +86,7 @@ pub fn judge(
     blobs: Blobs<'_>,
 ) {
     let rows = rows(records);
-    let mut found: Vec<Judged> = Vec::new();
-    // Those that are not the same, with what a test for noise says of them.
-    let mut open: Vec<(usize, Option<noise::Evidence>)> = Vec::new();
+    let mut found: Vec<(usize, &str, Judgement)> = Vec::new();
     for ((_, _, test), cells) in &rows {
         let state = |cell: usize| State::of(&records[cell], Some(test));
         let base = cells
@@ -95,41 +95,16 @@ pub fn judge(
             .filter(|cell| state(*cell) == Some(State::Passed))
             .filter(|cell| baseline.is_none_or(|baseline| records[*cell].version == *baseline))
             .max_by(|one, other| records[*one].version.cmp(&records[*other].version));
-        let against = base.map(|base| Runs::of(&records[base], test, blobs));
+        let against = base.map(|base| Runs::of(&records[base], test, criteria, blobs));
         for cell in cells.iter().copied() {
-            let mut push = |verdict, evidence| {
-                found.push(Judged { cell, test: test.clone(), verdict, evidence });
-            };
-            match (state(cell), &against) {
-                (Some(State::Passed), None) => push(Some(Verdict::NoBaseline), None),
-                (Some(State::Passed), Some(_)) if base == Some(cell) => {
-                    push(Some(Verdict::Same), None);
-                }
+            let judgement = match (state(cell), &against) {
+                (Some(State::Passed), None) => Verdict::NoBaseline.into(),
+                (Some(State::Passed), Some(_)) if base == Some(cell) => Verdict::Same.into(),
                 (Some(State::Passed), Some(against)) => {
-                    let runs = Runs::of(&records[cell], test, blobs);
-                    let (part, comparison) = against.worst(&runs, &criteria.policy);
-                    let same = comparison.rung <= Rung::WithinTolerance;
-                    let noise = (!same).then(|| Noise {
-                        runs: [runs.count(), against.count()],
-                        p: None,
-                        adjusted: None,
-                        permutations: 0,
-                        comparisons: 0,
-                        alpha: criteria.alpha,
-                        needed: None,
-                    });
-                    let version = against.version.clone();
-                    push(
-                        same.then_some(Verdict::Same),
-                        Some(Evidence { baseline: version, part, comparison, noise }),
-                    );
-                    if !same {
-                        let enough = runs.count() > 1 && against.count() > 1;
-                        let said = enough.then(|| against.test(&runs, &criteria.policy));
-                        open.push((found.len() - 1, said));
-                    }
+                    let runs = Runs::of(&records[cell], test, criteria, blobs);
+                    Judgement::of(&runs, against, criteria)
                 }
-                (Some(State::Flaky), _) => push(Some(Verdict::Flaky), None),
+                (Some(State::Flaky), _) => Verdict::Flaky.into(),
                 (
                     Some(
                         State::Unavailable
@@ -139,17 +114,18 @@ pub fn judge(
                     )
                     | None,
                     _,
-                ) => push(None, None),
-            }
+                ) => Judgement::default(),
+            };
+            found.push((cell, test, judgement));
         }
     }
-    decide(&mut found, &open, criteria.alpha);
+    decide(found.iter_mut().map(|(_, _, judgement)| judgement), criteria.alpha);
     for record in records.iter_mut() {
         for test in &mut record.tests {
             (test.verdict, test.evidence) = (None, None);
         }
     }
-    for Judged { cell, test: name, verdict, mut evidence } in found {
+    for (cell, name, Judgement { verdict, mut evidence, .. }) in found {
         for test in records[cell].tests.iter_mut().filter(|test| test.name == name) {
             test.verdict = verdict;
             test.evidence = evidence.take().map(Box::new);
@@ -158,13 +134,47 @@ pub fn judge(
 }
 
 /// What is found of a test in a cell.
-struct Judged {
-    /// The index of its record.
-    cell: usize,
-    test: String,
+#[derive(Default)]
+pub(super) struct Judgement {
     /// `None` where there is none, and as long as it is open.
-    verdict: Option<Verdict>,
-    evidence: Option<Evidence>,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) evidence: Option<Evidence>,
+    /// What a test for noise says, where there was one.
+    pub(super) said: Option<noise::Evidence>,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict: Some(verdict), ..Self::default() }
+    }
+}
+
+impl Judgement {
+    /// Holds `runs` against others. It is open unless they are the same.
+    pub(super) fn of(runs: &Runs, against: &Runs, criteria: &Criteria) -> Self {
+        let (part, comparison) = against.worst(runs, &criteria.policy);
+        let same = comparison.rung <= Rung::WithinTolerance;
+        let noise = (!same).then(|| Noise {
+            runs: [runs.count(), against.count()],
+            p: None,
+            adjusted: None,
+            permutations: 0,
+            comparisons: 0,
+            alpha: criteria.alpha,
+            needed: None,
+        });
+        let enough = runs.count() > 1 && against.count() > 1;
+        Self {
+            verdict: same.then_some(Verdict::Same),
+            evidence: Some(Evidence { baseline: against.version.clone(), part, comparison, noise }),
+            said: (!same && enough).then(|| against.test(runs, &criteria.policy)),
+        }
+    }
+
+    fn open(&mut self) -> Option<(&mut Option<Verdict>, &mut Noise, Option<&noise::Evidence>)> {
+        let noise = self.evidence.as_mut()?.noise.as_mut()?;
+        Some((&mut self.verdict, noise, self.said.as_ref()))
+    }
 }
 
 /// Whether a test gives the same result in two records: the same but for what is looked past, or, where
@@ -176,7 +186,8 @@ pub fn same_results(
     criteria: &Criteria,
     blobs: Blobs<'_>,
 ) -> bool {
-    let (one, other) = (Runs::of(one, test, blobs), Runs::of(other, test, blobs));
+    let runs = |record| Runs::of(record, test, criteria, blobs);
+    let (one, other) = (runs(one), runs(other));
     let (_, comparison) = one.worst(&other, &criteria.policy);
     let noisy = || {
         let enough = one.count() > 1 && other.count() > 1;
@@ -189,9 +200,13 @@ pub fn same_results(
 const RUNS_OF_SUSPECTS: u32 = 3;
 
 /// How often each test is to be run, cell by cell, until what is undecided can be decided: there, and
-/// at the baseline. And where a test fails that passes at a neighbouring release, whether it always
-/// does.
-pub fn repeats_to_decide(records: &[Record]) -> BTreeMap<CellId, BTreeMap<String, u32>> {
+/// at the baseline, or at the release before, from which its result differs. And where a test fails that
+/// passes at a neighbouring release, whether it always does.
+pub fn repeats_to_decide(
+    records: &[Record],
+    criteria: &Criteria,
+    blobs: Blobs<'_>,
+) -> BTreeMap<CellId, BTreeMap<String, u32>> {
     let mut wanted: BTreeMap<CellId, BTreeMap<String, u32>> = BTreeMap::new();
     for ((_, _, test), mut cells) in rows(records) {
         cells.sort_by(|one, other| records[*one].version.cmp(&records[*other].version));
@@ -214,12 +229,21 @@ pub fn repeats_to_decide(records: &[Record]) -> BTreeMap<CellId, BTreeMap<String
             };
             let base = CellId { version: evidence.baseline.clone(), ..record.id() };
             for cell in [record.id(), base] {
-                let runs = wanted.entry(cell).or_default().entry(test.name.clone()).or_default();
-                *runs = needed.max(*runs);
+                want(&mut wanted, cell, &test.name, needed);
             }
         }
     }
+    for (test, step, needed) in Steps::of(records, criteria, blobs).open() {
+        for cell in step {
+            want(&mut wanted, records[cell].id(), test, needed);
+        }
+    }
     wanted
+}
+
+fn want(wanted: &mut BTreeMap<CellId, BTreeMap<String, u32>>, cell: CellId, test: &str, runs: u32) {
+    let known = wanted.entry(cell).or_default().entry(test.to_owned()).or_default();
+    *known = runs.max(*known);
 }
 
 /// The cells of each test on each Python.
@@ -238,19 +262,16 @@ fn rows(records: &[Record]) -> BTreeMap<(PythonVersion, Variant, String), Vec<us
 }
 
 /// Decides what is open, all at once.
-fn decide(found: &mut [Judged], open: &[(usize, Option<noise::Evidence>)], alpha: f64) {
-    let p: Vec<f64> =
-        open.iter().map(|(_, said)| said.as_ref().map_or(1.0, |said| said.p)).collect();
+pub(super) fn decide<'a>(judgements: impl Iterator<Item = &'a mut Judgement>, alpha: f64) {
+    let open: Vec<_> = judgements.filter_map(Judgement::open).collect();
+    let p: Vec<f64> = open.iter().map(|(_, _, said)| said.map_or(1.0, |said| said.p)).collect();
     let adjusted = noise::adjusted(&p);
-    let needed = noise::repeats_needed(alpha, open.len());
+    let count = open.len();
+    let needed = noise::repeats_needed(alpha, count);
     #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
-    let comparisons = open.len() as f64;
-    for ((index, said), adjusted) in open.iter().zip(adjusted) {
-        let Judged { verdict, evidence, .. } = &mut found[*index];
-        let Some(noise) = evidence.as_mut().and_then(|evidence| evidence.noise.as_mut()) else {
-            continue;
-        };
-        noise.comparisons = u32::try_from(open.len()).unwrap_or(u32::MAX);
+    let comparisons = count as f64;
+    for ((verdict, noise, said), adjusted) in open.into_iter().zip(adjusted) {
+        noise.comparisons = u32::try_from(count).unwrap_or(u32::MAX);
         let Some(said) = said else {
             (*verdict, noise.needed) = (Some(Verdict::Undecided), needed);
             continue;
@@ -266,154 +287,6 @@ fn decide(found: &mut [Judged], open: &[(usize, Option<noise::Evidence>)], alpha
             noise.needed = needed;
             Verdict::Undecided
         });
-    }
-}
-
-/// What a test left in one cell: of each run its parts by name.
-struct Runs {
-    version: Version,
-    runs: Vec<BTreeMap<String, Content>>,
-}
-
-/// What is known of a part.
-#[derive(PartialEq)]
-enum Content {
-    Whole(Vec<u8>),
-    /// Too long to be kept, or lost; what is known is its digest.
-    Digest(String),
-}
-
-/// The numbers of a run that are not those of the first, by part and place.
-type Actual = BTreeMap<(String, u64), f64>;
-
-/// The name of what a test prints.
-const STDOUT: &str = "stdout";
-
-impl Runs {
-    fn of(record: &Record, test: &str, blobs: Blobs<'_>) -> Self {
-        let runs = record.tests.iter().filter(|run| run.name == test);
-        let parts = |run: &TestRecord| {
-            let output = match run.output_blob {
-                None => Content::Whole(run.output.clone().into_bytes()),
-                Some(blob) => Content::read(Some(blob), blob.to_string(), blobs),
-            };
-            let file = |file: &RecordedResult| {
-                let content = Content::read(file.content, file.sha256.to_string(), blobs);
-                (file.path.clone(), content)
-            };
-            [(STDOUT.to_owned(), output)].into_iter().chain(run.files.iter().map(file)).collect()
-        };
-        Self { version: record.version.clone(), runs: runs.map(parts).collect() }
-    }
-
-    fn count(&self) -> u32 {
-        u32::try_from(self.runs.len()).unwrap_or(u32::MAX)
-    }
-
-    /// The part that is least alike in all of `runs`, held against the first run here.
-    fn worst(&self, runs: &Self, policy: &Policy) -> (String, Comparison) {
-        let mut worst: Option<(String, Comparison)> = None;
-        for run in &runs.runs {
-            for part in self.parts(run) {
-                let (comparison, _) = compare_part(part, self.runs.first(), run, policy);
-                if worst.as_ref().is_none_or(|(_, before)| comparison.rung > before.rung) {
-                    worst = Some((part.clone(), comparison));
-                }
-            }
-        }
-        worst.unwrap_or_else(|| (STDOUT.to_owned(), Comparison::alike()))
-    }
-
-    fn parts<'a>(&'a self, run: &'a BTreeMap<String, Content>) -> Vec<&'a String> {
-        let first = self.runs.first().into_iter().flat_map(BTreeMap::keys);
-        let mut parts: Vec<&String> = first.chain(run.keys()).collect();
-        parts.sort_by_key(|part| (part.as_str() != STDOUT, part.as_str()));
-        parts.dedup();
-        parts
-    }
-
-    /// Whether these runs and `others` can be told apart.
-    fn test(&self, others: &Self, policy: &Policy) -> noise::Evidence {
-        let all: Vec<&BTreeMap<String, Content>> = self.runs.iter().chain(&others.runs).collect();
-        // The numbers that are not the same in all runs, each with its tolerance: what the first run
-        // says, and what the others do.
-        let mut numbers: BTreeMap<(String, u64), (f64, Tolerance)> = BTreeMap::new();
-        let mut said: Vec<(u64, Actual)> = Vec::new();
-        for run in &all {
-            let mut shape = DefaultHasher::new();
-            let mut actual = Actual::new();
-            for part in self.parts(run) {
-                let (comparison, apart) = compare_part(part, self.runs.first(), run, policy);
-                if comparison.rung == Rung::OtherText {
-                    part.hash(&mut shape);
-                    run.get(part).map(|content| content.shape(part, policy)).hash(&mut shape);
-                }
-                for Apart { number, expected, actual: value, tolerance } in apart {
-                    if expected.is_finite() && value.is_finite() {
-                        numbers.insert((part.clone(), number), (expected, tolerance));
-                        actual.insert((part.clone(), number), value);
-                    } else {
-                        (part, number, expected.to_bits(), value.to_bits()).hash(&mut shape);
-                    }
-                }
-            }
-            said.push((shape.finish(), actual));
-        }
-        let sample = |(shape, actual): &(u64, Actual)| Sample {
-            shape: *shape,
-            numbers: numbers
-                .iter()
-                .map(|(place, (expected, _))| actual.get(place).copied().unwrap_or(*expected))
-                .collect(),
-        };
-        let samples: Vec<Sample> = said.iter().map(sample).collect();
-        let tolerances: Vec<Tolerance> =
-            numbers.values().map(|(_, tolerance)| *tolerance).collect();
-        let (here, there) = samples.split_at(self.runs.len());
-        noise::evidence(here, there, |number, one, other| close(one, other, &tolerances[number]))
-    }
-}
-
-impl Content {
-    fn read(blob: Option<BlobRef>, digest: String, blobs: Blobs<'_>) -> Self {
-        blob.and_then(blobs).map_or(Self::Digest(digest), Self::Whole)
-    }
-
-    fn shape(&self, part: &str, policy: &Policy) -> u64 {
-        match self {
-            Self::Whole(bytes) => ladder::shape(format(part), bytes, policy),
-            Self::Digest(digest) => {
-                let mut hasher = DefaultHasher::new();
-                digest.hash(&mut hasher);
-                hasher.finish()
-            }
-        }
-    }
-}
-
-fn format(part: &str) -> Format {
-    if part == STDOUT { Format::Text } else { Format::of_name(part) }
-}
-
-fn compare_part(
-    part: &str,
-    expected: Option<&BTreeMap<String, Content>>,
-    actual: &BTreeMap<String, Content>,
-    policy: &Policy,
-) -> (Comparison, Vec<Apart>) {
-    match (expected.and_then(|expected| expected.get(part)), actual.get(part)) {
-        (Some(Content::Whole(expected)), Some(Content::Whole(actual))) => {
-            ladder::compare_numbers(format(part), expected, actual, policy)
-        }
-        (expected, actual) if expected == actual => (Comparison::alike(), Vec::new()),
-        (expected, actual) => {
-            let shown = |content: Option<&Content>| match content {
-                None => "no such file".to_owned(),
-                Some(Content::Whole(bytes)) => format!("{} bytes", bytes.len()),
-                Some(Content::Digest(digest)) => digest.clone(),
-            };
-            (Comparison::of_names(part, shown(expected), shown(actual)), Vec::new())
-        }
     }
 }
 

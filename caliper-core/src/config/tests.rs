@@ -69,7 +69,7 @@ analysis:
     - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3}
   results: ["out/*.csv", "**/w.npz"]
   compare: {absolute: 0.5, relative: 1e-3, ulps: 4, nan: different, fields: {loss: {relative: 0}}, keep: [sets],
-    alpha: 0.01}
+    stderr: true, alpha: 0.01}
   limits: {timeout: 1m, idle: 5m, memory: 2GiB, cpus: 1.5, pids: 512, output: 1MiB, network: none, capabilities: [cap_net_raw],
     cpuset: '0,1', disk: 1GiB, gpus: [0, GPU-3f], runtime: nvidia}
   baseline: "2.0.0"

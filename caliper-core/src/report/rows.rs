@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::grid::{Span, Tone};
 use crate::grid::Variant;
 use crate::names::PythonVersion;
-use crate::row::{Row, Transition};
+use crate::row::{Alike, Row, Transition, TransitionKind};
 use crate::search::{Coverage, Stretch};
 
 /// What a row tells.
@@ -31,15 +31,24 @@ pub struct RowSummary {
 }
 
 impl RowSummary {
-    /// Sums up a row; `same` says whether the results of two releases are.
+    /// Sums up a row; `alike` says whether the results of two releases at which the test passes, and
+    /// between which it does not, are the same.
     pub fn of(
         row: &Row,
         test: &str,
         python: PythonVersion,
         variant: &Variant,
-        same: &dyn Fn(usize, usize) -> bool,
+        alike: &dyn Fn(usize, usize) -> Alike,
     ) -> Self {
-        let coverage = Coverage::of(row.states(), same);
+        let mut coverage =
+            Coverage::of(row.states(), &|one, other| alike(one, other) == Alike::Same);
+        for one in &mut coverage.transitions {
+            let undecided = |from| alike(from, one.to) == Alike::Undecided;
+            if one.kind == TransitionKind::ResultChanged && undecided(one.from) {
+                one.kind = TransitionKind::ResultDiffers;
+            }
+            one.differs_from = one.differs_from.filter(|from| !undecided(*from));
+        }
         let Coverage { transitions, unprobed } = coverage.map(|index| row.name(index).to_string());
         Self {
             test: test.to_owned(),
@@ -54,14 +63,25 @@ impl RowSummary {
 
     /// What there is to say, a line each.
     fn sentences(&self) -> Vec<(Tone, String)> {
-        use crate::row::TransitionKind::{FirstBad, GoodAgain, ResultChanged};
-        let tone = |transition: &Transition<String>| match transition.kind {
+        use TransitionKind::{FirstBad, GoodAgain, ResultChanged, ResultDiffers};
+        let tone = |kind| match kind {
             FirstBad => Tone::Bad,
             GoodAgain => Tone::Good,
             ResultChanged => Tone::Notable,
+            ResultDiffers => Tone::Dim,
         };
+        // A result that never is the same twice would fill the screen with what is not known.
+        let open = self.transitions.iter().filter(|one| one.kind == ResultDiffers).count();
+        let told = |one: &&Transition<String>| one.kind != ResultDiffers || open <= MOST_OPEN;
+        let told = self.transitions.iter().filter(told);
         let mut sentences: Vec<(Tone, String)> =
-            self.transitions.iter().map(|one| (tone(one), one.to_string())).collect();
+            told.map(|one| (tone(one.kind), one.to_string())).collect();
+        if open > MOST_OPEN {
+            let text = format!(
+                "result is not the same from release to release, {open} times, which may be noise"
+            );
+            sentences.push((Tone::Dim, text));
+        }
         if !self.monotone {
             let text = "goes back and forth: a bisection would have been wrong here";
             sentences.push((Tone::Dim, text.to_owned()));
@@ -73,6 +93,9 @@ impl RowSummary {
         sentences
     }
 }
+
+/// More differences that may be noise than these are counted, not listed.
+const MOST_OPEN: usize = 3;
 
 /// Lines for a terminal: what several rows have in common is said once. Rows of which there is nothing
 /// to say are left out.
@@ -131,8 +154,10 @@ mod tests {
         let fine = row(&[Passed; 5]);
         let moves = row(&[Passed, Failed, Passed, Passed, Passed]);
         let summary = |row: &Row, test, python: &str| {
-            let same = |one: usize, other: usize| (one < 3) == (other < 3);
-            RowSummary::of(row, test, python.parse().unwrap(), &Variant::default(), &same)
+            let alike = |one: usize, other: usize| {
+                if (one < 3) == (other < 3) { Alike::Same } else { Alike::Different }
+            };
+            RowSummary::of(row, test, python.parse().unwrap(), &Variant::default(), &alike)
         };
         let rows = [
             summary(&breaks, "import", "3.9"),

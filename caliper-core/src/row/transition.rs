@@ -27,6 +27,20 @@ pub enum TransitionKind {
     GoodAgain,
     /// The test passes at both, with another result.
     ResultChanged,
+    /// The test passes at both, with results that are not the same; whether by noise alone cannot be
+    /// told from so few runs.
+    ResultDiffers,
+}
+
+/// Whether two releases give the same result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alike {
+    /// They do, or what sets them apart is noise.
+    Same,
+    /// They do not.
+    Different,
+    /// Their results are not the same, and that may be noise.
+    Undecided,
 }
 
 /// How well a transition is known.
@@ -105,6 +119,7 @@ impl<R: fmt::Display> fmt::Display for Transition<R> {
             TransitionKind::FirstBad => "breaks",
             TransitionKind::GoodAgain => "is good again",
             TransitionKind::ResultChanged => "result changes",
+            TransitionKind::ResultDiffers => "result is not the same",
         })?;
         let Self { from, to, .. } = self;
         let known = match &self.evidence {
@@ -120,6 +135,12 @@ impl<R: fmt::Display> fmt::Display for Transition<R> {
         if let Some(release) = &self.differs_from {
             write!(formatter, ", with another result than {release}")?;
         }
+        let known = match self.kind {
+            TransitionKind::ResultDiffers => format!("{known}; which may be noise"),
+            TransitionKind::FirstBad
+            | TransitionKind::GoodAgain
+            | TransitionKind::ResultChanged => known,
+        };
         match self.flaky.as_slice() {
             [] => write!(formatter, " ({known})"),
             [release] => write!(formatter, " ({known}; flaky at {release})"),

@@ -7,7 +7,7 @@ use crate::compare::{Criteria, Nan, Rule, Tolerance};
 
 /// The keys under `compare`.
 pub(in crate::config) const COMPARE: &[&str] =
-    &["absolute", "relative", "ulps", "nan", "fields", "keep", "alpha"];
+    &["absolute", "relative", "ulps", "nan", "fields", "keep", "stderr", "alpha"];
 
 /// The keys of a field under `fields`.
 const TOLERANCE: &[&str] = &["absolute", "relative", "ulps", "nan"];
@@ -29,6 +29,9 @@ impl Reader<'_> {
             if let Some(rule) = self.choice(&node, "`keep`", &choices) {
                 criteria.policy.rules.remove(&rule);
             }
+        }
+        if let Some(node) = entries.remove("stderr") {
+            criteria.stderr = self.parsed(&node, "`stderr`").unwrap_or_default();
         }
         if let Some(node) = entries.remove("alpha") {
             let alpha: Option<f64> = self.parsed(&node, "`alpha`");

@@ -1,8 +1,3 @@
-//! A world with known answers: releases whose results drift or not, with noise of known size, and what
-//! Caliper says of them.
-//!
-//!     cargo run --release -p caliper-core --example planted [WORLDS]
-//!
 //! Each world is one test along 40 releases, of which 8 drift, before the newest, which is the baseline.
 //! The test prints ten numbers around 1; a drift moves one of them by so much of its value, and noise
 //! moves each of them in each run, normally distributed, by so much of its value. The columns are shares:
@@ -10,18 +5,16 @@
 //! do not, how many were called different (false), and how many of all that were called different do not
 //! drift (the rate that `alpha`, 0.05, bounds).
 
-#![expect(clippy::print_stdout, reason = "a study")]
-
 use caliper_core::compare::{Criteria, Verdict, judge};
 use caliper_core::record::Record;
-use serde_json::json;
+
+use crate::world::{normal, record};
 
 const RELEASES: u32 = 40;
 const DRIFTING: u32 = 8;
 const NUMBERS: usize = 10;
 
-fn main() {
-    let worlds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(20_u64);
+pub(crate) fn print(worlds: u64) {
     println!("{worlds} worlds a row, alpha 0.05, tolerance 1e-7");
     println!("   noise    drift  runs  different  undecided   same    false  false of different");
     for noise in [0.0, 1e-6, 1e-3, 1e-2] {
@@ -81,32 +74,16 @@ fn records(world: u64, noise: f64, drift: f64, runs: u32) -> Vec<Record> {
     let mut random = fastrand::Rng::with_seed(world);
     (0..=RELEASES)
         .map(|release| {
-            let runs: Vec<_> = (1..=runs)
-                .map(|run| {
-                    let mut output = String::new();
-                    for number in 0..NUMBERS {
-                        let moved = if number == 3 && drifts(release) { 1.0 + drift } else { 1.0 };
-                        let value = moved * (1.0 + noise * normal(&mut random));
-                        output += &format!("metric {number}: {value:.17}\n");
-                    }
-                    json!({"name": "t", "command": [], "outcome": "passed", "reason": null, "retval": 0,
-                           "signal": null, "seconds": 1.0, "peak_memory": null, "attempt": run,
-                           "output": output, "error": "", "truncated": false})
-                })
-                .collect();
-            let record = json!({
-                "schema": 1, "version": format!("1.{release}"), "python": "3.11", "abi": "cp311",
-                "key": format!("sha256:{}", "0".repeat(64)), "backend": "planted", "file": null,
-                "base": null, "dockerfile": null, "interpreter": null, "installed": [],
-                "outcome": "tested", "build": null, "tests": runs,
-                "started": "2021-11-21T00:00:00Z", "finished": "2021-11-21T00:00:00Z"});
-            serde_json::from_value(record).unwrap_or_else(|error| unreachable!("{error}"))
+            let run = |_| {
+                let mut output = String::new();
+                for number in 0..NUMBERS {
+                    let moved = if number == 3 && drifts(release) { 1.0 + drift } else { 1.0 };
+                    let value = moved * (1.0 + noise * normal(&mut random));
+                    output += &format!("metric {number}: {value:.17}\n");
+                }
+                Some(output)
+            };
+            record(release as usize, &(0..runs).map(run).collect::<Vec<_>>())
         })
         .collect()
-}
-
-/// Box and Muller, "A note on the generation of random normal deviates", 1958.
-fn normal(random: &mut fastrand::Rng) -> f64 {
-    let (radius, angle) = (random.f64().max(f64::MIN_POSITIVE), random.f64());
-    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
