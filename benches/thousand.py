@@ -11,6 +11,7 @@ scale: the same number of tests run by hand, in a ready-made environment (`pytho
 
 import argparse
 import functools
+import hashlib
 import http.server
 import os
 import pathlib
@@ -38,7 +39,8 @@ def offer(folder, count):
             wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: demo\nVersion: {version}\n")
             wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
             wheel.writestr(f"{info}/RECORD", "")
-        links.append(f'<a href="{name}">{name}</a>')
+        digest = hashlib.sha256((project / name).read_bytes()).hexdigest()
+        links.append(f'<a href="{name}#sha256={digest}">{name}</a>')
     (project / "index.html").write_text("<!DOCTYPE html><title>Links for demo</title>" + "\n".join(links))
 
 

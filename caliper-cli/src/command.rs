@@ -15,12 +15,13 @@ mod selftest;
 mod show;
 mod suggest;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
-use caliper_core::compare::{Format, Policy, Rung, Verdict};
+use caliper_core::compare::{Comparison, Rung, Verdict};
 use caliper_core::config::Config;
-use caliper_core::record::{Record, TestRecord};
+use caliper_core::record::Record;
 use caliper_core::report::grid::{self, Tone};
 use caliper_core::report::rows;
 use caliper_core::results::Results;
@@ -100,6 +101,9 @@ fn print_results(results: &Results, terminal: Terminal) {
     if let Some(open) = open_questions(&results.cells) {
         terminal.lines(&[Vec::new(), vec![(Tone::Notable, open)]]);
     }
+    if let Some(looked_past) = looked_past(&results.cells) {
+        terminal.lines(&[Vec::new(), vec![(Tone::Dim, looked_past)]]);
+    }
     if let Some(blind) = &results.blind {
         terminal.data(&printable(&format!("\n{blind}\n")));
     }
@@ -129,6 +133,32 @@ fn open_questions(records: &[Record]) -> Option<String> {
 }
 
 /// What of a long list is shown on a terminal.
+/// What had to be looked past for results to be the same.
+fn looked_past(records: &[Record]) -> Option<String> {
+    let tests = records.iter().flat_map(|record| &record.tests);
+    let same = tests.filter(|test| test.verdict == Some(Verdict::Same));
+    let found = same.filter_map(|test| Some(&test.evidence.as_ref()?.comparison));
+    let found: Vec<&Comparison> =
+        found.filter(|comparison| comparison.rung != Rung::SameBytes).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let rules: BTreeSet<String> =
+        found.iter().flat_map(|comparison| &comparison.rules).map(ToString::to_string).collect();
+    let farthest = found.iter().filter_map(|one| one.numbers.as_ref()?.largest_relative);
+    let farthest = farthest.fold(0.0, f64::max);
+    let mut past: Vec<String> = rules.into_iter().collect();
+    if farthest > 0.0 {
+        past.push(format!("distances of numbers of up to {farthest:.1e} of their value"));
+    }
+    let past = if past.is_empty() { "spelling".to_owned() } else { past.join(", ") };
+    let count = match found.len() {
+        1 => "1 result is".to_owned(),
+        more => format!("{more} results are"),
+    };
+    Some(format!("{count} the same by looking past {past} (`compare` in the configuration)"))
+}
+
 const MOST_CAUSES: usize = 8;
 const MOST_LINES: usize = 24;
 
@@ -152,22 +182,6 @@ fn say_how_many_more(count: usize, terminal: Terminal) {
     if count > LISTED {
         terminal.note(&format!("… and {} more", count - LISTED));
     }
-}
-
-/// Whether two results are the same, by the usual rules.
-fn same_result(
-    one: &TestRecord,
-    in_one: &DirStore,
-    other: &TestRecord,
-    in_other: &DirStore,
-) -> bool {
-    let whole = |test: &TestRecord, store: &DirStore| match test.output_blob {
-        Some(blob) => store.blob(blob).unwrap_or_else(|_| blob.to_string().into_bytes()),
-        None => test.output.clone().into_bytes(),
-    };
-    let (left, right) = (whole(one, in_one), whole(other, in_other));
-    let compared = caliper_core::compare::compare(Format::Text, &left, &right, &Policy::default());
-    compared.rung <= Rung::WithinTolerance
 }
 
 /// Prints a value as JSON, as it is made: the text of a large grid would be most of the memory.

@@ -1,5 +1,7 @@
 //! Output of a program, kept as bytes and with a limit.
 
+use caliper_core::names::{Sha256, Sha256Stream};
+
 /// Output of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
@@ -7,6 +9,8 @@ pub struct Captured {
     pub bytes: Vec<u8>,
     /// How many bytes between the halves were dropped.
     pub dropped: u64,
+    /// The digest over all of it, if any was.
+    pub digest: Option<Sha256>,
 }
 
 /// Takes output as it comes and keeps the first and the last half of `limit` bytes: the beginning
@@ -17,17 +21,22 @@ pub struct Capture {
     head: Vec<u8>,
     tail: Vec<u8>,
     dropped: u64,
+    /// Over all that came, from when something is dropped.
+    digest: Option<Sha256Stream>,
 }
 
 impl Capture {
     /// Keeps `limit` bytes.
     pub fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { limit, head: Vec::new(), tail: Vec::new(), dropped: 0 }
+        Self { limit, head: Vec::new(), tail: Vec::new(), dropped: 0, digest: None }
     }
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
         let to_head =
             bytes.len().min((self.limit - self.limit / 2).saturating_sub(self.head.len()));
         let (head, tail) = bytes.split_at(to_head);
@@ -41,6 +50,12 @@ impl Capture {
 
     fn cut(&mut self) {
         let surplus = self.tail.len().saturating_sub(self.limit / 2);
+        if surplus > 0 && self.digest.is_none() {
+            // Until now, all is there.
+            let digest = self.digest.insert(Sha256Stream::default());
+            digest.update(&self.head);
+            digest.update(&self.tail);
+        }
         self.tail.drain(..surplus);
         self.dropped += surplus as u64;
     }
@@ -49,7 +64,8 @@ impl Capture {
     pub fn finish(mut self) -> Captured {
         self.cut();
         self.head.append(&mut self.tail);
-        Captured { bytes: self.head, dropped: self.dropped }
+        let digest = self.digest.map(Sha256Stream::finish);
+        Captured { bytes: self.head, dropped: self.dropped, digest }
     }
 }
 
@@ -65,6 +81,8 @@ mod tests {
                 capture.push(chunk.as_bytes());
             }
             let captured = capture.finish();
+            let all = Sha256::of(chunks.concat().as_bytes());
+            assert_eq!(captured.digest, (captured.dropped > 0).then_some(all));
             (String::from_utf8(captured.bytes).unwrap(), captured.dropped)
         };
         assert_eq!(keep(10, &["0123456789"]), ("0123456789".into(), 0));

@@ -140,7 +140,7 @@ impl ContainerBackend for FakeBackend {
             seconds: 0.0,
             granted: Granted { limits: order.setup.limits.clone(), by: "the script".to_owned() },
             peak_memory: None,
-            output: Captured { bytes: run.output.into_bytes(), dropped: 0 },
+            output: Captured { bytes: run.output.into_bytes(), ..Captured::default() },
             error: Captured::default(),
             files: Vec::new(),
         })

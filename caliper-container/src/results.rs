@@ -62,8 +62,11 @@ impl Collector {
     pub(crate) fn folder(&mut self, root: &Path) -> io::Result<()> {
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(root.join(&folder))? {
-                let entry = entry?;
+            // In order, so that of too many files the same ones are taken each time.
+            let entries = fs::read_dir(root.join(&folder))?.take(MOST_ENTRIES + 1);
+            let mut entries = entries.collect::<io::Result<Vec<_>>>()?;
+            entries.sort_by_key(fs::DirEntry::file_name);
+            for entry in entries {
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
                 let kind = entry.file_type()?;

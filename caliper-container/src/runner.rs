@@ -399,15 +399,9 @@ impl Running<'_> {
         let id = record.id();
         let spurious = record.outcome.is_spurious();
         // What was measured before is worth more than the news that it could not be measured now.
-        let older = || {
-            self.means
-                .store
-                .load(&id)
-                .ok()
-                .flatten()
-                .is_some_and(|older| !older.outcome.is_spurious())
-        };
-        let kept = if spurious && older() { Ok(()) } else { self.means.store.save(&record) };
+        let older = if spurious { self.means.store.load(&id).ok().flatten() } else { None };
+        let older = older.filter(|older| !older.outcome.is_spurious());
+        let kept = if older.is_some() { Ok(()) } else { self.means.store.save(&record) };
         let mut done = self.done();
         if let Err(error) = kept {
             done.failure.get_or_insert(error);
@@ -421,7 +415,9 @@ impl Running<'_> {
             CellOutcome::Unavailable => {}
         }
         self.means.reporter.report(&Event::CellFinished { record: Box::new(record.clone()) });
-        done.records[index] = Some(record);
+        // The summary too goes on telling it, if it answers the same question.
+        let older = older.filter(|older| older.key == record.key);
+        done.records[index] = Some(older.unwrap_or(record));
     }
 }
 

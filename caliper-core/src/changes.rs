@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::grid::CellId;
-use crate::record::{CellOutcome, Record, TestOutcome, TestRecord, test_names};
+use crate::record::{CellOutcome, Record, TestOutcome, test_names};
 
 /// How a test ended in a cell, over all of its repeats.
 #[derive(
@@ -94,12 +94,13 @@ fn as_text<S: serde::Serializer>(cell: &CellId, serializer: S) -> Result<S::Ok, 
 }
 
 /// What became of every test that one of two sets of records has. `position` says which cells of the
-/// two correspond; `same` compares two results of passing tests, the first set's first.
+/// two correspond, each by one place of its own; `same` says whether a test that passes in two has the
+/// same result there, the first set's first.
 pub fn differences<P: Ord>(
     first: &[Record],
     second: &[Record],
     position: impl Fn(&Record) -> P,
-    mut same: impl FnMut(&TestRecord, &TestRecord) -> bool,
+    mut same: impl FnMut(&Record, &Record, &str) -> bool,
 ) -> Vec<Difference> {
     let keyed = |records: &'_ [Record]| -> BTreeMap<P, usize> {
         records.iter().enumerate().map(|(index, record)| (position(record), index)).collect()
@@ -120,12 +121,8 @@ pub fn differences<P: Ord>(
         for name in names {
             let state = |record: Option<&Record>| record.and_then(|record| State::of(record, name));
             let (before, after) = (state(one), state(other));
-            let result = |record: Option<&'_ Record>| {
-                let mut tests = record.into_iter().flat_map(|record| &record.tests);
-                tests.find(|test| Some(test.name.as_str()) == name).cloned()
-            };
-            let mut alike = || match (result(one), result(other)) {
-                (Some(one), Some(other)) => same(&one, &other),
+            let mut alike = || match (one, other, name) {
+                (Some(one), Some(other), Some(name)) => same(one, other, name),
                 _ => true,
             };
             let change = change(before, after, &mut alike);
@@ -305,8 +302,13 @@ mod tests {
             with("1.0", &[("a", Passed), ("a", Failed), ("b", Passed)]),
             with("1.2", &[("a", Passed)]),
         ];
-        let found =
-            differences(&first, &second, Record::id, |one, other| one.output == other.output);
+        let found = differences(&first, &second, Record::id, |one, other, name| {
+            let output = |record: &Record| {
+                let mut tests = record.tests.iter();
+                tests.find(|test| test.name == name).map(|test| test.output.clone())
+            };
+            output(one) == output(other)
+        });
         let lines: Vec<String> = found
             .iter()
             .map(|one| format!("{} {} {}", one.cell, one.test.as_deref().unwrap_or(""), one.change))

@@ -4,9 +4,12 @@
 //! records, and says what that means.
 
 pub mod blind;
+pub mod criteria;
+pub mod judgement;
 pub mod ladder;
 pub mod noise;
 pub mod policy;
+pub mod repeats;
 pub mod rules;
 pub mod steps;
 pub mod verdicts;
@@ -24,8 +27,11 @@ mod tokens;
 
 pub use crate::record::Verdict;
 pub use blind::Blind;
+pub use criteria::{Blobs, Criteria};
+pub use judgement::{Evidence, Noise};
 pub use ladder::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung, compare};
 pub use policy::{Nan, Policy, Tolerance, ToleranceError};
+pub use repeats::repeats_to_decide;
 pub use rules::Rule;
 pub use steps::Steps;
-pub use verdicts::{Blobs, Criteria, Evidence, Noise, judge, repeats_to_decide, same_results};
+pub use verdicts::{judge, same_results};

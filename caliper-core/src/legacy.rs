@@ -197,6 +197,8 @@ fn test_record(
         error: error.text,
         output_blob: output.blob,
         error_blob: error.blob,
+        output_digest: None,
+        error_digest: None,
         truncated: false,
         files: Vec::new(),
         verdict: None,

@@ -209,6 +209,12 @@ pub struct TestRecord {
     /// All that was kept of standard error, where [`TestRecord::error`] is not all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_blob: Option<BlobRef>,
+    /// The digest over all of standard output, where not all of it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_digest: Option<Sha256>,
+    /// The digest over all of standard error, where not all of it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_digest: Option<Sha256>,
     /// Whether the program printed more than was kept.
     pub truncated: bool,
     /// The files that it left as results, sorted by path.
@@ -315,6 +321,8 @@ pub(crate) mod tests {
             error: String::new(),
             output_blob: None,
             error_blob: None,
+            output_digest: None,
+            error_digest: None,
             truncated: false,
             files: Vec::new(),
             verdict: None,

@@ -90,7 +90,10 @@ impl Results {
                 (Some(one), Some(other)) => steps.alike(test, one, other),
                 _ => Alike::Same,
             };
-            RowSummary::of(&row, test, python, variant, &alike)
+            let drifts = steps.drifts(&row, test, &self.cells, criteria, blobs);
+            let named = |version: Version| version.to_string();
+            let drifts = drifts.into_iter().map(|drift| drift.map(named)).collect();
+            RowSummary { drifts, ..RowSummary::of(&row, test, python, variant, &alike) }
         };
         self.rows = rows.into_iter().map(summary).collect();
         self

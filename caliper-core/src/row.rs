@@ -212,7 +212,7 @@ impl Row {
     pub fn drifts(&self, same: &dyn Fn(usize, usize) -> bool) -> Vec<Drift> {
         drifts(&self.states, same)
             .into_iter()
-            .map(|drift| Drift { from: self.name(drift.from), to: self.name(drift.to) })
+            .map(|drift| drift.map(|release| self.name(release)))
             .collect()
     }
 

@@ -13,12 +13,14 @@
 
 mod clause;
 mod declared;
+mod evidence;
 mod project;
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 pub use declared::{Declared, ParseSpecifierError, check};
+pub use evidence::{on_python, releases};
 pub use project::{Declaration, ProjectError, Section, declarations, requires_python};
 
 use crate::names::PythonVersion;

@@ -1,17 +1,19 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use caliper_core::changes::{Change, Difference, differences};
+use caliper_core::compare::{Criteria, same_results};
 use caliper_core::grid::{CellId, Variant};
 use caliper_core::names::PythonVersion;
 use caliper_core::record::Record;
-use caliper_core::store::DirStore;
+use caliper_core::store::{DirStore, ResultStore as _};
 use pep440_rs::Version;
 use serde::Serialize;
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::cell_id;
+use crate::setting::Setting;
 use crate::terminal::{Terminal, printable};
 
 /// More than these of a kind are counted, not listed.
@@ -41,8 +43,10 @@ pub(super) fn run(
     terminal: Terminal,
 ) -> Outcome {
     let (one, other) = (side(first, config)?, side(second, config)?);
-    let same = |a: &caliper_core::record::TestRecord, b: &caliper_core::record::TestRecord| {
-        super::same_result(a, &one.store, b, &other.store)
+    let criteria = criteria([first, second], config)?;
+    let blobs = |blob| one.store.blob(blob).or_else(|_| other.store.blob(blob)).ok();
+    let same = |one: &Record, other: &Record, test: &str| {
+        same_results(one, other, test, &criteria, &blobs)
     };
     let found = if Path::new(first).exists() && Path::new(second).exists() {
         differences(&one.records, &other.records, Record::id, same)
@@ -52,6 +56,15 @@ pub(super) fn run(
         let position = |record: &Record| -> (Option<PythonVersion>, Variant) {
             (python_matters.then_some(record.python), record.variant.clone())
         };
+        for (side, name) in [(&one, first), (&other, second)] {
+            let places: BTreeSet<_> = side.records.iter().map(position).collect();
+            if places.len() < side.records.len() {
+                return Err(Failure::question(format!(
+                    "`{name}` holds several releases of a Python, and the other side one; name one \
+                     release or cell of it, or two folders"
+                )));
+            }
+        }
         differences(&one.records, &other.records, position, same)
     };
     let mut counts: BTreeMap<Change, usize> = BTreeMap::new();
@@ -92,6 +105,21 @@ fn text(found: &[Difference], counts: &BTreeMap<Change, usize>) -> String {
     }
     let same = counts.get(&Change::Same).copied().unwrap_or_default();
     text + &format!("{same} of {} the same\n", found.len())
+}
+
+/// What is looked past: what the configuration says that belongs to one of the sides, or else the usual.
+fn criteria(sides: [&str; 2], config: &Path) -> Result<Criteria, Failure> {
+    let beside = |path: &Path| {
+        let folders = [path, path.parent().unwrap_or(path)];
+        let files = folders.map(|folder| folder.join("caliper.yaml"));
+        std::iter::once(path.to_owned()).chain(files).find(|path| path.is_file())
+    };
+    let mut named = sides.into_iter().map(Path::new).filter(|path| path.exists());
+    let found = named.find_map(beside).or_else(|| config.is_file().then(|| config.to_owned()));
+    Ok(match found {
+        Some(path) => Setting::open(&path)?.config.compare,
+        None => Criteria::default(),
+    })
 }
 
 /// A folder of results, a configuration, a cell, or a release of the results in `config`.

@@ -86,6 +86,9 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
         "{imported} results imported into `{into}`, {there} were there already; `caliper show {into}` \
          shows them"
     )));
+    terminal.note(
+        "which other releases there were is not in them: a change that is proven may have others between",
+    );
     Ok(Exit::Done)
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, Means, Prospect, Rerun, RunOptions, Searching, foresee};
 use caliper_core::compare::{repeats_to_decide, same_results};
+use caliper_core::config::Config;
 use caliper_core::expect::{FailOn, violations};
 use caliper_core::grid::CellId;
 use caliper_core::plan::{Plan, Test};
-use caliper_core::record::Record;
+use caliper_core::record::{Record, TestOutcome, TestRecord};
 use caliper_core::results::Results;
 use caliper_core::search::{Answer, Goal, Search};
 use caliper_core::store::{DirStore, ResultStore as _};
@@ -75,7 +76,9 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             let again = runner::run(&part(&layout.plan, &known), means, &options)?;
             outcome.not_measured.extend(again.not_measured);
             outcome.interrupted = again.interrupted;
-            records = judged(again.records);
+            let found: BTreeSet<CellId> = again.records.iter().map(Record::id).collect();
+            let kept = planned.iter().filter(|record| !found.contains(&record.id())).cloned();
+            records = judged(again.records.into_iter().chain(kept).collect());
         }
     }
     if let Some(share) = how.blind
@@ -85,6 +88,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         let again = blind::measure(&layout, means, planned, share, &store, terminal)?;
         outcome.not_measured.extend(again.not_measured);
     }
+    say_of_files(config, &records, terminal);
     if let Some(baseline) = &config.baseline
         && !records.iter().any(|record| record.version == *baseline)
     {
@@ -97,11 +101,9 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let Some(results) = results else {
         return Ok(watch.exit().unwrap_or(Exit::Done));
     };
-    let releases: Vec<Version> = if how.search.is_some() {
-        layout.plan.cells.iter().map(|cell| cell.id.version.clone()).collect()
-    } else {
-        Vec::new()
-    };
+    // Those that were not measured, too: what happened there is not known.
+    let cells = layout.plan.cells.iter().chain(&layout.rest.cells);
+    let releases: Vec<Version> = cells.map(|cell| cell.id.version.clone()).collect();
     let mut results = results.read_through(&releases, &config.compare, &blobs);
     results.blind = blind::judge(&results.cells, &config.compare, &store, terminal)?;
     store.save_results(&results)?;
@@ -138,6 +140,20 @@ fn left_out(layout: &Layout, means: Means<'_>) -> Result<Vec<Record>, Failure> {
         Prospect::Unavailable | Prospect::ToMeasure | Prospect::NotMeasurable(_) => None,
     };
     Ok(prospects.into_iter().filter_map(recorded).collect())
+}
+
+/// Warns of `results` that match nothing.
+fn say_of_files(config: &Config, records: &[Record], terminal: Terminal) {
+    let passed =
+        |test: &&TestRecord| test.outcome == TestOutcome::Passed && test.name != Test::IMPORT;
+    let mut passed = records.iter().flat_map(|record| &record.tests).filter(passed).peekable();
+    if !config.results.is_empty()
+        && passed.peek().is_some()
+        && passed.all(|test| test.files.is_empty())
+    {
+        let patterns = config.results.join("`, `");
+        terminal.warning(&format!("no test left a file that matches `{patterns}` (`results`)"));
+    }
 }
 
 fn say_not_measured(cells: &[(CellId, String)], terminal: Terminal) {

@@ -3,9 +3,9 @@ use std::path::Path;
 
 use caliper_core::names::{PackageName, PythonVersion};
 use caliper_core::results::Results;
-use caliper_core::row::State;
 use caliper_core::suggest::{
-    Declared, Known, Suggested, check, declarations, requires_python, suggest, suggest_python,
+    Declared, Known, Suggested, check, declarations, on_python, releases, requires_python, suggest,
+    suggest_python,
 };
 use pep440_rs::Version;
 use serde::Serialize;
@@ -98,44 +98,6 @@ pub(super) fn run(
     Ok(if holds { Exit::Done } else { Exit::Unexpected })
 }
 
-/// What is known of each release over these tests: it passes if all that were run do, on every Python
-/// where there was something to install.
-fn releases(
-    results: &Results,
-    tests: &dyn Fn(&str) -> bool,
-    python: Option<PythonVersion>,
-) -> Releases {
-    let mut releases: BTreeMap<&Version, Known> = BTreeMap::new();
-    let names: BTreeSet<&str> = results
-        .cells
-        .iter()
-        .flat_map(|record| record.tests.iter().map(|test| test.name.as_str()))
-        .filter(|name| tests(name))
-        .collect();
-    for record in &results.cells {
-        let known = releases.entry(&record.version).or_insert(Known::Unmeasured);
-        if python.is_some_and(|python| record.python != python) {
-            continue;
-        }
-        for name in &names {
-            *known = match (*known, Known::from(State::of(record, name))) {
-                (Known::Failed, _) | (_, Known::Failed) => Known::Failed,
-                (Known::Passed, _) | (_, Known::Passed) => Known::Passed,
-                (Known::Unmeasured, Known::Unmeasured) => Known::Unmeasured,
-            };
-        }
-    }
-    releases.into_iter().map(|(version, known)| (version.clone(), known)).collect()
-}
-
-/// What is known of a Python: it is good for something if some release passes there.
-fn on_python(results: &Results, tests: &dyn Fn(&str) -> bool, python: PythonVersion) -> Known {
-    let known: BTreeSet<Known> =
-        releases(results, tests, Some(python)).into_iter().map(|(_, known)| known).collect();
-    let told = [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
-    told.unwrap_or(Known::Unmeasured)
-}
-
 /// What a `pyproject.toml` declares, held against the results.
 fn declared(
     path: &Path,
@@ -190,6 +152,10 @@ fn text(advice: &Advice) -> String {
             text.push('\n');
             if !suggestion.unproven.is_empty() {
                 text += &format!("  without evidence: {}\n", list(&suggestion.unproven));
+            }
+            if !suggestion.unproven_excluded.is_empty() {
+                let excluded = list(&suggestion.unproven_excluded);
+                text += &format!("  excluded without evidence: {excluded}\n");
             }
             text
         }

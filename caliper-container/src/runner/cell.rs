@@ -282,6 +282,8 @@ impl<'a> Running<'a> {
             error: error.text,
             output_blob: output.blob,
             error_blob: error.blob,
+            output_digest: run.output.digest,
+            error_digest: run.error.digest,
             truncated: run.output.dropped + run.error.dropped > 0,
             files,
             ..blank_test(test, attempt)
@@ -403,6 +405,8 @@ fn blank_test(test: &Test, attempt: u32) -> TestRecord {
         error: String::new(),
         output_blob: None,
         error_blob: None,
+        output_digest: None,
+        error_digest: None,
         truncated: false,
         files: Vec::new(),
         verdict: None,

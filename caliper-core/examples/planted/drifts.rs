@@ -14,12 +14,15 @@ const RELEASES: u32 = 40;
 const DRIFTING: u32 = 8;
 const NUMBERS: usize = 10;
 
-pub(crate) fn print(worlds: u64) {
+pub(crate) fn print(worlds: u64, only: Option<u64>) {
     println!("{worlds} worlds a row, alpha 0.05, tolerance 1e-7");
     println!("   noise    drift  runs  different  undecided   same    false  false of different");
     for noise in [0.0, 1e-6, 1e-3, 1e-2] {
         for drift in [0.0, 1e-9, 1e-6, 1e-5, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1] {
             for runs in [1, 3, 5, 6, 8, 10] {
+                if only.is_some_and(|only| only != u64::from(runs)) {
+                    continue;
+                }
                 let mut counts = Counts::default();
                 for world in 0..worlds {
                     counts.add(&mut records(world, noise, drift, runs));

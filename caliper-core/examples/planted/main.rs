@@ -1,6 +1,6 @@
 //! Worlds with known answers, and what Caliper says of them.
 //!
-//!     cargo run --release -p caliper-core --example planted [drifts|rows] [WORLDS]
+//!     cargo run --release -p caliper-core --example planted [drifts|rows] [WORLDS [RUNS]]
 //!
 //! `drifts`: releases whose results drift or not, with noise of known size. `rows`: releases that fail,
 //! releases with another result, and flaky ones, among those that are as before.
@@ -14,15 +14,17 @@ mod world;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let which = arguments.iter().find(|argument| argument.parse::<u64>().is_err());
-    let worlds = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(20_u64);
+    let mut numbers = arguments.iter().filter_map(|argument| argument.parse().ok());
+    let worlds = numbers.next().unwrap_or(20_u64);
+    let only = numbers.next();
     match which.map(String::as_str) {
         None => {
-            drifts::print(worlds);
+            drifts::print(worlds, only);
             println!();
-            rows::print(worlds);
+            rows::print(worlds, only);
         }
-        Some("drifts") => drifts::print(worlds),
-        Some("rows") => rows::print(worlds),
+        Some("drifts") => drifts::print(worlds, only),
+        Some("rows") => rows::print(worlds, only),
         Some(other) => println!("`{other}` is neither `drifts` nor `rows`"),
     }
 }

@@ -24,7 +24,7 @@ const RELEASES: usize = 40;
 /// How often `--confirm` looks again.
 const ROUNDS: usize = 3;
 
-pub(crate) fn print(worlds: u64) {
+pub(crate) fn print(worlds: u64, only: Option<u64>) {
     println!("{worlds} worlds a row, alpha 0.05, 40 releases");
     println!(
         "  flaky    noise  runs  confirm  would show  flaky  taken as failing  wrongly flaky  \
@@ -32,7 +32,10 @@ pub(crate) fn print(worlds: u64) {
     );
     for flaky in [0.05, 0.2, 0.5] {
         for noise in [0.0, 1e-2] {
-            for runs in [1, 3, 6, 8] {
+            for runs in [1_u32, 3, 6, 8] {
+                if only.is_some_and(|only| only != u64::from(runs)) {
+                    continue;
+                }
                 for confirm in [false, true] {
                     let mut counts = Counts::default();
                     for world in 0..worlds {
@@ -40,7 +43,8 @@ pub(crate) fn print(worlds: u64) {
                         let records = world.measured(runs, confirm);
                         counts.add(&world, &records);
                     }
-                    let shows = 1.0 - (1.0 - flaky).powi(runs) - flaky.powi(runs);
+                    let power = f64::from(runs);
+                    let shows = 1.0 - (1.0 - flaky).powf(power) - flaky.powf(power);
                     println!(
                         "{flaky:>7} {noise:>8.0e} {runs:>5}  {confirm:>7}  {shows:>10.3} {counts}"
                     );
@@ -91,7 +95,7 @@ impl World {
             .map(|value| format!("{:.17}\n", value * (1.0 + self.noise * normal(&mut self.random))))
     }
 
-    fn measured(&mut self, runs: i32, confirm: bool) -> Vec<Record> {
+    fn measured(&mut self, runs: u32, confirm: bool) -> Vec<Record> {
         let mut all: Vec<Vec<Run>> =
             (0..RELEASES).map(|release| (0..runs).map(|_| self.run(release)).collect()).collect();
         let criteria = Criteria::default();

@@ -9,9 +9,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::criteria::{Blobs, Criteria};
+use super::judgement::{Judgement, decide};
 use super::ladder::Rung;
 use super::runs::Runs;
-use super::verdicts::{Blobs, Criteria, Judgement, decide};
 use crate::changes::State;
 use crate::grid::CellId;
 use crate::plan::Test;

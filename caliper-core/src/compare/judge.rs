@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ladder::{Apart, Comparison, Divergence, Numbers, Place, ReadAs, Rung};
+use super::ladder::{Apart, Comparison, Divergence, Numbers, Place, ReadAs, Rung, Unlike};
 use super::number::{Distance, Number, Precision};
 use super::policy::{Nan, Policy, Tolerance};
 use super::rules::{Line, Rule};
@@ -23,8 +23,13 @@ pub(super) struct Judge<'a> {
     changed: Vec<(String, String, Tolerance)>,
     /// Whether line breaks at the end were looked past.
     pub(super) ends: bool,
-    /// The numbers that are not written alike.
-    apart: Vec<Apart>,
+    /// What a test for noise is to know.
+    unlike: Unlike,
+    /// How many lines and values came before: what stands in the same place has the same number,
+    /// whatever the places before it hold.
+    place: u64,
+    /// How many numbers of this line or value came before.
+    within: u64,
 }
 
 /// Of two results at most so many numbers are handed out that are not alike.
@@ -82,7 +87,9 @@ impl<'a> Judge<'a> {
             divergence: None,
             changed: Vec::new(),
             ends: false,
-            apart: Vec::new(),
+            unlike: Unlike::default(),
+            place: 0,
+            within: 0,
         }
     }
 
@@ -103,6 +110,7 @@ impl<'a> Judge<'a> {
         tolerance: &Tolerance,
         at: &dyn Fn(usize) -> Place,
     ) {
+        self.next(1);
         if expected == actual && tolerance.nan() == Nan::Equal {
             self.numbers.compared += text::count(expected);
             return;
@@ -165,10 +173,21 @@ impl<'a> Judge<'a> {
         at: At<'_>,
         spelled: &dyn Fn() -> (String, String),
     ) {
+        self.next(1);
         if let Some(weighed) = self.weigh(pair, tolerance, None) {
             let (expected, actual) = spelled();
             self.take(weighed, at, &expected, &actual);
         }
+    }
+
+    /// What follows belongs to another part of the result.
+    pub(super) fn begin(&mut self, part: u64) {
+        (self.place, self.within) = (part << 40, 0);
+    }
+
+    fn next(&mut self, places: u64) {
+        self.place += places;
+        self.within = 0;
     }
 
     /// Counts two numbers. Tells how they weigh if that is more than what is known already, and more
@@ -180,6 +199,7 @@ impl<'a> Judge<'a> {
         before: Option<Weighed>,
     ) -> Option<Weighed> {
         self.numbers.compared += 1;
+        self.within += 1;
         if pair.identical && tolerance.nan() == Nan::Equal {
             return None;
         }
@@ -187,14 +207,21 @@ impl<'a> Judge<'a> {
         if pair.identical && distance.within {
             return None;
         }
-        if self.apart.len() < MOST_APART {
+        let (expected, actual) = (pair.expected.parts(), pair.actual.parts());
+        // As floats they may be alike, and are not.
+        let seen = |part: &usize| {
+            let (expected, actual) = (expected[*part], actual[*part]);
+            expected.is_finite() && actual.is_finite() && (expected - actual).abs() > 0.0
+        };
+        if !distance.within && !(0..2).any(|part| seen(&part)) {
+            self.unlike.unseen(self.place, &format!("{:?}", pair.actual));
+        } else if self.unlike.apart.len() < MOST_APART {
             let tolerance = pair.tolerance(tolerance);
-            let sides = pair.expected.parts().into_iter().zip(pair.actual.parts());
             // A complex number counts as two.
-            self.apart.extend((0..).zip(sides).map(|(part, (expected, actual))| Apart {
-                number: 2 * self.numbers.compared + part,
-                expected,
-                actual,
+            self.unlike.apart.extend((0..2).filter(seen).map(|part| Apart {
+                place: (self.place, 2 * self.within + part as u64),
+                expected: expected[part],
+                actual: actual[part],
                 tolerance,
             }));
         }
@@ -241,6 +268,8 @@ impl<'a> Judge<'a> {
 
     /// Other numbers that have no distance.
     pub(super) fn beyond(&mut self, at: At<'_>, expected: &str, actual: &str) {
+        self.next(1);
+        self.unlike.unseen(self.place, actual);
         self.numbers.compared += 1;
         self.numbers.beyond += 1;
         self.found(Rung::OtherNumbers, at, expected, actual);
@@ -248,6 +277,7 @@ impl<'a> Judge<'a> {
 
     /// Numbers that are compared elsewhere.
     pub(super) fn count(&mut self, more: u64) {
+        self.next(more);
         self.numbers.compared += more;
     }
 
@@ -283,8 +313,8 @@ impl<'a> Judge<'a> {
         self.other(&place, &bytes(expected), &bytes(actual));
     }
 
-    /// What came of it, and the numbers that are not written alike.
-    pub(super) fn done(self, read_as: ReadAs, unread: Vec<String>) -> (Comparison, Vec<Apart>) {
+    /// What came of it, and what is not alike.
+    pub(super) fn done(self, read_as: ReadAs, unread: Vec<String>) -> (Comparison, Unlike) {
         let decided = matches!(self.rung, Rung::WithinTolerance | Rung::OtherNumbers);
         let comparison = Comparison {
             rung: self.rung,
@@ -294,7 +324,7 @@ impl<'a> Judge<'a> {
             numbers: decided.then_some(self.numbers),
             divergence: self.divergence,
         };
-        (comparison, self.apart)
+        (comparison, self.unlike)
     }
 
     /// The rules without which some line would fall below the rung that all of them reach together.

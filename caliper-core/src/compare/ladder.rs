@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::Judge;
 use super::policy::{Policy, Tolerance};
-use super::rules::Rule;
+use super::rules::{self, Rule};
 use super::{json, npy, npz, show, table, text};
 
 /// How alike two results are, the strictest first.
@@ -317,23 +317,42 @@ pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) 
 /// A number that is not written alike in two results of one structure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Apart {
-    /// Where it stands among all numbers of the result.
-    pub(super) number: u64,
+    /// Where it stands: in which line or value, and where in that.
+    pub(super) place: (u64, u64),
     pub(super) expected: f64,
     pub(super) actual: f64,
     /// How far the two may be apart.
     pub(super) tolerance: Tolerance,
 }
 
-/// Compares as [`compare`] does, and hands out the numbers that are not written alike.
+/// In what a result is not like another of the same structure.
+#[derive(Debug, Default)]
+pub(super) struct Unlike {
+    /// The numbers that are not written alike.
+    pub(super) apart: Vec<Apart>,
+    /// A digest over what is not alike and has no place among floats: dates, infinities, long whole
+    /// numbers.
+    pub(super) rest: Option<u64>,
+}
+
+impl Unlike {
+    /// Takes note of something that differs and is no float.
+    pub(super) fn unseen(&mut self, place: u64, actual: &str) {
+        let mut rest = DefaultHasher::new();
+        (self.rest, place, actual).hash(&mut rest);
+        self.rest = Some(rest.finish());
+    }
+}
+
+/// Compares as [`compare`] does, and hands out what is not alike.
 pub(super) fn compare_numbers(
     format: Format,
     expected: &[u8],
     actual: &[u8],
     policy: &Policy,
-) -> (Comparison, Vec<Apart>) {
+) -> (Comparison, Unlike) {
     if expected == actual {
-        return (Comparison::alike(), Vec::new());
+        return (Comparison::alike(), Unlike::default());
     }
     match format {
         Format::Text => as_text(expected, actual, policy, Vec::new()),
@@ -381,17 +400,22 @@ pub(super) fn compare_numbers(
     }
 }
 
-/// What a result looks like but for its numbers: results that are alike in that, and not in more, have
-/// equal digests.
-pub(super) fn shape(format: Format, result: &[u8], policy: &Policy) -> u64 {
-    let mut shape = DefaultHasher::new();
+/// What a result looks like but for its numbers, line by line where it is text: where that is alike, the
+/// digests are equal.
+pub(super) fn shapes(format: Format, result: &[u8], policy: &Policy) -> Vec<u64> {
+    let digest = |part: &dyn Fn(&mut DefaultHasher)| {
+        let mut hasher = DefaultHasher::new();
+        part(&mut hasher);
+        hasher.finish()
+    };
     match format {
         Format::Text | Format::Json | Format::Csv => {
-            text::shape(&show::decoded(result), policy).hash(&mut shape);
+            let text = show::decoded(result);
+            let lines = rules::without_last_break(&text).split('\n');
+            lines.map(|line| digest(&|to| text::shape(line, policy).hash(to))).collect()
         }
-        Format::Npy | Format::Npz => result.hash(&mut shape),
+        Format::Npy | Format::Npz => vec![digest(&|to| result.hash(to))],
     }
-    shape.finish()
 }
 
 fn as_text(
@@ -399,7 +423,7 @@ fn as_text(
     actual: &[u8],
     policy: &Policy,
     unread: Vec<String>,
-) -> (Comparison, Vec<Apart>) {
+) -> (Comparison, Unlike) {
     let (expected, actual) = (show::decoded(expected), show::decoded(actual));
     let mut judge = Judge::new(policy);
     text::compare(&expected, &actual, &mut judge);
@@ -411,7 +435,7 @@ fn as_bytes(
     actual: &[u8],
     policy: &Policy,
     unread: Vec<String>,
-) -> (Comparison, Vec<Apart>) {
+) -> (Comparison, Unlike) {
     let mut judge = Judge::new(policy);
     judge.bytes(None, expected, actual);
     judge.done(ReadAs::Bytes, unread)

@@ -14,14 +14,15 @@
 //! discovery rate", 1995, which also holds where, as here, all share one baseline (Y. Benjamini and D.
 //! Yekutieli, 2001, positive dependence).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// The result of one run, as far as noise is concerned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// What the result looks like without its numbers: samples with equal shapes have as many.
-    pub shape: u64,
-    /// Its numbers, in order; all finite. What is not belongs to the shape.
+    /// What the result looks like without its numbers, one for each part of it: samples with equal shapes
+    /// have as many numbers.
+    pub shapes: Vec<u64>,
+    /// Its numbers, in order; all finite. What is not belongs to a shape.
     pub numbers: Vec<f64>,
 }
 
@@ -34,7 +35,7 @@ pub struct Evidence {
     pub permutations: u64,
     /// Whether these are all that there are.
     pub exact: bool,
-    /// The smallest `p` that so many runs can give.
+    /// The smallest `p` that these results can give, however they are dealt out.
     pub smallest_p: f64,
     /// Which number stands out most, from 0; `None` if it is the shape, or nothing.
     pub number: Option<usize>,
@@ -50,8 +51,9 @@ const FEWEST: u64 = 999;
 /// Tests whether the runs of two cells can be told apart.
 ///
 /// Numbers that are `close` in all runs do not count. Where the shapes of the runs differ, their
-/// numbers do not correspond, and only the shapes are compared. The draw, if there is one, is the
-/// same for the same number of runs.
+/// numbers do not correspond, and only the shapes are compared; each shape that differs anywhere by
+/// itself, so that one that never is the same twice does not hide another. The draw, if there is one, is
+/// the same for the same number of runs.
 ///
 /// With fewer than two runs on a side, or with runs that are all alike, there is no evidence, and
 /// `p` is 1.
@@ -70,42 +72,68 @@ pub fn evidence(
     let all: Vec<&Sample> = baseline.iter().chain(candidate).collect();
     let axes = axes(&all, close);
     if axes.is_empty() {
-        return none;
+        // Whatever sets the results apart is nothing that could be told here.
+        return Evidence { smallest_p: 1.0, ..none };
     }
     let dealt: Vec<usize> = (0..first).collect();
     let (observed, at) = statistic(&axes, &dealt, first, second);
-    // Equal but for rounding is equal.
-    let counts = |dealt: &[usize]| {
-        statistic(&axes, dealt, first, second).0 >= observed - observed.abs() * 1e-10
-    };
+    let mut tally = Tally::new(observed);
+    let of = |dealt: &[usize]| statistic(&axes, dealt, first, second).0;
     let effort = axes.iter().map(|axis| axis.columns.len() as u64).sum::<u64>() * first as u64;
     let affordable = (WORK / effort.max(1)).max(FEWEST);
-    let (hits, permutations, exact) = if ways.is_some_and(|ways| ways <= affordable.min(DRAWN)) {
-        let (mut hits, mut tried) = (0_u64, 0_u64);
-        each_way(first + second, first, |dealt| {
-            tried += 1;
-            hits += u64::from(counts(dealt));
-        });
-        (hits, tried, true)
+    let exact = ways.is_some_and(|ways| ways <= affordable.min(DRAWN));
+    if exact {
+        each_way(first + second, first, |dealt| tally.add(of(dealt)));
     } else {
         let mut random = fastrand::Rng::with_seed(1);
         let mut order: Vec<usize> = (0..first + second).collect();
-        let draws = affordable.min(DRAWN);
-        let mut hits = 1; // the way at hand
-        for _ in 0..draws {
+        tally.add(observed);
+        for _ in 0..affordable.min(DRAWN) {
             for place in 0..first {
                 let other = random.usize(place..order.len());
                 order.swap(place, other);
             }
-            hits += u64::from(counts(&order[..first]));
+            tally.add(of(&order[..first]));
         }
-        (hits, draws + 1, false)
-    };
+    }
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    let (p, one) = (hits as f64 / permutations as f64, 1.0 / permutations as f64);
-    // What lies on many axes is tried in fewer ways.
-    let smallest_p = if exact { smallest_p } else { smallest_p.max(one) };
-    Evidence { p, permutations, exact, smallest_p, number: axes[at].number }
+    let share = |of: u64| of as f64 / tally.tried as f64;
+    Evidence {
+        p: share(tally.hits),
+        permutations: tally.tried,
+        exact,
+        smallest_p: share(tally.furthest),
+        number: axes[at].number,
+    }
+}
+
+/// The ways that were tried.
+struct Tally {
+    observed: f64,
+    tried: u64,
+    /// How many had a statistic like the observed one, or a larger one.
+    hits: u64,
+    most: f64,
+    /// How many had the largest of all: results that never are the same twice are as far apart however
+    /// they are dealt out.
+    furthest: u64,
+}
+
+impl Tally {
+    fn new(observed: f64) -> Self {
+        Self { observed, tried: 0, hits: 0, most: f64::NEG_INFINITY, furthest: 0 }
+    }
+
+    fn add(&mut self, statistic: f64) {
+        // Equal but for rounding is equal.
+        let slack = 1e-10 * statistic.abs();
+        self.tried += 1;
+        self.hits += u64::from(statistic + slack >= self.observed);
+        if statistic > self.most + slack {
+            (self.most, self.furthest) = (statistic, 0);
+        }
+        self.furthest += u64::from(statistic + slack >= self.most);
+    }
 }
 
 /// The smallest `p` that a test of so many runs against so many can give.
@@ -164,22 +192,10 @@ impl Column {
 }
 
 fn axes(all: &[&Sample], close: impl Fn(usize, f64, f64) -> bool) -> Vec<Axis> {
-    let mut shapes: BTreeMap<u64, usize> = BTreeMap::new();
-    for sample in all {
-        let next = shapes.len();
-        shapes.entry(sample.shape).or_insert(next);
-    }
-    if shapes.len() > 1 {
-        // Half of the sum over all shapes of how much more often each is on one side: the total
-        // variation distance.
-        let different = average_over_pairs(all.len(), |one, other| {
-            f64::from(u8::from(all[one].shape != all[other].shape))
-        });
-        let column = |shape: &u64| {
-            let is = |sample: &&Sample| f64::from(u8::from(sample.shape == *shape));
-            Column::new(all.iter().map(|sample| is(sample) / (2.0 * different)).collect())
-        };
-        return vec![Axis { number: None, columns: shapes.keys().map(column).collect() }];
+    let parts = all.iter().map(|sample| sample.shapes.len()).max().unwrap_or(0);
+    let by_shape: Vec<Axis> = (0..parts).filter_map(|part| shapes(all, part)).collect();
+    if !by_shape.is_empty() {
+        return by_shape;
     }
     let count = all.iter().map(|sample| sample.numbers.len()).min().unwrap_or(0);
     let axis = |number: usize| {
@@ -201,6 +217,24 @@ fn axes(all: &[&Sample], close: impl Fn(usize, f64, f64) -> bool) -> Vec<Axis> {
             .then(|| Axis { number: Some(number), columns: vec![Column::new(column)] })
     };
     (0..count).filter_map(axis).collect()
+}
+
+/// How a shape differs from run to run, if it does.
+fn shapes(all: &[&Sample], part: usize) -> Option<Axis> {
+    let shape = |run: usize| all[run].shapes.get(part);
+    let kinds: BTreeSet<Option<&u64>> = (0..all.len()).map(shape).collect();
+    if kinds.len() < 2 {
+        return None;
+    }
+    let different =
+        average_over_pairs(all.len(), |one, other| f64::from(u8::from(shape(one) != shape(other))));
+    // Half of the sum over all kinds of how much more often each is on one side: the total variation
+    // distance.
+    let column = |kind: Option<&u64>| {
+        let is = |run| f64::from(u8::from(shape(run) == kind));
+        Column::new((0..all.len()).map(|run| is(run) / (2.0 * different)).collect())
+    };
+    Some(Axis { number: None, columns: kinds.into_iter().map(column).collect() })
 }
 
 fn average_over_pairs(count: usize, apart: impl Fn(usize, usize) -> f64) -> f64 {

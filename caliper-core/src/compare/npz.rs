@@ -6,7 +6,7 @@ use std::io::{Cursor, Read as _};
 use zip::ZipArchive;
 
 use super::judge::Judge;
-use super::ladder::{Apart, Comparison, Place, ReadAs};
+use super::ladder::{Comparison, Place, ReadAs, Unlike};
 use super::policy::Policy;
 use super::{npy, show};
 
@@ -64,7 +64,7 @@ pub(super) fn compare(
     mut expected: Archive<'_>,
     mut actual: Archive<'_>,
     policy: &Policy,
-) -> Result<(Comparison, Vec<Apart>), String> {
+) -> Result<(Comparison, Unlike), String> {
     let mut judge = Judge::new(policy);
     let mut opaque = Vec::new();
     let missing = |one: &Archive<'_>, other: &Archive<'_>| {
@@ -83,7 +83,8 @@ pub(super) fn compare(
         }
     }
     let names: Vec<String> = expected.files.keys().cloned().collect();
-    for file in names {
+    for (array_number, file) in (0..).zip(names) {
+        judge.begin(array_number);
         if judge.decided() {
             break;
         }

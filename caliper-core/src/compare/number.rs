@@ -11,6 +11,8 @@ pub(super) enum Number<'a> {
     Long(&'a str),
     /// A floating point number.
     Float(f64),
+    /// A finite number that is none, as it stands: too large, or so small that it would be 0.
+    Spelled(&'a str),
     /// A real and an imaginary part.
     Complex(f64, f64),
 }
@@ -61,15 +63,21 @@ impl<'a> Number<'a> {
             return digits.parse().map_or(Self::Long(digits), Self::Whole);
         }
         // Rust reads `inf`, `infinity` and `nan` in any case, as Python does.
-        Self::Float(text.parse().unwrap_or(f64::NAN))
+        let number = text.parse().unwrap_or(f64::NAN);
+        let digits = unsigned.split(['e', 'E']).next().unwrap_or_default();
+        let says_infinity = !digits.bytes().any(|byte| byte.is_ascii_digit());
+        let says_zero = !digits.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+        if (number.is_infinite() && !says_infinity) || (number == 0.0 && !says_zero) {
+            Self::Spelled(text)
+        } else {
+            Self::Float(number)
+        }
     }
 
-    /// As floating point numbers: one, or two of a complex number.
-    pub(super) fn parts(self) -> Vec<f64> {
-        match (self, self.float()) {
-            (Self::Complex(..), (real, imaginary)) => vec![real, imaginary],
-            (Self::Whole(_) | Self::Long(_) | Self::Float(_), (number, _)) => vec![number],
-        }
+    /// As floating point numbers: the real and the imaginary part.
+    pub(super) fn parts(self) -> [f64; 2] {
+        let (real, imaginary) = self.float();
+        [real, imaginary]
     }
 
     /// The nearest floating point number.
@@ -77,7 +85,7 @@ impl<'a> Number<'a> {
         match self {
             #[expect(clippy::cast_precision_loss, reason = "the nearest one is what is asked for")]
             Self::Whole(number) => (number as f64, 0.0),
-            Self::Long(digits) => (digits.parse().unwrap_or(f64::NAN), 0.0),
+            Self::Long(text) | Self::Spelled(text) => (text.parse().unwrap_or(f64::NAN), 0.0),
             Self::Float(number) => (number, 0.0),
             Self::Complex(real, imaginary) => (real, imaginary),
         }
@@ -100,9 +108,22 @@ impl<'a> Number<'a> {
                 let absolute = Some((actual - expected).abs()).filter(|far| *far > 0.0);
                 apart(false, absolute, expected.abs())
             }
+            (Self::Spelled(expected), Number::Spelled(actual)) if expected == actual => {
+                Distance::NONE
+            }
+            (Self::Spelled(_) | Self::Long(_), _) | (_, Number::Spelled(_) | Number::Long(_)) => {
+                let tiny = |number| matches!(number, Number::Spelled(_)) && number.float().0 == 0.0;
+                let finite = [self, actual].iter().all(|number| number.float().0.is_finite());
+                // What is beyond floats has no distance, and next to 0 only an absolute one counts.
+                if finite && (tolerance.absolute() > 0.0 || !(tiny(self) || tiny(actual))) {
+                    floats(self.float(), actual.float(), tolerance, precision)
+                } else {
+                    Distance::unknown(false)
+                }
+            }
             (
-                Self::Whole(_) | Self::Long(_) | Self::Float(_) | Self::Complex(..),
-                Number::Whole(_) | Number::Long(_) | Number::Float(_) | Number::Complex(..),
+                Self::Whole(_) | Self::Float(_) | Self::Complex(..),
+                Number::Whole(_) | Number::Float(_) | Number::Complex(..),
             ) => floats(self.float(), actual.float(), tolerance, precision),
         }
     }
@@ -112,7 +133,7 @@ impl<'a> Number<'a> {
         let text = match self {
             Self::Long(digits) => digits.to_owned(),
             Self::Whole(number) => number.to_string(),
-            Self::Float(_) | Self::Complex(..) => String::new(),
+            Self::Float(_) | Self::Spelled(_) | Self::Complex(..) => String::new(),
         };
         let digits = text.trim_start_matches(['+', '-']).trim_start_matches('0');
         (text.starts_with('-') && !digits.is_empty(), digits.to_owned())
@@ -261,6 +282,16 @@ mod tests {
             ("1", "1.0", exact, true),
             ("1", "1.00000005", Tolerance::default(), true),
             ("7.", "7", exact, true),
+            // What no float holds.
+            ("1e400", "2.5e999", Tolerance::default(), false),
+            ("1e400", "inf", Tolerance::default(), false),
+            ("-1e400", "-1e400", exact, true),
+            ("1e-400", "0.0", Tolerance::default(), false),
+            ("1e-400", "0.0", Tolerance::new(1e-300, 0.0).unwrap(), true),
+            ("0.0e-999", "0", exact, true),
+            ("inf", "Infinity", exact, true),
+            ("1e400", "nan", Tolerance::default(), false),
+            (two, "1.7014118346046923e38", Tolerance::default(), true),
         ];
         for (expected, actual, tolerance, is) in cases {
             assert_eq!(within(expected, actual, tolerance), is, "{expected} {actual}");

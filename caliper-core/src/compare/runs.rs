@@ -1,15 +1,16 @@
 //! What a test left in one cell, and how alike that is to what it left in another.
 
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use pep440_rs::Version;
 
-use super::ladder::{self, Apart, Comparison, Format, Rung};
+use super::criteria::{Blobs, Criteria};
+use super::ladder::{self, Apart, Comparison, Format, Rung, Unlike};
 use super::noise::{self, Sample};
 use super::number::close;
 use super::policy::{Policy, Tolerance};
-use super::verdicts::{Blobs, Criteria};
+use crate::names::Sha256;
 use crate::record::{BlobRef, Record, RecordedResult, TestRecord};
 
 /// What a test left in one cell: of each run its parts by name.
@@ -19,15 +20,22 @@ pub(super) struct Runs {
 }
 
 /// What is known of a part.
-#[derive(PartialEq)]
-enum Content {
-    Whole(Vec<u8>),
-    /// Too long to be kept, or lost; what is known is its digest.
-    Digest(String),
+struct Content {
+    digest: Sha256,
+    /// What was kept of it; `None` if it was too much, or is lost.
+    kept: Option<Vec<u8>>,
+    /// Whether that is all of it.
+    is_whole: bool,
 }
 
-/// The numbers of a run that are not those of the first, by part and place.
-type Actual = BTreeMap<(String, u64), f64>;
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+/// A number: in which part, and where.
+type Spot = (String, (u64, u64));
 
 /// The name of what a test prints.
 const STDOUT: &str = "stdout";
@@ -37,21 +45,29 @@ const STDERR: &str = "stderr";
 impl Runs {
     pub(super) fn of(record: &Record, test: &str, criteria: &Criteria, blobs: Blobs<'_>) -> Self {
         let runs = record.tests.iter().filter(|run| run.name == test);
-        let printed = |text: &str, blob: Option<BlobRef>| match blob {
-            None => Content::Whole(text.as_bytes().to_vec()),
-            Some(blob) => Content::read(Some(blob), blob.to_string(), blobs),
+        let printed = |text: &str, blob: Option<BlobRef>, all: Option<Sha256>| {
+            let kept = blob.map_or_else(|| Some(text.into()), blobs);
+            let of_kept = blob.map_or_else(|| Sha256::of(text.as_bytes()), |blob| blob.0);
+            Content { digest: all.unwrap_or(of_kept), kept, is_whole: all.is_none() }
         };
         let file = |file: &RecordedResult| {
-            let content = Content::read(file.content, file.sha256.to_string(), blobs);
+            let kept = file.content.and_then(blobs);
+            let content = Content { digest: file.sha256, kept, is_whole: true };
             // A file may be named like a stream.
             let dot = if [STDOUT, STDERR].contains(&file.path.as_str()) { "./" } else { "" };
             (format!("{dot}{}", file.path), content)
         };
         let parts = |run: &TestRecord| {
             let mut parts: BTreeMap<String, Content> = run.files.iter().map(file).collect();
-            parts.insert(STDOUT.to_owned(), printed(&run.output, run.output_blob));
+            parts.insert(
+                STDOUT.to_owned(),
+                printed(&run.output, run.output_blob, run.output_digest),
+            );
             if criteria.stderr {
-                parts.insert(STDERR.to_owned(), printed(&run.error, run.error_blob));
+                parts.insert(
+                    STDERR.to_owned(),
+                    printed(&run.error, run.error_blob, run.error_digest),
+                );
             }
             parts
         };
@@ -89,36 +105,37 @@ impl Runs {
         let all: Vec<&BTreeMap<String, Content>> = self.runs.iter().chain(&others.runs).collect();
         // The numbers that are not the same in all runs, each with its tolerance: what the first run
         // says, and what the others do.
-        let mut numbers: BTreeMap<(String, u64), (f64, Tolerance)> = BTreeMap::new();
-        let mut said: Vec<(u64, Actual)> = Vec::new();
-        for run in &all {
-            let mut shape = DefaultHasher::new();
-            let mut actual = Actual::new();
-            for part in self.parts(run) {
-                let (comparison, apart) = compare_part(part, self.runs.first(), run, policy);
-                if comparison.rung == Rung::OtherText {
-                    part.hash(&mut shape);
-                    run.get(part).map(|content| content.shape(part, policy)).hash(&mut shape);
-                }
-                for Apart { number, expected, actual: value, tolerance } in apart {
-                    if expected.is_finite() && value.is_finite() {
-                        numbers.insert((part.clone(), number), (expected, tolerance));
-                        actual.insert((part.clone(), number), value);
-                    } else {
-                        (part, number, expected.to_bits(), value.to_bits()).hash(&mut shape);
-                    }
+        let mut numbers: BTreeMap<Spot, (f64, Tolerance)> = BTreeMap::new();
+        let mut actual: Vec<BTreeMap<Spot, f64>> = vec![BTreeMap::new(); all.len()];
+        let mut shapes: Vec<Vec<u64>> = vec![Vec::new(); all.len()];
+        let parts: BTreeSet<&String> = all.iter().flat_map(|run| run.keys()).collect();
+        for part in parts {
+            let mut is_other = false;
+            for (run, content) in all.iter().enumerate() {
+                let (comparison, unlike) = compare_part(part, self.runs.first(), content, policy);
+                is_other |= comparison.rung == Rung::OtherText;
+                shapes[run].push(unlike.rest.unwrap_or_default());
+                for Apart { place, expected, actual: value, tolerance } in unlike.apart {
+                    let spot = (part.clone(), place);
+                    numbers.insert(spot.clone(), (expected, tolerance));
+                    actual[run].insert(spot, value);
                 }
             }
-            said.push((shape.finish(), actual));
+            if is_other {
+                let contents: Vec<Option<&Content>> = all.iter().map(|run| run.get(part)).collect();
+                for (of_run, shape) in shapes.iter_mut().zip(shapes_of(part, &contents, policy)) {
+                    of_run.extend(shape);
+                }
+            }
         }
-        let sample = |(shape, actual): &(u64, Actual)| Sample {
-            shape: *shape,
+        let sample = |(shapes, actual): (Vec<u64>, BTreeMap<Spot, f64>)| Sample {
+            shapes,
             numbers: numbers
                 .iter()
-                .map(|(place, (expected, _))| actual.get(place).copied().unwrap_or(*expected))
+                .map(|(spot, (expected, _))| actual.get(spot).copied().unwrap_or(*expected))
                 .collect(),
         };
-        let samples: Vec<Sample> = said.iter().map(sample).collect();
+        let samples: Vec<Sample> = shapes.into_iter().zip(actual).map(sample).collect();
         let tolerances: Vec<Tolerance> =
             numbers.values().map(|(_, tolerance)| *tolerance).collect();
         let (here, there) = samples.split_at(self.runs.len());
@@ -126,21 +143,27 @@ impl Runs {
     }
 }
 
-impl Content {
-    fn read(blob: Option<BlobRef>, digest: String, blobs: Blobs<'_>) -> Self {
-        blob.and_then(blobs).map_or(Self::Digest(digest), Self::Whole)
+/// What a part looks like in each run, but for its numbers: line by line where all have as many, so that a
+/// line that never is the same twice hides no other.
+fn shapes_of(part: &str, contents: &[Option<&Content>], policy: &Policy) -> Vec<Vec<u64>> {
+    let lines = |content: Option<&Content>| {
+        Some(ladder::shapes(format(part), content?.kept.as_ref()?, policy))
+    };
+    let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(lines).collect();
+    match known {
+        Some(known) if known.iter().all(|lines| lines.len() == known[0].len()) => known,
+        Some(known) => known.iter().map(|lines| vec![hashed(lines)]).collect(),
+        None => contents
+            .iter()
+            .map(|content| vec![hashed(&content.map(|content| content.digest))])
+            .collect(),
     }
+}
 
-    fn shape(&self, part: &str, policy: &Policy) -> u64 {
-        match self {
-            Self::Whole(bytes) => ladder::shape(format(part), bytes, policy),
-            Self::Digest(digest) => {
-                let mut hasher = DefaultHasher::new();
-                digest.hash(&mut hasher);
-                hasher.finish()
-            }
-        }
-    }
+fn hashed(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn format(part: &str) -> Format {
@@ -152,19 +175,27 @@ fn compare_part(
     expected: Option<&BTreeMap<String, Content>>,
     actual: &BTreeMap<String, Content>,
     policy: &Policy,
-) -> (Comparison, Vec<Apart>) {
+) -> (Comparison, Unlike) {
     match (expected.and_then(|expected| expected.get(part)), actual.get(part)) {
-        (Some(Content::Whole(expected)), Some(Content::Whole(actual))) => {
-            ladder::compare_numbers(format(part), expected, actual, policy)
-        }
-        (expected, actual) if expected == actual => (Comparison::alike(), Vec::new()),
+        (expected, actual) if expected == actual => (Comparison::alike(), Unlike::default()),
         (expected, actual) => {
             let shown = |content: Option<&Content>| match content {
                 None => "no such file".to_owned(),
-                Some(Content::Whole(bytes)) => format!("{} bytes", bytes.len()),
-                Some(Content::Digest(digest)) => digest.clone(),
+                Some(Content { kept: Some(bytes), is_whole: true, .. }) => {
+                    format!("{} bytes", bytes.len())
+                }
+                Some(Content { digest, .. }) => format!("more than was kept, {digest}"),
             };
-            (Comparison::of_names(part, shown(expected), shown(actual)), Vec::new())
+            let by_name =
+                || (Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default());
+            let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
+            let (Some(left), Some(right)) = (&expected.kept, &actual.kept) else {
+                return by_name();
+            };
+            let found = ladder::compare_numbers(format(part), left, right, policy);
+            // They differ in what was not kept.
+            let is_whole = expected.is_whole && actual.is_whole;
+            if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }
         }
     }
 }

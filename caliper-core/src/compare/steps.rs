@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use super::criteria::{Blobs, Criteria};
+use super::judgement::{Judgement, decide};
 use super::runs::Runs;
-use super::verdicts::{Blobs, Criteria, Judgement, decide};
 use crate::record::{Record, Verdict, test_names};
-use crate::row::{Alike, Row, State};
+use crate::row::{Alike, Drift, Row, State};
 
 /// All steps of all rows.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Steps {
 #[derive(Debug, Clone, Copy)]
 struct Found {
     alike: Alike,
+    /// Whether they are the same without any word of noise.
+    plainly: bool,
     /// How many runs on each side would decide.
     needed: Option<u32>,
 }
@@ -54,8 +57,9 @@ impl Steps {
                     Alike::Undecided
                 }
             };
+            let plainly = judgement.verdict == Some(Verdict::Same);
             let noise = judgement.evidence.and_then(|evidence| evidence.noise);
-            Found { alike, needed: noise.and_then(|noise| noise.needed) }
+            Found { alike, plainly, needed: noise.and_then(|noise| noise.needed) }
         };
         Self { found: steps.into_iter().map(|(step, one)| (step, found(one))).collect() }
     }
@@ -65,6 +69,26 @@ impl Steps {
     pub fn alike(&self, test: &str, from: usize, to: usize) -> Alike {
         let found = self.found.get(&(test.to_owned(), from, to));
         found.map_or(Alike::Undecided, |found| found.alike)
+    }
+
+    /// The stretches of a row over which the result of `test` changes in steps that are each within their
+    /// tolerance. Where there is noise, none is claimed.
+    pub fn drifts(
+        &self,
+        row: &Row,
+        test: &str,
+        records: &[Record],
+        criteria: &Criteria,
+        blobs: Blobs<'_>,
+    ) -> Vec<Drift> {
+        row.drifts(&|from, to| {
+            let (Some(from), Some(to)) = (row.record(from), row.record(to)) else { return true };
+            if let Some(step) = self.found.get(&(test.to_owned(), from, to)) {
+                return step.plainly;
+            }
+            let runs = |record: usize| Runs::of(&records[record], test, criteria, blobs);
+            Judgement::of(&runs(to), &runs(from), criteria).verdict == Some(Verdict::Same)
+        })
     }
 
     /// The steps that more runs would decide: test, records, and how many runs on each side.

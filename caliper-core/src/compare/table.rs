@@ -68,9 +68,9 @@ pub(super) fn read(text: &str) -> Table {
     table
 }
 
-/// The names of the columns, if the first row has names: different ones, and no numbers.
+/// The names of the columns, if the first row has names: different ones, and no numbers, above others.
 fn header(table: &Table) -> Option<BTreeMap<&str, usize>> {
-    let first = (!table.rows.is_empty()).then(|| table.row(0))?;
+    let first = (table.rows.len() > 1).then(|| table.row(0))?;
     let names: BTreeMap<&str, usize> = first.cells().zip(0..).collect();
     let is_number = |name: &str| {
         let mut tokens = Tokens::of(name);

@@ -14,19 +14,15 @@ pub(super) enum Found<'a> {
     Text(usize, &'a str, &'a str),
 }
 
-/// The text as the rules leave it, without its numbers.
-pub(super) fn shape(text: &str, policy: &Policy) -> String {
+/// A line as the rules leave it, without its numbers.
+pub(super) fn shape(line: &str, policy: &Policy) -> String {
     let mut shape = String::new();
-    for line in rules::without_last_break(text).split('\n') {
-        let line = Line::under(&policy.rules, line);
-        for (_, token) in Tokens::of(&line.text) {
-            match token {
-                Token::Number(_) => shape.push('0'),
-                Token::Text(text) => shape.push_str(text),
-            }
-            shape.push(' ');
+    for (_, token) in Tokens::of(&Line::under(&policy.rules, line).text) {
+        match token {
+            Token::Number(_) => shape.push('0'),
+            Token::Text(text) => shape.push_str(text),
         }
-        shape.push('\n');
+        shape.push(' ');
     }
     shape
 }

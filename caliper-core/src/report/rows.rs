@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::grid::{Span, Tone};
 use crate::grid::Variant;
 use crate::names::PythonVersion;
-use crate::row::{Alike, Row, Transition, TransitionKind};
+use crate::row::{Alike, Drift, Row, Transition, TransitionKind};
 use crate::search::{Coverage, Stretch};
 
 /// What a row tells.
@@ -22,6 +22,9 @@ pub struct RowSummary {
     pub variant: Variant,
     /// Where something changes, oldest first.
     pub transitions: Vec<Transition<String>>,
+    /// Where it changes so slowly that no step shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drifts: Vec<Drift<String>>,
     /// Where nobody looked, between ends that are alike or at the ends of the row.
     pub unprobed: Vec<Stretch<String>>,
     /// Whether it changes between passing and failing once at most.
@@ -55,6 +58,7 @@ impl RowSummary {
             python,
             variant: variant.clone(),
             transitions,
+            drifts: Vec::new(),
             unprobed,
             monotone: row.is_monotone(),
             flaky: row.flaky().iter().map(ToString::to_string).collect(),
@@ -82,6 +86,7 @@ impl RowSummary {
             );
             sentences.push((Tone::Dim, text));
         }
+        sentences.extend(self.drifts.iter().map(|one| (Tone::Notable, one.to_string())));
         if !self.monotone {
             let text = "goes back and forth: a bisection would have been wrong here";
             sentences.push((Tone::Dim, text.to_owned()));

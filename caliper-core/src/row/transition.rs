@@ -135,11 +135,18 @@ impl<R: fmt::Display> fmt::Display for Transition<R> {
         if let Some(release) = &self.differs_from {
             write!(formatter, ", with another result than {release}")?;
         }
-        let known = match self.kind {
-            TransitionKind::ResultDiffers => format!("{known}; which may be noise"),
-            TransitionKind::FirstBad
-            | TransitionKind::GoodAgain
-            | TransitionKind::ResultChanged => known,
+        // Nothing is proven then, neighbours or not.
+        let known = match (self.kind, &self.evidence) {
+            (TransitionKind::ResultDiffers, Evidence::Proven) => "may be noise".to_owned(),
+            (TransitionKind::ResultDiffers, Evidence::Bracketed { .. }) => {
+                format!("{known}; may be noise")
+            }
+            (
+                TransitionKind::FirstBad
+                | TransitionKind::GoodAgain
+                | TransitionKind::ResultChanged,
+                _,
+            ) => known,
         };
         match self.flaky.as_slice() {
             [] => write!(formatter, " ({known})"),
@@ -161,6 +168,13 @@ pub struct Drift<R = Version> {
     pub from: R,
     /// Its last release, whose result is not the same.
     pub to: R,
+}
+
+impl<R> Drift<R> {
+    /// The same drift, with its releases named in another way.
+    pub fn map<S>(self, name: impl Fn(R) -> S) -> Drift<S> {
+        Drift { from: name(self.from), to: name(self.to) }
+    }
 }
 
 impl<R: fmt::Display> fmt::Display for Drift<R> {

@@ -29,7 +29,7 @@ fn reference() -> Reference {
 }
 
 fn samples(runs: &[Vec<f64>]) -> Vec<Sample> {
-    runs.iter().map(|numbers| Sample { shape: 0, numbers: numbers.clone() }).collect()
+    runs.iter().map(|numbers| Sample { shapes: vec![0], numbers: numbers.clone() }).collect()
 }
 
 fn exactly(_: usize, one: f64, other: f64) -> bool {
@@ -80,7 +80,7 @@ fn what_stands_out_is_named() {
 #[test]
 fn shapes_are_compared_where_they_differ() {
     let of = |shapes: &[u64]| -> Vec<Sample> {
-        shapes.iter().map(|shape| Sample { shape: *shape, numbers: vec![0.0] }).collect()
+        shapes.iter().map(|shape| Sample { shapes: vec![*shape], numbers: vec![0.0] }).collect()
     };
     let found = evidence(&of(&[1, 1, 1, 1]), &of(&[2, 2, 2, 2]), exactly);
     assert!((found.p - 2.0 / 70.0).abs() < 1e-12 && found.number.is_none(), "{found:?}");
@@ -121,7 +121,7 @@ proptest! {
         candidate in prop::collection::vec(-1e3..1e3_f64, 4),
     ) {
         let of = |numbers: &[f64], by: f64| -> Vec<Sample> {
-            numbers.iter().map(|number| Sample { shape: 0, numbers: vec![number * by] }).collect()
+            numbers.iter().map(|number| Sample { shapes: vec![0], numbers: vec![number * by] }).collect()
         };
         let once = evidence(&of(&baseline, 1.0), &of(&candidate, 1.0), exactly);
         let scaled = evidence(&of(&baseline, 1024.0), &of(&candidate, 1024.0), exactly);
@@ -137,7 +137,7 @@ proptest! {
         candidate in prop::collection::vec((0..3_u64, prop::collection::vec(any::<f64>().prop_filter("finite", |x| x.is_finite()), 0..3)), 0..4),
     ) {
         let of = |runs: Vec<(u64, Vec<f64>)>| -> Vec<Sample> {
-            runs.into_iter().map(|(shape, numbers)| Sample { shape, numbers }).collect()
+            runs.into_iter().map(|(shape, numbers)| Sample { shapes: vec![shape], numbers }).collect()
         };
         let found = evidence(&of(baseline), &of(candidate), exactly);
         prop_assert!(found.p > 0.0 && found.p <= 1.0);

@@ -41,7 +41,7 @@ impl Item<'_> {
         };
         match self {
             Self::Number(Number::Whole(number)) => number.to_string(),
-            Self::Number(Number::Long(digits)) => (*digits).to_owned(),
+            Self::Number(Number::Long(text) | Number::Spelled(text)) => (*text).to_owned(),
             Self::Number(Number::Float(number)) => float(*number),
             Self::Number(Number::Complex(real, imaginary)) => {
                 let sign = if imaginary.is_sign_negative() { "" } else { "+" };

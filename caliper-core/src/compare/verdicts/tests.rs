@@ -1,7 +1,8 @@
 use super::*;
+use crate::compare::repeats_to_decide;
 use crate::names::Sha256;
 use crate::record::tests::{record, test};
-use crate::record::{RecordedResult, TestOutcome};
+use crate::record::{BlobRef, RecordedResult, TestOutcome};
 
 /// A record whose one test printed this in its runs.
 fn printed(version: &str, outputs: &[&str]) -> Record {
@@ -155,4 +156,56 @@ fn files_are_results_too() {
     the baseline
     ");
     assert_eq!(records[2].tests[0].verdict, Some(Verdict::Same));
+}
+
+/// The verdict on results of a release, held against others.
+fn against(baseline: &[String], here: &[String]) -> Verdict {
+    let of = |version, outputs: &[String]| {
+        printed(version, &outputs.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let records = judged(vec![of("1.0", here), of("1.1", baseline)], None);
+    records[0].tests[0].verdict.unwrap()
+}
+
+#[test]
+fn what_cannot_be_told_is_not_called_noise() {
+    let runs =
+        |count: u32, of: &dyn Fn(u32) -> String| -> Vec<String> { (0..count).map(of).collect() };
+    let word = |seed: u32| format!("id-{}", char::from(b'a' + u8::try_from(seed).unwrap()));
+    // Never twice the same, and nothing else.
+    let random = |from: u32| runs(5, &|run| word(from + run));
+    assert_eq!(against(&random(0), &random(5)), Verdict::Undecided);
+    // That hides no other line.
+    let model =
+        |from: u32, name: &str| runs(5, &|run| format!("{}\nmodel: {name}\n", word(from + run)));
+    assert_eq!(against(&model(0, "linear"), &model(5, "CUBIC")), Verdict::Different);
+    assert_eq!(against(&model(0, "linear"), &model(5, "linear")), Verdict::Undecided);
+    // Alike as floats, and other numbers all the same.
+    let always = |text: &str| runs(5, &|_| text.to_owned());
+    for (one, other) in
+        [("9007199254740993", "9007199254740992"), ("1e400", "2e400"), ("nan 1", "3 1")]
+    {
+        assert_eq!(against(&always(one), &always(other)), Verdict::Different, "{one} {other}");
+    }
+    // A line that a rule sometimes changes moves no number behind it.
+    let timed = |value: &str| runs(6, &|run| format!("took 0.{}s\ny {value}\n", 1 + run % 2));
+    assert_eq!(against(&timed("1.0"), &timed("2.0")), Verdict::Different);
+    // A baseline that is not the same twice is no measure by its first run.
+    let (a, b) = ("a".to_owned(), "b".to_owned());
+    let mixed = [&a, &b, &b, &b, &b].map(Clone::clone);
+    assert_ne!(against(&mixed, &vec![a; 5]), Verdict::Same);
+}
+
+#[test]
+fn what_was_left_out_may_be_where_results_differ() {
+    let with = |version, all: &[u8]| {
+        let mut record = printed(version, &["kept\n"]);
+        record.tests[0].output_digest = Some(Sha256::of(all));
+        record.tests[0].truncated = true;
+        record
+    };
+    let verdict =
+        |one, other| verdicts(&judged(vec![with("1.0", one), with("1.1", other)], None))[0];
+    assert_eq!(verdict(b"all", b"all"), Some(Verdict::Same));
+    assert_eq!(verdict(b"all", b"other"), Some(Verdict::Undecided));
 }
