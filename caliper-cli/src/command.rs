@@ -119,20 +119,28 @@ fn open_questions(records: &[Record]) -> Option<String> {
     if open.is_empty() {
         return None;
     }
-    let count = match open.len() {
+    let say = |count: usize| match count {
         1 => "1 result is not that of the baseline".to_owned(),
         more => format!("{more} results are not those of the baseline"),
     };
-    Some(match open.into_iter().flatten().max() {
-        Some(needed) => format!(
-            "{count}, which may be noise; {needed} runs of each would tell, and `caliper run --confirm` \
-             makes them"
-        ),
-        None => format!("{count}, and no number of runs can tell whether that is noise"),
-    })
+    let needed: Vec<u32> = open.iter().flatten().copied().collect();
+    let mut said = Vec::new();
+    if let Some(most) = needed.iter().max() {
+        said.push(format!(
+            "{}, which may be noise; {most} runs of each would tell, and `caliper run --confirm` \
+             makes them",
+            say(needed.len())
+        ));
+    }
+    if needed.len() < open.len() {
+        let count = say(open.len() - needed.len());
+        said.push(format!(
+            "{count}, and runs as different as these do not tell whether that is noise"
+        ));
+    }
+    Some(said.join("\n"))
 }
 
-/// What of a long list is shown on a terminal.
 /// What had to be looked past for results to be the same.
 fn looked_past(records: &[Record]) -> Option<String> {
     let tests = records.iter().flat_map(|record| &record.tests);
@@ -159,6 +167,7 @@ fn looked_past(records: &[Record]) -> Option<String> {
     Some(format!("{count} the same by looking past {past} (`compare` in the configuration)"))
 }
 
+/// What of a long list is shown on a terminal.
 const MOST_CAUSES: usize = 8;
 const MOST_LINES: usize = 24;
 

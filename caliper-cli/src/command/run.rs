@@ -72,13 +72,16 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             // What was measured just now is not to be measured again for being asked for.
             let options = RunOptions { rerun: Rerun::Nothing, attempts, ..layout.options.clone() };
             // Nor what a search left out, or what could not be measured.
-            let known: BTreeSet<CellId> = planned.iter().map(Record::id).collect();
+            let known = planned.iter().filter(|record| !record.outcome.is_spurious());
+            let known: BTreeSet<CellId> = known.map(Record::id).collect();
             let again = runner::run(&part(&layout.plan, &known), means, &options)?;
             outcome.not_measured.extend(again.not_measured);
             outcome.interrupted = again.interrupted;
-            let found: BTreeSet<CellId> = again.records.iter().map(Record::id).collect();
-            let kept = planned.iter().filter(|record| !found.contains(&record.id())).cloned();
-            records = judged(again.records.into_iter().chain(kept).collect());
+            let mut found = again.records;
+            found.retain(|record| !record.outcome.is_spurious());
+            let ids: BTreeSet<CellId> = found.iter().map(Record::id).collect();
+            found.extend(planned.iter().filter(|record| !ids.contains(&record.id())).cloned());
+            records = judged(found);
         }
     }
     if let Some(share) = how.blind

@@ -154,8 +154,13 @@ fn test_details(test: &TestRecord, store: &DirStore) -> Result<String, Failure> 
 
 /// What a verdict rests on.
 fn why(evidence: &Evidence) -> String {
-    let Evidence { baseline, part, comparison, noise } = evidence;
-    let mut text = format!("  {part}, held against {baseline}: {}", comparison.rung);
+    let Evidence { baseline, of_baseline, part, comparison, noise } = evidence;
+    let mut text = if *of_baseline {
+        let rung = comparison.rung;
+        format!("  {part}, like the first run of {baseline}, of which another is not: {rung}")
+    } else {
+        format!("  {part}, held against {baseline}: {}", comparison.rung)
+    };
     let rules: Vec<String> = comparison.rules.iter().map(ToString::to_string).collect();
     if !rules.is_empty() {
         let _ = write!(text, " (looking past {})", rules.join(", "));

@@ -84,10 +84,18 @@ impl Blind {
         let mut cells = 0;
         let mut other_outcome = 0;
         let mut judged: Vec<(String, Judgement)> = Vec::new();
-        for (first, second) in pairs.filter(|(first, second)| first.key == second.key) {
+        let both = |(first, second): &(&Record, &Record)| {
+            let tested = [first, second].iter().all(|one| one.outcome == CellOutcome::Tested);
+            tested && first.key == second.key
+        };
+        for (first, second) in pairs.filter(both) {
             cells += 1;
             for test in test_names(&first.tests).into_iter().filter(|test| *test != Test::IMPORT) {
                 let states = [first, second].map(|record| State::of(record, Some(test)));
+                // What the world kept from being measured says nothing.
+                if states.iter().any(|state| matches!(state, None | Some(State::NotMeasured))) {
+                    continue;
+                }
                 match states.map(|state| state == Some(State::Passed)) {
                     [true, true] => {}
                     [false, false] => continue,
@@ -267,6 +275,10 @@ mod tests {
         failed.tests.push(test("a", Failed, ""));
         let blind = check(&measured(&["1.5\n"]), &failed).unwrap();
         assert_eq!((blind.other_outcome, blind.results), (1, 0));
+        // What the world kept from being measured is neither.
+        failed.tests[1].outcome = crate::record::TestOutcome::NotMeasured;
+        let blind = check(&measured(&["1.5\n"]), &failed).unwrap();
+        assert_eq!((blind.other_outcome, blind.results), (0, 0));
         // Under another key it is another cell.
         failed.key = crate::names::Sha256::of(b"other");
         assert_eq!(check(&measured(&["1.5\n"]), &failed), None);

@@ -18,6 +18,10 @@ pub struct Evidence {
     /// The release that it was held against.
     #[schemars(with = "String")]
     pub baseline: Version,
+    /// Whether the comparison is of two runs of that release: the result is like its first run, and
+    /// another of its runs is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_baseline: bool,
     /// What of the result is least alike: `stdout`, `stderr`, or the path of a file.
     pub part: String,
     /// How that compares.
@@ -67,14 +71,13 @@ impl Judgement {
     /// Holds `runs` against others. It is open unless they are the same.
     pub(super) fn of(runs: &Runs, against: &Runs, criteria: &Criteria) -> Self {
         let (part, comparison) = against.worst(runs, &criteria.policy);
+        let like_the_first = comparison.rung <= Rung::WithinTolerance;
         // Where the other side is not the same twice, being like its first run says little.
         let (other_part, itself) = against.worst(against, &criteria.policy);
-        let (part, comparison) = if itself.rung > comparison.rung.max(Rung::WithinTolerance) {
-            (other_part, itself)
-        } else {
-            (part, comparison)
-        };
-        let same = comparison.rung <= Rung::WithinTolerance;
+        let of_baseline = like_the_first && itself.rung > Rung::WithinTolerance;
+        let (part, comparison) =
+            if of_baseline { (other_part, itself) } else { (part, comparison) };
+        let same = like_the_first && !of_baseline;
         let noise = (!same).then(|| Noise {
             runs: [runs.count(), against.count()],
             p: None,
@@ -87,7 +90,13 @@ impl Judgement {
         let enough = runs.count() > 1 && against.count() > 1;
         Self {
             verdict: same.then_some(Verdict::Same),
-            evidence: Some(Evidence { baseline: against.version.clone(), part, comparison, noise }),
+            evidence: Some(Evidence {
+                baseline: against.version.clone(),
+                of_baseline,
+                part,
+                comparison,
+                noise,
+            }),
             said: (!same && enough).then(|| against.test(runs, &criteria.policy)),
         }
     }

@@ -19,10 +19,10 @@ use std::collections::BTreeSet;
 /// The result of one run, as far as noise is concerned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// What the result looks like without its numbers, one for each part of it: samples with equal shapes
-    /// have as many numbers.
+    /// What the result looks like without its numbers, one for each part of it.
     pub shapes: Vec<u64>,
-    /// Its numbers, in order; all finite. What is not belongs to a shape.
+    /// Those of its numbers that stand in the same places in all runs, in order; all finite. What is not
+    /// belongs to a shape.
     pub numbers: Vec<f64>,
 }
 
@@ -50,10 +50,9 @@ const FEWEST: u64 = 999;
 
 /// Tests whether the runs of two cells can be told apart.
 ///
-/// Numbers that are `close` in all runs do not count. Where the shapes of the runs differ, their
-/// numbers do not correspond, and only the shapes are compared; each shape that differs anywhere by
-/// itself, so that one that never is the same twice does not hide another. The draw, if there is one, is
-/// the same for the same number of runs.
+/// Numbers that are `close` in all runs do not count. Each shape that differs anywhere and each number is
+/// looked at by itself, so that one that never is the same twice does not hide another. The draw, if there
+/// is one, is the same for the same number of runs.
 ///
 /// With fewer than two runs on a side, or with runs that are all alike, there is no evidence, and
 /// `p` is 1.
@@ -193,10 +192,9 @@ impl Column {
 
 fn axes(all: &[&Sample], close: impl Fn(usize, f64, f64) -> bool) -> Vec<Axis> {
     let parts = all.iter().map(|sample| sample.shapes.len()).max().unwrap_or(0);
-    let by_shape: Vec<Axis> = (0..parts).filter_map(|part| shapes(all, part)).collect();
-    if !by_shape.is_empty() {
-        return by_shape;
-    }
+    // Which runs are alike in a part; how they are is no matter, and many parts say the same.
+    let alike: BTreeSet<Vec<usize>> = (0..parts).map(|part| kinds(all, part)).collect();
+    let by_shape = alike.iter().filter_map(|kinds| of_kinds(kinds));
     let count = all.iter().map(|sample| sample.numbers.len()).min().unwrap_or(0);
     let axis = |number: usize| {
         let values: Vec<f64> = all.iter().map(|sample| sample.numbers[number]).collect();
@@ -216,25 +214,32 @@ fn axes(all: &[&Sample], close: impl Fn(usize, f64, f64) -> bool) -> Vec<Axis> {
             .all(|value| value.is_finite())
             .then(|| Axis { number: Some(number), columns: vec![Column::new(column)] })
     };
-    (0..count).filter_map(axis).collect()
+    by_shape.chain((0..count).filter_map(axis)).collect()
+}
+
+/// For each run the first one that has the same shape in a part.
+fn kinds(all: &[&Sample], part: usize) -> Vec<usize> {
+    let shape = |run: usize| all[run].shapes.get(part);
+    let first = |run: usize| (0..run).find(|other| shape(*other) == shape(run)).unwrap_or(run);
+    (0..all.len()).map(first).collect()
 }
 
 /// How a shape differs from run to run, if it does.
-fn shapes(all: &[&Sample], part: usize) -> Option<Axis> {
-    let shape = |run: usize| all[run].shapes.get(part);
-    let kinds: BTreeSet<Option<&u64>> = (0..all.len()).map(shape).collect();
-    if kinds.len() < 2 {
+fn of_kinds(kinds: &[usize]) -> Option<Axis> {
+    let different: BTreeSet<usize> = kinds.iter().copied().collect();
+    if different.len() < 2 {
         return None;
     }
-    let different =
-        average_over_pairs(all.len(), |one, other| f64::from(u8::from(shape(one) != shape(other))));
+    let apart = average_over_pairs(kinds.len(), |one, other| {
+        f64::from(u8::from(kinds[one] != kinds[other]))
+    });
     // Half of the sum over all kinds of how much more often each is on one side: the total variation
     // distance.
-    let column = |kind: Option<&u64>| {
-        let is = |run| f64::from(u8::from(shape(run) == kind));
-        Column::new((0..all.len()).map(|run| is(run) / (2.0 * different)).collect())
+    let column = |kind: usize| {
+        let is = |of_run: &usize| f64::from(u8::from(*of_run == kind)) / (2.0 * apart);
+        Column::new(kinds.iter().map(is).collect())
     };
-    Some(Axis { number: None, columns: kinds.into_iter().map(column).collect() })
+    Some(Axis { number: None, columns: different.into_iter().map(column).collect() })
 }
 
 fn average_over_pairs(count: usize, apart: impl Fn(usize, usize) -> f64) -> f64 {

@@ -123,7 +123,9 @@ impl Runs {
             }
             if is_other {
                 let contents: Vec<Option<&Content>> = all.iter().map(|run| run.get(part)).collect();
-                for (of_run, shape) in shapes.iter_mut().zip(shapes_of(part, &contents, policy)) {
+                let found = Shapes::of(part, &contents, policy);
+                numbers.retain(|(of_part, place), _| of_part != part || found.keeps(place.0));
+                for (of_run, shape) in shapes.iter_mut().zip(found.of_runs) {
                     of_run.extend(shape);
                 }
             }
@@ -145,18 +147,41 @@ impl Runs {
 
 /// What a part looks like in each run, but for its numbers: line by line where all have as many, so that a
 /// line that never is the same twice hides no other.
-fn shapes_of(part: &str, contents: &[Option<&Content>], policy: &Policy) -> Vec<Vec<u64>> {
-    let lines = |content: Option<&Content>| {
-        Some(ladder::shapes(format(part), content?.kept.as_ref()?, policy))
-    };
-    let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(lines).collect();
-    match known {
-        Some(known) if known.iter().all(|lines| lines.len() == known[0].len()) => known,
-        Some(known) => known.iter().map(|lines| vec![hashed(lines)]).collect(),
-        None => contents
-            .iter()
-            .map(|content| vec![hashed(&content.map(|content| content.digest))])
-            .collect(),
+struct Shapes {
+    of_runs: Vec<Vec<u64>>,
+    /// In which lines numbers can be compared; `None` if in none.
+    alike: Option<Vec<bool>>,
+}
+
+impl Shapes {
+    fn of(part: &str, contents: &[Option<&Content>], policy: &Policy) -> Self {
+        let lines = |content: Option<&Content>| {
+            Some(ladder::shapes(format(part), content?.kept.as_ref()?, policy))
+        };
+        let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(lines).collect();
+        let digests = || -> Vec<Vec<u64>> {
+            let digest = |content: Option<&Content>| hashed(&content.map(|content| content.digest));
+            contents.iter().copied().map(|content| vec![digest(content)]).collect()
+        };
+        let Some(of_runs) = known else { return Self { of_runs: digests(), alike: None } };
+        if of_runs.iter().any(|lines| lines.len() != of_runs[0].len()) {
+            let of_runs = of_runs.iter().map(|lines| vec![hashed(lines)]).collect();
+            return Self { of_runs, alike: None };
+        }
+        let same = |line: usize| of_runs.iter().all(|lines| lines[line] == of_runs[0][line]);
+        let alike: Vec<bool> = (0..of_runs[0].len()).map(same).collect();
+        if alike.iter().all(|alike| *alike) {
+            // They differ in something that is no shape: the names of fields may be numbers.
+            return Self { of_runs: digests(), alike: None };
+        }
+        Self { of_runs, alike: (format(part) == Format::Text).then_some(alike) }
+    }
+
+    /// Whether the numbers of a line, from 1, stand in the same places in all runs.
+    fn keeps(&self, line: u64) -> bool {
+        let line = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        let alike = self.alike.as_ref().zip(line);
+        alike.and_then(|(alike, line)| alike.get(line).copied()).unwrap_or(false)
     }
 }
 

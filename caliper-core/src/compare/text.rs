@@ -81,6 +81,9 @@ pub(super) fn compare(expected: &str, actual: &str, judge: &mut Judge<'_>) {
         judge.ends = expected[left.len()..] != actual[right.len()..];
     }
     let tolerance = &judge.policy().tolerance;
+    let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
+    // What stands behind a line that differs may differ as well, which matters where there is noise.
+    let to_the_end = lines(left) == lines(right);
     let (mut left, mut right) = (left.split('\n'), right.split('\n'));
     let mut number = 0;
     loop {
@@ -102,7 +105,7 @@ pub(super) fn compare(expected: &str, actual: &str, judge: &mut Judge<'_>) {
                 judge.other(&place, &shown(one), &shown(other));
             }
         }
-        if judge.decided() {
+        if judge.decided() && !to_the_end {
             return;
         }
     }

@@ -11,7 +11,6 @@ use pep440_rs::Version;
 
 use super::criteria::{Blobs, Criteria};
 use super::judgement::{Judgement, decide};
-use super::ladder::Rung;
 use super::runs::Runs;
 use crate::changes::State;
 use crate::grid::Variant;
@@ -76,7 +75,7 @@ pub fn judge(
 }
 
 /// Whether a test gives the same result in two records: the same but for what is looked past, or, where
-/// both ran it more than once, not to be told apart from noise.
+/// they have runs enough to tell, not to be told apart from noise.
 pub fn same_results(
     one: &Record,
     other: &Record,
@@ -85,13 +84,9 @@ pub fn same_results(
     blobs: Blobs<'_>,
 ) -> bool {
     let runs = |record| Runs::of(record, test, criteria, blobs);
-    let (one, other) = (runs(one), runs(other));
-    let (_, comparison) = one.worst(&other, &criteria.policy);
-    let noisy = || {
-        let enough = one.count() > 1 && other.count() > 1;
-        enough && one.test(&other, &criteria.policy).p > criteria.alpha
-    };
-    comparison.rung <= Rung::WithinTolerance || noisy()
+    let mut judgement = Judgement::of(&runs(other), &runs(one), criteria);
+    decide(std::iter::once(&mut judgement), criteria.alpha);
+    matches!(judgement.verdict, Some(Verdict::Same | Verdict::SameWithinNoise))
 }
 
 /// The cells of each test on each Python.

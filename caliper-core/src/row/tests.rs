@@ -80,7 +80,7 @@ fn small_steps_add_up_to_a_drift() {
     let told = |signs| -> Vec<String> {
         row(signs).drifts(&near).iter().map(ToString::to_string).collect()
     };
-    insta::assert_snapshot!(told("PPPPP").join("\n"), @"result drifts from 1.0 to 1.4, and no single step shows it");
+    insta::assert_snapshot!(told("PPPPP").join("\n"), @"result drifts from 1.0 to 1.4, which no single step shows and which may be noise");
     assert_eq!(told("PPP"), Vec::<String>::new());
     assert_eq!(told("PPFPP"), Vec::<String>::new()); // a failing stretch ends it
     assert_eq!(told("P...P"), Vec::<String>::new()); // a transition, and no drift

@@ -180,7 +180,10 @@ impl<R> Drift<R> {
 impl<R: fmt::Display> fmt::Display for Drift<R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to } = self;
-        write!(formatter, "result drifts from {from} to {to}, and no single step shows it")
+        write!(
+            formatter,
+            "result drifts from {from} to {to}, which no single step shows and which may be noise"
+        )
     }
 }
 

@@ -180,6 +180,17 @@ fn what_cannot_be_told_is_not_called_noise() {
         |from: u32, name: &str| runs(5, &|run| format!("{}\nmodel: {name}\n", word(from + run)));
     assert_eq!(against(&model(0, "linear"), &model(5, "CUBIC")), Verdict::Different);
     assert_eq!(against(&model(0, "linear"), &model(5, "linear")), Verdict::Undecided);
+    let loss =
+        |from: u32, loss: f64| runs(5, &|run| format!("{}\nloss {loss}\n", word(from + run)));
+    assert_eq!(against(&loss(0, 1.0), &loss(5, 2.0)), Verdict::Different);
+    // Nor does a line that is now and then another.
+    let cached = |loss: f64| {
+        runs(6, &|run| {
+            format!("cache {}\nloss {loss}\n", if run % 2 == 0 { "hit" } else { "miss" })
+        })
+    };
+    assert_eq!(against(&cached(1.0), &cached(2.0)), Verdict::Different);
+    assert_eq!(against(&cached(1.0), &cached(1.0)), Verdict::SameWithinNoise);
     // Alike as floats, and other numbers all the same.
     let always = |text: &str| runs(5, &|_| text.to_owned());
     for (one, other) in
@@ -194,6 +205,14 @@ fn what_cannot_be_told_is_not_called_noise() {
     let (a, b) = ("a".to_owned(), "b".to_owned());
     let mixed = [&a, &b, &b, &b, &b].map(Clone::clone);
     assert_ne!(against(&mixed, &vec![a; 5]), Verdict::Same);
+}
+
+#[test]
+fn too_few_runs_do_not_make_results_the_same() {
+    let (one, other) = (printed("1.0", &["a"; 3]), printed("1.1", &["b"; 3]));
+    let same = |one, other| same_results(one, other, "t", &Criteria::default(), &|_| None);
+    assert!(!same(&one, &other));
+    assert!(same(&one, &one));
 }
 
 #[test]
