@@ -20,7 +20,6 @@ use std::io::Write as _;
 use std::path::Path;
 
 use caliper_core::compare::{Comparison, Rung, Verdict};
-use caliper_core::config::Config;
 use caliper_core::record::Record;
 use caliper_core::report::grid::{self, Tone};
 use caliper_core::report::rows;
@@ -66,13 +65,6 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Schema { format } => Ok(schema::run(format, terminal)),
         Command::Completions { shell } => Ok(completions::run(shell, terminal)),
     }
-}
-
-/// Fills in the verdicts of records, by the rules of their configuration.
-fn judge(records: &mut [Record], config: &Config, store: &DirStore) {
-    // A blob that is lost is compared by its name.
-    let blobs = |blob| store.blob(blob).ok();
-    caliper_core::compare::judge(records, config.baseline.as_ref(), &config.compare, &blobs);
 }
 
 /// Prints results: why things fail, the grid, and what changes along the releases.

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::causes::{Cause, cluster_with};
 use crate::compare::{Blind, Blobs, Criteria, Steps};
-use crate::grid::Variant;
-use crate::names::{PackageName, PythonVersion, Timestamp};
+use crate::names::{PackageName, Timestamp};
 use crate::record::{BlobRef, Record};
 use crate::report::rows::RowSummary;
-use crate::row::{Alike, Evidence, Row};
+use crate::row::{Evidence, TestRow};
 
 /// The version of the format that [`Results`] is written in.
 ///
@@ -75,27 +74,16 @@ impl Results {
     ) -> Self {
         let logs = |blob: &BlobRef| Some(String::from_utf8_lossy(&blobs(*blob)?).into_owned());
         self.causes = cluster_with(&self.cells, &logs);
-        let rows: BTreeSet<(&str, PythonVersion, &Variant)> = self
-            .cells
-            .iter()
-            .flat_map(|record| {
-                let tests = record.tests.iter();
-                tests.map(|test| (test.name.as_str(), record.python, &record.variant))
-            })
-            .collect();
-        let steps = Steps::of(&self.cells, criteria, blobs);
-        let summary = |(test, python, variant): (&str, PythonVersion, &Variant)| {
-            let row = Row::read(releases, &self.cells, python, variant, test);
-            let alike = |one: usize, other: usize| match (row.record(one), row.record(other)) {
-                (Some(one), Some(other)) => steps.alike(test, one, other),
-                _ => Alike::Same,
-            };
-            let drifts = steps.drifts(&row, test, &self.cells, criteria, blobs);
+        let rows = TestRow::all(releases, &self.cells);
+        let steps = Steps::of(&rows, &self.cells, criteria, blobs);
+        let summary = |TestRow { test, python, variant, row }: &TestRow<'_>| {
+            let alike = |one: usize, other: usize| steps.alike(test, row, one, other);
+            let drifts = steps.drifts(test, row, &self.cells, criteria, blobs);
             let named = |version: Version| version.to_string();
             let drifts = drifts.into_iter().map(|drift| drift.map(named)).collect();
-            RowSummary { drifts, ..RowSummary::of(&row, test, python, variant, &alike) }
+            RowSummary { drifts, ..RowSummary::of(row, test, *python, variant, &alike) }
         };
-        self.rows = rows.into_iter().map(summary).collect();
+        self.rows = rows.iter().map(summary).collect();
         self
     }
 

@@ -10,7 +10,7 @@
 
 mod transition;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,37 @@ pub struct Row {
     versions: Vec<Version>,
     states: Vec<State>,
     records: Vec<Option<usize>>,
+}
+
+/// A row, and what it is a row of.
+#[derive(Debug, Clone)]
+pub struct TestRow<'a> {
+    /// The test.
+    pub test: &'a str,
+    /// The Python.
+    pub python: PythonVersion,
+    /// The further axes.
+    pub variant: &'a Variant,
+    /// The row.
+    pub row: Row,
+}
+
+impl<'a> TestRow<'a> {
+    /// Every row of `records`, by test, Python and variant; `releases` as for [`Row::read`].
+    pub fn all(releases: &[Version], records: &'a [Record]) -> Vec<Self> {
+        let rows: BTreeSet<(&str, PythonVersion, &Variant)> = records
+            .iter()
+            .flat_map(|record| {
+                let tests = record.tests.iter();
+                tests.map(|test| (test.name.as_str(), record.python, &record.variant))
+            })
+            .collect();
+        let read = |(test, python, variant): (&'a str, PythonVersion, &'a Variant)| {
+            let row = Row::read(releases, records, python, variant, test);
+            Self { test, python, variant, row }
+        };
+        rows.into_iter().map(read).collect()
+    }
 }
 
 /// Why releases are not a row.

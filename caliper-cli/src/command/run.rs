@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, Means, Prospect, Rerun, RunOptions, Searching, foresee};
-use caliper_core::compare::{repeats_to_decide, same_results};
+use caliper_core::compare::{judge, repeats_to_decide, same_results};
 use caliper_core::config::Config;
 use caliper_core::expect::{FailOn, violations};
 use caliper_core::grid::CellId;
@@ -49,14 +49,14 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         None => runner::run(&layout.plan, means, &layout.options)?,
     };
     let rest = left_out(&layout, means)?;
+    // What is lost is compared by its name.
+    let blobs = |blob| store.blob(blob).ok();
     // Those of this plan first, then the rest.
     let judged = |mut records: Vec<Record>| {
         records.extend(rest.iter().cloned());
-        super::judge(&mut records, config, &store);
+        judge(&mut records, config.baseline.as_ref(), &config.compare, &blobs);
         records
     };
-    // A blob that is lost is compared by its name.
-    let blobs = |blob| store.blob(blob).ok();
     let mut records = judged(std::mem::take(&mut outcome.records));
     if how.confirm {
         for _ in 0..ROUNDS {

@@ -13,10 +13,9 @@
 use std::collections::BTreeSet;
 
 use caliper_core::compare::{Criteria, Steps, judge, repeats_to_decide};
-use caliper_core::grid::Variant;
 use caliper_core::record::Record;
 use caliper_core::report::rows::RowSummary;
-use caliper_core::row::{Alike, Row, State, TransitionKind};
+use caliper_core::row::{State, TestRow, TransitionKind};
 
 use crate::world::{Run, normal, record};
 
@@ -183,14 +182,11 @@ impl Counts {
             self.runs.0 += record.attempts("t");
             self.runs.1 += 1;
         }
-        let steps = Steps::of(records, &Criteria::default(), &|_| None);
-        let python = records[0].python;
-        let row = Row::read(&[], records, python, &Variant::default(), "t");
-        let alike = |one, other| match (row.record(one), row.record(other)) {
-            (Some(one), Some(other)) => steps.alike("t", one, other),
-            _ => Alike::Same,
-        };
-        let read = RowSummary::of(&row, "t", python, &Variant::default(), &alike);
+        let rows = TestRow::all(&[], records);
+        let steps = Steps::of(&rows, records, &Criteria::default(), &|_| None);
+        let TestRow { test, python, variant, row } = &rows[0];
+        let alike = |one, other| steps.alike(test, row, one, other);
+        let read = RowSummary::of(row, test, *python, variant, &alike);
         let planted = world.changes();
         let mut claims = BTreeSet::new();
         let mut of_result = Share::default();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::criteria::Criteria;
 use super::ladder::{Comparison, Rung};
 use super::noise;
+use super::policy::Policy;
 use super::runs::Runs;
 use crate::record::Verdict;
 
@@ -67,17 +68,38 @@ impl From<Verdict> for Judgement {
     }
 }
 
+/// How two cells compare by the ladder alone.
+pub(super) struct Compared {
+    /// Whether it is two runs of the other side that are told of.
+    of_baseline: bool,
+    part: String,
+    comparison: Comparison,
+}
+
+impl Compared {
+    pub(super) fn of(runs: &Runs, against: &Runs, policy: &Policy) -> Self {
+        let (part, comparison) = against.worst(runs, policy);
+        let compared = Self { of_baseline: false, part, comparison };
+        if !compared.is_same() {
+            return compared;
+        }
+        // Where the other side is not the same twice, being like its first run says little.
+        let (part, comparison) = against.worst(against, policy);
+        let itself = Self { of_baseline: true, part, comparison };
+        if itself.is_same() { compared } else { itself }
+    }
+
+    pub(super) fn is_same(&self) -> bool {
+        self.comparison.rung <= Rung::WithinTolerance
+    }
+}
+
 impl Judgement {
     /// Holds `runs` against others. It is open unless they are the same.
     pub(super) fn of(runs: &Runs, against: &Runs, criteria: &Criteria) -> Self {
-        let (part, comparison) = against.worst(runs, &criteria.policy);
-        let like_the_first = comparison.rung <= Rung::WithinTolerance;
-        // Where the other side is not the same twice, being like its first run says little.
-        let (other_part, itself) = against.worst(against, &criteria.policy);
-        let of_baseline = like_the_first && itself.rung > Rung::WithinTolerance;
-        let (part, comparison) =
-            if of_baseline { (other_part, itself) } else { (part, comparison) };
-        let same = like_the_first && !of_baseline;
+        let compared = Compared::of(runs, against, &criteria.policy);
+        let same = compared.is_same();
+        let Compared { of_baseline, part, comparison } = compared;
         let noise = (!same).then(|| Noise {
             runs: [runs.count(), against.count()],
             p: None,

@@ -19,7 +19,7 @@
 //! ```
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -338,10 +338,14 @@ pub(super) struct Unlike {
 impl Unlike {
     /// Takes note of something that differs and is no float.
     pub(super) fn unseen(&mut self, place: u64, actual: &str) {
-        let mut rest = DefaultHasher::new();
-        (self.rest, place, actual).hash(&mut rest);
-        self.rest = Some(rest.finish());
+        self.rest = Some(hashed(&(self.rest, place, actual)));
     }
+}
+
+pub(super) fn hashed(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Compares as [`compare`] does, and hands out what is not alike.
@@ -403,18 +407,13 @@ pub(super) fn compare_numbers(
 /// What a result looks like but for its numbers, line by line where it is text: where that is alike, the
 /// digests are equal.
 pub(super) fn shapes(format: Format, result: &[u8], policy: &Policy) -> Vec<u64> {
-    let digest = |part: &dyn Fn(&mut DefaultHasher)| {
-        let mut hasher = DefaultHasher::new();
-        part(&mut hasher);
-        hasher.finish()
-    };
     match format {
         Format::Text | Format::Json | Format::Csv => {
             let text = show::decoded(result);
             let lines = rules::without_last_break(&text).split('\n');
-            lines.map(|line| digest(&|to| text::shape(line, policy).hash(to))).collect()
+            lines.map(|line| hashed(&text::shape(line, policy))).collect()
         }
-        Format::Npy | Format::Npz => vec![digest(&|to| result.hash(to))],
+        Format::Npy | Format::Npz => vec![hashed(&result)],
     }
 }
 

@@ -63,8 +63,7 @@ pub fn evidence(
 ) -> Evidence {
     let (first, second) = (baseline.len(), candidate.len());
     let ways = ways(first + second, first);
-    let smallest_p = if first < 2 || second < 2 { 1.0 } else { smallest_p(first, second) };
-    let none = Evidence { p: 1.0, permutations: 0, exact: true, smallest_p, number: None };
+    let none = Evidence { p: 1.0, permutations: 0, exact: true, smallest_p: 1.0, number: None };
     if first < 2 || second < 2 {
         return none;
     }
@@ -72,7 +71,7 @@ pub fn evidence(
     let axes = axes(&all, close);
     if axes.is_empty() {
         // Whatever sets the results apart is nothing that could be told here.
-        return Evidence { smallest_p: 1.0, ..none };
+        return none;
     }
     let dealt: Vec<usize> = (0..first).collect();
     let (observed, at) = statistic(&axes, &dealt, first, second);

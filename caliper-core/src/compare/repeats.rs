@@ -8,6 +8,7 @@ use super::verdicts::rows;
 use crate::changes::State;
 use crate::grid::CellId;
 use crate::record::Record;
+use crate::row::TestRow;
 
 /// How often a test is run that fails where it passes at a neighbouring release.
 const RUNS_OF_SUSPECTS: u32 = 3;
@@ -30,8 +31,7 @@ pub fn repeats_to_decide(
                 (Some(State::Failed), Some(State::Passed)) => pair[0],
                 _ => continue,
             };
-            let cell = wanted.entry(records[suspect].id()).or_default();
-            cell.insert(test.clone(), RUNS_OF_SUSPECTS);
+            want(&mut wanted, records[suspect].id(), &test, RUNS_OF_SUSPECTS);
         }
     }
     for record in records {
@@ -46,7 +46,8 @@ pub fn repeats_to_decide(
             }
         }
     }
-    for (test, step, needed) in Steps::of(records, criteria, blobs).open() {
+    let steps = Steps::of(&TestRow::all(&[], records), records, criteria, blobs);
+    for (test, step, needed) in steps.open() {
         for cell in step {
             want(&mut wanted, records[cell].id(), test, needed);
         }

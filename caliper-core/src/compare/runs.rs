@@ -1,12 +1,11 @@
 //! What a test left in one cell, and how alike that is to what it left in another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use pep440_rs::Version;
 
 use super::criteria::{Blobs, Criteria};
-use super::ladder::{self, Apart, Comparison, Format, Rung, Unlike};
+use super::ladder::{self, Apart, Comparison, Format, Rung, Unlike, hashed};
 use super::noise::{self, Sample};
 use super::number::close;
 use super::policy::{Policy, Tolerance};
@@ -185,12 +184,6 @@ impl Shapes {
     }
 }
 
-fn hashed(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
 fn format(part: &str) -> Format {
     if [STDOUT, STDERR].contains(&part) { Format::Text } else { Format::of_name(part) }
 }
@@ -201,26 +194,21 @@ fn compare_part(
     actual: &BTreeMap<String, Content>,
     policy: &Policy,
 ) -> (Comparison, Unlike) {
-    match (expected.and_then(|expected| expected.get(part)), actual.get(part)) {
-        (expected, actual) if expected == actual => (Comparison::alike(), Unlike::default()),
-        (expected, actual) => {
-            let shown = |content: Option<&Content>| match content {
-                None => "no such file".to_owned(),
-                Some(Content { kept: Some(bytes), is_whole: true, .. }) => {
-                    format!("{} bytes", bytes.len())
-                }
-                Some(Content { digest, .. }) => format!("more than was kept, {digest}"),
-            };
-            let by_name =
-                || (Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default());
-            let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
-            let (Some(left), Some(right)) = (&expected.kept, &actual.kept) else {
-                return by_name();
-            };
-            let found = ladder::compare_numbers(format(part), left, right, policy);
-            // They differ in what was not kept.
-            let is_whole = expected.is_whole && actual.is_whole;
-            if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }
-        }
+    let (expected, actual) = (expected.and_then(|expected| expected.get(part)), actual.get(part));
+    if expected == actual {
+        return (Comparison::alike(), Unlike::default());
     }
+    let shown = |content: Option<&Content>| match content {
+        None => "no such file".to_owned(),
+        Some(Content { kept: Some(bytes), is_whole: true, .. }) => format!("{} bytes", bytes.len()),
+        Some(Content { digest, .. }) => format!("more than was kept, {digest}"),
+    };
+    let by_name =
+        || (Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default());
+    let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
+    let (Some(left), Some(right)) = (&expected.kept, &actual.kept) else { return by_name() };
+    let found = ladder::compare_numbers(format(part), left, right, policy);
+    // They differ in what was not kept.
+    let is_whole = expected.is_whole && actual.is_whole;
+    if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }
 }
