@@ -80,14 +80,41 @@ fn every_rung_of_the_ladder() {
     // The limit is the machine's; this is only against something absurd.
     assert!(begun.elapsed().as_secs() < 5);
 
-    // Only what failed; then everything, because a file of the project changed.
+    // Only what failed; then all that was built, because a file of the project changed.
     let mut failed = arguments.to_vec();
     failed.extend(["--rerun", "failed"]);
     let said = world.caliper(&failed).expect(0);
     assert!(said.err.contains("2 measured, 3 reused"), "{}", said.err);
     world.write("data.py", "EXTRA = 'y'\n");
     let said = world.caliper(&arguments).expect(0);
-    assert!(said.err.contains("5 measured, 0 reused"), "{}", said.err);
+    assert!(said.err.contains("4 measured, 1 reused"), "{}", said.err);
+    let reused = || -> Vec<bool> {
+        let results = world.results();
+        let tests = results["cells"][0]["tests"].as_array().unwrap();
+        tests.iter().map(|test| test["reused"] == true).collect()
+    };
+    assert_eq!(reused(), [true, false]);
+
+    // A test that finds only its own files does not care for the others.
+    let test = |name: &str| format!("{{run: python {name}, name: {name}, files: [{name}]}}");
+    world.write("own.py", "import demo, os; print(sorted(os.listdir()))\n");
+    let tests = format!("  tests: [show.py, {}]\n", test("own.py"));
+    let configure = |tests: &str| {
+        world.write("caliper.yaml", &format!("analysis:\n  dependency: demo\n{tests}"))
+    };
+    configure(&tests);
+    let said = world.caliper(&arguments).expect(0);
+    assert!(said.err.contains("4 measured, 1 reused"), "{}", said.err);
+    assert_eq!(world.results()["cells"][0]["tests"][2]["output"], "['own.py']\n");
+    world.write("data.py", "EXTRA = 'z'\n");
+    world.caliper(&arguments).expect(0);
+    assert_eq!(reused(), [true, false, true]);
+    let shown = world.caliper(&["show", &format!("1.0/{python}")]).expect(0).out;
+    assert_eq!(shown.matches("taken up from an earlier run").count(), 2, "{shown}");
+
+    configure(&tests.replace("[own.py]", "[own.py, nosuch]"));
+    let said = world.caliper(&["check"]).error(2);
+    assert!(said.contains("`nosuch`: the project has no such file"), "{said}");
 }
 
 #[test]

@@ -95,12 +95,10 @@ failure_from!(TemplateError, |_| Exit::Question);
 failure_from!(ParseIndexAddressError, |_| Exit::Question);
 failure_from!(StoreError, |_| Exit::World);
 failure_from!(BackendError, backend);
-failure_from!(ProjectError, |error| match error {
-    ProjectError::Read { .. } => Exit::World,
-    _ => Exit::Question,
-});
+failure_from!(ProjectError, project);
 failure_from!(RunError, |error| match error {
     RunError::Backend(error) => backend(error),
+    RunError::Project(error) => project(error),
     _ => Exit::World,
 });
 failure_from!(ResolveError, |error| match error {
@@ -119,6 +117,13 @@ fn backend(error: &BackendError) -> Exit {
         | BackendError::Unsupported { .. }
         | BackendError::Template(_) => Exit::Question,
         _ => Exit::World,
+    }
+}
+
+fn project(error: &ProjectError) -> Exit {
+    match error {
+        ProjectError::Read { .. } => Exit::World,
+        _ => Exit::Question,
     }
 }
 

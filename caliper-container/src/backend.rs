@@ -69,7 +69,8 @@ pub trait ContainerBackend: Send + Sync {
     /// [`BackendError`] if the backend, and not the subject, is at fault. Nothing is left behind.
     fn build(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Built, BackendError>;
 
-    /// Runs a test once in an environment, on a fresh copy of the project.
+    /// Runs a test once in an environment, in a folder that holds a fresh copy of
+    /// [`CellOrder::project`]: the part of it that the test is to find.
     ///
     /// # Errors
     ///

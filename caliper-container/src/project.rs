@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caliper_core::names::{Sha256, Sha256Stream};
+use caliper_core::plan::Test;
+use globset::GlobBuilder;
 
 mod ignore;
 
@@ -88,6 +90,30 @@ impl Project {
         let bytes = entries.iter().map(Entry::bytes).sum();
         let digest = digest(&entries);
         Self { root: self.root.clone(), entries: entries.into(), digest, bytes }
+    }
+
+    /// What a test finds of the project: see [`Test::files`].
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError`] if one of its globs is not valid, or matches nothing.
+    pub fn for_test(&self, test: &Test) -> Result<Self, ProjectError> {
+        let Some(patterns) = &test.files else { return Ok(self.clone()) };
+        let mut globs = Vec::new();
+        for pattern in patterns {
+            let problem = |problem: String| ProjectError::Files {
+                test: test.name.clone(),
+                pattern: pattern.clone(),
+                problem,
+            };
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            let glob = glob.map_err(|error| problem(error.kind().to_string()))?.compile_matcher();
+            if !self.entries.iter().any(|entry| glob.is_match(&entry.path)) {
+                return Err(problem("the project has no such file".to_owned()));
+            }
+            globs.push(glob);
+        }
+        Ok(self.part(|path| globs.iter().any(|glob| glob.is_match(path))))
     }
 
     /// The digest over the names, kinds and contents of all files.
@@ -320,6 +346,16 @@ pub enum ProjectError {
         path: PathBuf,
         /// What the file system says.
         source: io::Error,
+    },
+    /// A test is to find files that are not there.
+    #[error("`files` of the test `{test}`: `{pattern}`: {problem}")]
+    Files {
+        /// The test.
+        test: String,
+        /// The glob.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A name is not Unicode.
     #[error("the name of `{}` is not Unicode; rename it or list it in .dockerignore", path.display())]

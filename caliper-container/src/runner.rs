@@ -17,14 +17,14 @@ use std::time::Instant;
 use caliper_core::event::{self, Event, Reporter};
 use caliper_core::files::FileSource;
 use caliper_core::grid::{CellId, Choice};
-use caliper_core::names::Sha256;
-use caliper_core::plan::{Plan, PlannedCell, Recipe, cell_key};
+use caliper_core::identity::Identity;
+use caliper_core::plan::{Plan, PlannedCell, Recipe, Test};
 use caliper_core::record::{CellOutcome, Record};
 use caliper_core::store::{ResultStore, StoreError};
 
 use crate::backend::{BackendError, CellOrder, ContainerBackend, Effort, RunId};
 use crate::interrupt::Interrupt;
-use crate::project::Project;
+use crate::project::{Project, ProjectError};
 
 pub use retry::Retry;
 pub use search::{Recorded, SearchedRow, Searching, rows, search};
@@ -103,6 +103,9 @@ pub enum RunError {
     /// The backend cannot give what the plan asks for.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// A test asks for files that the project does not have.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A result could not be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,13 +137,16 @@ pub enum Prospect {
 struct Task<'a> {
     cell: &'a PlannedCell,
     recipe: Recipe,
-    key: Sha256,
+    identity: Identity,
     prospect: Prospect,
     /// How many times its tests are to be run at least.
     attempts: Attempts,
-    /// A record of the same key that has fewer.
+    /// What still holds of an earlier record, if that is not enough.
     older: Option<Record>,
 }
+
+/// What each test finds of the project, by its name.
+type Found = BTreeMap<String, Project>;
 
 /// Says for each cell of `plan`, in order, what [`run`] would do about it. Measures nothing.
 ///
@@ -153,7 +159,7 @@ pub fn foresee(
     options: &RunOptions,
 ) -> Result<Vec<Prospect>, RunError> {
     let run = RunId::fresh();
-    let tasks = tasks(plan, means, options, &run)?;
+    let tasks = tasks(plan, means, options, &run, &found(plan, means.project)?)?;
     Ok(tasks.into_iter().map(|task| task.prospect).collect())
 }
 
@@ -178,9 +184,14 @@ fn tasks<'a>(
     means: Means<'a>,
     options: &RunOptions,
     run: &RunId,
+    found: &Found,
 ) -> Result<Vec<Task<'a>>, RunError> {
     means.backend.check(&plan.setup)?;
-    plan.cells.iter().map(|cell| task(plan, cell, means, options, run)).collect()
+    plan.cells.iter().map(|cell| task(plan, cell, means, options, run, found)).collect()
+}
+
+fn found(plan: &Plan, project: &Project) -> Result<Found, ProjectError> {
+    plan.setup.all_tests().map(|test| Ok((test.name.clone(), project.for_test(&test)?))).collect()
 }
 
 fn task<'a>(
@@ -189,7 +200,10 @@ fn task<'a>(
     means: Means<'a>,
     options: &RunOptions,
     run: &RunId,
+    found: &Found,
 ) -> Result<Task<'a>, RunError> {
+    let identity =
+        |recipe: &Recipe| Identity::of(plan, cell, recipe, &|test| *found[&test.name].digest());
     let nothing = || Recipe { backend: means.backend.name().to_owned(), ..Recipe::default() };
     let recipe = match order(plan, cell, means, run) {
         Some(order) => means.backend.recipe(&order),
@@ -201,43 +215,50 @@ fn task<'a>(
         Err(error @ BackendError::Template(_)) => return Err(error.into()),
         Err(error) => {
             let prospect = Prospect::NotMeasurable(chain(&error));
-            let key = cell_key(plan, cell, &nothing(), means.project.digest());
             return Ok(Task {
                 cell,
+                identity: identity(&nothing()),
                 recipe: nothing(),
-                key,
                 prospect,
                 attempts: Attempts::new(),
                 older: None,
             });
         }
     };
-    let key = cell_key(plan, cell, &recipe, means.project.digest());
-    let recorded = means.store.load(&cell.id)?.filter(|record| {
+    let identity = identity(&recipe);
+    let known = means.store.load(&cell.id)?.and_then(|record| identity.part_of(record));
+    let known = known.filter(|record| {
         let again = match options.rerun {
             Rerun::Nothing => false,
             Rerun::Failed => !record.passed(),
             Rerun::All => true,
         };
-        let spurious = record.outcome.is_spurious()
-            || record.tests.iter().any(|test| test.outcome.is_spurious());
-        record.key == key && !spurious && (!again || cell.file().is_none())
+        !again || cell.file().is_none()
     });
     let attempts = options.attempts.get(&cell.id).cloned().unwrap_or_default();
     let lacks = |record: &Record| {
         record.outcome == CellOutcome::Tested
-            && attempts.iter().any(|(test, wanted)| record.attempts(test) < *wanted)
+            && plan
+                .setup
+                .all_tests()
+                .any(|test| record.attempts(&test.name) < wanted(&attempts, &test))
     };
-    let (older, recorded) = match recorded {
+    let (older, recorded) = match known {
         Some(record) if lacks(&record) => (Some(record), None),
-        recorded => (None, recorded),
+        // Where only tests have gone, the record stands for the cell as it is now.
+        known => (None, known.map(|record| Record { key: identity.cell, ..record })),
     };
     let prospect = match (recorded, &cell.choice) {
         (Some(record), _) => Prospect::Recorded(Box::new(record)),
         (None, Choice::Missing(_)) => Prospect::Unavailable,
         (None, Choice::File { .. }) => Prospect::ToMeasure,
     };
-    Ok(Task { cell, recipe, key, prospect, attempts, older })
+    Ok(Task { cell, recipe, identity, prospect, attempts, older })
+}
+
+/// How many times a test is to have been run.
+fn wanted(attempts: &Attempts, test: &Test) -> u32 {
+    attempts.get(&test.name).copied().unwrap_or_default().max(test.repeat)
 }
 
 /// What a backend needs to know of a cell; `None` if there is nothing to install.
@@ -272,7 +293,8 @@ fn order<'a>(
 pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcome, RunError> {
     let begun = Instant::now();
     let id = RunId::fresh();
-    let tasks = tasks(plan, means, options, &id)?;
+    let found = found(plan, means.project)?;
+    let tasks = tasks(plan, means, options, &id, &found)?;
     let jobs = options.jobs.max(1);
     let running = Running {
         plan,
@@ -283,6 +305,7 @@ pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcom
         world_is_down: AtomicBool::new(false),
         done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
         tasks,
+        found,
     };
     let to_measure = |task: &&Task<'_>| {
         matches!(task.prospect, Prospect::ToMeasure | Prospect::NotMeasurable(_))
@@ -336,6 +359,7 @@ struct Running<'a> {
     means: Means<'a>,
     run: &'a RunId,
     tasks: Vec<Task<'a>>,
+    found: Found,
     /// The next cell to open.
     next: AtomicUsize,
     retry: Retry,

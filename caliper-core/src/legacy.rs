@@ -106,6 +106,7 @@ pub fn read(
         variant: Variant::default(),
         // Of no cell that anybody plans: it stands for itself alone.
         key: Sha256::of(bytes),
+        environment: None,
         backend: BACKEND.to_owned(),
         file: None,
         index: None,
@@ -181,6 +182,7 @@ fn test_record(
     let error = Output::keep(error.as_bytes(), 0, store)?;
     Ok(TestRecord {
         name: name.to_owned(),
+        key: None,
         command: vec!["python".to_owned(), name.to_owned()],
         outcome: end.as_ref().map_or(TestOutcome::NotMeasured, TestEnd::outcome),
         reason: match &end {
@@ -193,6 +195,7 @@ fn test_record(
         seconds: test.seconds,
         peak_memory: None,
         attempt: 1,
+        reused: false,
         output: output.text,
         error: error.text,
         output_blob: output.blob,

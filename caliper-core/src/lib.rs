@@ -9,7 +9,7 @@
 //! - A [`Grid`](grid::Grid) lays out every release × Python. Each of its cells, named by a
 //!   [`CellId`](grid::CellId), holds the file to install or the reason why there is none. Which
 //!   Pythons there are is told by [`Interpreter`](interpreter::Interpreter)s.
-//! - A [`Plan`](plan::Plan) joins the two. [`cell_key`](plan::cell_key) is the identity of a cell:
+//! - A [`Plan`](plan::Plan) joins the two. [`Identity`](identity::Identity) is what a cell is known by:
 //!   a digest over all that decides its result.
 //! - A [`Record`](record::Record) is what happened in one cell. A
 //!   [`ResultStore`](store::ResultStore) keeps it, an [`Event`](event::Event) tells a
@@ -31,8 +31,9 @@
 //! ```
 //! use caliper_core::config::Config;
 //! use caliper_core::grid::Grid;
+//! use caliper_core::identity::Identity;
 //! use caliper_core::names::Sha256;
-//! use caliper_core::plan::{Plan, Recipe, cell_key};
+//! use caliper_core::plan::{Plan, Recipe};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A configuration is read strictly, and every problem is told with its place and its fix.
@@ -56,9 +57,11 @@
 //!
 //! // A record stands for a cell only as long as nothing that decides its result has changed.
 //! let recipe = Recipe { backend: "local".to_owned(), ..Recipe::default() };
-//! let before = cell_key(&plan, cell, &recipe, &Sha256::of(b"import demo"));
-//! let edited = cell_key(&plan, cell, &recipe, &Sha256::of(b"import demo, sys"));
-//! assert_ne!(before, edited);
+//! let identity = |script: &[u8]| Identity::of(&plan, cell, &recipe, &|_| Sha256::of(script));
+//! let (before, edited) = (identity(b"import demo"), identity(b"import demo, sys"));
+//! assert_ne!(before.cell, edited.cell);
+//! // But the environment is still the same.
+//! assert_eq!(before.environment, edited.environment);
 //! # Ok(())
 //! # }
 //! ```
@@ -75,6 +78,7 @@ pub mod event;
 pub mod expect;
 pub mod files;
 pub mod grid;
+pub mod identity;
 pub mod interpreter;
 pub mod legacy;
 pub mod limits;

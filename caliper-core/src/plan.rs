@@ -1,13 +1,13 @@
 //! What a run will do: the cells, and what is done in each.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::iter;
 use std::time::Duration;
 
 use crate::grid::{CellId, Choice, DistFile, Grid};
 use crate::interpreter::Interpreter;
 use crate::limits::Limits;
-use crate::names::{PackageName, PythonVersion, Sha256, Sha256Stream, Timestamp};
+use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::record::Base;
 use crate::template::{Args, Template};
 
@@ -97,6 +97,14 @@ pub struct Setup {
     pub as_of: Option<Timestamp>,
 }
 
+impl Setup {
+    /// The import of the dependency, as far as it is known before there is an environment, and the
+    /// tests.
+    pub fn all_tests(&self) -> impl Iterator<Item = Test> {
+        iter::once(Test::import(&[])).chain(self.tests.iter().cloned())
+    }
+}
+
 /// A command that is run in every cell, and whose outcome is what Caliper measures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Test {
@@ -110,13 +118,17 @@ pub struct Test {
     pub timeout: Option<Duration>,
     /// How many times it is run in each cell; at least 1.
     pub repeat: u32,
+    /// Which files of the project it finds in its folder, as globs in which `*` stops at a `/` and
+    /// `**` does not; a folder stands for all in it. `None` for the whole project.
+    pub files: Option<Vec<String>>,
 }
 
 impl Test {
     /// The name of the test that imports the dependency.
     pub const IMPORT: &'static str = "import";
 
-    /// The test that imports `modules`, the top-level modules that a file really installs.
+    /// The test that imports `modules`, the top-level modules that a file really installs. It finds
+    /// no file of the project, which would be imported in a module's place if it had that name.
     pub fn import(modules: &[String]) -> Self {
         Self {
             name: Self::IMPORT.to_owned(),
@@ -124,6 +136,7 @@ impl Test {
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,
+            files: Some(Vec::new()),
         }
     }
 }
@@ -137,44 +150,7 @@ pub struct Recipe {
     pub base: Option<Base>,
     /// The rendered Dockerfile.
     pub dockerfile: Option<String>,
-}
-
-/// The identity of a cell: a digest over all that decides its result.
-///
-/// Two records with equal keys answer the same question, so one can stand for the other. It covers
-/// the file's digest (or its URL, where the index gives none), the interpreter, the recipe (base image
-/// digest and rendered Dockerfile), the requirements, the commands, environments and limits of the
-/// tests, the index date, and the digest of the project's files.
-pub fn cell_key(plan: &Plan, cell: &PlannedCell, recipe: &Recipe, project: &Sha256) -> Sha256 {
-    let setup = &plan.setup;
-    let mut stream = Sha256Stream::default();
-    let mut put = |name: &str, value: &dyn fmt::Debug| {
-        stream.field(name.as_bytes());
-        // `Debug` of these plain values is injective: strings are quoted and escaped.
-        stream.field(format!("{value:?}").as_bytes());
-    };
-    // Raised whenever this list changes: what an older Caliper measured is then measured again.
-    put("key", &3);
-    put("cell", &cell.id.to_string());
-    match &cell.choice {
-        Choice::File { file, .. } => match &file.sha256 {
-            Some(digest) => put("file", &digest.to_string()),
-            None => put("url", &file.url),
-        },
-        Choice::Missing(missing) => put("missing", missing),
-    }
-    put("backend", &recipe.backend);
-    // A cell without a file builds nothing and runs nothing: what would be run cannot matter.
-    if cell.file().is_some() {
-        put("interpreter", &plan.interpreter(cell.id.python));
-        put("base", &recipe.base);
-        put("dockerfile", &recipe.dockerfile);
-        put("requirements", &setup.requirements);
-        put("tests", &setup.tests);
-        put("results", &setup.results);
-        put("limits", &setup.limits);
-        put("as_of", &setup.as_of.map(|time| time.to_string()));
-        put("project", &project.to_string());
-    }
-    stream.finish()
+    /// The digest of the part of the project that the environment may be made from; `None` if that
+    /// is never any.
+    pub context: Option<Sha256>,
 }

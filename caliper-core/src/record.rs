@@ -39,8 +39,12 @@ pub struct Record {
     /// The further axes of the grid.
     #[serde(default)]
     pub variant: Variant,
-    /// The digest over all that decides the result; see [`crate::plan::cell_key`].
+    /// The digest over all that decides the results; see [`crate::identity::Identity::cell`].
     pub key: Sha256,
+    /// The digest over all that decides what stands in the environment; `None` where that was read
+    /// and not measured by Caliper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Sha256>,
     /// The name of the backend that measured it.
     pub backend: String,
     /// The file that was installed.
@@ -183,6 +187,10 @@ pub struct BuildRecord {
 pub struct TestRecord {
     /// The test's name.
     pub name: String,
+    /// The digest over all that decides how it ends; `None` where that was read and not measured by
+    /// Caliper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Sha256>,
     /// The program and its arguments.
     pub command: Vec<String>,
     /// How it ended.
@@ -199,6 +207,10 @@ pub struct TestRecord {
     pub peak_memory: Option<u64>,
     /// Which of the test's repeats this is, from 1.
     pub attempt: u32,
+    /// Whether this was run before the cell was begun, for an earlier record, and nothing that it
+    /// depends on has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     /// Standard output, as text; shortened in the middle where it is long.
     pub output: String,
     /// Standard error, as text; shortened in the middle where it is long.
@@ -281,6 +293,7 @@ pub(crate) mod tests {
             abi: Some(python.usual_abi()),
             variant: Variant::default(),
             key: Sha256::of(version.as_bytes()),
+            environment: None,
             backend: "fake".into(),
             file: None,
             index: None,
@@ -309,6 +322,7 @@ pub(crate) mod tests {
     pub(crate) fn test(name: &str, outcome: TestOutcome, output: &str) -> TestRecord {
         TestRecord {
             name: name.into(),
+            key: None,
             command: vec!["python".into(), name.into()],
             outcome,
             reason: None,
@@ -317,6 +331,7 @@ pub(crate) mod tests {
             seconds: 0.5,
             peak_memory: None,
             attempt: 1,
+            reused: false,
             output: output.into(),
             error: String::new(),
             output_blob: None,

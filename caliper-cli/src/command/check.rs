@@ -9,6 +9,9 @@ use crate::terminal::Terminal;
 pub(super) fn run(config: &Path, terminal: Terminal) -> Outcome {
     let setting = Setting::open(config)?;
     let project = Project::read(&setting.folder(), Some(&setting.path))?;
+    for test in &setting.config.tests {
+        project.for_test(test)?;
+    }
     let tests = setting.config.tests.len();
     terminal.note(&format!(
         "{}: fine; {} of {}, an import and {tests} {}; the project has {} KiB",

@@ -125,10 +125,11 @@ fn test_details(test: &TestRecord, store: &DirStore) -> Result<String, Failure> 
         if test.attempt > 1 { format!(", attempt {}", test.attempt) } else { String::new() };
     let reason = test.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let status = test.retval.map(|status| format!(", exit status {status}")).unwrap_or_default();
+    let reused = if test.reused { ", taken up from an earlier run" } else { "" };
     let verdict = test.verdict.map(|verdict| format!(", {verdict}")).unwrap_or_default();
     let _ = writeln!(
         text,
-        "\n{}{attempt}: {}{reason}{status} in {:.1} s{verdict}",
+        "\n{}{attempt}: {}{reason}{status} in {:.1} s{reused}{verdict}",
         test.name, test.outcome, test.seconds
     );
     let _ = writeln!(text, "  $ {}", test.command.join(" "));

@@ -116,6 +116,7 @@ const GRIDS: &[(&str, &str)] = grids![
     "ignores-sigterm",
     "leaves-a-daemon",
     "writes-into-the-project",
+    "finds-its-files",
     "no-network",
     "exits-126",
     "exits-127",

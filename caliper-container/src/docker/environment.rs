@@ -292,7 +292,9 @@ impl DockerBackend {
         container.labels[labels::CELL] = json!(order.cell.id.to_string());
         container.command.clone_from(&test.command);
         let (dockerfile, _) = Self::dockerfile(order)?;
-        if !dockerfile.copies_all {
+        // A template that copies the project is taken at its word, but for a test that is not to find
+        // all of it.
+        if !dockerfile.copies_all || test.files.is_some() {
             container.folder = Some(WORK);
             container.project = Some(order.project.clone());
         }

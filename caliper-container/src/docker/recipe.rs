@@ -29,11 +29,13 @@ impl DockerBackend {
             .engine
             .block_on(self.bases.digest(&self.engine, &name))
             .map_err(|fault| self.engine.error(format!("look at the image `{name}`"), fault))?;
+        let context = Some(*dockerfile.part_of(order.project).digest());
         Ok(Recipe {
             backend: self.options.kind.name().to_owned(),
             // Without an image the cell cannot be built, which its build will say.
             base: digest.map(|digest| Base { name, digest }),
             dockerfile: Some(dockerfile.text),
+            context,
         })
     }
 

@@ -6,16 +6,17 @@ use std::time::{Instant, SystemTime};
 
 use caliper_core::event::Event;
 use caliper_core::grid::Choice;
+use caliper_core::names::Sha256;
 use caliper_core::plan::Test;
 use caliper_core::record::{
     self, BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, RecordedResult, TestEnd,
-    TestOutcome, TestRecord, test_names,
+    TestOutcome, TestRecord,
 };
 use caliper_core::store::{Output, StoreError};
 use rayon::Scope;
 
 use super::retry::Spoilt;
-use super::{Prospect, Running, Task, chain, order, rounded};
+use super::{Prospect, Running, Task, chain, order, rounded, wanted};
 use crate::backend::{BackendError, CellOrder, Environment, TestRun};
 use crate::capture::Captured;
 use crate::results::ResultFile;
@@ -25,12 +26,21 @@ struct Open<'a> {
     index: usize,
     order: CellOrder<'a>,
     environment: Environment,
-    runs: Vec<(Test, u32)>,
-    /// What an earlier run of Caliper has run of the same.
+    runs: Vec<Run>,
+    /// What need not be run again.
     earlier: Vec<TestRecord>,
     /// How many of `runs` have not ended.
     pending: AtomicUsize,
     record: Mutex<Progress>,
+}
+
+/// A test to run.
+struct Run {
+    test: Test,
+    /// Which of its repeats, from 1.
+    attempt: u32,
+    /// See [`TestRecord::key`].
+    key: Option<Sha256>,
 }
 
 struct Progress {
@@ -65,8 +75,10 @@ impl<'a> Running<'a> {
             }
             let Some(open) = self.build(index, task) else { continue };
             // The import goes first: what it compiles the other tests need not compile again.
-            self.run_test(&open, 0);
-            if open.runs.len() == 1 {
+            if !open.runs.is_empty() {
+                self.run_test(&open, 0);
+            }
+            if open.runs.len() <= 1 {
                 self.finish(&open);
                 continue;
             }
@@ -149,18 +161,23 @@ impl<'a> Running<'a> {
         record.installed.clone_from(&environment.installed);
         // What was run in another environment is no repeat of what is run in this.
         let older = task.older.as_ref().filter(|older| older.installed == environment.installed);
-        let earlier = older.map(|older| older.tests.clone()).unwrap_or_default();
+        let mut earlier = older.map(|older| older.tests.clone()).unwrap_or_default();
         if let Some(older) = older {
-            record.started = older.started;
+            record.limits.clone_from(&older.limits);
+            if older.key == record.key {
+                record.started = older.started;
+            } else {
+                earlier.iter_mut().for_each(|test| test.reused = true);
+            }
         }
         let tests = [Test::import(&environment.modules)].into_iter();
-        let runs: Vec<(Test, u32)> = tests
+        let runs: Vec<Run> = tests
             .chain(self.plan.setup.tests.iter().cloned())
             .flat_map(|test| {
                 let had = older.map_or(0, |older| older.attempts(&test.name));
-                let more = task.attempts.get(&test.name).copied().unwrap_or_default();
-                (had.saturating_add(1)..=test.repeat.max(more))
-                    .map(move |attempt| (test.clone(), attempt))
+                let key = task.identity.test(&test.name);
+                let attempts = had.saturating_add(1)..=wanted(&task.attempts, &test);
+                attempts.map(move |attempt| Run { test: test.clone(), attempt, key })
             })
             .collect();
         Some(Open {
@@ -179,7 +196,8 @@ impl<'a> Running<'a> {
     }
 
     fn run_test(&self, open: &Open<'_>, which: usize) {
-        let (test, attempt) = &open.runs[which];
+        let run = &open.runs[which];
+        let Run { test, attempt, .. } = run;
         let not_measured = if self.is_over() {
             Some(NotMeasured::Interrupted)
         } else {
@@ -189,24 +207,25 @@ impl<'a> Running<'a> {
                 test: test.name.clone(),
                 attempt: *attempt,
             });
-            let run = self.persist(
+            let order = CellOrder { project: &self.found[&test.name], ..open.order };
+            let ran = self.persist(
                 &format!("{cell} `{}`", test.name),
-                || self.means.backend.run(&open.order, &open.environment, test),
+                || self.means.backend.run(&order, &open.environment, test),
                 |run| {
                     let outcome = run.end.outcome();
                     let spurious = outcome.is_spurious();
                     spurious.then(|| Spoilt { why: outcome.to_string(), worth: 1 })
                 },
             );
-            if let Ok(TestRun { granted, .. }) = &run {
-                open.progress().record.limits.get_or_insert_with(|| RecordedLimits {
+            if let Ok(TestRun { granted, .. }) = &ran {
+                open.progress().record.limits = Some(RecordedLimits {
                     asked: self.plan.setup.limits.clone(),
                     granted: granted.limits.clone(),
                     by: granted.by.clone(),
                 });
             }
-            match run {
-                Ok(run) => match self.test_record(test, *attempt, &run) {
+            match ran {
+                Ok(ended) => match self.test_record(run, &ended) {
                     Ok(record) => self.test_ended(open, which, cell, record),
                     Err(error) => {
                         self.give_up(error);
@@ -216,7 +235,7 @@ impl<'a> Running<'a> {
                 Err(BackendError::Interrupted) => Some(NotMeasured::Interrupted),
                 Err(error) => {
                     let reason = chain(&error);
-                    let mut record = blank_test(test, *attempt);
+                    let mut record = blank_test(run);
                     record.reason = Some(reason.clone());
                     self.test_ended(open, which, cell, record);
                     Some(NotMeasured::ByTheWorld(format!("`{}`: {reason}", test.name)))
@@ -252,12 +271,7 @@ impl<'a> Running<'a> {
         not_measured
     }
 
-    fn test_record(
-        &self,
-        test: &Test,
-        attempt: u32,
-        run: &TestRun,
-    ) -> Result<TestRecord, StoreError> {
+    fn test_record(&self, of: &Run, run: &TestRun) -> Result<TestRecord, StoreError> {
         let keep =
             |captured: &Captured| Output::keep(&captured.bytes, captured.dropped, self.means.store);
         let (output, error) = (keep(&run.output)?, keep(&run.error)?);
@@ -273,7 +287,7 @@ impl<'a> Running<'a> {
         }
         Ok(TestRecord {
             outcome: run.end.outcome(),
-            reason: reason(test, &run.end, self.plan.setup.limits.timeout),
+            reason: reason(&of.test, &run.end, self.plan.setup.limits.timeout),
             retval: run.end.status(),
             signal: run.end.signal(),
             seconds: rounded(run.seconds),
@@ -286,7 +300,7 @@ impl<'a> Running<'a> {
             error_digest: run.error.digest,
             truncated: run.output.dropped + run.error.dropped > 0,
             files,
-            ..blank_test(test, attempt)
+            ..blank_test(of)
         })
     }
 
@@ -296,8 +310,12 @@ impl<'a> Running<'a> {
         let mut progress = open.progress();
         let tests = std::mem::take(&mut progress.tests);
         let mut record = progress.record.clone();
-        record.tests = tests.into_iter().flatten().collect();
-        add_earlier(&mut record.tests, &open.earlier);
+        let ran: Vec<TestRecord> = tests.into_iter().flatten().collect();
+        // Earlier attempts of each test in front of its later ones, in the order of the plan.
+        for (name, _) in &self.tasks[open.index].identity.tests {
+            let all = open.earlier.iter().chain(&ran);
+            record.tests.extend(all.filter(|test| test.name == *name).cloned());
+        }
         match progress.not_measured.take() {
             Some(NotMeasured::Interrupted) => {}
             Some(NotMeasured::ByTheWorld(reason)) => self.not_measured(open.index, record, &reason),
@@ -340,7 +358,8 @@ impl<'a> Running<'a> {
             python: id.python,
             abi,
             variant: id.variant.clone(),
-            key: task.key,
+            key: task.identity.cell,
+            environment: Some(task.identity.environment),
             backend: self.means.backend.name().to_owned(),
             interpreter: file.and_then(|_| self.plan.interpreter(id.python)).cloned(),
             file: file.map(|file| RecordedFile {
@@ -377,22 +396,11 @@ impl Open<'_> {
     }
 }
 
-/// Puts earlier attempts of each test in front of its later ones.
-fn add_earlier(tests: &mut Vec<TestRecord>, earlier: &[TestRecord]) {
-    let later = std::mem::take(tests);
-    let of = |all: &[TestRecord], name: &str| -> Vec<TestRecord> {
-        all.iter().filter(|test| test.name == name).cloned().collect()
-    };
-    for name in test_names(earlier.iter().chain(&later)) {
-        tests.extend(of(earlier, name));
-        tests.extend(of(&later, name));
-    }
-}
-
 /// A test that has not been run.
-fn blank_test(test: &Test, attempt: u32) -> TestRecord {
+fn blank_test(Run { test, attempt, key }: &Run) -> TestRecord {
     TestRecord {
         name: test.name.clone(),
+        key: *key,
         command: test.command.clone(),
         outcome: TestOutcome::NotMeasured,
         reason: None,
@@ -400,7 +408,8 @@ fn blank_test(test: &Test, attempt: u32) -> TestRecord {
         signal: None,
         seconds: 0.0,
         peak_memory: None,
-        attempt,
+        attempt: *attempt,
+        reused: false,
         output: String::new(),
         error: String::new(),
         output_blob: None,

@@ -4,7 +4,7 @@ use caliper_core::config::Config;
 use caliper_core::event::Collected;
 use caliper_core::files::FilesInMemory;
 use caliper_core::grid::{DistFile, FileKind, Grid, GridCell, Missing, MissingReason};
-use caliper_core::names::PythonVersion;
+use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::plan::Test;
 use caliper_core::record::{BuildReason, TestEnd, TestOutcome};
 use caliper_core::store::MemoryStore;
@@ -163,6 +163,82 @@ fn every_rung_is_recorded() {
     assert_eq!((failed.measured, failed.reused), (3, 2));
     let all = bench.run_with(&plan, 1, Rerun::All).unwrap();
     assert_eq!((all.measured, all.reused), (4, 1));
+}
+
+#[test]
+fn only_what_changed_is_run_again() {
+    let ran = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = std::sync::Arc::clone(&ran);
+    let backend = backend()
+        .building(|cell| match cell.version.to_string().as_str() {
+            "1.1" => Err(BuildReason::CompilerMissing),
+            _ => Ok(()),
+        })
+        .running(move |_, test| {
+            log.lock().unwrap().push(test.to_owned());
+            Ok(FakeRun::passes(test))
+        });
+    let bench = Bench::new(backend);
+    let write = |name: &str, text: &str| {
+        std::fs::write(bench.folder.path().join(name), text).unwrap();
+    };
+    write("a.py", "1");
+    write("b.py", "1");
+    let mut plan = plan(&bench.backend, 2, &["a", "b"]);
+    for test in &mut plan.setup.tests {
+        test.files = Some(vec![format!("{}.*", test.name)]);
+    }
+    let run = |plan: &Plan, rerun| {
+        let outcome = bench.run_with(plan, 1, rerun).unwrap();
+        let mut ran = std::mem::take(&mut *ran.lock().unwrap());
+        ran.sort();
+        let record = &outcome.records[1];
+        let reused = record.tests.iter().filter(|test| test.reused);
+        let reused: Vec<String> = reused.map(|test| test.name.clone()).collect();
+        (ran.join(" "), reused.join(" "), outcome.measured, record.clone())
+    };
+    let (ran, reused, measured, first) = run(&plan, Rerun::Nothing);
+    assert_eq!((&*ran, &*reused, measured), ("a b import", "", 2));
+    assert_eq!(run(&plan, Rerun::Nothing).2, 0);
+
+    // A file that one test finds.
+    write("b.py", "2");
+    let (ran, reused, measured, second) = run(&plan, Rerun::Nothing);
+    assert_eq!((&*ran, &*reused, measured), ("b", "import a", 1)); // what cannot be built is not built again
+    assert_ne!(first.key, second.key);
+    assert_eq!(first.environment, second.environment);
+    let names: Vec<&str> = second.tests.iter().map(|test| test.name.as_str()).collect();
+    assert_eq!(names, ["import", "a", "b"]);
+    assert!(second.started > first.finished && second.limits == first.limits);
+
+    // Fewer tests: all is known, and nothing that is known gets lost.
+    let all = plan.clone();
+    plan.setup.tests.remove(0);
+    let (ran, _, measured, fewer) = run(&plan, Rerun::Nothing);
+    assert_eq!((&*ran, measured, fewer.tests.len()), ("", 0, 2));
+    assert_ne!(fewer.key, second.key);
+    assert_eq!(run(&all, Rerun::Nothing).3, second);
+
+    // More repeats.
+    plan.setup.tests[0].repeat = 3;
+    assert_eq!(run(&plan, Rerun::Nothing).0, "b b");
+
+    // A test that finds everything, other limits, another environment.
+    plan.setup.tests[0] = Test { files: None, repeat: 1, ..plan.setup.tests[0].clone() };
+    assert_eq!(run(&plan, Rerun::Nothing).0, "b");
+    write("c.py", "1");
+    assert_eq!(run(&plan, Rerun::Nothing).0, "b");
+    plan.setup.limits.timeout = Duration::from_secs(9);
+    assert_eq!(run(&plan, Rerun::Nothing).0, "b import");
+    plan.setup.requirements.push("six".into());
+    assert_eq!(run(&plan, Rerun::Nothing).0, "b import");
+    assert_eq!(run(&plan, Rerun::All).0, "b import");
+    write("c.py", "2");
+    assert_eq!(run(&plan, Rerun::All).0, "b import");
+
+    plan.setup.tests[0].files = Some(vec!["d/*".into()]);
+    let error = bench.run_with(&plan, 1, Rerun::Nothing).unwrap_err().to_string();
+    insta::assert_snapshot!(error, @"`files` of the test `b`: `d/*`: the project has no such file");
 }
 
 #[test]

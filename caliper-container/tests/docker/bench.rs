@@ -274,6 +274,7 @@ pub(crate) fn test(command: &[&str]) -> Test {
         environment: std::collections::BTreeMap::new(),
         timeout: None,
         repeat: 1,
+        files: None,
     }
 }
 

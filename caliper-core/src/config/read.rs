@@ -147,7 +147,11 @@ impl Reader<'_> {
         let dockerfile =
             entries.remove("dockerfile").and_then(|node| self.dockerfile(&node, &args));
         let tests = entries.remove("tests").map(|node| self.tests(&node)).unwrap_or_default();
-        let results = entries.remove("results").map(|node| self.results(&node)).unwrap_or_default();
+        let results = entries.remove("results").map(|node| {
+            let help = "a test runs in a copy of the project, and leaves its results there";
+            self.globs(&node, "`results`", help)
+        });
+        let results = results.unwrap_or_default();
         let limits = entries.remove("limits").map(|node| self.limits(&node)).unwrap_or_default();
         let compare = entries.remove("compare").map(|node| self.compare(&node)).unwrap_or_default();
         let baseline = entries.remove("baseline").and_then(|node| self.parsed(&node, "`baseline`"));
@@ -361,13 +365,12 @@ impl Reader<'_> {
     }
 
     /// Globs of files in the project.
-    fn results(&mut self, at: &At<'_>) -> Vec<String> {
+    fn globs(&mut self, at: &At<'_>, what: &str, help: &str) -> Vec<String> {
         let mut globs = Vec::new();
-        for node in self.list(at, "`results`") {
+        for node in self.list(at, what) {
             let Some(text) = self.text(&node, "a file") else { continue };
             if text.starts_with('/') || text.split('/').any(|part| part == "..") {
                 let message = format!("`{}` leaves the project", shorten(&text));
-                let help = "a test runs in a copy of the project, and leaves its results there";
                 self.problem_with_help(&node, message, help);
             } else if let Err(error) = globset::Glob::new(&text) {
                 self.problem(&node, format!("`{}`: {}", shorten(&text), error.kind()));

@@ -66,7 +66,7 @@ analysis:
   requirements: ["numpy<2"]
   tests:
     - test.py
-    - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3}
+    - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3, files: [train.py, "data/*.csv"]}
   results: ["out/*.csv", "**/w.npz"]
   compare: {absolute: 0.5, relative: 1e-3, ulps: 4, nan: different, fields: {loss: {relative: 0}}, keep: [sets],
     stderr: true, alpha: 0.01}

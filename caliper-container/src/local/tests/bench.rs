@@ -134,6 +134,7 @@ pub(super) fn test(command: &[&str]) -> Test {
         environment: [].into(),
         timeout: None,
         repeat: 1,
+        files: None,
     }
 }
 

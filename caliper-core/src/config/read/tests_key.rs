@@ -6,7 +6,7 @@ use super::{At, Node, Reader, shorten};
 use crate::plan::Test;
 
 /// The keys of a test that is more than a script.
-pub(in crate::config) const TEST: &[&str] = &["name", "run", "timeout", "env", "repeat"];
+pub(in crate::config) const TEST: &[&str] = &["name", "run", "timeout", "env", "repeat", "files"];
 
 impl Reader<'_> {
     pub(super) fn tests(&mut self, at: &At<'_>) -> Vec<Test> {
@@ -45,6 +45,7 @@ impl Reader<'_> {
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,
+            files: None,
         })
     }
 
@@ -89,12 +90,20 @@ impl Reader<'_> {
             }
             repeat
         });
+        let files = entries.remove("files").map(|node| {
+            self.globs(
+                &node,
+                "`files`",
+                "only files in the folder of the configuration reach a test",
+            )
+        });
         Some(Test {
             name: name.unwrap_or(line),
             command,
             environment,
             timeout,
             repeat: repeat.unwrap_or(1),
+            files,
         })
     }
 
