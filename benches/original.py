@@ -14,7 +14,8 @@ install the same file, each with three tests. (For 1.1.0 on 2.7 the original tak
   edited  once more after a line of one test script was changed; the original does not see that, and needs --force
 
 Caliper does this with the very template of the original, which copies the project first and lets the engine fetch the
-file, and with the template that `caliper init` writes; both with --keep-images, so that there is something to take up.
+file; with the template that `caliper init` writes; and with that and tests that name the one file that they need. All
+with --keep-images, so that there is something to take up.
 
 The ways take their turn in each lap, so that what else the machine does falls on all alike. Disk is what
 each leaves on the engine after the cold run, by the engine's own count and without the base images.
@@ -51,7 +52,7 @@ analysis:
   versions: {releases}
   python_versions: [cp27, cp39]
   {more}
-  tests: [escape.py, joined.py, repeated.py]
+  tests: {tests}
 """
 ONLY_WHEELS = "sdist: never"  # the original looks at nothing else
 
@@ -68,6 +69,9 @@ TESTS = {
     "joined.py": "from markupsafe import Markup\n\nprint(Markup('<b>%s</b>') % '<i>')\n",
     "repeated.py": "from markupsafe import Markup\n\nprint(Markup('<b>').join(['<', '>']) * 3)\n",
 }
+
+SCRIPTS = list(TESTS)
+WITH_FILES = [{"name": name, "run": f"python {name}", "files": [name]} for name in TESTS]
 
 # Points the original at an index, whose addresses of files may be relative.
 STARTER = """\
@@ -124,7 +128,7 @@ class Original:
     name = "original"
 
     def __init__(self, folder, python, index):
-        self.project = project(folder / "original", FETCHES, "")
+        self.project = project(folder / "original", FETCHES, "", SCRIPTS)
         guard = folder / "guard"
         guard.mkdir()
         text = GUARD.format(docker=shutil.which("docker"), label=LABEL, dependency=DEPENDENCY)
@@ -167,9 +171,9 @@ class Original:
 
 
 class Caliper:
-    def __init__(self, name, folder, binary, template, jobs):
+    def __init__(self, name, folder, binary, template, tests, jobs):
         self.name = name
-        self.project = project(folder / name.replace(" ", "-"), template, ONLY_WHEELS)
+        self.project = project(folder / name.replace(" ", "-"), template, ONLY_WHEELS, tests)
         self.others = kept()
         self.command = [binary, "run", "--jobs", str(jobs), "--keep-images", "--progress", "none", "--quiet"]
 
@@ -198,9 +202,10 @@ class Caliper:
         shutil.rmtree(self.project / ".caliper", ignore_errors=True)
 
 
-def project(folder, template, more):
+def project(folder, template, more, tests):
     folder.mkdir()
-    (folder / "caliper.yaml").write_text(CONFIG.format(releases=json.dumps(RELEASES), more=more))
+    text = CONFIG.format(releases=json.dumps(RELEASES), more=more, tests=json.dumps(tests))
+    (folder / "caliper.yaml").write_text(text)
     (folder / "Dockerfile").write_text(template)
     for name, text in TESTS.items():
         (folder / name).write_text(text)
@@ -249,10 +254,12 @@ def main():
         folder = pathlib.Path(folder)
         initial = folder / "init"
         subprocess.run([binary, "init", str(initial), "--quiet"], check=True)
+        template = (initial / "Dockerfile").read_text()
         ways = [
             Original(folder, arguments.original, index),
-            Caliper("same template", folder, str(binary), FETCHES, arguments.jobs),
-            Caliper("init template", folder, str(binary), (initial / "Dockerfile").read_text(), arguments.jobs),
+            Caliper("same template", folder, str(binary), FETCHES, SCRIPTS, arguments.jobs),
+            Caliper("init template", folder, str(binary), template, SCRIPTS, arguments.jobs),
+            Caliper("its own files", folder, str(binary), template, WITH_FILES, arguments.jobs),
         ]
         laps = {way.name: [] for way in ways}
         try:
@@ -270,9 +277,10 @@ def main():
     print()
     for name, each in middle.items():
         print(f"median {name:13}", shown(each))
-    original, same, init = (middle[way.name] for way in ways)
+    original, same, init, files = (middle[way.name] for way in ways)
     print(f"original / same template, cold:   {original['cold'] / same['cold']:5.2f}  (to reach: at least 3)")
     print(f"original / init template, edited: {original['edited'] / init['edited']:5.2f}  (to reach: at least 10)")
+    print(f"original / its own files, edited: {original['edited'] / files['edited']:5.2f}")
 
 
 def shown(measured):

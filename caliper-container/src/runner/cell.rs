@@ -167,7 +167,9 @@ impl<'a> Running<'a> {
             if older.key == record.key {
                 record.started = older.started;
             } else {
-                earlier.iter_mut().for_each(|test| test.reused = true);
+                for test in &mut earlier {
+                    test.reused = true;
+                }
             }
         }
         let tests = [Test::import(&environment.modules)].into_iter();
