@@ -100,7 +100,7 @@ fn every_rung_of_the_ladder() {
     world.write("own.py", "import demo, os; print(sorted(os.listdir()))\n");
     let tests = format!("  tests: [show.py, {}]\n", test("own.py"));
     let configure = |tests: &str| {
-        world.write("caliper.yaml", &format!("analysis:\n  dependency: demo\n{tests}"))
+        world.write("caliper.yaml", &format!("analysis:\n  dependency: demo\n{tests}"));
     };
     configure(&tests);
     let said = world.caliper(&arguments).expect(0);
