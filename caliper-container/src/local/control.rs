@@ -9,15 +9,57 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use caliper_core::limits::Limits;
 use rustix::process::Pid;
 
-/// The folder of control groups that belongs to this process.
+/// The folder of control groups that belongs to this process, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Control {
     folder: PathBuf,
+    /// Which limits can be kept here. Not all have to be delegated: systemd leaves `cpuset` to itself.
+    controllers: Vec<Controller>,
+    /// The controllers that were switched on for this.
+    switched_on: Vec<Controller>,
+    /// Where this process waits meanwhile, beside the groups of tests.
+    home: Option<PathBuf>,
     next: AtomicU64,
 }
 
-/// The controllers that limits need.
-const NEEDED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
+/// What keeps a kind of limit, by its name in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Controller {
+    Cpu,
+    Cpuset,
+    Memory,
+    Pids,
+}
+
+impl Controller {
+    const ALL: [Self; 4] = [Self::Cpu, Self::Cpuset, Self::Memory, Self::Pids];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cpuset => "cpuset",
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+        }
+    }
+
+    /// Whether `limits` have need of it.
+    fn is_needed(self, limits: &Limits) -> bool {
+        match self {
+            Self::Cpu => limits.cpus.is_some(),
+            Self::Cpuset => limits.cpuset.is_some(),
+            Self::Memory => limits.memory.is_some(),
+            Self::Pids => limits.pids.is_some(),
+        }
+    }
+
+    /// Those that a file of the kernel lists.
+    fn read(file: &Path) -> Result<Vec<Self>, String> {
+        let names = read(file)?;
+        let names: Vec<&str> = names.split_whitespace().collect();
+        Ok(Self::ALL.into_iter().filter(|one| names.contains(&one.name())).collect())
+    }
+}
 
 impl Control {
     /// Makes the control group of this process one that can have others below it. Says why not if
@@ -28,40 +70,69 @@ impl Control {
         let mounted = mounted(&mounts).ok_or("control groups of version 2 are not mounted")?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
         let folder = mounted.join(own.trim_start_matches('/'));
-        let offered = read(&folder.join("cgroup.controllers"))?;
-        let offered: Vec<&str> = offered.split_whitespace().collect();
-        if let Some(missing) = NEEDED.iter().find(|name| !offered.contains(name)) {
-            return Err(format!("its control group has no `{missing}` controller"));
+        let controllers = Controller::read(&folder.join("cgroup.controllers"))?;
+        if controllers.is_empty() {
+            return Err("its control group has no controllers".to_owned());
         }
         clear(&folder);
         // Only the root group may have processes beside groups with limits.
         let is_root = !folder.join("cgroup.type").exists();
-        if !is_root {
+        let mut control = Self {
+            switched_on: Vec::new(),
+            home: (!is_root).then(|| folder.join("caliper")),
+            controllers,
+            folder,
+            next: AtomicU64::new(0),
+        };
+        control.divide()?;
+        Ok(control)
+    }
+
+    fn divide(&mut self) -> Result<(), String> {
+        let folder = &self.folder;
+        if let Some(home) = &self.home {
             let this = std::process::id().to_string();
             let processes = read(&folder.join("cgroup.procs"))?;
             if processes.split_whitespace().any(|process| process != this) {
                 return Err("its control group is not its own".to_owned());
             }
-            let home = folder.join("caliper");
-            let moved = match fs::create_dir(&home) {
+            let moved = match fs::create_dir(home) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
                 _ => fs::write(home.join("cgroup.procs"), &this),
             };
             moved.map_err(|error| format!("its control group is not its own: {error}"))?;
         }
-        let all = NEEDED.map(|name| format!("+{name}")).join(" ");
-        fs::write(folder.join("cgroup.subtree_control"), all)
-            .map_err(|error| format!("its control group cannot be divided: {error}"))?;
-        Ok(Self { folder, next: AtomicU64::new(0) })
+        let on = Controller::read(&folder.join("cgroup.subtree_control"))?;
+        let off = |one: &Controller| !on.contains(one);
+        self.switched_on = self.controllers.iter().copied().filter(off).collect();
+        self.switch('+').map_err(|error| format!("its control group cannot be divided: {error}"))
     }
 
-    /// A control group that keeps `limits`.
+    fn switch(&self, sign: char) -> io::Result<()> {
+        let all: Vec<String> =
+            self.switched_on.iter().map(|one| format!("{sign}{}", one.name())).collect();
+        fs::write(self.folder.join("cgroup.subtree_control"), all.join(" "))
+    }
+
+    /// Whether there is that controller.
+    pub(super) fn has(&self, controller: Controller) -> bool {
+        self.controllers.contains(&controller)
+    }
+
+    /// Those of `limits` that are kept here.
+    fn kept(&self, limits: &Limits) -> Vec<Controller> {
+        let needed = |one: &Controller| one.is_needed(limits);
+        self.controllers.iter().copied().filter(needed).collect()
+    }
+
+    /// A control group that keeps those of `limits` that can be kept here.
     pub(super) fn group(&self, limits: &Limits) -> io::Result<Group> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.join(format!("caliper-{}-{number}", std::process::id()));
         fs::create_dir(&folder)?;
-        let group = Group { folder };
-        if let Some(memory) = limits.memory {
+        let group = Group { folder, kept: self.kept(limits) };
+        let keeps = |controller| group.keeps(controller);
+        if let Some(memory) = limits.memory.filter(|_| keeps(Controller::Memory)) {
             group.set("memory.max", &memory.to_string())?;
             // There is no such file where the kernel cannot swap.
             match group.set("memory.swap.max", "0") {
@@ -69,17 +140,29 @@ impl Control {
                 set => set?,
             }
         }
-        if let Some(pids) = limits.pids {
+        if let Some(pids) = limits.pids.filter(|_| keeps(Controller::Pids)) {
             group.set("pids.max", &pids.to_string())?;
         }
-        if let Some(cpus) = limits.cpus {
+        if let Some(cpus) = limits.cpus.filter(|_| keeps(Controller::Cpu)) {
             // Microseconds of each tenth of a second.
             group.set("cpu.max", &format!("{:.0} 100000", cpus * 1e5))?;
         }
-        if let Some(cpuset) = &limits.cpuset {
+        if let Some(cpuset) = limits.cpuset.as_ref().filter(|_| keeps(Controller::Cpuset)) {
             group.set("cpuset.cpus", &cpuset.to_string())?;
         }
         Ok(group)
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // As it was, for whoever is started in it next. In this order: a group that is divided takes
+        // no processes.
+        let _ = self.switch('-');
+        if let Some(home) = &self.home {
+            let _ = fs::write(self.folder.join("cgroup.procs"), std::process::id().to_string());
+            let _ = fs::remove_dir(home);
+        }
     }
 }
 
@@ -87,11 +170,22 @@ impl Control {
 #[derive(Debug)]
 pub(super) struct Group {
     folder: PathBuf,
+    kept: Vec<Controller>,
 }
 
 impl Group {
     fn set(&self, name: &str, value: &str) -> io::Result<()> {
         fs::write(self.folder.join(name), value)
+    }
+
+    /// Whether it keeps that kind of limit.
+    pub(super) fn keeps(&self, controller: Controller) -> bool {
+        self.kept.contains(&controller)
+    }
+
+    /// Ends all that runs in it at once, where the kernel can do that: since Linux 5.14.
+    pub(super) fn kill(&self) {
+        let _ = self.set("cgroup.kill", "1");
     }
 
     /// Takes in a process, and with it whatever it starts from now on.
@@ -120,7 +214,7 @@ impl Drop for Group {
 
 /// Removes a group with all that runs in it.
 fn remove(folder: &Path) {
-    // Since Linux 5.14; before, the processes were killed one by one already.
+    // Where it cannot be done, the processes were killed one by one already.
     let _ = fs::write(folder.join("cgroup.kill"), "1");
     for _ in 0..200 {
         if !matches!(fs::remove_dir(folder), Err(error) if error.kind() == io::ErrorKind::ResourceBusy)

@@ -3,7 +3,7 @@
 
 use caliper_core::limits::{Limits, Network};
 
-use super::control::Control;
+use super::control::{Control, Controller};
 use super::{NAME, processors};
 use crate::backend::{BackendError, Granted};
 
@@ -23,10 +23,10 @@ impl Keeper {
         Self { control }
     }
 
-    /// The control groups of this process, if `limits` has need of them.
-    pub(super) fn control(&self, limits: &Limits) -> Option<&Control> {
-        let needed = limits.memory.is_some() || limits.cpus.is_some() || limits.pids.is_some();
-        self.control.as_ref().ok().filter(|_| needed)
+    /// The control groups of this process. Also a test without limits gets one, in which it ends for
+    /// certain: of processes that start others faster than they can be found no list is ever right.
+    pub(super) fn control(&self) -> Option<&Control> {
+        self.control.as_ref().ok()
     }
 
     /// Who keeps limits here, for people.
@@ -73,17 +73,21 @@ impl Keeper {
         if let Some((_, what)) = asked.into_iter().find(|(asked, _)| *asked) {
             return refuse(what, docker);
         }
-        if let Err(why) = &self.control {
+        let lacks = |controller: Controller| match &self.control {
+            Ok(control) if control.has(controller) => None,
+            Ok(_) => Some(format!("its control group has no `{}` controller", controller.name())),
+            Err(why) => Some(why.clone()),
+        };
+        for (asked, controller, what) in [
+            (limits.cpus.is_some(), Controller::Cpu, "a share of processors (`limits.cpus`)"),
+            (limits.pids.is_some(), Controller::Pids, "a limit on processes (`limits.pids`)"),
+        ] {
+            let Some(why) = lacks(controller).filter(|_| asked) else { continue };
             let fix = format!(
                 "{why}; start `caliper` with `systemd-run --user --scope -p Delegate=yes`, \
                  pass `--backend docker`, or remove it from the configuration"
             );
-            if limits.cpus.is_some() {
-                return refuse("a share of processors (`limits.cpus`)", &fix);
-            }
-            if limits.pids.is_some() {
-                return refuse("a limit on processes (`limits.pids`)", &fix);
-            }
+            return refuse(what, &fix);
         }
         match limits.cpuset.as_ref().and_then(processors::missing) {
             Some(number) => refuse(
@@ -97,11 +101,14 @@ impl Keeper {
     /// What a test is granted that was promised `limits`.
     pub(super) fn granted(&self, limits: &Limits) -> Granted {
         let mut means = vec!["process group"];
-        if self.control(limits).is_some() {
-            means.push("control group v2");
-        } else {
-            means.extend(limits.memory.map(|_| "memory looked at every 20 ms"));
-            means.extend(limits.cpuset.as_ref().map(|_| "processor affinity"));
+        let control = self.control();
+        means.extend(control.map(|_| "control group v2"));
+        let keeps = |controller| control.is_some_and(|control| control.has(controller));
+        if limits.memory.is_some() && !keeps(Controller::Memory) {
+            means.push("memory looked at every 20 ms");
+        }
+        if limits.cpuset.is_some() && !keeps(Controller::Cpuset) {
+            means.push("processor affinity");
         }
         Granted { limits: limits.clone(), by: format!("caliper: {}", means.join(", ")) }
     }

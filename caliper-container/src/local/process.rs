@@ -63,7 +63,7 @@ pub(super) fn run(
     };
     let mut command = Command::new(&program);
     command.args(arguments).current_dir(&project).env_clear().envs(&variables);
-    let group = keeper.control(limits).map(|control| control.group(limits)).transpose();
+    let group = keeper.control().map(|control| control.group(limits)).transpose();
     let group = group.map_err(BackendError::machine("could not make a control group"))?;
     let ended = Program::new(command, test.timeout.unwrap_or(limits.timeout))
         .until(order.interrupt)

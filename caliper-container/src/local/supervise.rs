@@ -12,7 +12,7 @@ use caliper_core::limits::{CpuSet, Limits};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use super::control::Group;
+use super::control::{Controller, Group};
 use super::family::Family;
 use super::processors;
 use crate::activity::Activity;
@@ -104,14 +104,13 @@ impl<'a> Program<'a> {
         self
     }
 
-    /// Keeps the program and its children within `limits` on memory and processors: by `group` if there
-    /// is one.
+    /// Keeps the program and its children within `limits` on memory and processors, as far as `group`
+    /// does not.
     pub(super) fn within(mut self, limits: &'a Limits, group: Option<&'a Group>) -> Self {
+        let keeps = |controller| group.is_some_and(|group| group.keeps(controller));
+        self.memory = limits.memory.filter(|_| !keeps(Controller::Memory));
+        self.processors = limits.cpuset.as_ref().filter(|_| !keeps(Controller::Cpuset));
         self.group = group;
-        if group.is_none() {
-            self.memory = limits.memory;
-            self.processors = limits.cpuset.as_ref();
-        }
         self
     }
 
@@ -166,6 +165,9 @@ impl<'a> Program<'a> {
         };
         let how = how.and_then(|()| watch.wait_for_end(started + timeout, interrupt));
         let seconds = started.elapsed().as_secs_f64();
+        if let Some(group) = group {
+            group.kill();
+        }
         // The program is not waited for yet, so nobody else can have its number.
         watch.family.kill();
         let status = watch.child.wait();
