@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use caliper_core::names::{Sha256, Sha256Stream};
 use caliper_core::plan::Test;
-use globset::GlobBuilder;
+use globset::{Glob, GlobBuilder};
 
 mod ignore;
 
@@ -72,24 +72,41 @@ impl Project {
 
     /// The files and folders whose path is `wanted`, with all that lies below them, and the folders
     /// above. A path is relative to the root.
-    pub(crate) fn part(&self, wanted: impl Fn(&str) -> bool) -> Self {
+    fn part(&self, wanted: impl Fn(&str) -> bool) -> Self {
         let picked = |path: &str| {
             let above = path.match_indices('/').map(|(index, _)| &path[..index]);
             above.chain([path]).any(&wanted)
         };
-        let mut above = BTreeSet::new();
+        let mut paths = BTreeSet::new();
         for entry in self.entries.iter().filter(|entry| picked(&entry.path)) {
-            above.extend(entry.path.match_indices('/').map(|(index, _)| &entry.path[..index]));
+            paths.extend(entry.path.match_indices('/').map(|(index, _)| &entry.path[..index]));
+            paths.insert(&entry.path);
         }
-        let entries: Vec<Entry> = self
-            .entries
-            .iter()
-            .filter(|entry| above.contains(entry.path.as_str()) || picked(&entry.path))
-            .cloned()
-            .collect();
+        let entries = self.entries.iter().filter(|entry| paths.contains(entry.path.as_str()));
+        self.only(entries.cloned().collect())
+    }
+
+    fn only(&self, entries: Vec<Entry>) -> Self {
         let bytes = entries.iter().map(Entry::bytes).sum();
         let digest = digest(&entries);
         Self { root: self.root.clone(), entries: entries.into(), digest, bytes }
+    }
+
+    /// The part whose paths match.
+    pub(crate) fn matching(&self, globs: &[Glob]) -> Self {
+        // Every cell of every run asks for its own file, which is none of the project's: a name is looked
+        // up, and only for what is there all paths are looked at.
+        let is_name = |glob: &str| !glob.contains(['*', '?', '[', '{', '\\']);
+        let globs = globs.iter().filter(|glob| !is_name(glob.glob()) || self.has(glob.glob()));
+        let globs: Vec<_> = globs.map(Glob::compile_matcher).collect();
+        if globs.is_empty() {
+            return self.only(Vec::new());
+        }
+        self.part(|path| globs.iter().any(|glob| glob.is_match(path)))
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).is_ok()
     }
 
     /// What a test finds of the project: see [`Test::files`].
@@ -106,14 +123,14 @@ impl Project {
                 pattern: pattern.clone(),
                 problem,
             };
-            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-            let glob = glob.map_err(|error| problem(error.kind().to_string()))?.compile_matcher();
-            if !self.entries.iter().any(|entry| glob.is_match(&entry.path)) {
+            let glob = glob(pattern).map_err(|error| problem(error.kind().to_string()))?;
+            let matcher = glob.compile_matcher();
+            if !self.entries.iter().any(|entry| matcher.is_match(&entry.path)) {
                 return Err(problem("the project has no such file".to_owned()));
             }
             globs.push(glob);
         }
-        Ok(self.part(|path| globs.iter().any(|glob| glob.is_match(path))))
+        Ok(self.matching(&globs))
     }
 
     /// The digest over the names, kinds and contents of all files.
@@ -195,6 +212,11 @@ impl Project {
         }
         Ok(())
     }
+}
+
+/// A pattern of paths in which `*` stops at a `/` and `**` does not.
+pub(crate) fn glob(pattern: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(pattern).literal_separator(true).build()
 }
 
 impl Entry {

@@ -5,7 +5,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use caliper_core::names::{Sha256, Sha256Stream};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobSet, GlobSetBuilder};
+
+use crate::project::glob;
 
 /// The content of larger files is not kept, only its digest.
 const MOST_BYTES: u64 = 64 << 20;
@@ -46,7 +48,7 @@ impl Collector {
         let mut globs = GlobSetBuilder::new();
         for pattern in patterns {
             // Checked where the configuration was read; whoever embeds Caliper may have written it.
-            globs.add(GlobBuilder::new(pattern).literal_separator(true).build().ok()?);
+            globs.add(glob(pattern).ok()?);
         }
         let globs = globs.build().ok()?;
         Some(Self { globs, files: Vec::new(), left: MOST_BYTES_TOGETHER, entries: 0 })

@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use caliper_core::template::Template;
-use globset::{Glob, GlobBuilder};
+use globset::Glob;
 
 use super::labels;
-use crate::project::Project;
+use crate::project::{Project, glob};
 
 /// Where tests find the project, and are run, if the template does not copy it.
 pub(super) const WORK: &str = "/project";
@@ -76,13 +76,10 @@ impl Dockerfile {
             return project.clone();
         }
         // https://docs.docker.com/reference/dockerfile/#pattern-matching
-        let pattern = |source: &String| GlobBuilder::new(source).literal_separator(true).build();
-        let patterns: Result<Vec<_>, _> = self.sources.iter().map(pattern).collect();
+        let patterns: Result<Vec<Glob>, _> =
+            self.sources.iter().map(|source| glob(source)).collect();
         match patterns {
-            Ok(patterns) => {
-                let patterns: Vec<_> = patterns.iter().map(Glob::compile_matcher).collect();
-                project.part(|path| patterns.iter().any(|pattern| pattern.is_match(path)))
-            }
+            Ok(patterns) => project.matching(&patterns),
             // What we cannot read, the engine may.
             Err(_) => project.clone(),
         }
