@@ -39,7 +39,7 @@ mod ssh;
 mod tls;
 mod tunnel;
 
-pub use facts::EngineFacts;
+pub use facts::{EngineFacts, GpuRequests};
 pub use kind::EngineKind;
 pub use leftovers::Cleaned;
 
@@ -312,17 +312,28 @@ impl ContainerBackend for DockerBackend {
             && !facts.runtimes.contains(runtime)
         {
             let runtimes: Vec<&str> = facts.runtimes.iter().map(String::as_str).collect();
-            let fix = format!("it has {}", runtimes.join(", "));
+            let fix = match facts.kind {
+                EngineKind::Docker => format!("it has {}", runtimes.join(", ")),
+                EngineKind::Podman => {
+                    "its engine takes no such wish; use `--backend docker`, or make \
+                                       it Podman's own in containers.conf"
+                        .to_owned()
+                }
+            };
             return self.cannot(format!("the runtime `{runtime}`"), fix);
         }
-        if limits.gpus.is_some() && !facts.gpus {
-            return self.cannot(
+        match (&limits.gpus, facts.gpus, facts.kind) {
+            (Some(_), GpuRequests::None, EngineKind::Docker) => self.cannot(
                 "graphics processors",
                 "install NVIDIA's container toolkit and run `nvidia-ctk runtime configure`, or leave \
                  `gpus` out of `limits`",
-            );
+            ),
+            (Some(_), GpuRequests::None, EngineKind::Podman) => self.cannot(
+                "graphics processors",
+                "use Podman 5.4 or newer, or `--backend docker`, or leave `gpus` out of `limits`",
+            ),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn interpreters(

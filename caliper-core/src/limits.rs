@@ -72,14 +72,10 @@ impl Default for Limits {
     }
 }
 
-impl fmt::Display for Limits {
-    /// Those that are set, for people.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "timeout {} s", self.timeout.as_secs_f64())?;
-        if let Some(idle) = self.idle {
-            write!(formatter, ", idle {} s", idle.as_secs_f64())?;
-        }
-        let numbers = [
+impl Limits {
+    /// Those that need not be set and that the machine keeps, with their values for people.
+    fn optional(&self) -> [(&'static str, Option<String>); 7] {
+        [
             ("memory", self.memory.map(|bytes| format!("{bytes} bytes"))),
             ("cpus", self.cpus.map(|cpus| cpus.to_string())),
             ("cpuset", self.cpuset.as_ref().map(ToString::to_string)),
@@ -87,8 +83,28 @@ impl fmt::Display for Limits {
             ("disk", self.disk.map(|bytes| format!("{bytes} bytes"))),
             ("gpus", self.gpus.as_ref().map(ToString::to_string)),
             ("runtime", self.runtime.clone()),
-        ];
-        for (name, value) in numbers {
+        ]
+    }
+
+    /// One that was asked for and that is not among those that were `granted`, for people: `gpus all`.
+    pub fn missing_from(&self, granted: &Self) -> Option<String> {
+        if self.network == Network::None && granted.network != Network::None {
+            return Some("network none".to_owned());
+        }
+        let pairs = self.optional().into_iter().zip(granted.optional());
+        let mut missing = pairs.filter(|(_, (_, granted))| granted.is_none());
+        missing.find_map(|((name, asked), _)| asked.map(|value| format!("{name} {value}")))
+    }
+}
+
+impl fmt::Display for Limits {
+    /// Those that are set, for people.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "timeout {} s", self.timeout.as_secs_f64())?;
+        if let Some(idle) = self.idle {
+            write!(formatter, ", idle {} s", idle.as_secs_f64())?;
+        }
+        for (name, value) in self.optional() {
             if let Some(value) = value {
                 write!(formatter, ", {name} {value}")?;
             }
@@ -266,6 +282,17 @@ mod tests {
         for wrong in ["", "a", "3-1", "0-99999", "0,,1", "-1", "0-8192"] {
             assert!(wrong.parse::<CpuSet>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_was_not_granted_is_found() {
+        let asked = Limits { pids: Some(9), gpus: Some(Gpus::ALL), ..Limits::default() };
+        assert_eq!(asked.missing_from(&asked), None);
+        assert_eq!(Limits::default().missing_from(&asked), None);
+        let granted = Limits { gpus: None, ..asked.clone() };
+        assert_eq!(asked.missing_from(&granted).as_deref(), Some("gpus all"));
+        let alone = Limits { network: Network::None, ..Limits::default() };
+        assert_eq!(alone.missing_from(&Limits::default()).as_deref(), Some("network none"));
     }
 
     #[test]

@@ -1,23 +1,28 @@
 #!/usr/bin/env bash
-# Runs Debian 13's Docker engine beside whatever this machine has: its own root, namespaces and storage.
+# Runs Debian 13's Docker engine, or its Podman, beside whatever this machine has: its own root, namespaces
+# and storage.
 set -euo pipefail
 
 usage() {
     cat <<'EOF'
 Usage: tests/engines/debian13.sh start [IMAGE...] | run COMMAND... | stop [--purge]
 
-start   unpacks Debian 13 with docker.io, starts its engine, gives it the images of this machine's
-        engine that are named (default: python:3.11), and prints where it is (DOCKER_HOST)
+start   unpacks Debian 13 with docker.io and podman, starts its engine, gives it the images of this
+        machine's engine that are named (default: python:3.11), and prints where it is (DOCKER_HOST,
+        CONTAINER_HOST)
 run     runs a command with that engine, and in its network, where containers with the network of
         the machine can reach what the command serves on loopback:
           tests/engines/debian13.sh run cargo test -p caliper-container --test docker
 stop    ends it. With --purge what was unpacked goes too
 
-The engine has no bridge: containers have a network only if they ask for the machine's.
-
 Environment:
+  CALIPER_ENGINE         `podman` for Podman in place of Docker
   CALIPER_ENGINES        the folder for its files (default: /tmp/caliper-engines)
   CALIPER_ENGINE_STORE   `containerd` for images in containerd's store, as newer engines have by default
+  CALIPER_ENGINE_BRIDGE  a bridge of this machine, of which the containers of Docker are to be. Without one
+                         they have a network only if they ask for the machine's
+  CALIPER_ENGINE_GPUS    anything: stand-ins for NVIDIA's container toolkit, which give a container no
+                         device, and only have the engine tell it which it would get
   CALIPER_DEBIAN_MIRROR  where to get Debian (default: the Debian mirrors of this machine's apt)
 
 Needs: root, mmdebstrap, debian-archive-keyring, docker.
@@ -34,10 +39,11 @@ die() {
 
 state=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian13
 root=$state/root
-socket=$state/run/docker.sock
+socket=$state/run/engine.sock
+kind=${CALIPER_ENGINE:-docker}
 
 unpack() {
-    [[ ! -x $root/usr/sbin/dockerd ]] || return 0
+    [[ ! -x $root/usr/sbin/nft ]] || return 0
     command -v mmdebstrap >/dev/null || die "\`mmdebstrap\` is not installed" "on Debian: apt-get install mmdebstrap"
     local mirrors
     read -ra mirrors <<<"${CALIPER_DEBIAN_MIRROR:-}"
@@ -50,7 +56,7 @@ unpack() {
     fi
     ((${#mirrors[@]})) || die "this machine's apt names no Debian mirror" "set CALIPER_DEBIAN_MIRROR"
     mkdir -p "$state"
-    mmdebstrap --quiet --variant=apt --include=docker.io,ca-certificates --dpkgopt=force-unsafe-io \
+    mmdebstrap --quiet --variant=apt --include=docker.io,podman,runc,catatonit,nftables,ca-certificates --dpkgopt=force-unsafe-io \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         trixie "$root" "${mirrors[0]}" >&2
@@ -69,21 +75,71 @@ inside='
     mount --bind "$1/run" "$1/root/run/engine"
     ip link set lo up
     cd "$1/root"
-    exec chroot . /usr/sbin/dockerd --host unix:///run/engine/docker.sock \
+    if [ "$2" = podman ]; then
+        # As this machine may have control groups of version 1 still.
+        export CONTAINERS_CONF=/etc/engine.conf PODMAN_IGNORE_CGROUPSV1_WARNING=1
+        exec chroot . podman --root /var/lib/engine --runroot /run/engine/containers --storage-driver overlay \
+            system service --time=0 unix:///run/engine/engine.sock
+    fi
+    exec chroot . /usr/sbin/dockerd --host unix:///run/engine/engine.sock \
         --data-root /var/lib/engine --exec-root /run/engine/exec --pidfile /run/engine/docker.pid \
-        --bridge=none --iptables=false --ip6tables=false
+        --bridge="$3" --mtu=1400 --iptables=false --ip6tables=false
 '
+
+# With GPUs, NVIDIA's hook is one that does nothing, and its runtime one that says that it was used.
+settings_of_docker() {
+    local hook=$root/usr/bin/nvidia-container-runtime-hook runtimes='{}' containerd=false
+    rm -f "$hook"
+    if [[ -n ${CALIPER_ENGINE_GPUS:-} ]]; then
+        ln -s true "$hook"
+        runtimes='{"nvidia": {"path": "/usr/bin/nvidia-container-runtime"}}'
+        # shellcheck disable=SC2016 # when it is run
+        printf '#!/bin/sh\necho "$*" >>/run/engine/nvidia.log\nexec runc "$@"\n' >"${hook%-hook}"
+        chmod +x "${hook%-hook}"
+    fi
+    [[ ${CALIPER_ENGINE_STORE:-} != containerd ]] || containerd=true
+    printf '{"features": {"containerd-snapshotter": %s}, "runtimes": %s}\n' "$containerd" "$runtimes" \
+        >"$root/etc/docker/daemon.json"
+}
+
+# With GPUs, a description of devices that are but a variable in the environment.
+settings_of_podman() {
+    # As in tests/engines/podman.sh: no more than the machine allows, and what works without systemd.
+    local files processes
+    files=$(ulimit -Hn) processes=$(ulimit -Hu)
+    [[ $files != unlimited ]] && ((files < 1048576)) || files=1048576
+    [[ $processes != unlimited ]] && ((processes < 32768)) || processes=32768
+    cat >"$root/etc/engine.conf" <<EOF
+[containers]
+default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+tmp_dir = "/run/engine/tmp"
+EOF
+    rm -f "$root/etc/cdi/nvidia.yaml"
+    [[ -z ${CALIPER_ENGINE_GPUS:-} ]] || cat >"$root/etc/cdi/nvidia.yaml" <<'EOF'
+cdiVersion: "0.5.0"
+kind: nvidia.com/gpu
+devices:
+- {name: all, containerEdits: {env: [NVIDIA_VISIBLE_DEVICES=all]}}
+- {name: "0", containerEdits: {env: [NVIDIA_VISIBLE_DEVICES=0]}}
+- {name: "1", containerEdits: {env: [SECOND_DEVICE=1]}}
+- {name: GPU-3a23, containerEdits: {env: [SECOND_DEVICE=GPU-3a23]}}
+EOF
+}
 
 start() {
     ((EUID == 0)) || die "only root can start it"
     [[ ! -S $socket ]] || die "it runs already" "end it: tests/engines/debian13.sh stop"
     unpack
-    mkdir -p "$state"/{data,run} "$root/etc/docker"
-    local containerd=false
-    [[ ${CALIPER_ENGINE_STORE:-} != containerd ]] || containerd=true
-    printf '{"features": {"containerd-snapshotter": %s}}\n' "$containerd" >"$root/etc/docker/daemon.json"
-    setsid unshare --net --mount --propagation private bash -c "$inside" engine "$state" \
-        </dev/null >"$state/log" 2>&1 &
+    mkdir -p "$state"/{data,run} "$root/etc"/{docker,cdi}
+    "settings_of_$kind"
+    local namespaces=(--mount --propagation private)
+    [[ -n ${CALIPER_ENGINE_BRIDGE:-} ]] || namespaces+=(--net)
+    setsid unshare "${namespaces[@]}" bash -c "$inside" engine "$state" "$kind" \
+        "${CALIPER_ENGINE_BRIDGE:-none}" </dev/null >"$state/log" 2>&1 &
     echo $! >"$state/pid"
     local tries
     for ((tries = 0; tries < 300; tries++)); do
@@ -97,7 +153,10 @@ start() {
     for image in "$@"; do
         docker save "$image" | docker --host "unix://$socket" load --quiet >&2
     done
-    printf 'export DOCKER_HOST=unix://%s\n' "$socket"
+    case $kind in
+    docker) printf 'export DOCKER_HOST=unix://%s\n' "$socket" ;;
+    podman) printf 'export CALIPER_TEST_ENGINE=podman CONTAINER_HOST=unix://%s\n' "$socket" ;;
+    esac
 }
 
 stop() {
@@ -123,7 +182,7 @@ start)
     ;;
 run)
     shift
-    DOCKER_HOST=unix://$socket exec nsenter --target "$(cat "$state/pid")" --net -- "$@"
+    DOCKER_HOST=unix://$socket CONTAINER_HOST=unix://$socket exec nsenter --target "$(cat "$state/pid")" --net -- "$@"
     ;;
 stop)
     shift

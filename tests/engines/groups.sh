@@ -45,6 +45,7 @@ if [[ ! -e $root/sbin/init ]]; then
     chroot "$root" useradd --create-home user
 fi
 install "$binary" "$(command -v uv)" "$root/usr/local/bin/"
+install --mode 644 "$here/tests/engines/demo_index.py" "$root/usr/local/lib/"
 
 project=$root/home/user/project
 rm -rf "$project"
@@ -91,21 +92,7 @@ as() { runuser -u user -- env XDG_RUNTIME_DIR=/run/user/1000 HOME=/home/user PAT
 ip link set lo up
 loginctl enable-linger user
 until [[ -S /run/user/1000/bus ]]; do sleep 1; done
-mkdir -p /srv/demo && cd /srv/demo
-python3 - <<'PYTHON'
-import hashlib, zipfile
-info = "demo-1.0.dist-info"
-files = {"demo.py": "", f"{info}/METADATA": "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
-         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
-files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-wheel = "demo-1.0-py3-none-any.whl"
-with zipfile.ZipFile(wheel, "w") as archive:
-    for name, text in files.items():
-        archive.writestr(name, text)
-digest = hashlib.sha256(open(wheel, "rb").read()).hexdigest()
-open("index.html", "w").write(f'<a href="{wheel}#sha256={digest}">{wheel}</a>')
-PYTHON
-(cd /srv && exec python3 -m http.server 8000 --bind 127.0.0.1) >/dev/null 2>&1 &
+python3 /usr/local/lib/demo_index.py /srv/index 8000 &
 cd /home/user/project && chown -R user . && sleep 3
 for config in caliper.yaml free.yaml; do
     echo "== $config"

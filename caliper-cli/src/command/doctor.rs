@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use caliper_container::backend::{BackendError, ContainerBackend};
-use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
+use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind, GpuRequests};
 use caliper_container::runner::chain;
 use caliper_core::interpreter::{Interpreter, Libc, Platform};
 use caliper_core::limits::{Limits, Network};
@@ -51,7 +51,7 @@ struct Engine {
     cpus: u64,
     memory: u64,
     init: bool,
-    gpu_runtime: bool,
+    gpus: GpuRequests,
     limits: Given,
 }
 
@@ -114,7 +114,7 @@ fn engine(options: DockerOptions) -> Result<Engine, BackendError> {
         cpus: facts.cpus,
         memory: facts.memory,
         init: facts.init,
-        gpu_runtime: facts.gpus,
+        gpus: facts.gpus,
         limits: given(&backend, &more),
     })
 }
@@ -218,7 +218,11 @@ fn text(diagnosis: &Diagnosis) -> String {
                 }
                 line(
                     "",
-                    if engine.gpu_runtime { "a runtime for GPUs" } else { "no runtime for GPUs" },
+                    match engine.gpus {
+                        GpuRequests::Toolkit => "GPUs, with NVIDIA's toolkit",
+                        GpuRequests::Cdi => "GPUs, if it was told of any (in /etc/cdi)",
+                        GpuRequests::None => "no GPUs",
+                    },
                 );
             }
             Err(error) => line(place.backend, &format!("not usable: {error}")),

@@ -15,6 +15,7 @@ use shiplift::tty::{Multiplexer, TtyChunk};
 
 use super::context;
 use super::engine::{Engine, Fault, patiently, query, raised};
+use super::facts::GpuRequests;
 use crate::activity::Activity;
 use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
@@ -24,6 +25,8 @@ use crate::results::{Collector, ResultFile};
 
 /// How long a program may take to end by itself once its time is up.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long an engine that did not do something may take to say why.
+const REASON: Duration = Duration::from_secs(5);
 /// How long output may still come after the program has ended.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -47,6 +50,7 @@ pub(super) struct Order {
     pub(super) limits: Limits,
     pub(super) swap_limit: bool,
     pub(super) init: bool,
+    pub(super) gpus: GpuRequests,
 }
 
 /// How it went.
@@ -98,12 +102,7 @@ impl Order {
             host["StorageOpt"] = json!({ "size": disk.to_string() });
         }
         if let Some(gpus) = &limits.gpus {
-            let mut request = json!({ "Capabilities": [["gpu"]] });
-            match gpus {
-                Gpus::Count(count) => request["Count"] = json!(count),
-                Gpus::Devices(devices) => request["DeviceIDs"] = json!(devices),
-            }
-            host["DeviceRequests"] = json!([request]);
+            host["DeviceRequests"] = json!([device_request(gpus, self.gpus)]);
         }
         if let Some(runtime) = &limits.runtime {
             host["Runtime"] = json!(runtime);
@@ -126,6 +125,29 @@ impl Order {
             body["WorkingDir"] = json!(folder);
         }
         body
+    }
+
+    /// Attaches to both of its outputs.
+    async fn attach<'a>(
+        &self,
+        engine: &'a Engine,
+        container: &shiplift::Container<'a>,
+    ) -> Result<Multiplexer<'a>, Fault> {
+        match container.attach().await {
+            // shiplift keeps the engine's reason to itself, so it is asked again.
+            Err(error @ shiplift::Error::ConnectionNotUpgraded) => {
+                let path = query(
+                    &format!("/containers/{}/attach", self.name),
+                    [("stream", "1"), ("stdout", "1")],
+                );
+                let again = engine.send(Method::POST, &path, None);
+                match tokio::time::timeout(REASON, again).await {
+                    Ok(Err(fault)) => Err(fault),
+                    _ => Err(error.into()),
+                }
+            }
+            attached => Ok(attached?),
+        }
     }
 
     /// Runs it. The container is gone afterwards, whatever happened.
@@ -187,7 +209,7 @@ impl Order {
         let failed = |fault| engine.error(self.action.clone(), fault);
         let container = engine.docker.containers().get(&self.name);
         // Before the start: what a short program prints would otherwise be lost.
-        let attached = patiently(async { Ok(container.attach().await?) }).await.map_err(failed)?;
+        let attached = patiently(self.attach(engine, &container)).await.map_err(failed)?;
         let began = Instant::now();
         match patiently(async { Ok(container.start().await?) }).await {
             Ok(()) => {}
@@ -200,7 +222,7 @@ impl Order {
                 let none = Captured::default();
                 let end = TestEnd::NotRun { reason };
                 let seconds = began.elapsed().as_secs_f64();
-                let granted = self.state(engine).await.map_err(failed)?.granted(&self.limits);
+                let granted = self.state(engine).await.map_err(failed)?.granted(self);
                 return Ok(Finished {
                     end,
                     seconds,
@@ -262,7 +284,14 @@ impl Order {
             (_, None) => end(status, &self.command, &output.bytes, &error.bytes),
         };
         let seconds = state.seconds().unwrap_or(seconds);
-        let granted = details.granted(&self.limits);
+        let granted = details.granted(self);
+        if let Some(what) = self.limits.missing_from(&granted) {
+            return Err(BackendError::Unsupported {
+                backend: engine.answers.name(),
+                fix: format!("its engine ran {} without it, and did not say so", self.name),
+                what,
+            });
+        }
         let files = match Collector::new(&self.results) {
             Some(collector) => self.take_results(engine, collector, &details).await?,
             None => Vec::new(),
@@ -340,6 +369,27 @@ impl Order {
     }
 }
 
+/// The engine's form of a wish for graphics processors.
+fn device_request(gpus: &Gpus, requests: GpuRequests) -> Value {
+    if requests == GpuRequests::Cdi {
+        // The first ones for a number of them, as Docker chooses.
+        let devices: Vec<String> = match gpus {
+            Gpus::Devices(devices) => devices.clone(),
+            Gpus::Count(count) if *count < 0 => vec!["all".to_owned()],
+            Gpus::Count(count) => (0..*count).map(|number| number.to_string()).collect(),
+        };
+        let names: Vec<String> =
+            devices.iter().map(|device| format!("nvidia.com/gpu={device}")).collect();
+        return json!({ "Driver": "cdi", "DeviceIDs": names });
+    }
+    let mut request = json!({ "Capabilities": [["gpu"]] });
+    match gpus {
+        Gpus::Count(count) => request["Count"] = json!(count),
+        Gpus::Devices(devices) => request["DeviceIDs"] = json!(devices),
+    }
+    request
+}
+
 /// What the engine says of a container.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -386,9 +436,12 @@ struct HostConfig {
 }
 
 impl Details {
-    /// What was really granted, where `asked` was asked for.
-    fn granted(&self, asked: &Limits) -> Limits {
+    /// What was really granted of what `order` asks for.
+    fn granted(&self, order: &Order) -> Limits {
+        let asked = &order.limits;
         let host = &self.host_config;
+        // Podman does not repeat them, and does not start a container that it cannot give them.
+        let gives_gpus = host.device_requests.is_some() || order.gpus == GpuRequests::Cdi;
         #[expect(clippy::cast_precision_loss, reason = "no machine has so many processors")]
         let cpus = match (host.nano_cpus, host.cpu_quota) {
             (0, quota) if quota > 0 && host.cpu_period > 0 => {
@@ -414,7 +467,7 @@ impl Details {
                 .filter(|most| *most > 0),
             disk: disk.and_then(|size| size.parse().ok()),
             network: if host.network_mode == "none" { Network::None } else { Network::Full },
-            gpus: asked.gpus.clone().filter(|_| host.device_requests.is_some()),
+            gpus: asked.gpus.clone().filter(|_| gives_gpus),
             runtime: asked.runtime.clone().filter(|asked| host.runtime.as_ref() == Some(asked)),
             capabilities: capabilities.map(capability).collect(),
         }
@@ -595,6 +648,32 @@ mod tests {
     }
 
     #[test]
+    fn graphics_processors_are_asked_for_in_the_engines_way() {
+        let ask = |gpus: &Gpus, requests| device_request(gpus, requests).to_string();
+        let some = Gpus::Devices(vec!["0".to_owned(), "GPU-3a23".to_owned()]);
+        for (gpus, toolkit, cdi) in [
+            (
+                &Gpus::ALL,
+                r#"{"Capabilities":[["gpu"]],"Count":-1}"#,
+                r#"{"DeviceIDs":["nvidia.com/gpu=all"],"Driver":"cdi"}"#,
+            ),
+            (
+                &Gpus::Count(2),
+                r#"{"Capabilities":[["gpu"]],"Count":2}"#,
+                r#"{"DeviceIDs":["nvidia.com/gpu=0","nvidia.com/gpu=1"],"Driver":"cdi"}"#,
+            ),
+            (
+                &some,
+                r#"{"Capabilities":[["gpu"]],"DeviceIDs":["0","GPU-3a23"]}"#,
+                r#"{"DeviceIDs":["nvidia.com/gpu=0","nvidia.com/gpu=GPU-3a23"],"Driver":"cdi"}"#,
+            ),
+        ] {
+            assert_eq!(ask(gpus, GpuRequests::Toolkit), toolkit);
+            assert_eq!(ask(gpus, GpuRequests::Cdi), cdi);
+        }
+    }
+
+    #[test]
     fn only_the_programs_own_trouble_is_its_own() {
         let runc = "OCI runtime create failed: container_linux.go:380: starting container process caused: ";
         let missing = "exec: \"nope\": executable file not found in $PATH";
@@ -604,6 +683,8 @@ mod tests {
         for world in [
             "error mounting \"/x\": no such file or directory",
             "failed to write to memory.limit_in_bytes: permission denied",
+            "error running hook #0: exit status 1, stdout: , stderr: nvidia-container-cli: initialization \
+             error: load library failed: libnvidia-ml.so.1: no such file or directory",
             "cannot allocate memory",
         ] {
             assert_eq!(cannot_start(&format!("{runc}{world}")), None, "{world}");

@@ -51,10 +51,23 @@ pub struct EngineFacts {
     pub limits_disk: bool,
     /// It sees how much a test computes, so that one that does nothing can be ended.
     pub sees_idle: bool,
-    /// The runtimes that it can start containers with.
+    /// The runtimes that it can be asked to start a container with.
     pub runtimes: BTreeSet<String>,
-    /// Whether it can give graphics processors to a container, as far as it says.
-    pub gpus: bool,
+    /// How it is asked for graphics processors.
+    pub gpus: GpuRequests,
+}
+
+/// How an engine is asked to give graphics processors to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GpuRequests {
+    /// Not at all: it would not give them, or not say that it did not.
+    None,
+    /// As `docker run --gpus` does. NVIDIA's toolkit is set up there.
+    Toolkit,
+    /// By the names that the [Container Device Interface](https://github.com/cncf-tags/container-device-interface)
+    /// has for them, `nvidia.com/gpu=0`. It refuses to start a container with one that it does not know.
+    Cdi,
 }
 
 #[derive(Deserialize)]
@@ -136,16 +149,30 @@ impl EngineFacts {
     pub(super) async fn ask(engine: &Engine, endpoint: String) -> Result<Self, Fault> {
         let (version, info) =
             tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
-        let runtimes: BTreeSet<String> =
-            info.runtimes.iter().flatten().map(|(name, _)| name.clone()).collect();
         let has = |name: &str| version.components.iter().any(|part| part.name.contains(name));
         let kind = if has("Podman") { EngineKind::Podman } else { EngineKind::Docker };
+        let mut runtimes: BTreeSet<String> =
+            info.runtimes.iter().flatten().map(|(name, _)| name.clone()).collect();
+        if kind == EngineKind::Podman {
+            // It lists them, and starts every container with its own all the same.
+            runtimes.clear();
+        }
         let rootless = info.rootless
             || info.security_options.iter().flatten().any(|one| one.contains("rootless"));
         // The first version of control groups cannot be handed to a user at all.
         let has_groups = !rootless || info.cgroup_version.as_deref() != Some("1");
         // https://github.com/containers/podman/pull/21523
-        let is_old_podman = kind == EngineKind::Podman && major(&version.engine) < 5;
+        let is_old_podman = kind == EngineKind::Podman && release(&version.engine) < (5, 0);
+        // What NVIDIA's toolkit sets up, or devices that the engine found itself (Docker 28).
+        let toolkit = runtimes.contains("nvidia")
+            || info.discovered_devices.as_ref().is_some_and(|devices| !devices.is_empty());
+        let gpus = match kind {
+            // Older ones take any request for a device, and give none without a word
+            // (https://github.com/containers/podman/issues/22645). 5.4 is the oldest that was tried.
+            EngineKind::Podman if release(&version.engine) >= (5, 4) => GpuRequests::Cdi,
+            EngineKind::Docker if toolkit => GpuRequests::Toolkit,
+            _ => GpuRequests::None,
+        };
         let mut facts = Self {
             kind,
             endpoint,
@@ -153,9 +180,7 @@ impl EngineFacts {
             api: version.api,
             arch: processor(&version.arch).to_owned(),
             limits_disk: info.limits_disk(),
-            // What NVIDIA's toolkit sets up, or devices that the engine found itself (Docker 28).
-            gpus: runtimes.contains("nvidia")
-                || info.discovered_devices.as_ref().is_some_and(|devices| !devices.is_empty()),
+            gpus,
             runtimes,
             cgroup_version: info.cgroup_version,
             storage_driver: info.driver,
@@ -194,9 +219,10 @@ impl EngineFacts {
     }
 }
 
-/// The first number of a version.
-fn major(version: &str) -> u32 {
-    version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+/// The first two numbers of a version; 0 for what is none.
+fn release(version: &str) -> (u32, u32) {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// Go's name of a processor in the words of `uname -m`, which are those of wheels.
