@@ -4,7 +4,7 @@
     python3 -m venv somewhere && somewhere/bin/pip install caliper==0.0.23
     tests/images/build.sh 2.7 3.9
     cargo build --release -p caliper-cli
-    python3 benches/original.py --original somewhere/bin/python [--laps 3] [--jobs 2]
+    python3 benches/original.py --original somewhere/bin/python [--laps 3] [--jobs 4]
 
 The grid is MarkupSafe 1.1.1 on Python 2.7 and 3.9, and nine releases up to 3.0.2 on 3.9: eleven cells in which both
 install the same file, each with three tests. (For 1.1.0 on 2.7 the original takes a file that does not install there.)
@@ -17,6 +17,9 @@ Caliper does this with the very template of the original, which copies the proje
 file; with the template that `caliper init` writes; and with that and tests that name the one file that they need. All
 with --keep-images, so that there is something to take up.
 
+How far that is from what can be had at all shows the same by hand: the images of the very template and a container for
+each test, asked of the engine in as many threads, and nothing around them: no look at what is installed, no import.
+
 The ways take their turn in each lap, so that what else the machine does falls on all alike. Disk is what
 each leaves on the engine after the cold run, by the engine's own count and without the base images.
 
@@ -25,13 +28,18 @@ everything that no container uses. Here it meets a `docker` that does neither. I
 """
 
 import argparse
+import concurrent.futures
+import http.client
+import io
 import json
 import os
 import pathlib
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -183,6 +191,8 @@ class Caliper:
     edited = run
 
     def passed(self):
+        records = [json.loads(path.read_text()) for path in (self.project / ".caliper/records").iterdir()]
+        self.dockerfiles = sorted(record["dockerfile"] for record in records if record["dockerfile"])
         cells = json.loads((self.project / ".caliper/results.json").read_text())["cells"]
         tests = [test for cell in cells for test in cell["tests"] if test["name"] in TESTS]
         return sum(test["outcome"] == "passed" for test in tests)
@@ -200,6 +210,85 @@ class Caliper:
         for name in kept() - self.others:
             docker("rmi", name)
         shutil.rmtree(self.project / ".caliper", ignore_errors=True)
+
+
+class Connection(http.client.HTTPConnection):
+    """To the engine, through its socket."""
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
+
+    @classmethod
+    def ask(cls, method, path, body=None, kind="application/json"):
+        connection = cls("engine")
+        connection.request(method, path, body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            sys.exit(f"{method} {path}: {text.decode()}")
+        return text
+
+
+class ByHand:
+    name = "by hand"
+
+    def __init__(self, same, jobs):
+        self.same, self.jobs = same, jobs
+        self.count, self.images = 0, []
+
+    def test(self, image, script, archive=None):
+        body = {"Image": image, "Cmd": ["python", script], "HostConfig": {"LogConfig": {"Type": "none"}}}
+        container = json.loads(Connection.ask("POST", "/containers/create", json.dumps(body)))["Id"]
+        if archive is not None:
+            path = f"/containers/{container}/archive?path=/tmp/repo"
+            Connection.ask("PUT", path, archive, "application/x-tar")
+        Connection.ask("POST", f"/containers/{container}/start")
+        ended = json.loads(Connection.ask("POST", f"/containers/{container}/wait"))
+        self.count += ended["StatusCode"] == 0
+        Connection.ask("DELETE", f"/containers/{container}?v=1")
+
+    def cell(self, number, dockerfile):
+        image = f"{LABEL}:{number}"
+        Connection.ask("POST", f"/build?t={image}", packed({"Dockerfile": dockerfile, **TESTS}), "application/x-tar")
+        self.images.append(image)
+        for script in TESTS:
+            self.test(image, script)
+
+    def side_by_side(self, work, *lists):
+        self.count = 0
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as threads:
+            list(threads.map(work, *lists))
+
+    def run(self):
+        if not self.images:
+            self.side_by_side(self.cell, range(CELLS), self.same.dockerfiles)
+
+    def edited(self):
+        runs = [(image, script) for image in self.images for script in TESTS]
+        archive = packed(TESTS)
+        self.side_by_side(lambda run: self.test(*run, archive), runs)
+
+    def passed(self):
+        return self.count
+
+    def disk(self):
+        return 0
+
+    def clean(self):
+        for image in self.images:
+            docker("rmi", image)
+        self.images = []
+
+
+def packed(files):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return archive.getvalue()
 
 
 def project(folder, template, more, tests):
@@ -227,8 +316,9 @@ def lap(way, number):
     if way.passed() != expected:
         sys.exit(f"{way.name}: {way.passed()} of {expected} tests passed")
     again = timed(way.run)
-    with open(way.project / "escape.py", "a") as script:
-        script.write(f"print('lap {number}')\n")
+    if way.name != ByHand.name:
+        with open(way.project / "escape.py", "a") as script:
+            script.write(f"print('lap {number}')\n")
     edited = timed(way.edited)
     if way.passed() != expected:
         sys.exit(f"{way.name}: {way.passed()} of {expected} tests passed after the edit")
@@ -240,7 +330,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--original", required=True, metavar="PYTHON", help="a Python in which caliper 0.0.23 is installed")
     parser.add_argument("--laps", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=4, help="how many things Caliper does at once")
     arguments = parser.parse_args()
     binary = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "caliper"
     if not binary.exists():
@@ -261,6 +351,7 @@ def main():
             Caliper("init template", folder, str(binary), template, SCRIPTS, arguments.jobs),
             Caliper("its own files", folder, str(binary), template, WITH_FILES, arguments.jobs),
         ]
+        ways.append(ByHand(ways[1], arguments.jobs))
         laps = {way.name: [] for way in ways}
         try:
             for number in range(arguments.laps):
@@ -277,10 +368,11 @@ def main():
     print()
     for name, each in middle.items():
         print(f"median {name:13}", shown(each))
-    original, same, init, files = (middle[way.name] for way in ways)
+    original, same, init, files, hand = (middle[way.name] for way in ways)
     print(f"original / same template, cold:   {original['cold'] / same['cold']:5.2f}  (to reach: at least 3)")
     print(f"original / init template, edited: {original['edited'] / init['edited']:5.2f}  (to reach: at least 10)")
     print(f"original / its own files, edited: {original['edited'] / files['edited']:5.2f}")
+    print(f"original / by hand: cold {original['cold'] / hand['cold']:.2f}, edited {original['edited'] / hand['edited']:.2f}")
 
 
 def shown(measured):

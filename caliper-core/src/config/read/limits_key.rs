@@ -82,7 +82,8 @@ impl Reader<'_> {
         let text = self.text(at, "`gpus`")?;
         let gpus = match text.as_str() {
             "all" => Some(Gpus::ALL),
-            number => number.parse().ok().filter(|count| *count > 0).map(Gpus::Count),
+            // No machine has so many.
+            number => number.parse().ok().filter(|n| (1..=1024).contains(n)).map(Gpus::Count),
         };
         if gpus.is_none() {
             self.gpus_problem(at);
