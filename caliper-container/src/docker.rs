@@ -315,8 +315,8 @@ impl ContainerBackend for DockerBackend {
             let fix = match facts.kind {
                 EngineKind::Docker => format!("it has {}", runtimes.join(", ")),
                 EngineKind::Podman => {
-                    "its engine takes no such wish; use `--backend docker`, or make \
-                                       it Podman's own in containers.conf"
+                    "its engine takes none from us; use `--backend docker`, or make it Podman's own in \
+                     containers.conf"
                         .to_owned()
                 }
             };

@@ -86,13 +86,17 @@ impl Limits {
         ]
     }
 
-    /// One that was asked for and that is not among those that were `granted`, for people: `gpus all`.
+    /// One that was asked for and was not `granted` as it was, for people: `gpus all`. A fraction of
+    /// processors may have been rounded. Capabilities are not looked at, as engines do not list those
+    /// that containers have anyway.
     pub fn missing_from(&self, granted: &Self) -> Option<String> {
         if self.network == Network::None && granted.network != Network::None {
             return Some("network none".to_owned());
         }
         let pairs = self.optional().into_iter().zip(granted.optional());
-        let mut missing = pairs.filter(|(_, (_, granted))| granted.is_none());
+        let mut missing = pairs.filter(|((name, asked), (_, granted))| {
+            asked.is_some() && if *name == "cpus" { granted.is_none() } else { asked != granted }
+        });
         missing.find_map(|((name, asked), _)| asked.map(|value| format!("{name} {value}")))
     }
 }
@@ -291,6 +295,11 @@ mod tests {
         assert_eq!(Limits::default().missing_from(&asked), None);
         let granted = Limits { gpus: None, ..asked.clone() };
         assert_eq!(asked.missing_from(&granted).as_deref(), Some("gpus all"));
+        let more = Limits { pids: Some(10), ..asked.clone() };
+        assert_eq!(asked.missing_from(&more).as_deref(), Some("pids 9"));
+        let third = Limits { cpus: Some(1.0 / 3.0), ..Limits::default() };
+        let rounded = Limits { cpus: Some(0.333), ..Limits::default() };
+        assert_eq!(third.missing_from(&rounded), None);
         let alone = Limits { network: Network::None, ..Limits::default() };
         assert_eq!(alone.missing_from(&Limits::default()).as_deref(), Some("network none"));
     }

@@ -55,8 +55,11 @@ unpack() {
         )
     fi
     ((${#mirrors[@]})) || die "this machine's apt names no Debian mirror" "set CALIPER_DEBIAN_MIRROR"
+    # What an interrupted attempt left, or an older one with less in it.
+    rm -rf --one-file-system -- "$root"
     mkdir -p "$state"
-    mmdebstrap --quiet --variant=apt --include=docker.io,podman,runc,catatonit,nftables,ca-certificates --dpkgopt=force-unsafe-io \
+    mmdebstrap --quiet --variant=apt --include=docker.io,podman,runc,catatonit,nftables,ca-certificates \
+        --dpkgopt=force-unsafe-io \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         trixie "$root" "${mirrors[0]}" >&2
@@ -116,6 +119,7 @@ default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+lock_type = "file"
 tmp_dir = "/run/engine/tmp"
 EOF
     rm -f "$root/etc/cdi/nvidia.yaml"
@@ -133,6 +137,8 @@ EOF
 start() {
     ((EUID == 0)) || die "only root can start it"
     [[ ! -S $socket ]] || die "it runs already" "end it: tests/engines/debian13.sh stop"
+    [[ $kind = docker || $kind = podman ]] || die "CALIPER_ENGINE is \`docker\` or \`podman\`"
+    [[ $kind = docker || -z ${CALIPER_ENGINE_BRIDGE:-} ]] || die "only Docker can be given a bridge"
     unpack
     mkdir -p "$state"/{data,run} "$root/etc"/{docker,cdi}
     "settings_of_$kind"
@@ -163,6 +169,9 @@ stop() {
     if [[ -f $state/pid ]]; then
         local process tries
         process=$(cat "$state/pid")
+        # Those of Podman do not end with its service.
+        docker --host "unix://$socket" ps --all --quiet 2>/dev/null |
+            xargs --no-run-if-empty docker --host "unix://$socket" rm --force --volumes >/dev/null 2>&1 || true
         kill "$process" 2>/dev/null || true
         for ((tries = 0; tries < 150; tries++)); do
             kill -0 "$process" 2>/dev/null || break

@@ -27,8 +27,9 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 engine=$here/tests/engines/debian13.sh
 binary=${CARGO_TARGET_DIR:-$here/target}/release/caliper
 log=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian13/run/nvidia.log
+[[ -x $binary ]] || { echo "$binary is missing: cargo build --release --workspace" >&2; exit 1; }
 folder=$(mktemp -d)
-trap 'kill %1; rm -rf "$folder"' EXIT
+trap 'kill %1 || true; "$engine" stop || true; rm -rf "$folder"' EXIT
 python3 "$here/tests/engines/demo_index.py" "$folder/index" &
 
 cat >"$folder/told.py" <<'EOF'
@@ -41,7 +42,10 @@ COPY {{ basename }} /tmp/{{ basename }}
 RUN python -m pip install --no-index /tmp/{{ basename }}
 EOF
 cd "$folder"
-until [[ -s index/address ]]; do sleep 0.1; done
+for _ in $(seq 100); do
+    [[ ! -s index/address ]] || break
+    sleep 0.1
+done
 
 measure() {
     printf 'analysis: {dependency: demo, base: %s, tests: [told.py], limits: {%s}}\n' "$base" "$1" >caliper.yaml

@@ -15,7 +15,7 @@ use shiplift::tty::{Multiplexer, TtyChunk};
 
 use super::context;
 use super::engine::{Engine, Fault, patiently, query, raised};
-use super::facts::GpuRequests;
+use super::kind::EngineKind;
 use crate::activity::Activity;
 use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
@@ -50,7 +50,8 @@ pub(super) struct Order {
     pub(super) limits: Limits,
     pub(super) swap_limit: bool,
     pub(super) init: bool,
-    pub(super) gpus: GpuRequests,
+    /// What answers.
+    pub(super) kind: EngineKind,
 }
 
 /// How it went.
@@ -102,7 +103,7 @@ impl Order {
             host["StorageOpt"] = json!({ "size": disk.to_string() });
         }
         if let Some(gpus) = &limits.gpus {
-            host["DeviceRequests"] = json!([device_request(gpus, self.gpus)]);
+            host["DeviceRequests"] = json!([device_request(gpus, self.kind)]);
         }
         if let Some(runtime) = &limits.runtime {
             host["Runtime"] = json!(runtime);
@@ -210,6 +211,14 @@ impl Order {
         let container = engine.docker.containers().get(&self.name);
         // Before the start: what a short program prints would otherwise be lost.
         let attached = patiently(self.attach(engine, &container)).await.map_err(failed)?;
+        let granted = self.state(engine).await.map_err(failed)?.granted(self);
+        if let Some(what) = self.limits.missing_from(&granted) {
+            return Err(BackendError::Unsupported {
+                backend: engine.answers.name(),
+                what: format!("{what}: its engine left that out without a word"),
+                fix: "use another backend, or leave it out of `limits`".to_owned(),
+            });
+        }
         let began = Instant::now();
         match patiently(async { Ok(container.start().await?) }).await {
             Ok(()) => {}
@@ -222,7 +231,6 @@ impl Order {
                 let none = Captured::default();
                 let end = TestEnd::NotRun { reason };
                 let seconds = began.elapsed().as_secs_f64();
-                let granted = self.state(engine).await.map_err(failed)?.granted(self);
                 return Ok(Finished {
                     end,
                     seconds,
@@ -284,14 +292,6 @@ impl Order {
             (_, None) => end(status, &self.command, &output.bytes, &error.bytes),
         };
         let seconds = state.seconds().unwrap_or(seconds);
-        let granted = details.granted(self);
-        if let Some(what) = self.limits.missing_from(&granted) {
-            return Err(BackendError::Unsupported {
-                backend: engine.answers.name(),
-                fix: format!("its engine ran {} without it, and did not say so", self.name),
-                what,
-            });
-        }
         let files = match Collector::new(&self.results) {
             Some(collector) => self.take_results(engine, collector, &details).await?,
             None => Vec::new(),
@@ -370,8 +370,8 @@ impl Order {
 }
 
 /// The engine's form of a wish for graphics processors.
-fn device_request(gpus: &Gpus, requests: GpuRequests) -> Value {
-    if requests == GpuRequests::Cdi {
+fn device_request(gpus: &Gpus, kind: EngineKind) -> Value {
+    if kind == EngineKind::Podman {
         // The first ones for a number of them, as Docker chooses.
         let devices: Vec<String> = match gpus {
             Gpus::Devices(devices) => devices.clone(),
@@ -440,8 +440,8 @@ impl Details {
     fn granted(&self, order: &Order) -> Limits {
         let asked = &order.limits;
         let host = &self.host_config;
-        // Podman does not repeat them, and does not start a container that it cannot give them.
-        let gives_gpus = host.device_requests.is_some() || order.gpus == GpuRequests::Cdi;
+        // Podman never repeats these two. It does not start a container that it cannot give them.
+        let silent = order.kind == EngineKind::Podman;
         #[expect(clippy::cast_precision_loss, reason = "no machine has so many processors")]
         let cpus = match (host.nano_cpus, host.cpu_quota) {
             (0, quota) if quota > 0 && host.cpu_period > 0 => {
@@ -465,9 +465,9 @@ impl Details {
                 .pids_limit
                 .and_then(|most| u32::try_from(most).ok())
                 .filter(|most| *most > 0),
-            disk: disk.and_then(|size| size.parse().ok()),
+            disk: if silent { asked.disk } else { disk.and_then(|size| size.parse().ok()) },
             network: if host.network_mode == "none" { Network::None } else { Network::Full },
-            gpus: asked.gpus.clone().filter(|_| gives_gpus),
+            gpus: asked.gpus.clone().filter(|_| silent || host.device_requests.is_some()),
             runtime: asked.runtime.clone().filter(|asked| host.runtime.as_ref() == Some(asked)),
             capabilities: capabilities.map(capability).collect(),
         }
@@ -649,9 +649,9 @@ mod tests {
 
     #[test]
     fn graphics_processors_are_asked_for_in_the_engines_way() {
-        let ask = |gpus: &Gpus, requests| device_request(gpus, requests).to_string();
+        let ask = |gpus: &Gpus, kind| device_request(gpus, kind).to_string();
         let some = Gpus::Devices(vec!["0".to_owned(), "GPU-3a23".to_owned()]);
-        for (gpus, toolkit, cdi) in [
+        for (gpus, docker, podman) in [
             (
                 &Gpus::ALL,
                 r#"{"Capabilities":[["gpu"]],"Count":-1}"#,
@@ -668,8 +668,8 @@ mod tests {
                 r#"{"DeviceIDs":["nvidia.com/gpu=0","nvidia.com/gpu=GPU-3a23"],"Driver":"cdi"}"#,
             ),
         ] {
-            assert_eq!(ask(gpus, GpuRequests::Toolkit), toolkit);
-            assert_eq!(ask(gpus, GpuRequests::Cdi), cdi);
+            assert_eq!(ask(gpus, EngineKind::Docker), docker);
+            assert_eq!(ask(gpus, EngineKind::Podman), podman);
         }
     }
 

@@ -366,7 +366,7 @@ impl DockerBackend {
             limits: Limits::default(),
             swap_limit: self.facts.limits_swap,
             init: self.facts.init,
-            gpus: self.facts.gpus,
+            kind: self.facts.kind,
         }
     }
 

@@ -118,14 +118,16 @@ impl Builder<'_> {
 /// what it found out, and with 2 for what kept it from finding out.
 fn fault(code: i32, log: &str) -> Result<BuildReason, String> {
     let reason = BuildReason::read(log);
-    let own =
-        ["(os error ", "Usage: uv ", "Failed to initialize cache", "failed to build HTTP client"];
-    if code == 2 && reason == BuildReason::Unknown && own.iter().any(|own| log.contains(own)) {
+    let own = ["(os error ", "Usage: uv ", "Failed to initialize cache"];
+    // With more than 2 it ends where it panics.
+    let of_itself = code > 2 || (code == 2 && own.iter().any(|own| log.contains(own)));
+    if of_itself && reason == BuildReason::Unknown {
         let errors = log.lines().filter_map(|line| {
             let line = line.trim();
             line.strip_prefix("error: ").or_else(|| line.strip_prefix("cause: "))
         });
-        return Err(errors.collect::<Vec<_>>().join(": "));
+        let said = errors.collect::<Vec<_>>().join(": ");
+        return Err(if said.is_empty() { format!("it ended with status {code}") } else { said });
     }
     Ok(reason)
 }
@@ -266,9 +268,7 @@ mod tests {
                          `/c`: Read-only file system (os error 30)\n";
         insta::assert_snapshot!(fault(2, read_only).unwrap_err(), @"Failed to initialize cache at `/c`: failed to create directory `/c`: Read-only file system (os error 30)");
         assert!(fault(2, "error: unexpected argument\n\nUsage: uv pip install\n").is_err());
-        let no_certificates = "error: failed to build HTTP client\n  cause: builder error\n  \
-                               cause: unexpected error: No CA certificates were loaded from the system\n";
-        assert!(fault(2, no_certificates).unwrap_err().contains("No CA certificates"));
+        assert!(fault(101, "thread 'main' panicked at src/main.rs:9:5:\n").is_err());
         // A disk that is full is known for what it is, and a file that cannot be read is its own fault.
         let full = "cause: No space left on device (os error 28)";
         assert_eq!(fault(2, full), Ok(BuildReason::Disk));

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, ContainerBackend as _, Environment};
-use caliper_core::limits::Network;
+use caliper_container::docker::{EngineKind, GpuRequests};
+use caliper_core::limits::{Gpus, Network};
 use caliper_core::plan::Test;
 use caliper_core::record::TestEnd;
 
@@ -268,8 +269,13 @@ fn what_cannot_be_had_is_said_beforehand() {
     );
     bench.setup.limits.cpuset = None;
     bench.setup.limits.runtime = Some("nonesuch".to_owned());
-    assert!(check(&bench).unwrap_err().contains("cannot give the runtime `nonesuch`; it has "));
+    let why = if facts.kind == EngineKind::Podman { "its engine takes none" } else { "it has " };
+    let refused = format!("cannot give the runtime `nonesuch`; {why}");
+    assert!(check(&bench).unwrap_err().contains(&refused));
     bench.setup.limits.runtime = None;
+    bench.setup.limits.gpus = Some(Gpus::ALL);
+    assert_eq!(check(&bench).is_ok(), facts.gpus != GpuRequests::None);
+    bench.setup.limits.gpus = None;
     bench.setup.limits.idle = Some(Duration::from_secs(1));
     assert_eq!(check(&bench).is_ok(), facts.sees_idle);
     bench.setup.limits.idle = None;

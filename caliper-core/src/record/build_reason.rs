@@ -78,6 +78,8 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
             "error reading a body from connection",
             "received some unexpected json",
             "failed to fetch: ",
+            // uv, on a machine without any certificates.
+            "failed to build http client",
             // uv with `--offline` does not know whether there is one.
             "the network was disabled",
         ],
@@ -223,6 +225,10 @@ mod tests {
             (
                 "Because x was not found in the cache, we can conclude that your requirements are unsatisfiable.\n\
                  hint: Packages were unavailable because the network was disabled.",
+                BuildReason::Network,
+            ),
+            (
+                "error: failed to build HTTP client\n  cause: No CA certificates were loaded from the system",
                 BuildReason::Network,
             ),
             (
