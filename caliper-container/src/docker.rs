@@ -322,18 +322,19 @@ impl ContainerBackend for DockerBackend {
             };
             return self.cannot(format!("the runtime `{runtime}`"), fix);
         }
-        match (&limits.gpus, facts.gpus, facts.kind) {
-            (Some(_), GpuRequests::None, EngineKind::Docker) => self.cannot(
-                "graphics processors",
-                "install NVIDIA's container toolkit and run `nvidia-ctk runtime configure`, or leave \
-                 `gpus` out of `limits`",
-            ),
-            (Some(_), GpuRequests::None, EngineKind::Podman) => self.cannot(
-                "graphics processors",
-                "use Podman 5.4 or newer, or `--backend docker`, or leave `gpus` out of `limits`",
-            ),
-            _ => Ok(()),
+        if limits.gpus.is_some() && facts.gpus == GpuRequests::None {
+            let fix = match facts.kind {
+                EngineKind::Docker => {
+                    "install NVIDIA's container toolkit and run `nvidia-ctk runtime configure`, or \
+                     leave `gpus` out of `limits`"
+                }
+                EngineKind::Podman => {
+                    "use Podman 5.4 or newer, or `--backend docker`, or leave `gpus` out of `limits`"
+                }
+            };
+            return self.cannot("graphics processors", fix);
         }
+        Ok(())
     }
 
     fn interpreters(

@@ -29,13 +29,8 @@ Needs: root, mmdebstrap, debian-archive-keyring, docker.
 EOF
 }
 
-say() { printf '%s\n' "$*" >&2; }
-die() {
-    say "error: $1"
-    shift
-    for line in "$@"; do say "  $line"; done
-    exit 1
-}
+# shellcheck source=tests/engines/common.sh
+source "$(dirname "$0")/common.sh"
 
 state=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian13
 root=$state/root
@@ -45,16 +40,8 @@ kind=${CALIPER_ENGINE:-docker}
 unpack() {
     [[ ! -x $root/usr/sbin/nft ]] || return 0
     command -v mmdebstrap >/dev/null || die "\`mmdebstrap\` is not installed" "on Debian: apt-get install mmdebstrap"
-    local mirrors
-    read -ra mirrors <<<"${CALIPER_DEBIAN_MIRROR:-}"
-    if ((!${#mirrors[@]})); then
-        # shellcheck disable=SC2016 # apt expands it
-        mapfile -t mirrors < <(
-            apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | sed 's,/*$,,' |
-                grep '/debian$' | awk '!seen[$0]++'
-        )
-    fi
-    ((${#mirrors[@]})) || die "this machine's apt names no Debian mirror" "set CALIPER_DEBIAN_MIRROR"
+    local mirror
+    mirror=$(debian_mirror)
     # What an interrupted attempt left, or an older one with less in it.
     rm -rf --one-file-system -- "$root"
     mkdir -p "$state"
@@ -62,7 +49,7 @@ unpack() {
         --dpkgopt=force-unsafe-io \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-        trixie "$root" "${mirrors[0]}" >&2
+        trixie "$root" "$mirror" >&2
 }
 
 # What is run in namespaces of its own. Without a network of its own, `--bridge=none` would take away
@@ -107,21 +94,11 @@ settings_of_docker() {
 
 # With GPUs, a description of devices that are but a variable in the environment.
 settings_of_podman() {
-    # As in tests/engines/podman.sh: no more than the machine allows, and what works without systemd.
-    local files processes
-    files=$(ulimit -Hn) processes=$(ulimit -Hu)
-    [[ $files != unlimited ]] && ((files < 1048576)) || files=1048576
-    [[ $processes != unlimited ]] && ((processes < 32768)) || processes=32768
-    cat >"$root/etc/engine.conf" <<EOF
-[containers]
-default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-lock_type = "file"
-tmp_dir = "/run/engine/tmp"
-EOF
+    {
+        podman_settings /run/engine/tmp
+        # /dev is the machine's, and in /dev/shm its own Podman has its locks.
+        echo 'lock_type = "file"'
+    } >"$root/etc/engine.conf"
     rm -f "$root/etc/cdi/nvidia.yaml"
     [[ -z ${CALIPER_ENGINE_GPUS:-} ]] || cat >"$root/etc/cdi/nvidia.yaml" <<'EOF'
 cdiVersion: "0.5.0"

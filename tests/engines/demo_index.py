@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Serves an index with the one wheel demo 1.0 on loopback, and writes its address into FOLDER/address."""
+"""Serves an index with the one wheel demo 1.0 on loopback, and writes its address into FOLDER/address.
+
+    tests/engines/demo_index.py FOLDER [PORT]
+"""
 
 import hashlib
 import http.server
@@ -24,8 +27,14 @@ with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(name, text)
 digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
 pathlib.Path("demo/index.html").write_text(f'<a href="{wheel.name}#sha256={digest}">{wheel.name}</a>')
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), type(
-    "Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None}
-))
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Quiet)
 pathlib.Path("address").write_text(f"http://127.0.0.1:{server.server_port}/")
 server.serve_forever()

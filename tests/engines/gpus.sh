@@ -15,6 +15,9 @@ Needs: what tests/engines/debian13.sh needs, the image python:3.11, target/relea
 EOF
 }
 
+# shellcheck source=tests/engines/common.sh
+source "$(dirname "$0")/common.sh"
+
 case ${1:-} in
 '') ;;
 *)
@@ -27,7 +30,7 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 engine=$here/tests/engines/debian13.sh
 binary=${CARGO_TARGET_DIR:-$here/target}/release/caliper
 log=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian13/run/nvidia.log
-[[ -x $binary ]] || { echo "$binary is missing: cargo build --release --workspace" >&2; exit 1; }
+[[ -x $binary ]] || die "$binary is missing" "cargo build --release --workspace"
 folder=$(mktemp -d)
 trap 'kill %1 || true; "$engine" stop || true; rm -rf "$folder"' EXIT
 python3 "$here/tests/engines/demo_index.py" "$folder/index" &

@@ -20,6 +20,9 @@ Needs: root, mmdebstrap, debian-archive-keyring, qemu-system-x86, uv, target/rel
 EOF
 }
 
+# shellcheck source=tests/engines/common.sh
+source "$(dirname "$0")/common.sh"
+
 case ${1:-} in
 '' | --purge) ;;
 *)
@@ -34,9 +37,7 @@ root=$state/root
 binary=${CARGO_TARGET_DIR:-$here/target}/release/caliper
 
 if [[ ! -e $root/sbin/init ]]; then
-    # shellcheck disable=SC2016 # apt expands it
-    mirror=${CALIPER_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' |
-        sed 's,/*$,,' | grep -m 1 '/debian$')}
+    mirror=$(debian_mirror)
     mkdir -p "$state"
     mmdebstrap --quiet --variant=apt --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
         --include=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,dbus-user-session,libpam-systemd \

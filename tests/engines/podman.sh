@@ -21,13 +21,8 @@ Needs: podman, runc, catatonit, fuse-overlayfs; without root also uidmap and sli
 EOF
 }
 
-say() { printf '%s\n' "$*" >&2; }
-die() {
-    say "error: $1"
-    shift
-    for line in "$@"; do say "  $line"; done
-    exit 1
-}
+# shellcheck source=tests/engines/common.sh
+source "$(dirname "$0")/common.sh"
 
 user=${CALIPER_ROOTLESS:-}
 state=${CALIPER_ENGINES:-/tmp/caliper-engines}/podman${user:+-$user}
@@ -54,21 +49,7 @@ start() {
         useradd --create-home "$user" # and its subordinate ids, as /etc/login.defs says
     fi
     mkdir -p "$state"/{storage,run,runtime,tmp,home}
-    # Podman asks for more than a machine may allow, and lowers its own limit of processes to 32768.
-    local files processes
-    files=$(ulimit -Hn) processes=$(ulimit -Hu)
-    [[ $files != unlimited ]] && ((files < 1048576)) || files=1048576
-    [[ $processes != unlimited ]] && ((processes < 32768)) || processes=32768
-    # runc and cgroupfs also work where the hierarchies of cgroups are mixed, and without systemd.
-    cat >"$state/containers.conf" <<EOF
-[containers]
-default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-tmp_dir = "$state/tmp"
-EOF
+    podman_settings "$state/tmp" >"$state/containers.conf"
     cat >"$state/storage.conf" <<EOF
 [storage]
 driver = "overlay"

@@ -50,8 +50,6 @@ pub(super) struct Order {
     pub(super) limits: Limits,
     pub(super) swap_limit: bool,
     pub(super) init: bool,
-    /// What answers.
-    pub(super) kind: EngineKind,
 }
 
 /// How it went.
@@ -67,7 +65,8 @@ pub(super) struct Finished {
 }
 
 impl Order {
-    fn body(&self) -> Value {
+    /// What the engine, which is of that kind, is asked to make.
+    fn body(&self, kind: EngineKind) -> Value {
         let limits = &self.limits;
         let mut host = json!({
             // What a test prints is read from the attachment. Kept on the engine's disk as well, it
@@ -103,7 +102,7 @@ impl Order {
             host["StorageOpt"] = json!({ "size": disk.to_string() });
         }
         if let Some(gpus) = &limits.gpus {
-            host["DeviceRequests"] = json!([device_request(gpus, self.kind)]);
+            host["DeviceRequests"] = json!([device_request(gpus, kind)]);
         }
         if let Some(runtime) = &limits.runtime {
             host["Runtime"] = json!(runtime);
@@ -183,7 +182,7 @@ impl Order {
     async fn create(&self, engine: &Engine) -> Result<(), BackendError> {
         let path = query("/containers/create", [("name", self.name.as_str())]);
         let answer: Result<Value, Fault> =
-            engine.json(Method::POST, &path, Some(&self.body())).await;
+            engine.json(Method::POST, &path, Some(&self.body(engine.answers))).await;
         match answer {
             Ok(_) => Ok(()),
             Err(Fault::Status { code: 404, message }) => {
@@ -211,7 +210,8 @@ impl Order {
         let container = engine.docker.containers().get(&self.name);
         // Before the start: what a short program prints would otherwise be lost.
         let attached = patiently(self.attach(engine, &container)).await.map_err(failed)?;
-        let granted = self.state(engine).await.map_err(failed)?.granted(self);
+        let granted =
+            self.state(engine).await.map_err(failed)?.granted(&self.limits, engine.answers);
         if let Some(what) = self.limits.missing_from(&granted) {
             return Err(BackendError::Unsupported {
                 backend: engine.answers.name(),
@@ -436,12 +436,11 @@ struct HostConfig {
 }
 
 impl Details {
-    /// What was really granted of what `order` asks for.
-    fn granted(&self, order: &Order) -> Limits {
-        let asked = &order.limits;
+    /// What was really granted, where `asked` was asked for, by an engine of that kind.
+    fn granted(&self, asked: &Limits, kind: EngineKind) -> Limits {
         let host = &self.host_config;
         // Podman never repeats these two. It does not start a container that it cannot give them.
-        let silent = order.kind == EngineKind::Podman;
+        let silent = kind == EngineKind::Podman;
         #[expect(clippy::cast_precision_loss, reason = "no machine has so many processors")]
         let cpus = match (host.nano_cpus, host.cpu_quota) {
             (0, quota) if quota > 0 && host.cpu_period > 0 => {

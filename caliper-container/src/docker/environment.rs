@@ -366,7 +366,6 @@ impl DockerBackend {
             limits: Limits::default(),
             swap_limit: self.facts.limits_swap,
             init: self.facts.init,
-            kind: self.facts.kind,
         }
     }
 

@@ -183,9 +183,9 @@ impl Group {
         self.kept.contains(&controller)
     }
 
-    /// Ends all that runs in it at once, where the kernel can do that: since Linux 5.14.
+    /// See [`kill`].
     pub(super) fn kill(&self) {
-        let _ = self.set("cgroup.kill", "1");
+        kill(&self.folder);
     }
 
     /// Takes in a process, and with it whatever it starts from now on.
@@ -212,10 +212,15 @@ impl Drop for Group {
     }
 }
 
+/// Ends all that runs in a group at once, where the kernel can do that: since Linux 5.14. Elsewhere
+/// processes are killed one by one.
+fn kill(folder: &Path) {
+    let _ = fs::write(folder.join("cgroup.kill"), "1");
+}
+
 /// Removes a group with all that runs in it.
 fn remove(folder: &Path) {
-    // Where it cannot be done, the processes were killed one by one already.
-    let _ = fs::write(folder.join("cgroup.kill"), "1");
+    kill(folder);
     for _ in 0..200 {
         if !matches!(fs::remove_dir(folder), Err(error) if error.kind() == io::ErrorKind::ResourceBusy)
         {
