@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
+use caliper_core::grid::CellId;
 use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
 use caliper_core::plan::{Recipe, Setup, Test};
@@ -91,11 +92,13 @@ pub struct DockerBackend {
     counter: AtomicU64,
     /// The names by which this run holds on to images, by the digest of the image.
     held: Mutex<BTreeMap<String, Vec<environment::Held>>>,
-    /// What the next cell on a base can start from, by the name of the base: at first the layer with
-    /// Caliper's label, then the image of the last cell that was done.
+    /// What the Dockerfiles of cells have before their file to install, by the name of their base.
+    planned: Mutex<BTreeMap<String, BTreeMap<CellId, String>>>,
+    /// What the next cell on a base can start from, by the name of the base: at first what all begin
+    /// with, then the image of the last cell that was done.
     standing: Mutex<BTreeMap<String, environment::Held>>,
-    /// Held by whoever makes the first layer on a base.
-    turns: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    /// Held by whoever makes what the cells on a base begin with; whether that was tried.
+    turns: Mutex<BTreeMap<String, Arc<Mutex<bool>>>>,
     /// Held by whoever makes room for images that are kept.
     making_room: tokio::sync::Mutex<()>,
     swept: Once,
@@ -155,6 +158,7 @@ impl DockerBackend {
             bases: Bases::default(),
             counter: AtomicU64::new(0),
             held: Mutex::default(),
+            planned: Mutex::default(),
             standing: Mutex::default(),
             turns: Mutex::default(),
             making_room: tokio::sync::Mutex::default(),

@@ -143,6 +143,11 @@ impl Project {
         &self.root
     }
 
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// How much there is to copy, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes

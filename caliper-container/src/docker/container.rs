@@ -194,7 +194,10 @@ impl Order {
 
     /// Unpacks the project in the container, which was not started yet.
     async fn put_project(&self, engine: &Engine) -> Result<(), BackendError> {
-        let Some(project) = &self.project else { return Ok(()) };
+        // The folder itself the engine makes.
+        let Some(project) = self.project.as_ref().filter(|project| !project.is_empty()) else {
+            return Ok(());
+        };
         let path = query(&format!("/containers/{}/archive", self.name), [("path", "/")]);
         let body = Some((context::of_project(project.clone()), "application/x-tar"));
         let sent = async {

@@ -46,6 +46,8 @@ pub(super) struct Dockerfile {
     pub(super) uses_file: bool,
     /// It takes the whole project itself; otherwise that is put into [`WORK`] of each container.
     pub(super) copies_all: bool,
+    /// What of it comes before the file to install, and may be the same in other cells.
+    pub(super) general: String,
     /// What it copies out of the context: paths and patterns.
     sources: Vec<String>,
 }
@@ -53,19 +55,23 @@ pub(super) struct Dockerfile {
 impl Dockerfile {
     /// Reads `rendered`, which may copy the file to install, called `basename`.
     pub(super) fn new(rendered: &str, basename: &str) -> Self {
-        let instructions = instructions(rendered);
+        let text = format!("{}\n", rendered.trim_end());
+        let instructions = instructions(&text);
         let sources: Vec<String> = instructions.iter().flat_map(Instruction::sources).collect();
         let is_file = |source: &String| {
             source == basename
                 || Glob::new(source).is_ok_and(|glob| glob.compile_matcher().is_match(basename))
         };
+        let uses_file = |instruction: &Instruction| instruction.sources().iter().any(is_file);
+        let general = instructions.iter().take_while(|instruction| !uses_file(instruction)).last();
         Self {
             base: last_base(&instructions),
             bases: bases(&instructions),
-            uses_file: sources.iter().any(is_file),
+            uses_file: instructions.iter().any(uses_file),
             copies_all: sources.iter().any(String::is_empty),
-            text: format!("{}\n", rendered.trim_end()),
+            general: general.map(|last| last.and_before(&text).to_owned()).unwrap_or_default(),
             sources,
+            text,
         }
     }
 
@@ -85,16 +91,13 @@ impl Dockerfile {
         }
     }
 
-    /// The first thing that is built of every Dockerfile that starts from `base`.
-    pub(super) fn first_layer(base: &str) -> Self {
-        Self {
-            text: format!("FROM {base}\n"),
-            base: Some(base.to_owned()),
-            bases: Some(BTreeSet::from([base.to_owned()])),
-            uses_file: false,
-            copies_all: false,
-            sources: Vec::new(),
-        }
+    /// What is built before anything else of the cells whose Dockerfiles start from `base`: what all
+    /// of `texts` begin with, or the base alone if that is nothing.
+    pub(super) fn beginning<'a>(base: &str, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let from = format!("FROM {base}\n");
+        let text = texts.into_iter().reduce(common).filter(|text| !text.is_empty());
+        // No file to install, also where it copies the whole project.
+        Self { uses_file: false, ..Self::new(text.unwrap_or(&from), "") }
     }
 
     /// What is sent to the engine.
@@ -172,6 +175,20 @@ fn instructions(text: &str) -> Vec<Instruction> {
     found
 }
 
+/// What two Dockerfiles begin with alike: whole instructions, of which one is a `FROM`, or nothing.
+fn common<'a>(one: &'a str, other: &str) -> &'a str {
+    let pairs = instructions(one).into_iter().zip(instructions(other));
+    let same = |one: &Instruction, other: &Instruction| {
+        (&one.keyword, &one.arguments) == (&other.keyword, &other.arguments)
+    };
+    let alike: Vec<Instruction> =
+        pairs.take_while(|(one, other)| same(one, other)).map(|(one, _)| one).collect();
+    if !alike.iter().any(|instruction| instruction.keyword == "FROM") {
+        return "";
+    }
+    alike.last().map_or("", |last| last.and_before(one))
+}
+
 /// What joins lines: a backslash, unless a directive at the top says otherwise.
 fn escape_character(text: &str) -> char {
     text.lines()
@@ -183,6 +200,12 @@ fn escape_character(text: &str) -> char {
 }
 
 impl Instruction {
+    /// The part of `text`, in which it stands, up to its end.
+    fn and_before<'a>(&self, text: &'a str) -> &'a str {
+        let length = text.split_inclusive('\n').take(self.last_line + 1).map(str::len).sum();
+        &text[..length]
+    }
+
     /// What this instruction copies out of the context, relative to it; empty for all of it.
     fn sources(&self) -> Vec<String> {
         if !matches!(self.keyword.as_str(), "COPY" | "ADD") {
@@ -350,6 +373,43 @@ mod tests {
             assert_eq!(dockerfile.base.as_deref(), base, "{text}");
             let found = dockerfile.bases.map(|all| all.into_iter().collect::<Vec<_>>().join(" "));
             assert_eq!(found.as_deref(), all, "{text}");
+        }
+    }
+
+    #[test]
+    fn cells_begin_with_what_their_dockerfiles_have_in_common() {
+        let beginning = |texts: &[&str]| {
+            let dockerfiles = texts.iter().map(|text| Dockerfile::new(text, "a.whl"));
+            let general: Vec<String> = dockerfiles.map(|dockerfile| dockerfile.general).collect();
+            let common = Dockerfile::beginning("b", general.iter().map(String::as_str));
+            (common.text.trim_end().to_owned(), common.copies_all)
+        };
+        for (texts, expected, copies_all) in [
+            (&[][..], "FROM b", false),
+            (&["FROM b\nCOPY a.whl /\nRUN x", "FROM b\nCOPY a.whl /\nRUN x"], "FROM b", false),
+            (&["FROM b\nCOPY *.whl /", "FROM b\nCOPY *.whl /"], "FROM b", false),
+            (
+                &["FROM b\nADD . /x\nRUN a\nRUN y 1", "FROM b\nADD . /x\nRUN a\nRUN y 2"],
+                "FROM b\nADD . /x\nRUN a",
+                true,
+            ),
+            // Whole instructions, however they are written.
+            (
+                &["FROM b\nRUN x \\\n  y\nRUN 1", "FROM b\n# z\nrun x \\\n  # z\n  y\nRUN 2"],
+                "FROM b\nRUN x \\\n  y",
+                false,
+            ),
+            (&["FROM b\nRUN x \\\n 1", "FROM b\nRUN x \\\n 2"], "FROM b", false),
+            (&["FROM b\nRUN x", "FROM b\nRUN x\nRUN y"], "FROM b\nRUN x", false),
+            (
+                &["FROM c AS d\nRUN x\nFROM b", "FROM c AS d\nRUN x\nFROM b"],
+                "FROM c AS d\nRUN x\nFROM b",
+                false,
+            ),
+            // Without any image there is nothing to build.
+            (&["ARG x=1\nFROM b AS c", "ARG x=1\nFROM b AS d"], "FROM b", false),
+        ] {
+            assert_eq!(beginning(texts), (expected.to_owned(), copies_all), "{texts:?}");
         }
     }
 

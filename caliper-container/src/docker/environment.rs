@@ -75,7 +75,7 @@ impl DockerBackend {
             Some(file) if dockerfile.uses_file => Some(order.files.fetch(file)?),
             _ => None,
         };
-        self.hold_first_layer(order, &base);
+        self.hold_beginning(order, &base);
         let action = format!("build the image of {} {}", order.dependency, order.cell.id);
         let build = build::Order {
             action,
@@ -171,16 +171,21 @@ impl DockerBackend {
         finished.map(|finished| (finished, held))
     }
 
-    /// Makes the layer with Caliper's label, on which all cells with this base stand: the storage of
-    /// some engines takes seconds for any layer.
-    fn hold_first_layer(&self, order: &CellOrder<'_>, base: &str) {
+    /// Makes the layers that all cells with this base begin with, at least the one with Caliper's
+    /// label: side by side each cell would make its own, and the storage of some engines takes seconds
+    /// for any layer.
+    fn hold_beginning(&self, order: &CellOrder<'_>, base: &str) {
         // One at a time on each base; what stands on another base does not wait.
         let turn = Arc::clone(lock(&self.turns).entry(base.to_owned()).or_default());
-        let _turn = lock(&turn);
-        if lock(&self.standing).contains_key(base) {
+        let mut tried = lock(&turn);
+        if std::mem::replace(&mut *tried, true) {
             return;
         }
-        let dockerfile = Dockerfile::first_layer(base);
+        let dockerfile = {
+            let planned = lock(&self.planned);
+            let texts = planned.get(base).filter(|texts| texts.len() > 1);
+            Dockerfile::beginning(base, texts.into_iter().flatten().map(|(_, text)| text.as_str()))
+        };
         let tag = self.fresh_tag(order.run);
         let build = build::Order {
             action: format!("build on the image `{base}`"),
@@ -189,13 +194,17 @@ impl DockerBackend {
             project: dockerfile.part_of(order.project),
             tag: &tag,
             mark: self.mark(order.run),
-            index_url: None,
+            index_url: self.options.index_url.as_deref(),
         };
         // Only saves time: the build of the cell says what is wrong.
-        if let Ok((build::Finished { image: Ok(_), .. }, layer)) =
-            self.try_build(&build, base, order.interrupt)
-        {
-            lock(&self.standing).insert(base.to_owned(), layer);
+        match self.try_build(&build, base, order.interrupt) {
+            Ok((build::Finished { image: Ok(_), .. }, layers)) => {
+                lock(&self.standing).insert(base.to_owned(), layers);
+            }
+            Ok((_, layers)) => {
+                let _ = self.let_go(&layers);
+            }
+            Err(_) => {}
         }
     }
 

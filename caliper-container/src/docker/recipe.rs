@@ -6,8 +6,8 @@ use caliper_core::plan::{Recipe, Setup};
 use caliper_core::record::Base;
 use caliper_core::template::Variables;
 
-use super::DockerBackend;
 use super::dockerfile::{Dockerfile, built_in};
+use super::{DockerBackend, lock};
 use crate::backend::{BackendError, CellOrder};
 
 impl DockerBackend {
@@ -29,6 +29,11 @@ impl DockerBackend {
             .engine
             .block_on(self.bases.digest(&self.engine, &name))
             .map_err(|fault| self.engine.error(format!("look at the image `{name}`"), fault))?;
+        let cell = order.cell.id.clone();
+        lock(&self.planned)
+            .entry(name.clone())
+            .or_default()
+            .insert(cell, dockerfile.general.clone());
         let context = Some(*dockerfile.part_of(order.project).digest());
         Ok(Recipe {
             backend: self.options.kind.name().to_owned(),

@@ -180,11 +180,26 @@ impl Bench {
     }
 
     pub(crate) fn order<T>(&self, work: impl FnOnce(&CellOrder<'_>) -> T) -> T {
+        self.order_of(&self.cell, work)
+    }
+
+    /// The same cell in another variant.
+    pub(crate) fn variant(&self, name: &str) -> PlannedCell {
+        let mut cell = self.cell.clone();
+        cell.id.variant.0.insert("which".to_owned(), name.to_owned());
+        cell
+    }
+
+    pub(crate) fn order_of<T>(
+        &self,
+        cell: &PlannedCell,
+        work: impl FnOnce(&CellOrder<'_>) -> T,
+    ) -> T {
         let project = Project::read(&self.folder.path().join("project"), None).unwrap();
         work(&CellOrder {
             run: &self.run,
             dependency: &self.dependency,
-            cell: &self.cell,
+            cell,
             interpreter: &self.interpreter,
             setup: &self.setup,
             project: &project,

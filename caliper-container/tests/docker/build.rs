@@ -1,15 +1,26 @@
 //! How images are made, and how that fails.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use caliper_container::backend::{BackendError, ContainerBackend as _};
+use caliper_container::backend::{BackendError, Built, ContainerBackend as _};
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_core::interpreter::Implementation;
 use caliper_core::record::{BuildReason, TestEnd};
 use caliper_core::template::Template;
 
-use crate::bench::{Bench, docker, engine, lines, of_docker};
+use crate::bench::{Bench, command, docker, engine, lines, of_docker};
+
+fn log_of(built: &Built) -> Cow<'_, str> {
+    String::from_utf8_lossy(&built.log)
+}
+
+/// Whether the layer of the last instruction was there already. Docker and Podman say so in the same
+/// words.
+fn found_its_layers(built: &Built) -> bool {
+    log_of(built).rsplit("RUN ").next().is_some_and(|last| last.contains("Using cache"))
+}
 
 #[test]
 fn a_template_may_place_the_project_itself_and_reach_a_local_index() {
@@ -170,7 +181,8 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     // Others may keep images meanwhile.
     let names_of = |image: &str| -> Vec<String> {
         let names = docker(&["image", "inspect", "--format", "{{join .RepoTags \"\\n\"}}", image]);
-        lines(&names).into_iter().filter(|name| name.starts_with("caliper/kept:")).collect()
+        // Podman puts `localhost/` before it.
+        lines(&names).into_iter().filter(|name| name.contains("caliper/kept:")).collect()
     };
     let first = bench.try_build().unwrap();
     assert!(!first.reused);
@@ -201,22 +213,19 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     let bench = bench.with(|options| options.cache = options.cache.join("other"));
     assert!(!bench.effort().ready);
     let third = bench.try_build().unwrap();
-    let log = String::from_utf8_lossy(&third.log);
-    assert!(!third.reused && log.contains("Using cache") && !log.contains("Running in"), "{log}");
+    assert!(!third.reused && found_its_layers(&third), "{}", log_of(&third));
     bench.backend.remove(&third.environment.unwrap()).unwrap();
 
     // Anew: with layers of its own, and in the place of what was kept.
     let bench = bench.with(|options| (options.keep, options.anew) = (u64::MAX, true));
     let anew = bench.try_build().unwrap();
-    let log = String::from_utf8_lossy(&anew.log);
-    assert!(!anew.reused && log.contains("Running in"), "{log}");
+    assert!(!anew.reused && !found_its_layers(&anew), "{}", log_of(&anew));
     let anew = anew.environment.unwrap();
     assert_ne!(anew.id, environment.id);
     bench.backend.remove(&anew).unwrap();
     assert_eq!(names_of(&anew.id), names);
     let is_there = |image: &str| {
-        let mut inspect = std::process::Command::new("docker");
-        inspect.args(["image", "inspect", image]).output().unwrap().status.success()
+        command().args(["image", "inspect", image]).output().unwrap().status.success()
     };
     assert!(!is_there(&environment.id));
 
@@ -238,8 +247,7 @@ fn an_image_stays_while_a_cell_needs_it() {
     });
     // Side by side each may have made its own; one after the other the second is the first.
     let built = bench.try_build().unwrap();
-    let log = String::from_utf8(built.log).unwrap();
-    assert!(!log.contains("Running in"), "{log}");
+    assert!(found_its_layers(&built), "{}", log_of(&built));
     let third = built.environment.unwrap();
     assert!(third == one || third == other);
     bench.backend.remove(&one).unwrap();
@@ -248,8 +256,35 @@ fn an_image_stays_while_a_cell_needs_it() {
     bench.backend.remove(&third).unwrap();
     // And until the next one on its base is done.
     let again = bench.try_build().unwrap();
-    assert!(!String::from_utf8_lossy(&again.log).contains("Running in"));
+    assert!(found_its_layers(&again), "{}", log_of(&again));
     bench.backend.remove(&again.environment.unwrap()).unwrap();
+    bench.assert_clean();
+}
+
+#[test]
+fn what_cells_begin_with_is_made_once() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.dockerfile(
+        "FROM {{ base }}\nRUN cat /proc/sys/kernel/random/uuid > /once && sleep 1\n\
+         COPY {{ basename }} /\nRUN pip install --no-deps /{{ basename }}\n",
+    );
+    let cells = [bench.variant("one"), bench.variant("other")];
+    let recipes = cells
+        .each_ref()
+        .map(|cell| bench.order_of(cell, |order| bench.backend.recipe(order)).unwrap());
+    let bench = bench;
+    let built = std::thread::scope(|scope| {
+        let building = [0, 1].map(|which| {
+            let (bench, cell, recipe) = (&bench, &cells[which], &recipes[which]);
+            scope.spawn(move || bench.order_of(cell, |order| bench.backend.build(order, recipe)))
+        });
+        building.map(|one| one.join().unwrap().unwrap().environment.unwrap())
+    });
+    let said = built.each_ref().map(|one| bench.test(one, &["cat", "/once"]).1);
+    assert!(said[0].len() > 30 && said[0] == said[1], "{said:?}");
+    for environment in &built {
+        bench.backend.remove(environment).unwrap();
+    }
     bench.assert_clean();
 }
 
