@@ -279,8 +279,11 @@ async fn pull(engine: &Engine, name: &str) -> Result<Result<(), String>, Fault> 
         .unwrap_or_else(|_| Ok(Err(format!("it took more than {} minutes", PULL.as_secs() / 60))))
 }
 
-/// Takes a name off an image, and the image away if that was its last name.
+/// Takes a name off an image, and the image away if that was its last name and nothing stands on it.
 pub(super) async fn untag(engine: &Engine, tag: &str) -> Result<(), Fault> {
+    if has_children(engine, tag).await? {
+        return unname(engine, tag).await;
+    }
     match delete(engine, tag).await {
         // A build that was given up goes on in Podman until its step is done, and stands on the image
         // so long. Without a name it is what the next run removes.
@@ -301,11 +304,25 @@ pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault>
     if !image.is_ours() || image.repo_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Ok(());
     }
+    if has_children(engine, &image.id).await? {
+        return Ok(());
+    }
     match delete(engine, &image.id).await {
         // Somebody else was faster, or something stands on it.
         Err(fault) if !fault.is_missing() && !fault.is_conflict() => Err(fault),
         _ => Ok(()),
     }
+}
+
+/// Whether another image stands on this one, where that does not keep it from being removed: Podman
+/// does that, and then no build finds the layer any more.
+async fn has_children(engine: &Engine, reference: &str) -> Result<bool, Fault> {
+    if engine.answers != EngineKind::Podman {
+        return Ok(false);
+    }
+    let Some(image) = inspect(engine, reference).await? else { return Ok(false) };
+    let images: Vec<ListedImage> = engine.ask(&query("/images/json", [("all", "1")])).await?;
+    Ok(images.iter().any(|other| other.parent_id == image.id))
 }
 
 /// Removes what `reference` names, and nothing that it stands on but what is Caliper's.
