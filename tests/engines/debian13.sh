@@ -29,8 +29,8 @@ Needs: root, mmdebstrap, debian-archive-keyring, docker.
 EOF
 }
 
-# shellcheck source=tests/engines/common.sh
-source "$(dirname "$0")/common.sh"
+# shellcheck source=tests/common.sh
+source "$(dirname "$0")/../common.sh"
 
 state=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian13
 root=$state/root
@@ -41,7 +41,7 @@ unpack() {
     [[ ! -x $root/usr/sbin/nft ]] || return 0
     command -v mmdebstrap >/dev/null || die "\`mmdebstrap\` is not installed" "on Debian: apt-get install mmdebstrap"
     local mirror
-    mirror=$(debian_mirror)
+    mirror=$(debian_mirrors)
     # What an interrupted attempt left, or an older one with less in it.
     rm -rf --one-file-system -- "$root"
     mkdir -p "$state"
@@ -49,7 +49,7 @@ unpack() {
         --dpkgopt=force-unsafe-io \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-        trixie "$root" "$mirror" >&2
+        trixie "$root" "${mirror%%$'\n'*}" >&2
 }
 
 # What is run in namespaces of its own. Without a network of its own, `--bridge=none` would take away

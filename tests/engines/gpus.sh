@@ -15,8 +15,8 @@ Needs: what tests/engines/debian13.sh needs, the image python:3.11, target/relea
 EOF
 }
 
-# shellcheck source=tests/engines/common.sh
-source "$(dirname "$0")/common.sh"
+# shellcheck source=tests/common.sh
+source "$(dirname "$0")/../common.sh"
 
 case ${1:-} in
 '') ;;

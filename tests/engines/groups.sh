@@ -20,8 +20,8 @@ Needs: root, mmdebstrap, debian-archive-keyring, qemu-system-x86, uv, target/rel
 EOF
 }
 
-# shellcheck source=tests/engines/common.sh
-source "$(dirname "$0")/common.sh"
+# shellcheck source=tests/common.sh
+source "$(dirname "$0")/../common.sh"
 
 case ${1:-} in
 '' | --purge) ;;
@@ -37,12 +37,12 @@ root=$state/root
 binary=${CARGO_TARGET_DIR:-$here/target}/release/caliper
 
 if [[ ! -e $root/sbin/init ]]; then
-    mirror=$(debian_mirror)
+    mirror=$(debian_mirrors)
     mkdir -p "$state"
     mmdebstrap --quiet --variant=apt --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
         --include=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,dbus-user-session,libpam-systemd \
         --include=python3,procps,iproute2,passwd,ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' \
-        trixie "$root" "$mirror" >&2
+        trixie "$root" "${mirror%%$'\n'*}" >&2
     chroot "$root" useradd --create-home user
 fi
 install "$binary" "$(command -v uv)" "$root/usr/local/bin/"

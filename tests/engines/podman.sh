@@ -21,8 +21,8 @@ Needs: podman, runc, catatonit, fuse-overlayfs; without root also uidmap and sli
 EOF
 }
 
-# shellcheck source=tests/engines/common.sh
-source "$(dirname "$0")/common.sh"
+# shellcheck source=tests/common.sh
+source "$(dirname "$0")/../common.sh"
 
 user=${CALIPER_ROOTLESS:-}
 state=${CALIPER_ENGINES:-/tmp/caliper-engines}/podman${user:+-$user}

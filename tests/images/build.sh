@@ -28,13 +28,8 @@ END
 all=(3.11 3.9 2.7 3.13 3.14)
 at_once=2
 
-say() { printf '%s\n' "$*" >&2; }
-die() {
-    say "error: $1"
-    shift
-    for line in "$@"; do say "  $line"; done
-    exit 1
-}
+# shellcheck source=tests/common.sh
+source "$(dirname "$0")/../common.sh"
 
 # Which Debian release has this Python. `testing` moves on: it drops 3.14 one day.
 suite_of() {
@@ -101,18 +96,8 @@ ca_bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 [[ -r $ca_bundle ]] ||
     die "no CA bundle at $ca_bundle" "install it: apt-get install ca-certificates" "or set SSL_CERT_FILE"
 
-mirrors=()
-if [[ -n ${CALIPER_DEBIAN_MIRROR:-} ]]; then
-    read -ra mirrors <<<"$CALIPER_DEBIAN_MIRROR"
-else
-    # By convention a full Debian mirror ends in /debian; security archives and other vendors' do not.
-    mapfile -t mirrors < <(
-        { apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null || true; } |
-            sed 's,/*$,,' | grep '/debian$' | awk '!seen[$0]++'
-    )
-fi
-((${#mirrors[@]})) ||
-    die "this machine's apt names no Debian mirror" "set CALIPER_DEBIAN_MIRROR to the address of one"
+found=$(debian_mirrors)
+mapfile -t mirrors <<<"$found"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/caliper-images.XXXXXXXX")
 cleanup() {

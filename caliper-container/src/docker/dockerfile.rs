@@ -63,11 +63,12 @@ impl Dockerfile {
                 || Glob::new(source).is_ok_and(|glob| glob.compile_matcher().is_match(basename))
         };
         let uses_file = |instruction: &Instruction| instruction.sources().iter().any(is_file);
-        let general = instructions.iter().take_while(|instruction| !uses_file(instruction)).last();
+        let own = instructions.iter().position(uses_file);
+        let general = instructions[..own.unwrap_or(instructions.len())].last();
         Self {
             base: last_base(&instructions),
             bases: bases(&instructions),
-            uses_file: instructions.iter().any(uses_file),
+            uses_file: own.is_some(),
             copies_all: sources.iter().any(String::is_empty),
             general: general.map(|last| last.and_before(&text).to_owned()).unwrap_or_default(),
             sources,

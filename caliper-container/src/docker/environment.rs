@@ -1,5 +1,6 @@
 //! The life of a cell's image: built, looked into, run, removed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -184,7 +185,8 @@ impl DockerBackend {
         let dockerfile = {
             let planned = lock(&self.planned);
             let texts = planned.get(base).filter(|texts| texts.len() > 1);
-            Dockerfile::beginning(base, texts.into_iter().flatten().map(|(_, text)| text.as_str()))
+            let texts = texts.into_iter().flat_map(BTreeMap::values);
+            Dockerfile::beginning(base, texts.map(String::as_str))
         };
         let tag = self.fresh_tag(order.run);
         let build = build::Order {

@@ -281,12 +281,9 @@ async fn pull(engine: &Engine, name: &str) -> Result<Result<(), String>, Fault> 
 
 /// Takes a name off an image, and the image away if that was its last name and nothing stands on it.
 pub(super) async fn untag(engine: &Engine, tag: &str) -> Result<(), Fault> {
-    if has_children(engine, tag).await? {
-        return unname(engine, tag).await;
-    }
     match delete(engine, tag).await {
-        // A build that was given up goes on in Podman until its step is done, and stands on the image
-        // so long. Without a name it is what the next run removes.
+        // Another image stands on it, or a build that was given up and goes on in Podman until its
+        // step is done. Without a name it goes with the one, or is what the next run removes.
         Err(fault) if fault.is_conflict() && engine.answers == EngineKind::Podman => {
             unname(engine, tag).await
         }
@@ -304,25 +301,11 @@ pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault>
     if !image.is_ours() || image.repo_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Ok(());
     }
-    if has_children(engine, &image.id).await? {
-        return Ok(());
-    }
     match delete(engine, &image.id).await {
         // Somebody else was faster, or something stands on it.
         Err(fault) if !fault.is_missing() && !fault.is_conflict() => Err(fault),
         _ => Ok(()),
     }
-}
-
-/// Whether another image stands on this one, where that does not keep it from being removed: Podman
-/// does that, and then no build finds the layer any more.
-async fn has_children(engine: &Engine, reference: &str) -> Result<bool, Fault> {
-    if engine.answers != EngineKind::Podman {
-        return Ok(false);
-    }
-    let Some(image) = inspect(engine, reference).await? else { return Ok(false) };
-    let images: Vec<ListedImage> = engine.ask(&query("/images/json", [("all", "1")])).await?;
-    Ok(images.iter().any(|other| other.parent_id == image.id))
 }
 
 /// Removes what `reference` names, and nothing that it stands on but what is Caliper's.
@@ -340,12 +323,18 @@ async fn delete(engine: &Engine, reference: &str) -> Result<(), Fault> {
     deleted.map(drop)
 }
 
-/// Gives a name to the image that `reference` was built from, if it is not Caliper's and has none:
-/// Podman 4 does not know `noprune`, and removes what has no name up to the first that has.
+/// What Podman leaves to whoever has an image removed. A conflict, as from Docker, if another stands on
+/// it: Podman would remove it, and then no build finds the layer any more. Else gives a name to the
+/// image that `reference` was built from, if it is not Caliper's and has none: Podman 4 does not know
+/// `noprune`, and removes what has no name up to the first that has.
 async fn guard(engine: &Engine, reference: &str) -> Result<Option<String>, Fault> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let Some(image) = inspect(engine, reference).await? else { return Ok(None) };
     let images: Vec<ListedImage> = engine.ask(&query("/images/json", [("all", "1")])).await?;
+    if images.iter().any(|other| other.parent_id == image.id) {
+        let message = "another image stands on it".to_owned();
+        return Err(Fault::Status { code: 409, message });
+    }
     let by_id: BTreeMap<&str, &ListedImage> =
         images.iter().map(|image| (image.id.as_str(), image)).collect();
     let foreign = std::iter::successors(by_id.get(image.id.as_str()), |image| {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts beside this one share; they source it.
+# What the scripts in tests/images and tests/engines share; they source it.
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -9,19 +9,21 @@ die() {
     exit 1
 }
 
-# Prints where to get Debian: the first mirror that is named, or that this machine's apt has.
-debian_mirror() {
+# Prints where to get Debian, a mirror a line: those that are named, or that this machine's apt has.
+debian_mirrors() {
     local mirrors
     read -ra mirrors <<<"${CALIPER_DEBIAN_MIRROR:-}"
     if ((!${#mirrors[@]})); then
+        # By convention a full Debian mirror ends in /debian; security archives and other vendors' do not.
         # shellcheck disable=SC2016 # apt expands it
         mapfile -t mirrors < <(
-            apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | sed 's,/*$,,' |
-                grep '/debian$' | awk '!seen[$0]++'
+            { apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null || true; } |
+                sed 's,/*$,,' | grep '/debian$' | awk '!seen[$0]++'
         )
     fi
-    ((${#mirrors[@]})) || die "this machine's apt names no Debian mirror" "set CALIPER_DEBIAN_MIRROR"
-    printf '%s\n' "${mirrors[0]}"
+    ((${#mirrors[@]})) ||
+        die "this machine's apt names no Debian mirror" "set CALIPER_DEBIAN_MIRROR to the address of one"
+    printf '%s\n' "${mirrors[@]}"
 }
 
 # podman_settings FOLDER prints a containers.conf for a Podman that keeps its temporary files in FOLDER.
