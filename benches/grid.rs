@@ -13,9 +13,9 @@ mod answers;
 use std::borrow::Cow;
 use std::hint::black_box;
 
-use caliper_core::interpreter::{Interpreter, Libc, Platform};
 use caliper_core::names::PackageName;
-use caliper_core::selection::Selection;
+use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::selection::Selection;
 use caliper_pypi::index::{ClientOptions, IndexClient, PackageIndex as _};
 use caliper_pypi::resolve::{pythons_made_for, resolve_project};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use caliper_core::interpreter::{Interpreter, Libc, Platform};
 use caliper_core::names::PackageName;
-use caliper_core::selection::Selection;
+use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::selection::Selection;
 use caliper_pypi::index::{ClientOptions, IndexClient};
 use caliper_pypi::resolve::resolve;
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
-use caliper_core::selection::Versions;
+use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Measure what a dependency's releases do to your code.
@@ -275,7 +275,7 @@ pub(crate) struct Work {
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    if text == "0" { Ok(0) } else { caliper_core::config::bytes(text) }
+    if text == "0" { Ok(0) } else { caliper_core::question::config::bytes(text) }
 }
 
 /// A share of something, above 0: 10% or 0.1.

@@ -19,12 +19,12 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
-use caliper_core::compare::{Comparison, Rung, Verdict};
-use caliper_core::record::Record;
+use caliper_core::analysis::compare::{Comparison, Rung, Verdict};
+use caliper_core::analysis::results::Results;
+use caliper_core::facts::record::Record;
+use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::report::grid::{self, Tone};
 use caliper_core::report::rows;
-use caliper_core::results::Results;
-use caliper_core::store::{DirStore, ResultStore as _};
 use serde::Serialize;
 use serde_json::Error;
 

@@ -6,8 +6,8 @@ mod plain;
 
 use std::io::{self, IsTerminal as _};
 
-use caliper_core::event::{Event, Reporter};
-use caliper_core::record::{CellOutcome, Record, TestOutcome};
+use caliper_core::facts::event::{Event, Reporter};
+use caliper_core::facts::record::{CellOutcome, Record, TestOutcome};
 
 use crate::args::ProgressName;
 use crate::terminal::Terminal;

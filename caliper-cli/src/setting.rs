@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use caliper_core::config::Config;
+use caliper_core::question::config::Config;
 
 use crate::exit::Failure;
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 use caliper_container::backend::ContainerBackend;
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::local::{LocalBackend, LocalOptions};
-use caliper_core::config::Config;
-use caliper_core::files::FileSource as _;
-use caliper_core::grid::Choice;
-use caliper_core::interpreter::Interpreter;
-use caliper_core::limits::Limits;
-use caliper_core::plan::Setup;
-use caliper_core::selection::Selection;
-use caliper_core::template::{Args, Template};
+use caliper_core::question::config::Config;
+use caliper_core::question::files::FileSource as _;
+use caliper_core::question::grid::Choice;
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::limits::Limits;
+use caliper_core::question::plan::Setup;
+use caliper_core::question::selection::Selection;
+use caliper_core::question::template::{Args, Template};
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{ClientOptions, IndexAddress, IndexClient};
 use caliper_pypi::netrc::Netrc;
@@ -218,7 +218,9 @@ fn uv_wheel(
     let python = pythons.last().cloned().ok_or("there is no Python on this machine")?;
     let grid = resolve(&"uv".parse()?, &Selection::default(), &[python], client)?;
     let newest = grid.cells.into_iter().rev().find_map(|cell| match cell.choice {
-        Choice::File { file, .. } if file.kind == caliper_core::grid::FileKind::Wheel => Some(file),
+        Choice::File { file, .. } if file.kind == caliper_core::question::grid::FileKind::Wheel => {
+            Some(file)
+        }
         _ => None,
     });
     let newest = newest.ok_or("the index has no uv for this machine")?;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use caliper_core::files::FileSource;
-use caliper_core::interpreter::Interpreter;
-use caliper_core::limits::Limits;
+use caliper_core::facts::record::{BuildReason, Installed, TestEnd};
 use caliper_core::names::{PackageName, PythonVersion};
-use caliper_core::plan::{PlannedCell, Recipe, Setup, Test};
-use caliper_core::record::{BuildReason, Installed, TestEnd};
+use caliper_core::question::files::FileSource;
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::limits::Limits;
+use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
 
 use crate::capture::Captured;
 use crate::interrupt::Interrupt;
@@ -256,10 +256,10 @@ pub enum BackendError {
     },
     /// A template could not be rendered.
     #[error(transparent)]
-    Template(#[from] caliper_core::template::TemplateError),
+    Template(#[from] caliper_core::question::template::TemplateError),
     /// A file to install could not be had.
     #[error(transparent)]
-    File(#[from] caliper_core::files::FileError),
+    File(#[from] caliper_core::question::files::FileError),
     /// The machine failed: a disk, a process that could not be started.
     #[error("{action}")]
     Machine {

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-use caliper_core::grid::CellId;
-use caliper_core::interpreter::Interpreter;
+use caliper_core::facts::record::BuildReason;
 use caliper_core::names::PythonVersion;
-use caliper_core::plan::{Recipe, Setup, Test};
-use caliper_core::record::BuildReason;
+use caliper_core::question::grid::CellId;
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::plan::{Recipe, Setup, Test};
 
 use crate::backend::{
     BackendError, Built, CellOrder, ContainerBackend, Effort, Environment, RunId, TestRun,

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use caliper_core::grid::CellId;
-use caliper_core::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::names::PythonVersion;
-use caliper_core::plan::{Recipe, Setup, Test};
-use caliper_core::record::{BuildReason, TestEnd};
+use caliper_core::question::grid::CellId;
+use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::plan::{Recipe, Setup, Test};
 
 use crate::backend::{
     BackendError, Built, CellOrder, ContainerBackend, Environment, Granted, TestRun,

@@ -9,11 +9,11 @@
 //!   each run of a test, on Docker or Podman;
 //! - [`FakeBackend`](fake::FakeBackend) answers as it was told to, for tests.
 //!
-//! [`runner::run`] takes a [`Plan`](caliper_core::plan::Plan) through a backend. Every test finds a
+//! [`runner::run`] takes a [`Plan`](caliper_core::question::plan::Plan) through a backend. Every test finds a
 //! fresh copy of the user's [`Project`](project::Project). What a cell came to is a
-//! [`Record`](caliper_core::record::Record): it is saved in a
-//! [`ResultStore`](caliper_core::store::ResultStore), and only then reported to a
-//! [`Reporter`](caliper_core::event::Reporter). An [`Interrupt`](interrupt::Interrupt) stops a run
+//! [`Record`](caliper_core::facts::record::Record): it is saved in a
+//! [`ResultStore`](caliper_core::facts::store::ResultStore), and only then reported to a
+//! [`Reporter`](caliper_core::facts::event::Reporter). An [`Interrupt`](interrupt::Interrupt) stops a run
 //! at any moment, and what was measured is kept.
 //!
 //! ```
@@ -24,11 +24,11 @@
 //! use caliper_container::interrupt::Interrupt;
 //! use caliper_container::project::Project;
 //! use caliper_container::runner::{Means, RunOptions, run};
-//! use caliper_core::config::Config;
-//! use caliper_core::event::Collected;
-//! use caliper_core::files::FilesInMemory;
-//! use caliper_core::plan::Plan;
-//! use caliper_core::store::MemoryStore;
+//! use caliper_core::question::config::Config;
+//! use caliper_core::facts::event::Collected;
+//! use caliper_core::question::files::FilesInMemory;
+//! use caliper_core::question::plan::Plan;
+//! use caliper_core::facts::store::MemoryStore;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let grid = serde_json::from_str(

@@ -14,9 +14,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use caliper_core::interpreter::Interpreter;
 use caliper_core::names::PythonVersion;
-use caliper_core::plan::{Recipe, Setup, Test};
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::plan::{Recipe, Setup, Test};
 
 use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environment, TestRun};
 #[cfg(doc)]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use caliper_core::interpreter::{Implementation, Interpreter, Libc, Platform};
 use caliper_core::names::PythonVersion;
+use caliper_core::question::interpreter::{Implementation, Interpreter, Libc, Platform};
 use serde::{Deserialize, Serialize};
 
 /// A program for any Python, to be run with `python -c`, that prints one line for [`Answer::parse`].

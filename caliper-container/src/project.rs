@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use caliper_core::names::{Sha256, Sha256Stream};
-use caliper_core::plan::Test;
+use caliper_core::question::plan::Test;
 use globset::{Glob, GlobBuilder};
 
 mod ignore;

@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use caliper_core::event::{self, Event, Reporter};
-use caliper_core::files::FileSource;
-use caliper_core::grid::{CellId, Choice};
-use caliper_core::identity::Identity;
-use caliper_core::plan::{Plan, PlannedCell, Recipe, Test};
-use caliper_core::record::{CellOutcome, Record};
-use caliper_core::store::{ResultStore, StoreError};
+use caliper_core::facts::event::{self, Event, Reporter};
+use caliper_core::facts::identity::Identity;
+use caliper_core::facts::record::{CellOutcome, Record};
+use caliper_core::facts::store::{ResultStore, StoreError};
+use caliper_core::question::files::FileSource;
+use caliper_core::question::grid::{CellId, Choice};
+use caliper_core::question::plan::{Plan, PlannedCell, Recipe, Test};
 
 use crate::backend::{BackendError, CellOrder, ContainerBackend, Effort, RunId};
 use crate::interrupt::Interrupt;

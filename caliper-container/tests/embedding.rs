@@ -7,8 +7,9 @@ use caliper_container::fake::{FakeBackend, FakeRun};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
 use caliper_container::runner::{Means, RunOptions, run};
-use caliper_core::store::ResultStore as _;
-use caliper_core::{compare, config::Config, event, files, plan::Plan, report, store};
+use caliper_core::facts::{event, store, store::ResultStore as _};
+use caliper_core::question::{config::Config, files, plan::Plan};
+use caliper_core::{analysis::compare, report};
 use caliper_pypi::{index, resolve::resolve};
 
 fn measure() -> Result<String, Box<dyn Error>> {

@@ -19,7 +19,8 @@ use std::error::Error;
 use std::io::BufRead as _;
 use std::path::Path;
 
-use caliper_core::compare::{Format, Policy, compare};
+use caliper_core::analysis::compare::{Format, compare};
+use caliper_core::question::criteria::Policy;
 
 /// A pair of files.
 #[derive(serde::Deserialize)]

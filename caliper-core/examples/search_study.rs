@@ -13,8 +13,8 @@
 
 use std::collections::BTreeSet;
 
-use caliper_core::row::{Evidence, State, Transition, TransitionKind, transitions};
-use caliper_core::search::{Coverage, Goal, Search};
+use caliper_core::analysis::row::{Evidence, State, Transition, TransitionKind, transitions};
+use caliper_core::analysis::search::{Coverage, Goal, Search};
 
 const HISTORIES: usize = 2_000;
 

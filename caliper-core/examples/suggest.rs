@@ -1,14 +1,14 @@
 //! Suggests specifiers for outcomes, one JSON object a line, for `tests/suggest/check.py`.
 //!
 //! In: `{"releases": [["1.0", "passed"], …], "declared": ">=1.0"}`, where `declared` may be missing.
-//! Out: what [`caliper_core::suggest::suggest`] and [`caliper_core::suggest::check`] answer.
+//! Out: what [`caliper_core::analysis::suggest::suggest`] and [`caliper_core::analysis::suggest::check`] answer.
 
 #![expect(clippy::print_stdout, reason = "the answer")]
 
 use std::error::Error;
 use std::io::BufRead as _;
 
-use caliper_core::suggest::{Known, check, suggest};
+use caliper_core::analysis::suggest::{Known, check, suggest};
 use pep440_rs::Version;
 
 #[derive(serde::Deserialize)]

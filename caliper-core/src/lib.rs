@@ -3,37 +3,37 @@
 //! Caliper measures what the releases of a dependency do to somebody's code. This crate says what
 //! that means, in values:
 //!
-//! - A [`Config`](config::Config) is what a `caliper.yaml` says: a package, which of its releases
-//!   ([`Selection`](selection::Selection)), and what is done in every cell ([`Setup`](plan::Setup):
-//!   tests, limits, a [`Template`](template::Template) of a Dockerfile).
-//! - A [`Grid`](grid::Grid) lays out every release × Python. Each of its cells, named by a
-//!   [`CellId`](grid::CellId), holds the file to install or the reason why there is none. Which
-//!   Pythons there are is told by [`Interpreter`](interpreter::Interpreter)s.
-//! - A [`Plan`](plan::Plan) joins the two. [`Identity`](identity::Identity) is what a cell is known by:
+//! - A [`Config`](question::config::Config) is what a `caliper.yaml` says: a package, which of its releases
+//!   ([`Selection`](question::selection::Selection)), and what is done in every cell ([`Setup`](question::plan::Setup):
+//!   tests, limits, a [`Template`](question::template::Template) of a Dockerfile).
+//! - A [`Grid`](question::grid::Grid) lays out every release × Python. Each of its cells, named by a
+//!   [`CellId`](question::grid::CellId), holds the file to install or the reason why there is none. Which
+//!   Pythons there are is told by [`Interpreter`](question::interpreter::Interpreter)s.
+//! - A [`Plan`](question::plan::Plan) joins the two. [`Identity`](facts::identity::Identity) is what a cell is known by:
 //!   a digest over all that decides its result.
-//! - A [`Record`](record::Record) is what happened in one cell. A
-//!   [`ResultStore`](store::ResultStore) keeps it, an [`Event`](event::Event) tells a
-//!   [`Reporter`](event::Reporter) of it.
-//! - [`judge`](compare::judge) holds records against a baseline and gives every test a
-//!   [`Verdict`](compare::Verdict); [`violations`](expect::violations) says what is not as
-//!   expected; [`Results`](results::Results) sums up; [`report`] makes it readable.
-//! - A [`Row`](row::Row) is one test along the releases, and says where it changes and how well that
-//!   is known. A [`Search`](search::Search) plans what to measure next instead of everything, and
-//!   [`Coverage`](search::Coverage) says what it did not look at.
-//! - [`cluster`](causes::cluster) gathers failures by their [`Cause`](causes::Cause);
-//!   [`suggest`](suggest::suggest) says which specifier the results support, and
-//!   [`check`](suggest::check) whether a declared one holds.
+//! - A [`Record`](facts::record::Record) is what happened in one cell. A
+//!   [`ResultStore`](facts::store::ResultStore) keeps it, an [`Event`](facts::event::Event) tells a
+//!   [`Reporter`](facts::event::Reporter) of it.
+//! - [`judge`](analysis::compare::judge) holds records against a baseline and gives every test a
+//!   [`Verdict`](analysis::compare::Verdict); [`violations`](analysis::expect::violations) says what is not as
+//!   expected; [`Results`](analysis::results::Results) sums up; [`report`] makes it readable.
+//! - A [`Row`](analysis::row::Row) is one test along the releases, and says where it changes and how well that
+//!   is known. A [`Search`](analysis::search::Search) plans what to measure next instead of everything, and
+//!   [`Coverage`](analysis::search::Coverage) says what it did not look at.
+//! - [`cluster`](analysis::causes::cluster) gathers failures by their [`Cause`](analysis::causes::Cause);
+//!   [`suggest`](analysis::suggest::suggest) says which specifier the results support, and
+//!   [`check`](analysis::suggest::check) whether a declared one holds.
 //!
 //! Between a configuration and a grid stands a package index, and between a plan and its records a
 //! machine that runs things. Both are other crates: `caliper-pypi` and `caliper-container`. Neither
 //! knows of the other, and what they exchange is defined here.
 //!
 //! ```
-//! use caliper_core::config::Config;
-//! use caliper_core::grid::Grid;
-//! use caliper_core::identity::Identity;
+//! use caliper_core::question::config::Config;
+//! use caliper_core::question::grid::Grid;
+//! use caliper_core::facts::identity::Identity;
 //! use caliper_core::names::Sha256;
-//! use caliper_core::plan::{Plan, Recipe};
+//! use caliper_core::question::plan::{Plan, Recipe};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A configuration is read strictly, and every problem is told with its place and its fix.
@@ -67,31 +67,11 @@
 //! ```
 //!
 //! Nothing here opens a socket, starts a process, reads a clock or the environment, or prints. The
-//! one place that touches files is [`DirStore`](store::DirStore), the folder in which results are
+//! one place that touches files is [`DirStore`](facts::store::DirStore), the folder in which results are
 //! kept.
 
-pub mod causes;
-pub mod changes;
-pub mod compare;
-pub mod config;
-pub mod event;
-pub mod expect;
-pub mod files;
-pub mod grid;
-pub mod identity;
-pub mod interpreter;
-pub mod legacy;
-pub mod limits;
-pub mod modules;
+pub mod analysis;
+pub mod facts;
 pub mod names;
-pub mod plan;
-pub mod record;
+pub mod question;
 pub mod report;
-pub mod results;
-pub mod row;
-pub mod schema;
-pub mod search;
-pub mod selection;
-pub mod store;
-pub mod suggest;
-pub mod template;

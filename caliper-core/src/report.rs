@@ -1,4 +1,7 @@
-//! Results for reading.
+//! How results are shown, and the schemas of all formats.
+//!
+//! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
 pub mod grid;
 pub mod rows;
+pub mod schema;

@@ -1,6 +1,6 @@
 //! The configurations that the documentation shows are valid.
 
-use caliper_core::config::Config;
+use caliper_core::question::config::Config;
 
 #[test]
 fn documented_configurations_are_valid() {

@@ -3,10 +3,10 @@
 
 use std::time::Instant;
 
-use caliper_core::grid::Choice;
-use caliper_core::interpreter::{Interpreter, Libc, Platform};
 use caliper_core::names::PythonVersion;
-use caliper_core::selection::Selection;
+use caliper_core::question::grid::Choice;
+use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::selection::Selection;
 use caliper_pypi::index::{ClientOptions, IndexAddress, IndexClient, PackageIndex as _};
 use caliper_pypi::resolve::{pythons_made_for, resolve_project};
 

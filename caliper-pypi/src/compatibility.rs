@@ -7,9 +7,9 @@ mod platforms;
 
 use std::collections::HashMap;
 
-use caliper_core::grid::Mismatch;
-use caliper_core::interpreter::{Implementation, Interpreter};
 use caliper_core::names::PythonVersion;
+use caliper_core::question::grid::Mismatch;
+use caliper_core::question::interpreter::{Implementation, Interpreter};
 
 use crate::tag::Tag;
 use crate::wheel::WheelName;
@@ -217,7 +217,7 @@ fn blocks(interpreter: &Interpreter) -> Vec<Block> {
 
 #[cfg(test)]
 mod tests {
-    use caliper_core::interpreter::{Libc, Platform};
+    use caliper_core::question::interpreter::{Libc, Platform};
 
     use super::*;
 

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use caliper_core::files::{FileError, FileSource};
-use caliper_core::grid::DistFile;
 use caliper_core::names::Sha256;
+use caliper_core::question::files::{FileError, FileSource};
+use caliper_core::question::grid::DistFile;
 use url::Url;
 
 pub use error::DownloadError;

@@ -11,10 +11,10 @@ use std::io::Write as _;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use caliper_core::grid::{Choice, Grid, MissingReason};
-use caliper_core::interpreter::{Implementation, Interpreter, Libc, Platform};
 use caliper_core::names::{AbiTag, PackageName, PythonVersion};
-use caliper_core::selection::{SdistPolicy, Selection};
+use caliper_core::question::grid::{Choice, Grid, MissingReason};
+use caliper_core::question::interpreter::{Implementation, Interpreter, Libc, Platform};
+use caliper_core::question::selection::{SdistPolicy, Selection};
 use pep440_rs::Version;
 use url::Url;
 

@@ -4,15 +4,15 @@
 //! releases, and the files of each. A file is a [wheel](wheel::WheelName) or a source distribution
 //! ([`sdist::SdistName`]), and a wheel's name carries [tags](tag::Tag) that say where it fits. What an
 //! interpreter accepts is an ordered list of such tags ([`compatibility::SupportedTags`]).
-//! [`resolve::resolve`] brings the two together and lays out a [`Grid`](caliper_core::grid::Grid)
+//! [`resolve::resolve`] brings the two together and lays out a [`Grid`](caliper_core::question::grid::Grid)
 //! whose every cell holds the file that pip would choose, or the reason why there is none. A
 //! [`download::Downloader`] then fetches files, verified, and a [`serve::FolderServer`] is an index
 //! of one's own.
 //!
 //! ```
-//! use caliper_core::grid::Choice;
-//! use caliper_core::interpreter::{Interpreter, Libc, Platform};
-//! use caliper_core::selection::Selection;
+//! use caliper_core::question::grid::Choice;
+//! use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+//! use caliper_core::question::selection::Selection;
 //! use caliper_pypi::index::{IndexInMemory, Project};
 //! use caliper_pypi::resolve::resolve;
 //!

@@ -12,10 +12,10 @@ mod requires_python;
 
 use std::collections::BTreeMap;
 
-use caliper_core::grid::{CellId, Grid, GridCell, SCHEMA};
-use caliper_core::interpreter::Interpreter;
 use caliper_core::names::{PackageName, PythonVersion};
-use caliper_core::selection::Selection;
+use caliper_core::question::grid::{CellId, Grid, GridCell, SCHEMA};
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::selection::Selection;
 
 pub use error::ResolveError;
 pub use made_for::{PythonsMadeFor, pythons_made_for};

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use caliper_core::interpreter::{Libc, Platform};
+use caliper_core::question::interpreter::{Libc, Platform};
 
 /// A Python tag, an ABI tag and a platform tag, such as `cp311-cp311-manylinux_2_17_x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

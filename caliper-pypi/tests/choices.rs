@@ -8,10 +8,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use caliper_core::grid::{Choice, DistFile, FileKind};
-use caliper_core::interpreter::{Implementation, Interpreter, Libc, Platform};
 use caliper_core::names::{PythonVersion, Sha256};
-use caliper_core::selection::Selection;
+use caliper_core::question::grid::{Choice, DistFile, FileKind};
+use caliper_core::question::interpreter::{Implementation, Interpreter, Libc, Platform};
+use caliper_core::question::selection::Selection;
 use caliper_pypi::index::Project;
 use caliper_pypi::resolve::resolve_project;
 

@@ -7,9 +7,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use caliper_core::files::FileSource as _;
-use caliper_core::grid::DistFile;
 use caliper_core::names::Sha256;
+use caliper_core::question::files::FileSource as _;
+use caliper_core::question::grid::DistFile;
 use caliper_pypi::download::{DownloadError, DownloadOptions, Downloader, Progress};
 use caliper_pypi::index::{ClientOptions, IndexClient, PackageIndex as _, Project, Release};
 use caliper_pypi::metadata::{read_metadata, record_paths};

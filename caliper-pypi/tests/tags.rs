@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use caliper_core::interpreter::{Implementation, Interpreter, Libc, Platform};
 use caliper_core::names::{PythonVersion, Sha256};
+use caliper_core::question::interpreter::{Implementation, Interpreter, Libc, Platform};
 use caliper_pypi::compatibility::SupportedTags;
 
 /// Reads the facts of one line: `cpython 3.11 cp311 linux x86_64 glibc 2 36`.

@@ -3,7 +3,7 @@ use std::io;
 use std::path::Path;
 
 use caliper_container::docker::{Cleaned, DockerBackend, DockerOptions, EngineKind};
-use caliper_core::store::DirStore;
+use caliper_core::facts::store::DirStore;
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting;

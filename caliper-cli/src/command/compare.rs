@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use caliper_core::changes::{Change, Difference, differences};
-use caliper_core::compare::{Criteria, same_results};
-use caliper_core::grid::{CellId, Variant};
+use caliper_core::analysis::changes::{Change, Difference, differences};
+use caliper_core::analysis::compare::same_results;
+use caliper_core::facts::record::Record;
+use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
-use caliper_core::record::Record;
-use caliper_core::store::{DirStore, ResultStore as _};
+use caliper_core::question::criteria::Criteria;
+use caliper_core::question::grid::{CellId, Variant};
 use pep440_rs::Version;
 use serde::Serialize;
 

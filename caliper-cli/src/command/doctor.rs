@@ -6,9 +6,9 @@ use std::time::Duration;
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind, GpuRequests};
 use caliper_container::runner::chain;
-use caliper_core::interpreter::{Interpreter, Libc, Platform};
-use caliper_core::limits::{Limits, Network};
 use caliper_core::names::ParsePackageNameError;
+use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::limits::{Limits, Network};
 use caliper_pypi::index::{IndexClient, IndexError, PackageIndex as _};
 use serde::Serialize;
 

@@ -1,11 +1,12 @@
 use std::path::{Path, PathBuf};
 
-use caliper_core::compare::{self, Criteria};
-use caliper_core::legacy;
+use caliper_core::analysis::compare::{self};
+use caliper_core::analysis::results::Results;
+use caliper_core::facts::legacy;
+use caliper_core::facts::record::Record;
+use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::{PackageName, Timestamp};
-use caliper_core::record::Record;
-use caliper_core::results::Results;
-use caliper_core::store::{DirStore, ResultStore as _};
+use caliper_core::question::criteria::Criteria;
 
 use super::{LISTED, say_how_many_more};
 use crate::args::FormatName;
@@ -97,7 +98,7 @@ enum Problem {
     /// It, or what it holds, is at fault.
     File(String),
     /// The results cannot be kept.
-    Store(caliper_core::store::StoreError),
+    Store(caliper_core::facts::store::StoreError),
 }
 
 fn read(path: &Path, store: &DirStore) -> Result<(PackageName, Record), Problem> {

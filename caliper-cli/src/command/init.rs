@@ -44,7 +44,7 @@ pub(super) fn run(folder: &Path, terminal: Terminal) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use caliper_core::config::Config;
+    use caliper_core::question::config::Config;
 
     use super::*;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use caliper_container::backend::Effort;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{Means, Prospect, effort, foresee};
-use caliper_core::event::Collected;
-use caliper_core::store::DirStore;
+use caliper_core::facts::event::Collected;
+use caliper_core::facts::store::DirStore;
 use serde::Serialize;
 
 use crate::args::{FormatName, Work};

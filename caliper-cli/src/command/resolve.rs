@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use caliper_core::grid::{Choice, FileKind, Grid};
-use caliper_core::interpreter::{Interpreter, Libc, Platform};
 use caliper_core::names::PackageName;
-use caliper_core::selection::Selection;
+use caliper_core::question::grid::{Choice, FileKind, Grid};
+use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::selection::Selection;
 use caliper_pypi::index::PackageIndex as _;
 use caliper_pypi::resolve::{pythons_made_for, resolve_project};
 use caliper_pypi::tag::PlatformTag;

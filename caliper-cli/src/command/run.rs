@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, Means, Prospect, Rerun, RunOptions, Searching, foresee};
-use caliper_core::compare::{judge, repeats_to_decide, same_results};
-use caliper_core::config::Config;
-use caliper_core::expect::{FailOn, violations};
-use caliper_core::grid::CellId;
-use caliper_core::plan::{Plan, Test};
-use caliper_core::record::{Record, TestOutcome, TestRecord};
-use caliper_core::results::Results;
-use caliper_core::search::{Answer, Goal, Search};
-use caliper_core::store::{DirStore, ResultStore as _};
+use caliper_core::analysis::compare::{judge, repeats_to_decide, same_results};
+use caliper_core::analysis::expect::{FailOn, violations};
+use caliper_core::analysis::results::Results;
+use caliper_core::analysis::search::{Answer, Goal, Search};
+use caliper_core::facts::record::{Record, TestOutcome, TestRecord};
+use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::question::config::Config;
+use caliper_core::question::grid::CellId;
+use caliper_core::question::plan::{Plan, Test};
 
 use pep440_rs::Version;
 

@@ -1,4 +1,4 @@
-use caliper_core::schema::{Format, schema};
+use caliper_core::report::schema::{Format, schema};
 
 use crate::args::SchemaName;
 use crate::exit::Exit;

@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use caliper_core::compare::{Evidence, Noise};
-use caliper_core::grid::{CellId, FileKind};
-use caliper_core::record::{BlobRef, CellOutcome, Record, TestRecord};
-use caliper_core::store::{DirStore, ResultStore as _};
+use caliper_core::analysis::compare::{Evidence, Noise};
+use caliper_core::facts::record::{BlobRef, CellOutcome, Record, TestRecord};
+use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::question::grid::{CellId, FileKind};
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};

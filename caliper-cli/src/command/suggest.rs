@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use caliper_core::names::{PackageName, PythonVersion};
-use caliper_core::results::Results;
-use caliper_core::suggest::{
+use caliper_core::analysis::results::Results;
+use caliper_core::analysis::suggest::{
     Declared, Known, Suggested, check, declarations, on_python, releases, requires_python, suggest,
     suggest_python,
 };
+use caliper_core::names::{PackageName, PythonVersion};
 use pep440_rs::Version;
 use serde::Serialize;
 

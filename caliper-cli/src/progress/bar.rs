@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use caliper_core::event::{Event, Reporter};
-use caliper_core::record::{CellOutcome, Record};
+use caliper_core::facts::event::{Event, Reporter};
+use caliper_core::facts::record::{CellOutcome, Record};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::terminal::{Terminal, printable};

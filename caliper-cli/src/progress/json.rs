@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use caliper_core::event::{Event, Reporter};
+use caliper_core::facts::event::{Event, Reporter};
 
 /// Every event as a line of JSON on standard error.
 pub(super) struct Json;

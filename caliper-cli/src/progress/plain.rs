@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use caliper_core::event::{Event, Reporter};
-use caliper_core::record::CellOutcome;
+use caliper_core::facts::event::{Event, Reporter};
+use caliper_core::facts::record::CellOutcome;
 
 use crate::terminal::{Terminal, printable};
 

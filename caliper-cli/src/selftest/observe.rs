@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use caliper_core::analysis::results::Results;
+use caliper_core::facts::record::{CellOutcome, Record, TestRecord};
 use caliper_core::names::PythonVersion;
-use caliper_core::record::{CellOutcome, Record, TestRecord};
-use caliper_core::results::Results;
 use caliper_pypi::pack;
 use caliper_pypi::serve::{FolderServer, ServeOptions};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use caliper_core::record::BuildReason;
+use caliper_core::facts::record::BuildReason;
 use hyper::Method;
 
 use super::context::Context;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use caliper_core::limits::{Gpus, Limits, Network};
-use caliper_core::record::TestEnd;
+use caliper_core::facts::record::TestEnd;
+use caliper_core::question::limits::{Gpus, Limits, Network};
 use futures_util::StreamExt as _;
 use hyper::Method;
 use serde::Deserialize;

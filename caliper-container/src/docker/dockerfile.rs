@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use caliper_core::template::Template;
+use caliper_core::question::template::Template;
 use globset::Glob;
 
 use super::labels;
@@ -288,7 +288,7 @@ fn last_base(instructions: &[Instruction]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use caliper_core::template::{Args, Variables};
+    use caliper_core::question::template::{Args, Variables};
 
     #[test]
     fn a_build_gets_what_it_copies() {

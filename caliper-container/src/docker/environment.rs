@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use caliper_core::grid::FileKind;
-use caliper_core::limits::Limits;
-use caliper_core::plan::{Recipe, Test};
+use caliper_core::question::grid::FileKind;
+use caliper_core::question::limits::Limits;
+use caliper_core::question::plan::{Recipe, Test};
 use pep440_rs::Version;
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! What is installed in an image.
 
-use caliper_core::modules::importable;
+use caliper_core::facts::record::Installed;
 use caliper_core::names::PackageName;
-use caliper_core::record::Installed;
+use caliper_core::question::modules::importable;
 use serde::{Deserialize, Serialize};
 
 use super::pythons::Question;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use caliper_core::names::Sha256Stream;
-use caliper_core::plan::Recipe;
+use caliper_core::question::plan::Recipe;
 
 use super::dockerfile::Dockerfile;
 use super::engine::Fault;

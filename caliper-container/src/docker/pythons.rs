@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use caliper_core::interpreter::{Interpreter, Libc, Platform};
-use caliper_core::limits::Network;
+use caliper_core::facts::record::TestEnd;
 use caliper_core::names::{PythonVersion, Sha256};
-use caliper_core::plan::Setup;
-use caliper_core::record::TestEnd;
+use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::limits::Network;
+use caliper_core::question::plan::Setup;
 
 use super::{DockerBackend, images};
 use crate::backend::BackendError;

@@ -1,10 +1,10 @@
 //! What the image of a cell will be made of.
 
-use caliper_core::files::FileError;
 use caliper_core::names::PythonVersion;
-use caliper_core::plan::{Recipe, Setup};
-use caliper_core::record::Base;
-use caliper_core::template::Variables;
+use caliper_core::question::files::FileError;
+use caliper_core::question::plan::Base;
+use caliper_core::question::plan::{Recipe, Setup};
+use caliper_core::question::template::Variables;
 
 use super::dockerfile::{Dockerfile, built_in};
 use super::{DockerBackend, lock};

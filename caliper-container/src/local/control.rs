@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use caliper_core::limits::Limits;
+use caliper_core::question::limits::Limits;
 use rustix::process::Pid;
 
 /// The folder of control groups that belongs to this process, until this is dropped.

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use caliper_core::record::BuildReason;
+use caliper_core::facts::record::BuildReason;
 
 use super::pythons::Python;
 use super::supervise::{How, Program};

@@ -5,9 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use caliper_core::modules::importable;
+use caliper_core::facts::record::Installed;
 use caliper_core::names::PackageName;
-use caliper_core::record::Installed;
+use caliper_core::question::modules::importable;
 
 /// Everything that is installed, sorted by name, and the modules of `dependency`.
 pub(super) fn read(

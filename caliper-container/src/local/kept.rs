@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use caliper_core::facts::record::Installed;
 use caliper_core::names::{Sha256, Sha256Stream};
-use caliper_core::record::Installed;
 use serde::{Deserialize, Serialize};
 
 use super::pythons::Python;

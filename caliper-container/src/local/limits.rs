@@ -1,7 +1,7 @@
 //! How this machine keeps the limits of a test: by control groups where this process has its own,
 //! else by watching its processes.
 
-use caliper_core::limits::{Limits, Network};
+use caliper_core::question::limits::{Limits, Network};
 
 use super::control::{Control, Controller};
 use super::{NAME, processors};

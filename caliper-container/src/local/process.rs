@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use caliper_core::plan::Test;
-use caliper_core::record::TestEnd;
+use caliper_core::facts::record::TestEnd;
+use caliper_core::question::plan::Test;
 use rustix::fs::Access;
 
 use super::control::Group;

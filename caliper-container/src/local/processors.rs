@@ -2,7 +2,7 @@
 
 use std::io;
 
-use caliper_core::limits::CpuSet;
+use caliper_core::question::limits::CpuSet;
 
 /// Starts a program on these processors: what it starts inherits that, as a child of this thread does.
 #[cfg(target_os = "linux")]

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use caliper_core::interpreter::{Implementation, Interpreter};
 use caliper_core::names::PythonVersion;
+use caliper_core::question::interpreter::{Implementation, Interpreter};
 
 use super::NAME;
 use crate::backend::BackendError;
@@ -139,7 +139,7 @@ impl Pythons {
 
 #[cfg(test)]
 mod tests {
-    use caliper_core::interpreter::{Libc, Platform};
+    use caliper_core::question::interpreter::{Libc, Platform};
 
     use super::*;
 

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use caliper_core::limits::Network;
+use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::names::Timestamp;
-use caliper_core::record::{BuildReason, TestEnd};
-use caliper_core::template::Template;
+use caliper_core::question::limits::Network;
+use caliper_core::question::template::Template;
 
 use super::*;
 

@@ -31,8 +31,10 @@ pub(super) fn obtain(cache: &Path, wheel: &UvWheel) -> Result<PathBuf, BackendEr
     if let Some(uv) = in_cache(&tools) {
         return Ok(uv);
     }
-    let wheel = wheel()
-        .map_err(|source| caliper_core::files::FileError { filename: "uv".to_owned(), source })?;
+    let wheel = wheel().map_err(|source| caliper_core::question::files::FileError {
+        filename: "uv".to_owned(),
+        source,
+    })?;
     unpack(&wheel, &tools)
         .map_err(BackendError::machine(format!("could not take `uv` out of `{}`", wheel.display())))
 }

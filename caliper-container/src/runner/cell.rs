@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use caliper_core::event::Event;
-use caliper_core::grid::Choice;
-use caliper_core::names::Sha256;
-use caliper_core::plan::Test;
-use caliper_core::record::{
+use caliper_core::facts::event::Event;
+use caliper_core::facts::record::{
     self, BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, RecordedResult, TestEnd,
     TestOutcome, TestRecord,
 };
-use caliper_core::store::{Output, StoreError};
+use caliper_core::facts::store::{Output, StoreError};
+use caliper_core::names::Sha256;
+use caliper_core::question::grid::Choice;
+use caliper_core::question::plan::Test;
 use rayon::Scope;
 
 use super::retry::Spoilt;

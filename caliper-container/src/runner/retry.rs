@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use caliper_core::event::Event;
+use caliper_core::facts::event::Event;
 
 use super::{Running, chain};
 use crate::backend::BackendError;

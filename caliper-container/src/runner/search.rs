@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use caliper_core::grid::{CellId, Variant};
+use caliper_core::analysis::row::{Row, State};
+use caliper_core::analysis::search::{Search, Step};
+use caliper_core::facts::record::Record;
 use caliper_core::names::PythonVersion;
-use caliper_core::plan::{Plan, Test};
-use caliper_core::record::Record;
-use caliper_core::row::{Row, State};
-use caliper_core::search::{Search, Step};
+use caliper_core::question::grid::{CellId, Variant};
+use caliper_core::question::plan::{Plan, Test};
 use pep440_rs::Version;
 
 use super::{Means, Outcome, Prospect, Rerun, RunError, RunOptions, foresee, run};

@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
-use caliper_core::config::Config;
-use caliper_core::event::Collected;
-use caliper_core::files::FilesInMemory;
-use caliper_core::grid::{DistFile, FileKind, Grid, GridCell, Missing, MissingReason};
+use caliper_core::facts::event::Collected;
+use caliper_core::facts::record::{BuildReason, TestEnd, TestOutcome};
+use caliper_core::facts::store::MemoryStore;
 use caliper_core::names::{PythonVersion, Sha256};
-use caliper_core::plan::Test;
-use caliper_core::record::{BuildReason, TestEnd, TestOutcome};
-use caliper_core::store::MemoryStore;
+use caliper_core::question::config::Config;
+use caliper_core::question::files::FilesInMemory;
+use caliper_core::question::grid::{DistFile, FileKind, Grid, GridCell, Missing, MissingReason};
+use caliper_core::question::plan::Test;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -270,7 +270,7 @@ fn repeats_are_added_to_what_was_measured() {
 
 #[test]
 fn a_search_measures_a_part_and_says_which() {
-    use caliper_core::search::{Coverage, Goal, Search};
+    use caliper_core::analysis::search::{Coverage, Goal, Search};
     let backend = backend().running(|cell, test| {
         let minor = cell.version.release()[1];
         // Breaks at 1.13, and its result changes at 1.5.

@@ -13,14 +13,14 @@ use caliper_container::backend::{
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
-use caliper_core::files::FilesInMemory;
-use caliper_core::grid::{CellId, Choice, DistFile, FileKind};
-use caliper_core::interpreter::Interpreter;
-use caliper_core::limits::Limits;
+use caliper_core::facts::record::TestEnd;
 use caliper_core::names::{PackageName, Sha256};
-use caliper_core::plan::{PlannedCell, Recipe, Setup, Test};
-use caliper_core::record::TestEnd;
-use caliper_core::template::{Args, Template};
+use caliper_core::question::files::FilesInMemory;
+use caliper_core::question::grid::{CellId, Choice, DistFile, FileKind};
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::limits::Limits;
+use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
+use caliper_core::question::template::{Args, Template};
 
 pub(crate) const IMAGE: &str = "python:3.11";
 

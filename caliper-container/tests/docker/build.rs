@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, Built, ContainerBackend as _};
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
-use caliper_core::interpreter::Implementation;
-use caliper_core::record::{BuildReason, TestEnd};
-use caliper_core::template::Template;
+use caliper_core::facts::record::{BuildReason, TestEnd};
+use caliper_core::question::interpreter::Implementation;
+use caliper_core::question::template::Template;
 
 use crate::bench::{Bench, command, docker, engine, lines, of_docker};
 

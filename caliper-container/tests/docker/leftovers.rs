@@ -1,7 +1,7 @@
 //! What is removed, and what is not.
 
 use caliper_container::backend::ContainerBackend as _;
-use caliper_core::template::Template;
+use caliper_core::question::template::Template;
 
 use crate::bench::{Bench, IMAGE, command, docker, lines};
 

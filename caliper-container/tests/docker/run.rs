@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, ContainerBackend as _, Environment};
 use caliper_container::docker::{EngineKind, GpuRequests};
-use caliper_core::limits::{Gpus, Network};
-use caliper_core::plan::Test;
-use caliper_core::record::TestEnd;
+use caliper_core::facts::record::TestEnd;
+use caliper_core::question::limits::{Gpus, Network};
+use caliper_core::question::plan::Test;
 
 use crate::bench::{Bench, of_docker, test};
 

@@ -5,8 +5,9 @@
 //! do not, how many were called different (false), and how many of all that were called different do not
 //! drift (the rate that `alpha`, 0.05, bounds).
 
-use caliper_core::compare::{Criteria, Verdict, judge};
-use caliper_core::record::Record;
+use caliper_core::analysis::compare::{Verdict, judge};
+use caliper_core::facts::record::Record;
+use caliper_core::question::criteria::Criteria;
 
 use crate::world::{normal, record};
 

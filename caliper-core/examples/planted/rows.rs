@@ -12,10 +12,11 @@
 
 use std::collections::BTreeSet;
 
-use caliper_core::compare::{Criteria, Steps, judge, repeats_to_decide};
-use caliper_core::record::Record;
-use caliper_core::report::rows::RowSummary;
-use caliper_core::row::{State, TestRow, TransitionKind};
+use caliper_core::analysis::compare::{Steps, judge, repeats_to_decide};
+use caliper_core::analysis::results::RowSummary;
+use caliper_core::analysis::row::{State, TestRow, TransitionKind};
+use caliper_core::facts::record::Record;
+use caliper_core::question::criteria::Criteria;
 
 use crate::world::{Run, normal, record};
 

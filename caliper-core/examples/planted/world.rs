@@ -1,6 +1,6 @@
 //! Records as a run would have left them.
 
-use caliper_core::record::Record;
+use caliper_core::facts::record::Record;
 use serde_json::{Value, json};
 
 /// One run of the one test: what it printed, or `None` if it failed.

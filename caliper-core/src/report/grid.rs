@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 
-use crate::changes::State;
-use crate::compare::Verdict;
-use crate::grid::Variant;
+use crate::analysis::compare::Verdict;
+use crate::facts::record::State;
+use crate::facts::record::{CellOutcome, Record};
 use crate::names::PythonVersion;
-use crate::record::{CellOutcome, Record};
+use crate::question::grid::Variant;
 
 /// How good a piece of text is, for whoever colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,7 +122,7 @@ impl Mark {
     }
 }
 
-/// Draws `records`, which [`crate::compare::judge`] has seen: a heading, the lines, a legend, and the
+/// Draws `records`, which [`crate::analysis::compare::judge`] has seen: a heading, the lines, a legend, and the
 /// totals.
 pub fn lines(records: &[Record]) -> Vec<Vec<Span>> {
     lines_beside(records, &BTreeSet::new())
@@ -260,9 +260,9 @@ fn totals(records: &[Record]) -> Vec<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Criteria;
-    use crate::record::TestOutcome;
-    use crate::record::tests::{record, test};
+    use crate::facts::record::TestOutcome;
+    use crate::facts::record::tests::{record, test};
+    use crate::question::criteria::Criteria;
 
     #[test]
     fn a_grid_is_read_at_a_glance() {
@@ -287,7 +287,7 @@ mod tests {
             }
         }
         records[4].outcome = CellOutcome::NotMeasured;
-        crate::compare::judge(&mut records, None, &Criteria::default(), &|_| None);
+        crate::analysis::compare::judge(&mut records, None, &Criteria::default(), &|_| None);
         insta::assert_snapshot!(plain(&records), @"
                   2.7    3.11
         1.8, 1.9  ✗ 1/2  ✗ 1/2

@@ -2,101 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::grid::{Span, Tone};
-use crate::grid::Variant;
+use crate::analysis::results::RowSummary;
+use crate::analysis::row::{Transition, TransitionKind};
 use crate::names::PythonVersion;
-use crate::row::{Alike, Drift, Row, Transition, TransitionKind};
-use crate::search::{Coverage, Stretch};
+use crate::question::grid::Variant;
 
-/// What a row tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct RowSummary {
-    /// The test.
-    pub test: String,
-    /// The Python.
-    pub python: PythonVersion,
-    /// The further axes of the grid.
-    #[serde(default)]
-    pub variant: Variant,
-    /// Where something changes, oldest first.
-    pub transitions: Vec<Transition<String>>,
-    /// Where it changes so slowly that no step shows it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub drifts: Vec<Drift<String>>,
-    /// Where nobody looked, between ends that are alike or at the ends of the row.
-    pub unprobed: Vec<Stretch<String>>,
-    /// Whether it changes between passing and failing once at most.
-    pub monotone: bool,
-    /// The releases at which the test passes and fails.
-    pub flaky: Vec<String>,
-}
-
-impl RowSummary {
-    /// Sums up a row; `alike` says whether the results of two releases at which the test passes, and
-    /// between which it does not, are the same.
-    pub fn of(
-        row: &Row,
-        test: &str,
-        python: PythonVersion,
-        variant: &Variant,
-        alike: &dyn Fn(usize, usize) -> Alike,
-    ) -> Self {
-        let mut coverage =
-            Coverage::of(row.states(), &|one, other| alike(one, other) == Alike::Same);
-        for one in &mut coverage.transitions {
-            let undecided = |from| alike(from, one.to) == Alike::Undecided;
-            if one.kind == TransitionKind::ResultChanged && undecided(one.from) {
-                one.kind = TransitionKind::ResultDiffers;
-            }
-            one.differs_from = one.differs_from.filter(|from| !undecided(*from));
-        }
-        let Coverage { transitions, unprobed } = coverage.map(|index| row.name(index).to_string());
-        Self {
-            test: test.to_owned(),
-            python,
-            variant: variant.clone(),
-            transitions,
-            drifts: Vec::new(),
-            unprobed,
-            monotone: row.is_monotone(),
-            flaky: row.flaky().iter().map(ToString::to_string).collect(),
-        }
+/// What there is to say, a line each.
+fn sentences(row: &RowSummary) -> Vec<(Tone, String)> {
+    use TransitionKind::{FirstBad, GoodAgain, ResultChanged, ResultDiffers};
+    let tone = |kind| match kind {
+        FirstBad => Tone::Bad,
+        GoodAgain => Tone::Good,
+        ResultChanged => Tone::Notable,
+        ResultDiffers => Tone::Dim,
+    };
+    // A result that never is the same twice would fill the screen with what is not known.
+    let open = row.transitions.iter().filter(|one| one.kind == ResultDiffers).count();
+    let told = |one: &&Transition<String>| one.kind != ResultDiffers || open <= MOST_OPEN;
+    let told = row.transitions.iter().filter(told);
+    let mut sentences: Vec<(Tone, String)> =
+        told.map(|one| (tone(one.kind), one.to_string())).collect();
+    if open > MOST_OPEN {
+        let text = format!(
+            "result is not the same from release to release, {open} times, which may be noise"
+        );
+        sentences.push((Tone::Dim, text));
     }
-
-    /// What there is to say, a line each.
-    fn sentences(&self) -> Vec<(Tone, String)> {
-        use TransitionKind::{FirstBad, GoodAgain, ResultChanged, ResultDiffers};
-        let tone = |kind| match kind {
-            FirstBad => Tone::Bad,
-            GoodAgain => Tone::Good,
-            ResultChanged => Tone::Notable,
-            ResultDiffers => Tone::Dim,
-        };
-        // A result that never is the same twice would fill the screen with what is not known.
-        let open = self.transitions.iter().filter(|one| one.kind == ResultDiffers).count();
-        let told = |one: &&Transition<String>| one.kind != ResultDiffers || open <= MOST_OPEN;
-        let told = self.transitions.iter().filter(told);
-        let mut sentences: Vec<(Tone, String)> =
-            told.map(|one| (tone(one.kind), one.to_string())).collect();
-        if open > MOST_OPEN {
-            let text = format!(
-                "result is not the same from release to release, {open} times, which may be noise"
-            );
-            sentences.push((Tone::Dim, text));
-        }
-        sentences.extend(self.drifts.iter().map(|one| (Tone::Notable, one.to_string())));
-        if !self.monotone {
-            let text = "goes back and forth: a bisection would have been wrong here";
-            sentences.push((Tone::Dim, text.to_owned()));
-        }
-        if !self.flaky.is_empty() {
-            sentences.push((Tone::Notable, format!("flaky at {}", self.flaky.join(", "))));
-        }
-        sentences.extend(self.unprobed.iter().map(|one| (Tone::Dim, one.to_string())));
-        sentences
+    sentences.extend(row.drifts.iter().map(|one| (Tone::Notable, one.to_string())));
+    if !row.monotone {
+        let text = "goes back and forth: a bisection would have been wrong here";
+        sentences.push((Tone::Dim, text.to_owned()));
     }
+    if !row.flaky.is_empty() {
+        sentences.push((Tone::Notable, format!("flaky at {}", row.flaky.join(", "))));
+    }
+    sentences.extend(row.unprobed.iter().map(|one| (Tone::Dim, one.to_string())));
+    sentences
 }
 
 /// More differences that may be noise than these are counted, not listed.
@@ -111,7 +53,7 @@ pub fn lines(rows: &[RowSummary]) -> Vec<Vec<Span>> {
     // What is said, of which tests, in each column.
     let mut columns: BTreeMap<Column<'_>, BTreeMap<Sentences, Vec<&str>>> = BTreeMap::new();
     for row in rows {
-        let sentences = row.sentences();
+        let sentences = sentences(row);
         if !sentences.is_empty() {
             let column = columns.entry((row.python, &row.variant)).or_default();
             column.entry(sentences).or_default().push(&row.test);
@@ -143,7 +85,7 @@ pub fn lines(rows: &[RowSummary]) -> Vec<Vec<Span>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::State;
+    use crate::analysis::row::{Alike, Row, State};
 
     #[test]
     fn rows_that_say_the_same_are_told_together() {

@@ -1,6 +1,6 @@
 //! The platform tags that a machine accepts, the best first.
 
-use caliper_core::interpreter::{Libc, Platform};
+use caliper_core::question::interpreter::{Libc, Platform};
 
 use crate::tag::LegacyManyLinux;
 

@@ -41,7 +41,7 @@ impl Downloader {
     /// Where the wheel is not on this machine, its index is asked for the metadata alone (PEP 658,
     /// [PEP 714](https://peps.python.org/pep-0714/)); then its server for the pieces of the archive in
     /// which the metadata is; then the whole file is fetched, as by
-    /// [`fetch`](caliper_core::files::FileSource::fetch). The next way is taken where the one before
+    /// [`fetch`](caliper_core::question::files::FileSource::fetch). The next way is taken where the one before
     /// is not offered, or where the pieces that came make no sense: some servers ignore ranges, and
     /// some answer wrongly.
     ///

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use caliper_core::grid::DistFile;
 use caliper_core::names::PackageName;
+use caliper_core::question::grid::DistFile;
 use url::Url;
 
 use super::project::{CoreMetadata, FileFault, Project, ProjectBuilder, kind_of};

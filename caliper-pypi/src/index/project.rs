@@ -1,8 +1,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use caliper_core::grid::{DistFile, FileKind};
 use caliper_core::names::{PackageName, ParseDigestError, Sha256};
+use caliper_core::question::grid::{DistFile, FileKind};
 use pep440_rs::Version;
 
 use crate::sdist::{ParseSdistNameError, SdistName, SdistParts};

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
-use caliper_core::grid::{Choice, DistFile, Missing, MissingReason};
-use caliper_core::interpreter::Interpreter;
-use caliper_core::selection::{SdistPolicy, Selection};
+use caliper_core::question::grid::{Choice, DistFile, Missing, MissingReason};
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::selection::{SdistPolicy, Selection};
 
 use super::releases::{Selected, existed_file};
 use super::requires_python::Admitted;

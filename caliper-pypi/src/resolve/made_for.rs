@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use caliper_core::names::PythonVersion;
-use caliper_core::selection::{SdistPolicy, Selection};
+use caliper_core::question::selection::{SdistPolicy, Selection};
 
 use super::releases::{existed_file, select};
 use crate::index::{FileName, Project};

@@ -1,7 +1,7 @@
 //! Which releases are looked at.
 
 use caliper_core::names::{PackageName, Timestamp};
-use caliper_core::selection::{Among, Selection, Versions};
+use caliper_core::question::selection::{Among, Selection, Versions};
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 
 use super::ResolveError;

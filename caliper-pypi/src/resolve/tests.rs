@@ -1,8 +1,8 @@
 //! One table for each rule, and properties over random projects.
 
-use caliper_core::grid::DistFile;
-use caliper_core::interpreter::{Libc, Platform};
-use caliper_core::selection::{SdistPolicy, Versions};
+use caliper_core::question::grid::DistFile;
+use caliper_core::question::interpreter::{Libc, Platform};
+use caliper_core::question::selection::{SdistPolicy, Versions};
 use proptest::prelude::*;
 
 use super::*;
@@ -53,7 +53,7 @@ fn try_resolve(
 
 /// The grid in lines: the cell, and its file or reason.
 fn show(lines: &[&str], selection: &Selection, pythons: &[&str]) -> String {
-    use caliper_core::grid::Choice;
+    use caliper_core::question::grid::Choice;
     let grid = match try_resolve(lines, selection, pythons) {
         Ok(grid) => grid,
         Err(error) => return format!("error: {error}"),
@@ -423,7 +423,7 @@ const PYTHONS: [&str; 3] = ["3.11", "2.7", "3.13t"];
 
 /// The file that is taken for a Python, or comes nearest to it, out of files of one release.
 fn winner(files: &[DistFile], selection: &Selection, python: &str) -> Option<String> {
-    use caliper_core::grid::Choice;
+    use caliper_core::question::grid::Choice;
     let project = Project::from_files("demo".parse().unwrap(), files.iter().cloned());
     let grid = resolve_project(&project, project.name(), selection, &[interpreter(python)]);
     match &grid.ok()?.cells[..] {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use caliper_core::grid::FileKind;
 use caliper_core::names::{PackageName, Sha256, Sha256Stream, Timestamp};
+use caliper_core::question::grid::FileKind;
 use pep440_rs::Version;
 
 use crate::index::kind_of;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use caliper_core::files::FileSource as _;
-use caliper_core::grid::{DistFile, FileKind};
 use caliper_core::names::Sha256;
+use caliper_core::question::files::FileSource as _;
+use caliper_core::question::grid::{DistFile, FileKind};
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::ClientOptions;
 

@@ -3,8 +3,8 @@
 use std::io::{Cursor, Write as _};
 use std::net::TcpStream;
 
-use caliper_core::grid::{DistFile, FileKind};
 use caliper_core::names::Sha256;
+use caliper_core::question::grid::{DistFile, FileKind};
 use caliper_pypi::download::{DownloadOptions, Downloader, MetadataError, Way, WheelMetadata};
 use caliper_pypi::index::{
     ClientOptions, CoreMetadata, FileName, IndexClient, PackageIndex as _, ProjectFile,
@@ -298,7 +298,7 @@ fn both_forms_say_where_the_metadata_is() {
                 assert_eq!(file.core_metadata, CoreMetadata::Absent);
                 assert_eq!(way(), Way::Ranges);
             }
-            caliper_core::files::FileSource::fetch(&downloader, &file.file).unwrap();
+            caliper_core::question::files::FileSource::fetch(&downloader, &file.file).unwrap();
             assert_eq!(way(), Way::File);
         }
     }

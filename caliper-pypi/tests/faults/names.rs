@@ -1,8 +1,8 @@
 //! Names and addresses that lead elsewhere.
 
-use caliper_core::files::FileSource as _;
-use caliper_core::grid::{DistFile, FileKind};
 use caliper_core::names::Sha256;
+use caliper_core::question::files::FileSource as _;
+use caliper_core::question::grid::{DistFile, FileKind};
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{PackageIndex as _, Project, Release};
 

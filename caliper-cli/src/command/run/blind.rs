@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use caliper_container::runner::{self, Means, RunOptions};
-use caliper_core::compare::{Blind, Criteria, blind};
-use caliper_core::record::{Record, test_names};
-use caliper_core::store::{DirStore, ResultStore as _};
+use caliper_core::analysis::compare::{Blind, blind};
+use caliper_core::facts::record::{Record, test_names};
+use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::question::criteria::Criteria;
 
 use crate::exit::Failure;
 use crate::layout::Layout;

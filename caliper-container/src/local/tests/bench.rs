@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-use caliper_core::files::FilesInMemory;
-use caliper_core::grid::{CellId, Choice, DistFile, FileKind};
-use caliper_core::limits::Limits;
 use caliper_core::names::PackageName;
-use caliper_core::plan::PlannedCell;
-use caliper_core::template::{Args, Template};
+use caliper_core::question::files::FilesInMemory;
+use caliper_core::question::grid::{CellId, Choice, DistFile, FileKind};
+use caliper_core::question::limits::Limits;
+use caliper_core::question::plan::PlannedCell;
+use caliper_core::question::template::{Args, Template};
 
 use crate::backend::RunId;
 use crate::interrupt::Interrupt;

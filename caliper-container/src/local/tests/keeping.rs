@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use caliper_core::facts::record::TestEnd;
 use caliper_core::names::{Sha256, Timestamp};
-use caliper_core::record::TestEnd;
 
 use super::bench::{Bench, has_uv, test, text, wheel};
 use crate::backend::{ContainerBackend as _, Environment};
@@ -16,7 +16,7 @@ fn bench() -> Option<Bench> {
         let module = "value = 1\n";
         wheel(folder, &[("demo.py", module), ("demo_loud.py", "'a' is 1\n")], "")
     });
-    if let caliper_core::grid::Choice::File { file, .. } = &mut bench.cell.choice {
+    if let caliper_core::question::grid::Choice::File { file, .. } = &mut bench.cell.choice {
         file.sha256 = Some(Sha256::of(b"whatever it is: nobody here asks whether that is true"));
     }
     has_uv(&bench).then_some(bench)

@@ -1,6 +1,6 @@
 //! Limits that are kept by watching.
 
-use caliper_core::limits::Limits;
+use caliper_core::question::limits::Limits;
 
 use super::*;
 

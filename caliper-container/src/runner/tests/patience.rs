@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use caliper_core::event::Event;
+use caliper_core::facts::event::Event;
 
 use super::*;
 

@@ -1,0 +1,12 @@
+//! What the measurements mean: comparisons, changes along the releases, causes, suggestions.
+//!
+//! Builds on [`facts`](crate::facts) and [`question`](crate::question), and never changes a record.
+
+pub mod causes;
+pub mod changes;
+pub mod compare;
+pub mod expect;
+pub mod results;
+pub mod row;
+pub mod search;
+pub mod suggest;

@@ -1,0 +1,36 @@
+//! How results compare.
+//!
+//! [`compare`] holds one result against another and says how alike they are. [`judge`] does so for all
+//! records, and says what that means.
+
+pub mod blind;
+pub mod judgement;
+pub mod ladder;
+pub mod noise;
+pub mod repeats;
+pub mod rules;
+pub mod steps;
+pub mod verdicts;
+
+mod json;
+mod judge;
+mod npy;
+mod npz;
+mod number;
+mod runs;
+mod show;
+mod table;
+mod text;
+mod tokens;
+
+use crate::facts::record::BlobRef;
+pub use crate::facts::record::Verdict;
+pub use blind::Blind;
+pub use judgement::{Evidence, Noise};
+pub use ladder::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung, compare};
+pub use repeats::repeats_to_decide;
+pub use steps::Steps;
+pub use verdicts::{judge, same_results};
+
+/// Returns the content of a blob that a record refers to; `None` if it is lost.
+pub type Blobs<'a> = &'a dyn Fn(BlobRef) -> Option<Vec<u8>>;

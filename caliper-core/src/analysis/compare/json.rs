@@ -1,0 +1,148 @@
+//! JSON, by what it says.
+//!
+//! The order of keys and the space between things do not matter. A key that comes twice is compared
+//! with its double, so nothing is dropped. Keys are compared as they are: rules are for values.
+
+mod parse;
+
+use std::collections::BTreeMap;
+
+use super::judge::{Judge, Pair};
+use super::ladder::Place;
+use super::number::{Number, Precision};
+use super::show;
+
+pub(super) use parse::{Value, read};
+
+pub(super) fn compare(expected: &Value<'_>, actual: &Value<'_>, judge: &mut Judge<'_>) {
+    values(expected, actual, &mut Vec::new(), judge);
+}
+
+/// A step from a value to one within it.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// The way to a value, such as `.a[3].b`.
+fn path(steps: &[Step<'_>]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Index(index) => path.push_str(&format!("[{index}]")),
+            Step::Key(key) => {
+                let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+                if (1..=80).contains(&key.len()) && key.chars().all(plain) {
+                    path.push('.');
+                    path.push_str(&show::excerpt(key));
+                } else {
+                    path.push_str(&format!("[\"{}\"]", show::excerpt(key)));
+                }
+            }
+        }
+    }
+    path
+}
+
+fn values<'a>(
+    expected: &'a Value<'a>,
+    actual: &'a Value<'a>,
+    steps: &mut Vec<Step<'a>>,
+    judge: &mut Judge<'_>,
+) {
+    match (expected, actual) {
+        (Value::Number(left), Value::Number(right)) => {
+            let pair = Pair {
+                expected: Number::of(left),
+                actual: Number::of(right),
+                identical: left == right,
+                precision: Precision::Double,
+            };
+            let spelled = || ((*left).to_owned(), (*right).to_owned());
+            let tolerance = tolerance(steps, judge);
+            judge.pair(pair, &tolerance, &|| place(steps), &spelled);
+        }
+        (Value::Text(left), Value::Text(right)) => {
+            judge.text(left, right, &tolerance(steps, judge), &|| place(steps));
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            for (index, (left, right)) in left.iter().zip(right).enumerate() {
+                steps.push(Step::Index(index));
+                values(left, right, steps, judge);
+                steps.pop();
+                if judge.decided() {
+                    return;
+                }
+            }
+            if left.len() != right.len() {
+                let of = |length: usize| format!("{length} elements");
+                judge.other(&|| place(steps), &of(left.len()), &of(right.len()));
+            }
+        }
+        (Value::Object(left), Value::Object(right)) => objects(left, right, steps, judge),
+        (Value::Word(left), Value::Word(right)) if left == right => {}
+        (
+            Value::Word(_) | Value::Number(_) | Value::Text(_) | Value::Array(_) | Value::Object(_),
+            _,
+        ) => judge.other(&|| place(steps), &shown(expected), &shown(actual)),
+    }
+}
+
+fn objects<'a>(
+    left: &'a [(std::borrow::Cow<'a, str>, Value<'a>)],
+    right: &'a [(std::borrow::Cow<'a, str>, Value<'a>)],
+    steps: &mut Vec<Step<'a>>,
+    judge: &mut Judge<'_>,
+) {
+    // The first of several values of a key is the last in its list.
+    let mut rest: BTreeMap<&str, Vec<&Value<'_>>> = BTreeMap::new();
+    for (key, value) in right.iter().rev() {
+        rest.entry(key).or_default().push(value);
+    }
+    for (key, value) in left {
+        steps.push(Step::Key(key));
+        match rest.get_mut(&**key).and_then(Vec::pop) {
+            Some(other) => values(value, other, steps, judge),
+            None => judge.other(&|| place(steps), &shown(value), "nothing"),
+        }
+        steps.pop();
+        if judge.decided() {
+            return;
+        }
+    }
+    let more = right.iter().find(|(key, _)| rest.get(&**key).is_some_and(|rest| !rest.is_empty()));
+    if let Some((key, value)) = more {
+        steps.push(Step::Key(key));
+        judge.other(&|| place(steps), "nothing", &shown(value));
+        steps.pop();
+    }
+}
+
+/// The tolerance of the value at the end of the steps, by its path and by the key nearest to it.
+fn tolerance(steps: &[Step<'_>], judge: &Judge<'_>) -> crate::question::criteria::Tolerance {
+    let policy = judge.policy();
+    if policy.fields.is_empty() {
+        return policy.tolerance;
+    }
+    let path = path(steps);
+    let path = path.strip_prefix('.').unwrap_or(&path);
+    let key = steps.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(*key),
+        Step::Index(_) => None,
+    });
+    *policy.of_field(&[path, key.unwrap_or(path)])
+}
+
+fn place(steps: &[Step<'_>]) -> Place {
+    Place::Field { path: format!("${}", path(steps)) }
+}
+
+fn shown(value: &Value<'_>) -> String {
+    match value {
+        Value::Word(text) | Value::Number(text) => (*text).to_owned(),
+        Value::Text(text) => format!("\"{text}\""),
+        Value::Array(values) => format!("an array of {}", values.len()),
+        Value::Object(values) => format!("an object of {}", values.len()),
+    }
+}

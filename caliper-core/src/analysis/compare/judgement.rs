@@ -1,0 +1,160 @@
+//! What is found when the runs of one cell are held against those of another.
+//!
+//! What is the same, by [`Comparison`], is so whatever the noise. The rest is open until all that is open is
+//! decided at once, because the more is compared the more differs by chance.
+
+use pep440_rs::Version;
+use serde::{Deserialize, Serialize};
+
+use super::ladder::{Comparison, Rung};
+use super::noise;
+use super::runs::Runs;
+use crate::facts::record::Verdict;
+use crate::question::criteria::Criteria;
+use crate::question::criteria::Policy;
+
+/// Why a result has its verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Evidence {
+    /// The release that it was held against.
+    #[schemars(with = "String")]
+    pub baseline: Version,
+    /// Whether the comparison is of two runs of that release: the result is like its first run, and
+    /// another of its runs is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_baseline: bool,
+    /// What of the result is least alike: `stdout`, `stderr`, or the path of a file.
+    pub part: String,
+    /// How that compares.
+    pub comparison: Comparison,
+    /// Whether that is more than noise, where it is not the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
+}
+
+/// What is known of noise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Noise {
+    /// How often the test was run here, and at the baseline.
+    pub runs: [u32; 2],
+    /// How likely results so far apart are if the release makes no difference; `None` where the runs
+    /// are too few to say.
+    pub p: Option<f64>,
+    /// The same, corrected for the number of comparisons (Benjamini and Hochberg).
+    pub adjusted: Option<f64>,
+    /// How many ways to deal out the runs were tried.
+    pub permutations: u64,
+    /// How many comparisons were corrected for.
+    pub comparisons: u32,
+    /// The error rate.
+    pub alpha: f64,
+    /// How many runs on each side would decide; `None` where it is decided, or no number would.
+    pub needed: Option<u32>,
+}
+
+/// What is found of a test in a cell.
+#[derive(Default)]
+pub(super) struct Judgement {
+    /// `None` where there is none, and as long as it is open.
+    pub(super) verdict: Option<Verdict>,
+    pub(super) evidence: Option<Evidence>,
+    /// What a test for noise says, where there was one.
+    pub(super) said: Option<noise::Evidence>,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict: Some(verdict), ..Self::default() }
+    }
+}
+
+/// How two cells compare by the ladder alone.
+pub(super) struct Compared {
+    /// Whether it is two runs of the other side that are told of.
+    of_baseline: bool,
+    part: String,
+    comparison: Comparison,
+}
+
+impl Compared {
+    pub(super) fn of(runs: &Runs, against: &Runs, policy: &Policy) -> Self {
+        let (part, comparison) = against.worst(runs, policy);
+        let compared = Self { of_baseline: false, part, comparison };
+        if !compared.is_same() {
+            return compared;
+        }
+        // Where the other side is not the same twice, being like its first run says little.
+        let (part, comparison) = against.worst(against, policy);
+        let itself = Self { of_baseline: true, part, comparison };
+        if itself.is_same() { compared } else { itself }
+    }
+
+    pub(super) fn is_same(&self) -> bool {
+        self.comparison.rung <= Rung::WithinTolerance
+    }
+}
+
+impl Judgement {
+    /// Holds `runs` against others. It is open unless they are the same.
+    pub(super) fn of(runs: &Runs, against: &Runs, criteria: &Criteria) -> Self {
+        let compared = Compared::of(runs, against, &criteria.policy);
+        let same = compared.is_same();
+        let Compared { of_baseline, part, comparison } = compared;
+        let noise = (!same).then(|| Noise {
+            runs: [runs.count(), against.count()],
+            p: None,
+            adjusted: None,
+            permutations: 0,
+            comparisons: 0,
+            alpha: criteria.alpha,
+            needed: None,
+        });
+        let enough = runs.count() > 1 && against.count() > 1;
+        Self {
+            verdict: same.then_some(Verdict::Same),
+            evidence: Some(Evidence {
+                baseline: against.version.clone(),
+                of_baseline,
+                part,
+                comparison,
+                noise,
+            }),
+            said: (!same && enough).then(|| against.test(runs, &criteria.policy)),
+        }
+    }
+
+    fn open(&mut self) -> Option<(&mut Option<Verdict>, &mut Noise, Option<&noise::Evidence>)> {
+        let noise = self.evidence.as_mut()?.noise.as_mut()?;
+        Some((&mut self.verdict, noise, self.said.as_ref()))
+    }
+}
+
+/// Decides what is open, all at once.
+pub(super) fn decide<'a>(judgements: impl Iterator<Item = &'a mut Judgement>, alpha: f64) {
+    let open: Vec<_> = judgements.filter_map(Judgement::open).collect();
+    let p: Vec<f64> = open.iter().map(|(_, _, said)| said.map_or(1.0, |said| said.p)).collect();
+    let adjusted = noise::adjusted(&p);
+    let count = open.len();
+    let needed = noise::repeats_needed(alpha, count);
+    #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
+    let comparisons = count as f64;
+    for ((verdict, noise, said), adjusted) in open.into_iter().zip(adjusted) {
+        noise.comparisons = u32::try_from(count).unwrap_or(u32::MAX);
+        let Some(said) = said else {
+            (*verdict, noise.needed) = (Some(Verdict::Undecided), needed);
+            continue;
+        };
+        (noise.p, noise.adjusted) = (Some(said.p), Some(adjusted));
+        noise.permutations = said.permutations;
+        *verdict = Some(if adjusted <= alpha {
+            Verdict::Different
+        } else if said.smallest_p * comparisons <= alpha {
+            Verdict::SameWithinNoise
+        } else {
+            // However far apart they were, these runs could not have shown it: they are too few, or
+            // never twice the same.
+            noise.needed = needed.filter(|needed| noise.runs.iter().any(|runs| runs < needed));
+            Verdict::Undecided
+        });
+    }
+}

@@ -1,0 +1,461 @@
+//! How alike two results are: a ladder of ever weaker equalities, with evidence.
+//!
+//! [`compare`] tells the strictest [`Rung`] that two results reach, what had to be looked past to
+//! reach it, and where they part. It never fails: what cannot be read as the format that it should
+//! have is compared more strictly, and [`Comparison::unread`] says why.
+//!
+//! Both results are taken for hostile. Nothing recurses without a limit, nothing takes more than
+//! about linear time, and memory follows what is there and not what is declared.
+//!
+//! ```
+//! use caliper_core::analysis::compare::{Format, Policy, Rung, compare};
+//!
+//! let (expected, actual) = (b"loss 0.5 in 1.2s\n", b"loss 0.50000001 in 3.4s\n");
+//! let comparison = compare(Format::Text, expected, actual, &Policy::default());
+//! assert_eq!(comparison.rung, Rung::WithinTolerance);
+//! let divergence = comparison.divergence.unwrap();
+//! assert_eq!(divergence.place.to_string(), "line 1, column 6");
+//! assert_eq!((&*divergence.expected, &*divergence.actual), ("0.5", "0.50000001"));
+//! ```
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+use serde::{Deserialize, Serialize};
+
+use super::judge::Judge;
+use super::rules;
+use super::{json, npy, npz, show, table, text};
+use crate::question::criteria::Rule;
+use crate::question::criteria::{Policy, Tolerance};
+
+/// How alike two results are, the strictest first.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// The same bytes.
+    SameBytes,
+    /// The same values: what differs is taken out by rules, or says nothing in this format, such as
+    /// the order of keys or bytes. Every number has the same digits or bits.
+    SameNormalised,
+    /// The same but for numbers that lie within their tolerance, or are written in another way
+    /// (`1` and `1.0`), or stand in arrays of another type.
+    WithinTolerance,
+    /// The same structure and text, with a number beyond its tolerance.
+    OtherNumbers,
+    /// Another text, or another structure: lines, keys, columns, shapes, kinds of values.
+    OtherText,
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::SameBytes => "same bytes",
+            Self::SameNormalised => "same, normalised",
+            Self::WithinTolerance => "within tolerance",
+            Self::OtherNumbers => "other numbers",
+            Self::OtherText => "other text",
+        })
+    }
+}
+
+/// What a result is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Lines.
+    Text,
+    /// JSON, with the `NaN` and `Infinity` that Python writes.
+    Json,
+    /// Values with commas between them.
+    Csv,
+    /// An array of NumPy.
+    Npy,
+    /// Several arrays of NumPy.
+    Npz,
+}
+
+impl Format {
+    /// The format that a file name promises; text where it promises none.
+    pub fn of_name(name: &str) -> Self {
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+        match ending.as_deref() {
+            Some("json" | "ipynb" | "geojson") => Self::Json,
+            Some("csv") => Self::Csv,
+            Some("npy") => Self::Npy,
+            Some("npz") => Self::Npz,
+            Some(_) | None => Self::Text,
+        }
+    }
+}
+
+/// As what two results were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadAs {
+    /// As bytes: they are equal, or could not be read as anything else.
+    Bytes,
+    /// As lines.
+    Text,
+    /// As JSON.
+    Json,
+    /// As rows and columns.
+    Csv,
+    /// As an array.
+    Npy,
+    /// As arrays with names.
+    Npz,
+}
+
+/// How two results compare.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Comparison {
+    /// The strictest that they reach.
+    pub rung: Rung,
+    /// As what they were compared.
+    pub read_as: ReadAs,
+    /// What could not be read as it should have been, and was compared as text or as bytes instead:
+    /// a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+    /// The rules without which they would not reach it. Where one of two rules would do, it is the
+    /// one that is applied first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// Where they part: the first difference that puts them on this rung, and for
+    /// [`Rung::WithinTolerance`] the number that lies farthest off. `None` for the two rungs on
+    /// which nothing is different.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<Divergence>,
+    /// What was found of numbers, on the two rungs that numbers decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Numbers>,
+}
+
+impl Comparison {
+    /// Of a result with itself.
+    pub(super) fn alike() -> Self {
+        Self {
+            rung: Rung::SameBytes,
+            read_as: ReadAs::Bytes,
+            unread: Vec::new(),
+            rules: Vec::new(),
+            divergence: None,
+            numbers: None,
+        }
+    }
+
+    /// Of results of which only this is known, and differs.
+    pub(super) fn of_names(part: &str, expected: String, actual: String) -> Self {
+        let place = Place::Whole { name: show::excerpt(part) };
+        let (absolute, relative, ulps) = (None, None, None);
+        let divergence = Divergence { place, expected, actual, absolute, relative, ulps };
+        Self { rung: Rung::OtherText, divergence: Some(divergence), ..Self::alike() }
+    }
+}
+
+/// A difference, and where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Divergence {
+    /// Where.
+    pub place: Place,
+    /// What stands there in the expected result; shortened, without control characters.
+    pub expected: String,
+    /// What stands there in the actual result; likewise.
+    pub actual: String,
+    /// How far the two numbers lie apart. This and the next two are told where they are finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absolute: Option<f64>,
+    /// The same as a part of the expected number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<f64>,
+    /// The same in representable numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ulps: Option<u64>,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, expected, actual, .. } = self;
+        write!(formatter, "{place}: `{actual}` instead of `{expected}`")?;
+        if let Some(absolute) = self.absolute.filter(|absolute| *absolute > 0.0) {
+            write!(formatter, ", {absolute:.3e} off")?;
+            if let Some(relative) = self.relative {
+                write!(formatter, ", relatively {relative:.3e}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A place in a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In text, as it is written in the expected result.
+    Line {
+        /// Its number, from 1.
+        line: u64,
+        /// The character, from 1.
+        column: u64,
+    },
+    /// In JSON.
+    Field {
+        /// The way there, such as `$.a[3].b`.
+        path: String,
+    },
+    /// In a table.
+    Cell {
+        /// The number of the row, from 1; the header is the first.
+        row: u64,
+        /// The number of the column, from 1.
+        column: u64,
+        /// Its name, where the table has a header.
+        name: Option<String>,
+    },
+    /// In an array.
+    Element {
+        /// The array's name, where there are several.
+        array: Option<String>,
+        /// Where in it, along each axis, from 0.
+        index: Vec<u64>,
+        /// The field, where elements have several.
+        field: Option<String>,
+    },
+    /// The shape of an array.
+    Shape {
+        /// The array's name, where there are several.
+        array: Option<String>,
+    },
+    /// The type of an array's elements.
+    Dtype {
+        /// The array's name, where there are several.
+        array: Option<String>,
+    },
+    /// Whether there is such an array.
+    Array {
+        /// Its name.
+        array: String,
+    },
+    /// All of it.
+    Whole {
+        /// The name of the file.
+        name: String,
+    },
+    /// In bytes that were read as nothing.
+    Byte {
+        /// How many bytes come before it.
+        offset: u64,
+        /// The array's name, where there are several.
+        array: Option<String>,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |array: &Option<String>| match array {
+            Some(array) => format!(" of {array}"),
+            None => String::new(),
+        };
+        match self {
+            Self::Line { line, column } => write!(formatter, "line {line}, column {column}"),
+            Self::Field { path } => formatter.write_str(path),
+            Self::Cell { row, name: Some(name), .. } => write!(formatter, "row {row}, {name}"),
+            Self::Cell { row, column, name: None } => {
+                write!(formatter, "row {row}, column {column}")
+            }
+            Self::Element { array, index, field } => {
+                let index: Vec<String> = index.iter().map(u64::to_string).collect();
+                let array = array.as_deref().unwrap_or("array");
+                write!(formatter, "{array}[{}]", index.join(", "))?;
+                field.as_ref().map_or(Ok(()), |field| write!(formatter, ".{field}"))
+            }
+            Self::Shape { array } => write!(formatter, "shape{}", of(array)),
+            Self::Dtype { array } => write!(formatter, "dtype{}", of(array)),
+            Self::Whole { name } => formatter.write_str(name),
+            Self::Array { array } => write!(formatter, "array {array}"),
+            Self::Byte { offset, array } => write!(formatter, "byte {offset}{}", of(array)),
+        }
+    }
+}
+
+/// What was found of the numbers in two results.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Numbers {
+    /// How many pairs were compared.
+    pub compared: u64,
+    /// How many of them lie beyond their tolerance.
+    pub beyond: u64,
+    /// The largest finite distance. This and the next two are of the pairs that are not written alike,
+    /// and `None` where there are none.
+    pub largest_absolute: Option<f64>,
+    /// The largest relative to its expected number, where that is not 0.
+    pub largest_relative: Option<f64>,
+    /// The largest in representable numbers, of those that are floats.
+    pub largest_ulps: Option<u64>,
+}
+
+/// Compares a result with the one that is expected.
+///
+/// `expected` and `actual` are not interchangeable: distances are relative to what is expected. But
+/// for that, and with whole numbers or absolute tolerances alone, the rung is the same either way.
+pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) -> Comparison {
+    compare_numbers(format, expected, actual, policy).0
+}
+
+/// A number that is not written alike in two results of one structure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Apart {
+    /// Where it stands: in which line or value, and where in that.
+    pub(super) place: (u64, u64),
+    pub(super) expected: f64,
+    pub(super) actual: f64,
+    /// How far the two may be apart.
+    pub(super) tolerance: Tolerance,
+}
+
+/// In what a result is not like another of the same structure.
+#[derive(Debug, Default)]
+pub(super) struct Unlike {
+    /// The numbers that are not written alike.
+    pub(super) apart: Vec<Apart>,
+    /// A digest over what is not alike and has no place among floats: dates, infinities, long whole
+    /// numbers.
+    pub(super) rest: Option<u64>,
+}
+
+impl Unlike {
+    /// Takes note of something that differs and is no float.
+    pub(super) fn unseen(&mut self, place: u64, actual: &str) {
+        self.rest = Some(hashed(&(self.rest, place, actual)));
+    }
+}
+
+pub(super) fn hashed(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Compares as [`compare`] does, and hands out what is not alike.
+pub(super) fn compare_numbers(
+    format: Format,
+    expected: &[u8],
+    actual: &[u8],
+    policy: &Policy,
+) -> (Comparison, Unlike) {
+    if expected == actual {
+        return (Comparison::alike(), Unlike::default());
+    }
+    match format {
+        Format::Text => as_text(expected, actual, policy, Vec::new()),
+        Format::Csv => {
+            let (expected, actual) = (show::decoded(expected), show::decoded(actual));
+            let tables = (table::read(&expected), table::read(&actual));
+            let mut judge = Judge::new(policy);
+            table::compare(&tables.0, &tables.1, &mut judge);
+            judge.done(ReadAs::Csv, Vec::new())
+        }
+        Format::Json => match (json::read(expected), json::read(actual)) {
+            (Ok(left), Ok(right)) => {
+                let mut judge = Judge::new(policy);
+                json::compare(&left, &right, &mut judge);
+                judge.done(ReadAs::Json, Vec::new())
+            }
+            (left, right) => {
+                let unread = unread("JSON", "text", left.err(), right.err());
+                as_text(expected, actual, policy, unread)
+            }
+        },
+        Format::Npy => match (npy::read(expected), npy::read(actual)) {
+            (Ok(left), Ok(right)) => {
+                let mut judge = Judge::new(policy);
+                npy::compare(None, &left, &right, &mut judge);
+                judge.done(ReadAs::Npy, Vec::new())
+            }
+            (left, right) => {
+                let unread = unread("an array", "bytes", left.err(), right.err());
+                as_bytes(expected, actual, policy, unread)
+            }
+        },
+        Format::Npz => match (npz::open(expected), npz::open(actual)) {
+            (Ok(left), Ok(right)) => match npz::compare(left, right, policy) {
+                Ok(comparison) => comparison,
+                Err(reason) => {
+                    as_bytes(expected, actual, policy, vec![format!("{reason}: compared as bytes")])
+                }
+            },
+            (left, right) => {
+                let unread = unread("an archive of arrays", "bytes", left.err(), right.err());
+                as_bytes(expected, actual, policy, unread)
+            }
+        },
+    }
+}
+
+/// What a result looks like but for its numbers, line by line where it is text: where that is alike, the
+/// digests are equal.
+pub(super) fn shapes(format: Format, result: &[u8], policy: &Policy) -> Vec<u64> {
+    match format {
+        Format::Text | Format::Json | Format::Csv => {
+            let text = show::decoded(result);
+            let lines = rules::without_last_break(&text).split('\n');
+            lines.map(|line| hashed(&text::shape(line, policy))).collect()
+        }
+        Format::Npy | Format::Npz => vec![hashed(&result)],
+    }
+}
+
+fn as_text(
+    expected: &[u8],
+    actual: &[u8],
+    policy: &Policy,
+    unread: Vec<String>,
+) -> (Comparison, Unlike) {
+    let (expected, actual) = (show::decoded(expected), show::decoded(actual));
+    let mut judge = Judge::new(policy);
+    text::compare(&expected, &actual, &mut judge);
+    judge.done(ReadAs::Text, unread)
+}
+
+fn as_bytes(
+    expected: &[u8],
+    actual: &[u8],
+    policy: &Policy,
+    unread: Vec<String>,
+) -> (Comparison, Unlike) {
+    let mut judge = Judge::new(policy);
+    judge.bytes(None, expected, actual);
+    judge.done(ReadAs::Bytes, unread)
+}
+
+/// Why two results were not read as `what`, but as something weaker.
+fn unread(
+    what: &str,
+    instead: &str,
+    expected: Option<String>,
+    actual: Option<String>,
+) -> Vec<String> {
+    let sides = [("expected", expected), ("actual", actual)];
+    let reasons = sides.into_iter().filter_map(|(side, reason)| Some((side, reason?)));
+    reasons
+        .map(|(side, reason)| {
+            format!("the {side} result is not {what}, so they were compared as {instead}: {reason}")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! What is taken out of text before it is compared.
+//!
+//! Every rule works within a line, so that lines keep their numbers, and takes time in proportion to
+//! the line's length: no pattern can look further than a bounded way, or than the next place at
+//! which it could begin. What a rule has done, it does not do again.
+
+mod paths;
+mod sets;
+mod terminal;
+mod times;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::question::criteria::Rule;
+
+impl Rule {
+    /// The text as this rule leaves it.
+    pub fn apply(self, text: &str) -> String {
+        let kept = if self == Self::LineEndings { without_last_break(text) } else { text };
+        let lines = kept.split('\n').map(|line| replaced(line, &self.edits(line)));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What this rule does to a line, in order and without overlaps.
+    fn edits(self, line: &str) -> Vec<Edit> {
+        match self {
+            Self::LineEndings => terminal::line_ending(line),
+            Self::ProgressBars => terminal::progress(line),
+            Self::Ansi => terminal::escapes(line),
+            Self::Timestamps => times::timestamps(line),
+            Self::WarningLines => paths::warning_lines(line),
+            Self::Addresses => paths::addresses(line),
+            Self::Paths => paths::paths(line),
+            Self::TempNames => paths::temp_names(line),
+            Self::Durations => times::durations(line),
+            Self::Sets => sets::sorted(line),
+        }
+    }
+}
+
+/// A part of a line, and what stands in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Edit {
+    range: Range<usize>,
+    by: Cow<'static, str>,
+}
+
+impl Edit {
+    fn new(range: Range<usize>, by: impl Into<Cow<'static, str>>) -> Self {
+        Self { range, by: by.into() }
+    }
+}
+
+fn replaced(line: &str, edits: &[Edit]) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut from = 0;
+    for Edit { range, by } in edits {
+        text.push_str(&line[from..range.start]);
+        text.push_str(by);
+        from = range.end;
+    }
+    text.push_str(&line[from..]);
+    text
+}
+
+/// The text without the line breaks at its end.
+pub(super) fn without_last_break(text: &str) -> &str {
+    text.trim_end_matches(['\n', '\r'])
+}
+
+/// A line, as rules leave it.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    pub(super) text: Cow<'a, str>,
+    /// The rules that changed it, with what they did.
+    done: Vec<(Rule, Vec<Edit>)>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn under(rules: &BTreeSet<Rule>, line: &'a str) -> Self {
+        let mut text = Cow::Borrowed(line);
+        let mut done = Vec::new();
+        for rule in rules {
+            let edits = rule.edits(&text);
+            if !edits.is_empty() {
+                text = Cow::Owned(replaced(&text, &edits));
+                done.push((*rule, edits));
+            }
+        }
+        Self { text, done }
+    }
+
+    /// The rules that changed it.
+    pub(super) fn changed_by(&self) -> impl Iterator<Item = Rule> {
+        self.done.iter().map(|(rule, _)| *rule)
+    }
+
+    /// Which place of the line as it was a place of its present text stands for.
+    pub(super) fn origin(&self, place: usize) -> usize {
+        self.done.iter().rev().fold(place, |place, (_, edits)| {
+            // How far the text before the place has moved.
+            let (mut now, mut before) = (0, 0);
+            for Edit { range, by } in edits {
+                let start = now + (range.start - before);
+                if place < start {
+                    break;
+                }
+                if place < start + by.len() {
+                    return range.start;
+                }
+                (now, before) = (start + by.len(), range.end);
+            }
+            before + (place - now)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(text: &str) -> String {
+        Rule::ALL.iter().fold(text.to_owned(), |text, rule| rule.apply(&text))
+    }
+
+    #[test]
+    fn results_stay() {
+        for text in [
+            "12.5",
+            "accuracy: 0.9731 loss 0.3 s",
+            "[1.0, 2.0, nan]",
+            "0xdeadbeef 0x1f 0xcbf29ce484222325",
+            "{'b': 1, 'a': 2}",
+            "born in the 1990s, 3 days ago, 2 hours",
+            "2024-01-31",
+            "v1.5s3 12 min 3 max",
+            "/usr/bin/env python src/module.py:12: error",
+            "100% of 10/10 [ok]",
+            "tmp_results tmpdirectory",
+            "<timestamp> <duration> <path>/site-packages/x <temp>",
+        ] {
+            assert_eq!(all(text), text);
+        }
+    }
+
+    #[test]
+    fn a_place_is_found_again() {
+        let raw = "\u{1b}[1mtook 1.5s\u{1b}[0m at 0x7f0000000000 then x";
+        let line = Line::under(&Rule::ALL.into(), raw);
+        insta::assert_snapshot!(line.text, @"took <duration> at <address> then x");
+        let place = line.text.find("then").unwrap();
+        assert_eq!(line.origin(place), raw.find("then").unwrap());
+        assert_eq!(line.origin(line.text.find("duration").unwrap()), raw.find("1.5s").unwrap());
+        assert_eq!(line.origin(line.text.len()), raw.len());
+        assert_eq!(
+            line.changed_by().collect::<Vec<_>>(),
+            [Rule::Ansi, Rule::Addresses, Rule::Durations]
+        );
+    }
+
+    /// Text that is made of what rules look for.
+    fn suspicious() -> impl Strategy<Value = String> {
+        let pieces = [
+            "2024-01-31",
+            "T",
+            " ",
+            "10:11:12",
+            ",345",
+            "Z",
+            "+01:00",
+            "Wed, ",
+            "31 Jan 2024 ",
+            "Wed Jan 31 ",
+            "in ",
+            "took ",
+            "0.12",
+            "s",
+            "12",
+            "ms",
+            " seconds",
+            "0m1.234s",
+            "0x",
+            "at ",
+            "7f0011223344",
+            "/tmp/",
+            "tmp",
+            "abc12345",
+            "/",
+            "site-packages",
+            "/usr/lib/python3.11",
+            "/.venv/bin/",
+            "x.py",
+            ":12: ",
+            "UserWarning",
+            "{",
+            "}",
+            "'a'",
+            ", ",
+            "1",
+            "\"b\"",
+            "\\",
+            "'",
+            "\r",
+            "\n",
+            "\u{1b}",
+            "[31m",
+            "[K",
+            "]0;t",
+            "\u{7}",
+            "100%|",
+            "###|",
+            " 3/10 [00:01<00:02, ",
+            "1.5it/s",
+            "]",
+            "3it [00:01, ",
+            "\u{e9}",
+            "<",
+            ">",
+            "-",
+            "I0131 ",
+            "[",
+            "31/Jan/2024:",
+            "<path>",
+            "<duration>",
+            "_",
+            ".",
+        ];
+        let piece = proptest::sample::select(pieces.to_vec());
+        proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_rule_is_done_once(text in prop_oneof![suspicious(), any::<String>()]) {
+            for rule in Rule::ALL {
+                let once = rule.apply(&text);
+                prop_assert_eq!(rule.apply(&once), &once[..], "{:?} {:?}", rule, text);
+            }
+        }
+
+        #[test]
+        fn places_stay_within_the_line(text in suspicious()) {
+            let text = text.replace('\n', "");
+            let line = Line::under(&Rule::ALL.into(), &text);
+            for place in 0..=line.text.len() {
+                prop_assert!(line.origin(place) <= text.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a test left in one cell, and how alike that is to what it left in another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pep440_rs::Version;
+
+use super::Blobs;
+use super::ladder::{self, Apart, Comparison, Format, Rung, Unlike, hashed};
+use super::noise::{self, Sample};
+use super::number::close;
+use crate::facts::record::{BlobRef, Record, RecordedResult, TestRecord};
+use crate::names::Sha256;
+use crate::question::criteria::Criteria;
+use crate::question::criteria::{Policy, Tolerance};
+
+/// What a test left in one cell: of each run its parts by name.
+pub(super) struct Runs {
+    pub(super) version: Version,
+    runs: Vec<BTreeMap<String, Content>>,
+}
+
+/// What is known of a part.
+struct Content {
+    digest: Sha256,
+    /// What was kept of it; `None` if it was too much, or is lost.
+    kept: Option<Vec<u8>>,
+    /// Whether that is all of it.
+    is_whole: bool,
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+/// A number: in which part, and where.
+type Spot = (String, (u64, u64));
+
+/// The name of what a test prints.
+const STDOUT: &str = "stdout";
+/// The name of what it says beside that.
+const STDERR: &str = "stderr";
+
+impl Runs {
+    pub(super) fn of(record: &Record, test: &str, criteria: &Criteria, blobs: Blobs<'_>) -> Self {
+        let runs = record.tests.iter().filter(|run| run.name == test);
+        let printed = |text: &str, blob: Option<BlobRef>, all: Option<Sha256>| {
+            let kept = blob.map_or_else(|| Some(text.into()), blobs);
+            let of_kept = blob.map_or_else(|| Sha256::of(text.as_bytes()), |blob| blob.0);
+            Content { digest: all.unwrap_or(of_kept), kept, is_whole: all.is_none() }
+        };
+        let file = |file: &RecordedResult| {
+            let kept = file.content.and_then(blobs);
+            let content = Content { digest: file.sha256, kept, is_whole: true };
+            // A file may be named like a stream.
+            let dot = if [STDOUT, STDERR].contains(&file.path.as_str()) { "./" } else { "" };
+            (format!("{dot}{}", file.path), content)
+        };
+        let parts = |run: &TestRecord| {
+            let mut parts: BTreeMap<String, Content> = run.files.iter().map(file).collect();
+            parts.insert(
+                STDOUT.to_owned(),
+                printed(&run.output, run.output_blob, run.output_digest),
+            );
+            if criteria.stderr {
+                parts.insert(
+                    STDERR.to_owned(),
+                    printed(&run.error, run.error_blob, run.error_digest),
+                );
+            }
+            parts
+        };
+        Self { version: record.version.clone(), runs: runs.map(parts).collect() }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.runs.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The part that is least alike in all of `runs`, held against the first run here.
+    pub(super) fn worst(&self, runs: &Self, policy: &Policy) -> (String, Comparison) {
+        let mut worst: Option<(String, Comparison)> = None;
+        for run in &runs.runs {
+            for part in self.parts(run) {
+                let (comparison, _) = compare_part(part, self.runs.first(), run, policy);
+                if worst.as_ref().is_none_or(|(_, before)| comparison.rung > before.rung) {
+                    worst = Some((part.clone(), comparison));
+                }
+            }
+        }
+        worst.unwrap_or_else(|| (STDOUT.to_owned(), Comparison::alike()))
+    }
+
+    fn parts<'a>(&'a self, run: &'a BTreeMap<String, Content>) -> Vec<&'a String> {
+        let first = self.runs.first().into_iter().flat_map(BTreeMap::keys);
+        let mut parts: Vec<&String> = first.chain(run.keys()).collect();
+        parts.sort_by_key(|part| (part.as_str() != STDOUT, part.as_str()));
+        parts.dedup();
+        parts
+    }
+
+    /// Whether these runs and `others` can be told apart.
+    pub(super) fn test(&self, others: &Self, policy: &Policy) -> noise::Evidence {
+        let all: Vec<&BTreeMap<String, Content>> = self.runs.iter().chain(&others.runs).collect();
+        // The numbers that are not the same in all runs, each with its tolerance: what the first run
+        // says, and what the others do.
+        let mut numbers: BTreeMap<Spot, (f64, Tolerance)> = BTreeMap::new();
+        let mut actual: Vec<BTreeMap<Spot, f64>> = vec![BTreeMap::new(); all.len()];
+        let mut shapes: Vec<Vec<u64>> = vec![Vec::new(); all.len()];
+        let parts: BTreeSet<&String> = all.iter().flat_map(|run| run.keys()).collect();
+        for part in parts {
+            let mut is_other = false;
+            for (run, content) in all.iter().enumerate() {
+                let (comparison, unlike) = compare_part(part, self.runs.first(), content, policy);
+                is_other |= comparison.rung == Rung::OtherText;
+                shapes[run].push(unlike.rest.unwrap_or_default());
+                for Apart { place, expected, actual: value, tolerance } in unlike.apart {
+                    let spot = (part.clone(), place);
+                    numbers.insert(spot.clone(), (expected, tolerance));
+                    actual[run].insert(spot, value);
+                }
+            }
+            if is_other {
+                let contents: Vec<Option<&Content>> = all.iter().map(|run| run.get(part)).collect();
+                let found = Shapes::of(part, &contents, policy);
+                numbers.retain(|(of_part, place), _| of_part != part || found.keeps(place.0));
+                for (of_run, shape) in shapes.iter_mut().zip(found.of_runs) {
+                    of_run.extend(shape);
+                }
+            }
+        }
+        let sample = |(shapes, actual): (Vec<u64>, BTreeMap<Spot, f64>)| Sample {
+            shapes,
+            numbers: numbers
+                .iter()
+                .map(|(spot, (expected, _))| actual.get(spot).copied().unwrap_or(*expected))
+                .collect(),
+        };
+        let samples: Vec<Sample> = shapes.into_iter().zip(actual).map(sample).collect();
+        let tolerances: Vec<Tolerance> =
+            numbers.values().map(|(_, tolerance)| *tolerance).collect();
+        let (here, there) = samples.split_at(self.runs.len());
+        noise::evidence(here, there, |number, one, other| close(one, other, &tolerances[number]))
+    }
+}
+
+/// What a part looks like in each run, but for its numbers: line by line where all have as many, so that a
+/// line that never is the same twice hides no other.
+struct Shapes {
+    of_runs: Vec<Vec<u64>>,
+    /// In which lines numbers can be compared; `None` if in none.
+    alike: Option<Vec<bool>>,
+}
+
+impl Shapes {
+    fn of(part: &str, contents: &[Option<&Content>], policy: &Policy) -> Self {
+        let lines = |content: Option<&Content>| {
+            Some(ladder::shapes(format(part), content?.kept.as_ref()?, policy))
+        };
+        let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(lines).collect();
+        let digests = || -> Vec<Vec<u64>> {
+            let digest = |content: Option<&Content>| hashed(&content.map(|content| content.digest));
+            contents.iter().copied().map(|content| vec![digest(content)]).collect()
+        };
+        let Some(of_runs) = known else { return Self { of_runs: digests(), alike: None } };
+        if of_runs.iter().any(|lines| lines.len() != of_runs[0].len()) {
+            let of_runs = of_runs.iter().map(|lines| vec![hashed(lines)]).collect();
+            return Self { of_runs, alike: None };
+        }
+        let same = |line: usize| of_runs.iter().all(|lines| lines[line] == of_runs[0][line]);
+        let alike: Vec<bool> = (0..of_runs[0].len()).map(same).collect();
+        if alike.iter().all(|alike| *alike) {
+            // They differ in something that is no shape: the names of fields may be numbers.
+            return Self { of_runs: digests(), alike: None };
+        }
+        Self { of_runs, alike: (format(part) == Format::Text).then_some(alike) }
+    }
+
+    /// Whether the numbers of a line, from 1, stand in the same places in all runs.
+    fn keeps(&self, line: u64) -> bool {
+        let line = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        let alike = self.alike.as_ref().zip(line);
+        alike.and_then(|(alike, line)| alike.get(line).copied()).unwrap_or(false)
+    }
+}
+
+fn format(part: &str) -> Format {
+    if [STDOUT, STDERR].contains(&part) { Format::Text } else { Format::of_name(part) }
+}
+
+fn compare_part(
+    part: &str,
+    expected: Option<&BTreeMap<String, Content>>,
+    actual: &BTreeMap<String, Content>,
+    policy: &Policy,
+) -> (Comparison, Unlike) {
+    let (expected, actual) = (expected.and_then(|expected| expected.get(part)), actual.get(part));
+    if expected == actual {
+        return (Comparison::alike(), Unlike::default());
+    }
+    let shown = |content: Option<&Content>| match content {
+        None => "no such file".to_owned(),
+        Some(Content { kept: Some(bytes), is_whole: true, .. }) => format!("{} bytes", bytes.len()),
+        Some(Content { digest, .. }) => format!("more than was kept, {digest}"),
+    };
+    let by_name =
+        || (Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default());
+    let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
+    let (Some(left), Some(right)) = (&expected.kept, &actual.kept) else { return by_name() };
+    let found = ladder::compare_numbers(format(part), left, right, policy);
+    // They differ in what was not kept.
+    let is_whole = expected.is_whole && actual.is_whole;
+    if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }
+}

@@ -1,0 +1,109 @@
+//! What results mean, held against those of the baseline.
+//!
+//! Results that are the same, by the ladder, are the same whatever their noise. Others are
+//! different only where that can be told from how much a release differs from itself, at a stated
+//! error rate over all comparisons at once ([`super::noise`]). Until a test was run often enough for
+//! that, nobody knows.
+
+use std::collections::BTreeMap;
+
+use pep440_rs::Version;
+
+use super::Blobs;
+use super::judgement::{Judgement, decide};
+use super::runs::Runs;
+use crate::facts::record::State;
+use crate::facts::record::{Record, Verdict};
+use crate::names::PythonVersion;
+use crate::question::criteria::Criteria;
+use crate::question::grid::Variant;
+
+/// Fills in the verdict of every test, and the evidence for it with its first run: within each Python and
+/// variant, against the release `baseline`, or else against the newest release at which that test
+/// passes.
+pub fn judge(
+    records: &mut [Record],
+    baseline: Option<&Version>,
+    criteria: &Criteria,
+    blobs: Blobs<'_>,
+) {
+    let rows = rows(records);
+    let mut found: Vec<(usize, &str, Judgement)> = Vec::new();
+    for ((_, _, test), cells) in &rows {
+        let state = |cell: usize| State::of(&records[cell], Some(test));
+        let base = cells
+            .iter()
+            .copied()
+            .filter(|cell| state(*cell) == Some(State::Passed))
+            .filter(|cell| baseline.is_none_or(|baseline| records[*cell].version == *baseline))
+            .max_by(|one, other| records[*one].version.cmp(&records[*other].version));
+        let against = base.map(|base| Runs::of(&records[base], test, criteria, blobs));
+        for cell in cells.iter().copied() {
+            let judgement = match (state(cell), &against) {
+                (Some(State::Passed), None) => Verdict::NoBaseline.into(),
+                (Some(State::Passed), Some(_)) if base == Some(cell) => Verdict::Same.into(),
+                (Some(State::Passed), Some(against)) => {
+                    let runs = Runs::of(&records[cell], test, criteria, blobs);
+                    Judgement::of(&runs, against, criteria)
+                }
+                (Some(State::Flaky), _) => Verdict::Flaky.into(),
+                (
+                    Some(
+                        State::Unavailable
+                        | State::BuildFailed
+                        | State::Failed
+                        | State::NotMeasured,
+                    )
+                    | None,
+                    _,
+                ) => Judgement::default(),
+            };
+            found.push((cell, test, judgement));
+        }
+    }
+    decide(found.iter_mut().map(|(_, _, judgement)| judgement), criteria.alpha);
+    for record in records.iter_mut() {
+        for test in &mut record.tests {
+            (test.verdict, test.evidence) = (None, None);
+        }
+    }
+    for (cell, name, Judgement { verdict, mut evidence, .. }) in found {
+        for test in records[cell].tests.iter_mut().filter(|test| test.name == name) {
+            test.verdict = verdict;
+            test.evidence = evidence.take().map(Box::new);
+        }
+    }
+}
+
+/// Whether a test gives the same result in two records: the same but for what is looked past, or, where
+/// they have runs enough to tell, not to be told apart from noise.
+pub fn same_results(
+    one: &Record,
+    other: &Record,
+    test: &str,
+    criteria: &Criteria,
+    blobs: Blobs<'_>,
+) -> bool {
+    let runs = |record| Runs::of(record, test, criteria, blobs);
+    let mut judgement = Judgement::of(&runs(other), &runs(one), criteria);
+    decide(std::iter::once(&mut judgement), criteria.alpha);
+    matches!(judgement.verdict, Some(Verdict::Same | Verdict::SameWithinNoise))
+}
+
+/// The cells of each test on each Python.
+pub(super) fn rows(records: &[Record]) -> BTreeMap<(PythonVersion, Variant, String), Vec<usize>> {
+    let mut rows: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (cell, record) in records.iter().enumerate() {
+        for test in &record.tests {
+            let row = (record.python, record.variant.clone(), test.name.clone());
+            let cells = rows.entry(row).or_default();
+            if cells.last() != Some(&cell) {
+                cells.push(cell);
+            }
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+use super::*;
+use crate::analysis::compare::repeats_to_decide;
+use crate::facts::record::tests::{record, test};
+use crate::facts::record::{BlobRef, RecordedResult, TestOutcome};
+use crate::names::Sha256;
+
+/// A record whose one test printed this in its runs.
+fn printed(version: &str, outputs: &[&str]) -> Record {
+    let mut record = record(version, "3.11");
+    let run = |output: &&str| test("t", TestOutcome::Passed, output);
+    record.tests = outputs.iter().map(run).collect();
+    record
+}
+
+fn judged(mut records: Vec<Record>, baseline: Option<&str>) -> Vec<Record> {
+    let baseline = baseline.map(|version| version.parse().unwrap());
+    judge(&mut records, baseline.as_ref(), &Criteria::default(), &|_| None);
+    records
+}
+
+fn verdicts(records: &[Record]) -> Vec<Option<Verdict>> {
+    records.iter().map(|record| record.tests[0].verdict).collect()
+}
+
+#[test]
+fn every_state_has_its_verdict() {
+    use TestOutcome::{Failed, Killed, Passed, TimedOut};
+    use Verdict::{Flaky, Same, Undecided};
+    let with = |version, outcomes: &[(TestOutcome, &str)]| {
+        let mut record = record(version, "3.11");
+        record.tests =
+            outcomes.iter().map(|(outcome, output)| test("t", *outcome, output)).collect();
+        record
+    };
+    let records = judged(
+        vec![
+            with("1.0", &[(Passed, "took 3.1 s\n")]),
+            with("1.1", &[(Passed, "took 0.4 s\n")]),
+            with("1.2", &[(Passed, "other\n")]),
+            with("1.3", &[(Passed, "took 1.4 s\n"), (Failed, "")]),
+            with("1.4", &[(TimedOut, "")]),
+            with("1.5", &[(Killed, "")]),
+            with("1.6", &[(Passed, "took 0.9 s\n")]),
+            with("1.7", &[(Failed, "")]),
+        ],
+        None,
+    );
+    let same = Some(Same);
+    assert_eq!(
+        verdicts(&records),
+        [same, same, Some(Undecided), Some(Flaky), None, None, same, None]
+    );
+    let evidence = records[2].tests[0].evidence.as_ref().unwrap();
+    assert_eq!(evidence.baseline.to_string(), "1.6");
+    assert_eq!(evidence.noise.as_ref().unwrap().needed, Some(4));
+    insta::assert_snapshot!(evidence.comparison.divergence.as_ref().unwrap(), @"line 1, column 1: `other` instead of `took <duration>`");
+    let evidence = records[0].tests[0].evidence.as_ref().unwrap();
+    assert_eq!(evidence.comparison.rules, [crate::question::criteria::Rule::Durations]);
+    // No release that passes is called 1.7.
+    let records = judged(records, Some("1.7"));
+    assert_eq!(records[0].tests[0].verdict, Some(Verdict::NoBaseline));
+    assert_eq!(records[0].tests[0].evidence, None);
+}
+
+#[test]
+fn different_is_said_when_noise_is_known() {
+    use Verdict::{Different, Same, SameWithinNoise, Undecided};
+    let loss = |from: u32, drift: f64| -> Vec<String> {
+        let run = |run: u32| format!("loss {}\n", 0.5 + f64::from(run * 37 % 11) * 1e-3 + drift);
+        (from..from + 5).map(run).collect()
+    };
+    let with = |version, outputs: &[String]| {
+        printed(version, &outputs.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let records = judged(
+        vec![
+            with("1.0", &loss(0, 0.3)),
+            with("1.1", &loss(5, 0.0)),
+            with("1.2", &loss(3, 0.0)[..2]),
+            with("1.3", &loss(2, 0.0)),
+        ],
+        None,
+    );
+    assert_eq!(
+        verdicts(&records),
+        [Some(Different), Some(SameWithinNoise), Some(Undecided), Some(Same)]
+    );
+    let noise = records[0].tests[0].evidence.as_ref().unwrap().noise.clone().unwrap();
+    assert_eq!((noise.runs, noise.permutations, noise.comparisons), ([5, 5], 252, 3));
+    assert!((noise.p.unwrap() - 2.0 / 252.0).abs() < 1e-12);
+    assert!((noise.adjusted.unwrap() - 6.0 / 252.0).abs() < 1e-12);
+    // What is undecided asks for more, and so for more at the baseline and at the release before.
+    let wanted = repeats_to_decide(&records, &Criteria::default(), &|_| None);
+    let wanted: Vec<(String, u32)> =
+        wanted.iter().map(|(cell, tests)| (cell.to_string(), tests["t"])).collect();
+    let five = ["1.1/3.11", "1.2/3.11", "1.3/3.11"].map(|cell| (cell.to_owned(), 5));
+    assert_eq!(wanted, five);
+}
+
+#[test]
+fn a_suspect_is_run_again() {
+    let mut records: Vec<Record> =
+        ["1.0", "1.1", "1.2", "1.3"].map(|version| printed(version, &["x"])).into_iter().collect();
+    records[1].tests[0].outcome = TestOutcome::Failed;
+    records[2].tests[0].outcome = TestOutcome::Failed;
+    let wanted = repeats_to_decide(&judged(records, None), &Criteria::default(), &|_| None);
+    let cells: Vec<String> = wanted.keys().map(ToString::to_string).collect();
+    // On the side that changed, and nowhere else.
+    assert_eq!(cells, ["1.1/3.11", "1.2/3.11"]);
+}
+
+#[test]
+fn files_are_results_too() {
+    let content = |value: f64| format!("step,loss\n1,{value}\n").into_bytes();
+    let with = |version, value: Option<f64>| {
+        let mut record = printed(version, &["done\n"]);
+        let file = |value| {
+            let content = content(value);
+            RecordedResult {
+                path: "out/loss.csv".to_owned(),
+                size: content.len() as u64,
+                sha256: Sha256::of(&content),
+                content: Some(BlobRef(Sha256::of(&content))),
+            }
+        };
+        record.tests[0].files = value.map(file).into_iter().collect();
+        record
+    };
+    let values = [0.25, 0.250_000_000_1, 0.5];
+    let mut records = vec![
+        with("1.0", Some(values[2])),
+        with("1.1", None),
+        with("1.2", Some(values[1])),
+        with("1.3", Some(values[0])),
+    ];
+    let blobs = |blob: BlobRef| {
+        let mut contents = values.map(content).into_iter();
+        contents.find(|content| Sha256::of(content) == blob.0)
+    };
+    judge(&mut records, None, &Criteria::default(), &blobs);
+    let seen: Vec<String> = records
+        .iter()
+        .map(|record| match &record.tests[0].evidence {
+            None => "the baseline".to_owned(),
+            Some(evidence) => {
+                let divergence = evidence.comparison.divergence.as_ref();
+                let divergence = divergence.map(ToString::to_string).unwrap_or_default();
+                format!("{}, {}: {divergence}", evidence.part, evidence.comparison.rung)
+            }
+        })
+        .collect();
+    insta::assert_snapshot!(seen.join("\n"), @"
+    out/loss.csv, other numbers: row 2, loss: `0.5` instead of `0.25`, 2.500e-1 off, relatively 1.000e0
+    out/loss.csv, other text: out/loss.csv: `no such file` instead of `17 bytes`
+    out/loss.csv, within tolerance: row 2, loss: `0.2500000001` instead of `0.25`, 1.000e-10 off, relatively 4.000e-10
+    the baseline
+    ");
+    assert_eq!(records[2].tests[0].verdict, Some(Verdict::Same));
+}
+
+/// The verdict on results of a release, held against others.
+fn against(baseline: &[String], here: &[String]) -> Verdict {
+    let of = |version, outputs: &[String]| {
+        printed(version, &outputs.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let records = judged(vec![of("1.0", here), of("1.1", baseline)], None);
+    records[0].tests[0].verdict.unwrap()
+}
+
+#[test]
+fn what_cannot_be_told_is_not_called_noise() {
+    let runs =
+        |count: u32, of: &dyn Fn(u32) -> String| -> Vec<String> { (0..count).map(of).collect() };
+    let word = |seed: u32| format!("id-{}", char::from(b'a' + u8::try_from(seed).unwrap()));
+    // Never twice the same, and nothing else.
+    let random = |from: u32| runs(5, &|run| word(from + run));
+    assert_eq!(against(&random(0), &random(5)), Verdict::Undecided);
+    // That hides no other line.
+    let model =
+        |from: u32, name: &str| runs(5, &|run| format!("{}\nmodel: {name}\n", word(from + run)));
+    assert_eq!(against(&model(0, "linear"), &model(5, "CUBIC")), Verdict::Different);
+    assert_eq!(against(&model(0, "linear"), &model(5, "linear")), Verdict::Undecided);
+    let loss =
+        |from: u32, loss: f64| runs(5, &|run| format!("{}\nloss {loss}\n", word(from + run)));
+    assert_eq!(against(&loss(0, 1.0), &loss(5, 2.0)), Verdict::Different);
+    // Nor does a line that is now and then another.
+    let cached = |loss: f64| {
+        runs(6, &|run| {
+            format!("cache {}\nloss {loss}\n", if run % 2 == 0 { "hit" } else { "miss" })
+        })
+    };
+    assert_eq!(against(&cached(1.0), &cached(2.0)), Verdict::Different);
+    assert_eq!(against(&cached(1.0), &cached(1.0)), Verdict::SameWithinNoise);
+    // Alike as floats, and other numbers all the same.
+    let always = |text: &str| runs(5, &|_| text.to_owned());
+    for (one, other) in
+        [("9007199254740993", "9007199254740992"), ("1e400", "2e400"), ("nan 1", "3 1")]
+    {
+        assert_eq!(against(&always(one), &always(other)), Verdict::Different, "{one} {other}");
+    }
+    // A line that a rule sometimes changes moves no number behind it.
+    let timed = |value: &str| runs(6, &|run| format!("took 0.{}s\ny {value}\n", 1 + run % 2));
+    assert_eq!(against(&timed("1.0"), &timed("2.0")), Verdict::Different);
+    // A baseline that is not the same twice is no measure by its first run.
+    let (a, b) = ("a".to_owned(), "b".to_owned());
+    let mixed = [&a, &b, &b, &b, &b].map(Clone::clone);
+    assert_ne!(against(&mixed, &vec![a; 5]), Verdict::Same);
+}
+
+#[test]
+fn too_few_runs_do_not_make_results_the_same() {
+    let (one, other) = (printed("1.0", &["a"; 3]), printed("1.1", &["b"; 3]));
+    let same = |one, other| same_results(one, other, "t", &Criteria::default(), &|_| None);
+    assert!(!same(&one, &other));
+    assert!(same(&one, &one));
+}
+
+#[test]
+fn what_was_left_out_may_be_where_results_differ() {
+    let with = |version, all: &[u8]| {
+        let mut record = printed(version, &["kept\n"]);
+        record.tests[0].output_digest = Some(Sha256::of(all));
+        record.tests[0].truncated = true;
+        record
+    };
+    let verdict =
+        |one, other| verdicts(&judged(vec![with("1.0", one), with("1.1", other)], None))[0];
+    assert_eq!(verdict(b"all", b"all"), Some(Verdict::Same));
+    assert_eq!(verdict(b"all", b"other"), Some(Verdict::Undecided));
+}

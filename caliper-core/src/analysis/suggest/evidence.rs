@@ -1,0 +1,90 @@
+//! What results say of releases, and of Pythons.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pep440_rs::Version;
+
+use super::Known;
+use crate::analysis::results::Results;
+use crate::analysis::row::State;
+use crate::names::PythonVersion;
+
+/// What is known of each release over the tests that are named, on one Python or on all that were
+/// measured: it fails if one of them does anywhere, and passes if they pass wherever there was something to
+/// install. Releases that a search left out are there too, as unmeasured. What a search did not measure on
+/// one Python counts for nothing there.
+pub fn releases(
+    results: &Results,
+    tests: &dyn Fn(&str) -> bool,
+    python: Option<PythonVersion>,
+) -> Vec<(Version, Known)> {
+    let all = results.cells.iter().flat_map(|record| &record.tests);
+    let names: BTreeSet<&str> = all.map(|test| &*test.name).filter(|name| tests(name)).collect();
+    let mut found: BTreeMap<Version, BTreeSet<Known>> = BTreeMap::new();
+    for record in &results.cells {
+        let known = found.entry(record.version.clone()).or_default();
+        if python.is_none_or(|python| python == record.python) {
+            let states = names.iter().map(|name| State::of(record, name));
+            known.extend(states.filter(|state| *state != State::Unavailable).map(Known::from));
+        }
+    }
+    found.extend(results.unmeasured().into_iter().map(|version| (version, BTreeSet::new())));
+    // What was to be measured and was not may fail as well as pass.
+    let order = [Known::Failed, Known::Unmeasured, Known::Passed];
+    let told = |known: BTreeSet<Known>| order.into_iter().find(|one| known.contains(one));
+    found
+        .into_iter()
+        .map(|(version, known)| (version, told(known).unwrap_or(Known::Unmeasured)))
+        .collect()
+}
+
+/// What is known of a Python: it is good for something if some release passes there.
+pub fn on_python(results: &Results, tests: &dyn Fn(&str) -> bool, python: PythonVersion) -> Known {
+    let known: BTreeSet<Known> =
+        releases(results, tests, Some(python)).into_iter().map(|(_, known)| known).collect();
+    let told = [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
+    told.unwrap_or(Known::Unmeasured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::record::CellOutcome;
+    use crate::facts::record::TestOutcome::{Failed, NotMeasured, Passed};
+    use crate::facts::record::tests::{record, test};
+
+    #[test]
+    fn a_release_passes_if_it_does_wherever_it_can_be_installed() {
+        use Known::{Failed as Bad, Passed as Good, Unmeasured as Open};
+        let cell = |version, python, outcome| {
+            let mut record = record(version, python);
+            record.tests.push(test("a", outcome, ""));
+            record
+        };
+        let mut missing = record("1.0", "3.12");
+        missing.outcome = CellOutcome::Unavailable;
+        let cells = vec![
+            cell("1.0", "3.11", Passed),
+            missing,
+            cell("1.1", "3.11", Passed),
+            cell("1.1", "3.12", NotMeasured),
+            cell("1.2", "3.11", NotMeasured),
+            cell("1.2", "3.12", Failed),
+        ];
+        let results =
+            Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap().read_through(
+                &["1.0", "1.1", "1.2", "1.3"].map(|version| version.parse().unwrap()),
+                &crate::question::criteria::Criteria::default(),
+                &|_| None,
+            );
+        let said = |python: Option<&str>| -> Vec<Known> {
+            let python = python.map(|python| python.parse().unwrap());
+            let found = releases(&results, &|_| true, python);
+            found.into_iter().map(|(_, known)| known).collect()
+        };
+        assert_eq!(said(None), [Good, Open, Bad, Open]);
+        assert_eq!(said(Some("3.11")), [Good, Good, Open, Open]);
+        assert_eq!(said(Some("3.12")), [Open, Open, Bad, Open]);
+        assert_eq!(on_python(&results, &|_| true, "3.12".parse().unwrap()), Bad);
+    }
+}

@@ -1,0 +1,10 @@
+//! What was measured: the record of each cell, the store that keeps records, the events of a run.
+//!
+//! Builds on [`question`](crate::question). No type here holds a conclusion: what a measurement means
+//! depends on other measurements, and is the job of [`analysis`](crate::analysis).
+
+pub mod event;
+pub mod identity;
+pub mod legacy;
+pub mod record;
+pub mod store;

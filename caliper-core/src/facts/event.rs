@@ -1,0 +1,137 @@
+//! What a run tells while it goes on: the one interface between the runner and whoever watches it.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::record::{BuildReason, CellOutcome, Record, TestOutcome};
+use crate::names::PackageName;
+
+/// The version of the format that [`Event`] is written in, as lines of JSON.
+///
+/// 1: the first.
+pub const SCHEMA: u32 = 1;
+
+/// Something that happened in a run.
+///
+/// Each carries all that a reader needs, and they come in order: a cell's start before its tests,
+/// its record (saved already) after them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// The run begins.
+    RunStarted {
+        /// The version of this format: [`SCHEMA`].
+        schema: u32,
+        /// The name of the run, which also stands on what a backend makes.
+        run: String,
+        /// The name of the backend.
+        backend: String,
+        /// The title of the analysis.
+        analysis: String,
+        /// The package that is measured.
+        dependency: PackageName,
+        /// How many cells the grid has.
+        cells: usize,
+        /// How many of them are measured now; the others are recorded already or have nothing to
+        /// install.
+        to_measure: usize,
+        /// How many things are done at once.
+        jobs: usize,
+    },
+    /// A recorded result with an equal key stands for this cell.
+    CellReused {
+        /// The cell.
+        cell: String,
+        /// Where it ended.
+        outcome: CellOutcome,
+    },
+    /// The environment of a cell is being made.
+    BuildStarted {
+        /// The cell.
+        cell: String,
+    },
+    /// The environment of a cell was made, or could not be made.
+    BuildFinished {
+        /// The cell.
+        cell: String,
+        /// Whether there is an environment now.
+        ok: bool,
+        /// Why there is none.
+        reason: Option<BuildReason>,
+        /// Wall-clock time, in seconds.
+        seconds: f64,
+    },
+    /// A test begins.
+    TestStarted {
+        /// The cell.
+        cell: String,
+        /// The test.
+        test: String,
+        /// Which of the test's repeats this is, from 1.
+        attempt: u32,
+    },
+    /// A test ended.
+    TestFinished {
+        /// The cell.
+        cell: String,
+        /// The test.
+        test: String,
+        /// Which of the test's repeats this is, from 1.
+        attempt: u32,
+        /// How it ended.
+        outcome: TestOutcome,
+        /// Wall-clock time, in seconds.
+        seconds: f64,
+    },
+    /// A cell ended, and its record is saved. One that could not be measured does not replace the
+    /// record of a time when it could; it is told all the same.
+    CellFinished {
+        /// The record.
+        record: Box<Record>,
+    },
+    /// Something that a person should know and that stops nothing.
+    Warning {
+        /// What to know.
+        message: String,
+    },
+    /// The run ended.
+    RunFinished {
+        /// How many cells were measured in this run.
+        measured: usize,
+        /// How many cells a recorded result stood for.
+        reused: usize,
+        /// How many cells could not be measured.
+        not_measured: usize,
+        /// Whether the run was stopped before its end.
+        interrupted: bool,
+        /// Wall-clock time, in seconds.
+        seconds: f64,
+    },
+}
+
+/// Somebody who watches a run.
+///
+/// Calls come one at a time. A reporter should return soon: the run waits for it.
+pub trait Reporter: Send + Sync {
+    /// Takes notice of an event.
+    fn report(&self, event: &Event);
+}
+
+/// A [`Reporter`] that keeps every event, for tests and for embedders that look afterwards.
+#[derive(Debug, Default)]
+pub struct Collected(Mutex<Vec<Event>>);
+
+impl Collected {
+    /// All events so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Reporter for Collected {
+    fn report(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+    }
+}

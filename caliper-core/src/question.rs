@@ -1,0 +1,14 @@
+//! What is asked: a configuration, the grid of releases × Python, and the plan made from both.
+//!
+//! Builds on [`names`](crate::names) alone.
+
+pub mod config;
+pub mod criteria;
+pub mod files;
+pub mod grid;
+pub mod interpreter;
+pub mod limits;
+pub mod modules;
+pub mod plan;
+pub mod selection;
+pub mod template;

@@ -1,0 +1,116 @@
+//! `caliper.yaml`: what to measure, read strictly.
+//!
+//! Every problem is reported at once, with its line, an excerpt and the fix; nothing that is not
+//! understood is ignored.
+
+mod problem;
+mod read;
+mod units;
+mod yaml;
+
+use std::io;
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+pub use problem::ConfigError;
+pub use units::bytes;
+
+use crate::names::{PackageName, PythonVersion};
+use crate::question::criteria::Criteria;
+use crate::question::limits::Limits;
+use crate::question::plan::{Setup, Test};
+use crate::question::selection::Selection;
+use crate::question::template::{Args, Template};
+
+/// What stands in a `caliper.yaml`, checked, with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The title of the analysis.
+    pub name: String,
+    /// The package whose releases are measured.
+    pub dependency: PackageName,
+    /// Which of its releases and files.
+    pub selection: Selection,
+    /// On which Pythons; empty: the backend's default.
+    pub python_versions: Vec<PythonVersion>,
+    /// The user's Dockerfile template, if there is one.
+    pub dockerfile: Option<Template>,
+    /// The template of a base image's name.
+    pub base: Template,
+    /// The user's own template variables.
+    pub args: Args,
+    /// What is installed beside the dependency.
+    pub requirements: Vec<String>,
+    /// The tests, in order.
+    pub tests: Vec<Test>,
+    /// The files that tests leave as results, as globs.
+    pub results: Vec<String>,
+    /// What a test may use.
+    pub limits: Limits,
+    /// The release that results are held against; by default the newest at which the test passes.
+    pub baseline: Option<Version>,
+    /// How results are told apart.
+    pub compare: Criteria,
+    /// The releases that must pass.
+    pub expect: Option<VersionSpecifiers>,
+}
+
+/// Reads a file of the project, named relative to the configuration's folder.
+///
+/// The caller decides what a project is; it answers with an error for a file that does not exist or
+/// that lies outside.
+pub type ReadProjectFile<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
+
+impl Config {
+    /// The default of `base`: the name under which the Docker community publishes Pythons.
+    pub const BASE: &'static str = "python:{{ python }}";
+
+    /// Reads a configuration.
+    ///
+    /// `name` is what errors call it. `read` gives the template and shows that the tests' files
+    /// exist.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] holds every problem at once.
+    pub fn from_yaml(
+        name: &str,
+        text: &str,
+        read: ReadProjectFile<'_>,
+    ) -> Result<Self, ConfigError> {
+        read::config(name, text, read)
+    }
+
+    /// What is done in every cell.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            dockerfile: self.dockerfile.clone(),
+            base: self.base.clone(),
+            args: self.args.clone(),
+            requirements: self.requirements.clone(),
+            tests: self.tests.clone(),
+            results: self.results.clone(),
+            limits: self.limits.clone(),
+            as_of: self.selection.as_of,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// For the test of the schema.
+#[cfg(test)]
+pub(crate) mod tests_support {
+    use super::read::{ANALYSIS, COMPARE, LIMITS, TEST, VERSIONS};
+
+    /// The keys of `analysis`, `limits`, a test, `versions` and `compare`, each sorted.
+    pub(crate) fn keys() -> [Vec<String>; 5] {
+        let sorted = |keys: &[&str]| {
+            let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            keys.sort();
+            keys
+        };
+        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE].map(sorted)
+    }
+}

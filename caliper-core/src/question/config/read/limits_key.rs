@@ -1,0 +1,127 @@
+//! What stands under `limits`.
+
+use std::collections::BTreeSet;
+
+use super::{At, Node, Reader, shorten};
+use crate::question::limits::{Gpus, Limits, Network};
+
+/// The keys under `limits`.
+pub(in crate::question::config) const LIMITS: &[&str] = &[
+    "timeout",
+    "idle",
+    "memory",
+    "cpus",
+    "cpuset",
+    "pids",
+    "output",
+    "disk",
+    "network",
+    "gpus",
+    "runtime",
+    "capabilities",
+];
+
+impl Reader<'_> {
+    pub(super) fn limits(&mut self, at: &At<'_>) -> Limits {
+        let mut limits = Limits::default();
+        let Some(mut entries) = self.mapping(at, "`limits`", LIMITS) else { return limits };
+        if let Some(timeout) = entries.remove("timeout").and_then(|node| self.duration(&node)) {
+            limits.timeout = timeout;
+        }
+        limits.idle = entries.remove("idle").and_then(|node| self.duration(&node));
+        limits.memory = entries.remove("memory").and_then(|node| self.bytes(&node));
+        limits.disk = entries.remove("disk").and_then(|node| self.bytes(&node));
+        if let Some(output) = entries.remove("output").and_then(|node| self.bytes(&node)) {
+            limits.output = output;
+        }
+        if let Some(node) = entries.remove("cpus") {
+            limits.cpus = self.parsed(&node, "`cpus`");
+            if limits.cpus.is_some_and(|cpus| !(0.01..=1e4).contains(&cpus)) {
+                self.problem(&node, "`cpus` must be a number of processors, such as 1 or 0.5");
+            }
+        }
+        if let Some(node) = entries.remove("cpuset")
+            && let Some(text) = self.text(&node, "`cpuset`")
+        {
+            limits.cpuset = text.parse().map_err(|message| self.problem(&node, message)).ok();
+        }
+        if let Some(node) = entries.remove("pids") {
+            limits.pids = self.parsed(&node, "`pids`");
+            if limits.pids == Some(0) {
+                self.problem(&node, "`pids` must leave room for one process");
+            }
+        }
+        if let Some(node) = entries.remove("network") {
+            let choices = [("full", Network::Full), ("none", Network::None)];
+            limits.network = self.choice(&node, "`network`", &choices).unwrap_or_default();
+        }
+        limits.gpus = entries.remove("gpus").and_then(|node| self.gpus(&node));
+        limits.runtime = entries.remove("runtime").and_then(|node| self.runtime(&node));
+        if let Some(node) = entries.remove("capabilities") {
+            limits.capabilities = self.capabilities(&node);
+        }
+        limits
+    }
+
+    /// `all`, a number, or a list of numbers and UUIDs.
+    fn gpus(&mut self, at: &At<'_>) -> Option<Gpus> {
+        if let Node::Sequence(_) = at.node {
+            let nodes = self.list(at, "`gpus`");
+            let devices: Option<Vec<String>> =
+                nodes.iter().map(|node| self.text(node, "a device")).collect();
+            let named = |name: &String| {
+                let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-:._/".contains(&byte);
+                !name.is_empty() && name.bytes().all(byte)
+            };
+            let devices = devices.filter(|all| !all.is_empty() && all.iter().all(named));
+            if devices.is_none() {
+                self.gpus_problem(at);
+            }
+            return devices.map(Gpus::Devices);
+        }
+        let text = self.text(at, "`gpus`")?;
+        let gpus = match text.as_str() {
+            "all" => Some(Gpus::ALL),
+            // No machine has so many.
+            number => number.parse().ok().filter(|n| (1..=1024).contains(n)).map(Gpus::Count),
+        };
+        if gpus.is_none() {
+            self.gpus_problem(at);
+        }
+        gpus
+    }
+
+    fn gpus_problem(&mut self, at: &At<'_>) {
+        self.problem(at, "`gpus` is `all`, a number, or a list of devices such as [0, 1]");
+    }
+
+    fn runtime(&mut self, at: &At<'_>) -> Option<String> {
+        let name = self.text(at, "`runtime`")?;
+        let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if !name.is_empty() && name.bytes().all(byte) {
+            return Some(name);
+        }
+        self.problem(at, format!("`{}` is not the name of a runtime", shorten(&name)));
+        None
+    }
+
+    fn capabilities(&mut self, at: &At<'_>) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for node in self.list(at, "`capabilities`") {
+            let Some(text) = self.text(&node, "a capability") else { continue };
+            let name = text.to_ascii_uppercase();
+            let name = name.strip_prefix("CAP_").unwrap_or(&name);
+            if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+                names.insert(name.to_owned());
+            } else {
+                let message = format!("`{}` is not the name of a capability", shorten(&text));
+                self.problem_with_help(
+                    &node,
+                    message,
+                    "write one such as `NET_RAW` or `SYS_PTRACE`",
+                );
+            }
+        }
+        names
+    }
+}

@@ -1,0 +1,134 @@
+//! What stands under `tests`.
+
+use std::collections::BTreeMap;
+
+use super::{At, Node, Reader, shorten};
+use crate::question::plan::Test;
+
+/// The keys of a test that is more than a script.
+pub(in crate::question::config) const TEST: &[&str] =
+    &["name", "run", "timeout", "env", "repeat", "files"];
+
+impl Reader<'_> {
+    pub(super) fn tests(&mut self, at: &At<'_>) -> Vec<Test> {
+        let mut tests: Vec<Test> = Vec::new();
+        for node in self.list(at, "`tests`") {
+            let test = match node.node {
+                Node::Mapping(_) => self.command(&node),
+                _ => self.script(&node),
+            };
+            let Some(test) = test else { continue };
+            if test.name == Test::IMPORT {
+                self.problem_with_help(
+                    &node,
+                    "`import` is the name of the test that Caliper adds itself",
+                    "choose another name",
+                );
+            } else if tests.iter().any(|other| other.name == test.name) {
+                self.problem_with_help(
+                    &node,
+                    format!("there is another test called `{}`", shorten(&test.name)),
+                    "give one of them another `name`",
+                );
+            }
+            tests.push(test);
+        }
+        tests
+    }
+
+    /// `path/to/script.py`, which is run as `python path/to/script.py`.
+    fn script(&mut self, at: &At<'_>) -> Option<Test> {
+        let path = self.text(at, "a test")?;
+        self.file(at, &path)?;
+        Some(Test {
+            name: path.clone(),
+            command: vec!["python".to_owned(), path],
+            environment: BTreeMap::new(),
+            timeout: None,
+            repeat: 1,
+            files: None,
+        })
+    }
+
+    /// `{name: …, run: …}`.
+    fn command(&mut self, at: &At<'_>) -> Option<Test> {
+        let mut entries = self.mapping(at, "a test", TEST)?;
+        let Some(run) = entries.remove("run") else {
+            self.problem_with_help(
+                at,
+                "this test has no `run`",
+                "give it a command: `run: python script.py --fast`",
+            );
+            return None;
+        };
+        let line = self.text(&run, "`run`")?;
+        let command = match shlex::split(&line) {
+            Some(words) if !words.is_empty() => words,
+            _ => {
+                self.problem(&run, "`run` has a quote that is not closed");
+                return None;
+            }
+        };
+        // Nothing is left to a shell, so what only a shell understands would be passed on as words.
+        if let Some(word) = command
+            .iter()
+            .find(|word| ["|", ">", ">>", "<", "&&", "||", ";", "&"].contains(&word.as_str()))
+        {
+            self.problem_with_help(
+                &run,
+                format!("`{word}` means something to a shell only, and no shell runs this"),
+                "write `sh -c '…'`, or put the steps into a script",
+            );
+        }
+        let name = entries.remove("name").and_then(|node| self.text(&node, "`name`"));
+        let timeout = entries.remove("timeout").and_then(|node| self.duration(&node));
+        let environment =
+            entries.remove("env").map(|node| self.environment(&node)).unwrap_or_default();
+        let repeat = entries.remove("repeat").and_then(|node| {
+            let repeat: Option<u32> = self.parsed(&node, "`repeat`");
+            if repeat.is_some_and(|repeat| !(1..=1000).contains(&repeat)) {
+                self.problem(&node, "`repeat` is a number from 1 to 1000");
+            }
+            repeat
+        });
+        let files = entries.remove("files").map(|node| {
+            self.globs(
+                &node,
+                "`files`",
+                "only files in the folder of the configuration reach a test",
+            )
+        });
+        Some(Test {
+            name: name.unwrap_or(line),
+            command,
+            environment,
+            timeout,
+            repeat: repeat.unwrap_or(1),
+            files,
+        })
+    }
+
+    fn environment(&mut self, at: &At<'_>) -> BTreeMap<String, String> {
+        let mut environment = BTreeMap::new();
+        let Node::Mapping(pairs) = at.node else {
+            self.problem(at, "`env` must be names with values: `{SEED: \"0\"}`");
+            return environment;
+        };
+        for (index, (name, node)) in pairs.iter().enumerate() {
+            let child = at.child(index, node);
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let message = format!("`{}` cannot name an environment variable", shorten(name));
+                self.push(&child, true, message, None);
+            }
+            let Node::Scalar { text, .. } = node else {
+                self.problem(&child, format!("`{}` must be one value", shorten(name)));
+                continue;
+            };
+            if environment.insert(name.clone(), text.clone()).is_some() {
+                let message = format!("`{}` stands here a second time", shorten(name));
+                self.push(&child, true, message, Some("keep one of the two".into()));
+            }
+        }
+        environment
+    }
+}

@@ -1,0 +1,165 @@
+//! What a run will do: the cells, and what is done in each.
+
+use std::collections::BTreeMap;
+use std::iter;
+use std::time::Duration;
+
+use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
+use crate::question::grid::{CellId, Choice, DistFile, Grid};
+use crate::question::interpreter::Interpreter;
+use crate::question::limits::Limits;
+use crate::question::template::{Args, Template};
+use serde::{Deserialize, Serialize};
+
+/// Everything that a run will do, as plain values: what to install where, and what to run in it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The title of the analysis.
+    pub analysis: String,
+    /// The package whose releases are measured.
+    pub dependency: PackageName,
+    /// The address of the index that its files are from, without credentials.
+    pub index: Option<String>,
+    /// What is done in every cell.
+    pub setup: Setup,
+    /// The Pythons, one for each column of the grid.
+    pub interpreters: Vec<Interpreter>,
+    /// The cells, in the order in which they are measured.
+    pub cells: Vec<PlannedCell>,
+}
+
+impl Plan {
+    /// Lays out `grid` for `interpreters`, which are the ones that it was resolved for.
+    pub fn new(
+        analysis: impl Into<String>,
+        setup: Setup,
+        interpreters: Vec<Interpreter>,
+        grid: Grid,
+    ) -> Self {
+        let cells =
+            grid.cells.into_iter().map(|cell| PlannedCell { id: cell.id, choice: cell.choice });
+        Self {
+            analysis: analysis.into(),
+            dependency: grid.package,
+            index: grid.index,
+            setup,
+            interpreters,
+            cells: cells.collect(),
+        }
+    }
+
+    /// The interpreter of a column.
+    pub fn interpreter(&self, python: PythonVersion) -> Option<&Interpreter> {
+        self.interpreters.iter().find(|interpreter| interpreter.python == python)
+    }
+}
+
+/// One cell of a plan.
+#[derive(Debug, Clone)]
+pub struct PlannedCell {
+    /// Which cell it is.
+    pub id: CellId,
+    /// What to install in it.
+    pub choice: Choice,
+}
+
+impl PlannedCell {
+    /// The file to install, if there is one.
+    pub fn file(&self) -> Option<&DistFile> {
+        match &self.choice {
+            Choice::File { file, .. } => Some(file),
+            Choice::Missing(_) => None,
+        }
+    }
+}
+
+/// What is done in every cell: how its environment is made, and what is run in it.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The user's Dockerfile template; `None` for the built-in one.
+    pub dockerfile: Option<Template>,
+    /// The template of a base image's name, such as `python:{{ python }}`.
+    pub base: Template,
+    /// The user's own template variables.
+    pub args: Args,
+    /// Requirements ([PEP 508](https://peps.python.org/pep-0508/)) that are installed beside the
+    /// dependency.
+    pub requirements: Vec<String>,
+    /// The tests, in the order of the configuration. The import of the dependency comes before
+    /// them and does not stand here.
+    pub tests: Vec<Test>,
+    /// The files in its project that a test leaves as its results, beside what it prints: globs, in
+    /// which `*` stops at a `/` and `**` does not.
+    pub results: Vec<String>,
+    /// What a test may use.
+    pub limits: Limits,
+    /// Install what the index offered then, also of the dependency's dependencies.
+    pub as_of: Option<Timestamp>,
+}
+
+impl Setup {
+    /// The import of the dependency, as far as it is known before there is an environment, and the
+    /// tests.
+    pub fn all_tests(&self) -> impl Iterator<Item = Test> {
+        iter::once(Test::import(&[])).chain(self.tests.iter().cloned())
+    }
+}
+
+/// A command that is run in every cell, and whose outcome is what Caliper measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Test {
+    /// Its name, unique within an analysis.
+    pub name: String,
+    /// The program and its arguments; nothing is left to a shell.
+    pub command: Vec<String>,
+    /// Environment variables, beside the few that every test gets.
+    pub environment: BTreeMap<String, String>,
+    /// Its own limit on wall-clock time, in place of [`Limits::timeout`].
+    pub timeout: Option<Duration>,
+    /// How many times it is run in each cell; at least 1.
+    pub repeat: u32,
+    /// Which files of the project it finds in its folder, as globs in which `*` stops at a `/` and
+    /// `**` does not; a folder stands for all in it. `None` for the whole project.
+    pub files: Option<Vec<String>>,
+}
+
+impl Test {
+    /// The name of the test that imports the dependency.
+    pub const IMPORT: &'static str = "import";
+
+    /// The test that imports `modules`, the top-level modules that a file really installs. It finds
+    /// no file of the project, which would be imported in a module's place if it had that name.
+    pub fn import(modules: &[String]) -> Self {
+        Self {
+            name: Self::IMPORT.to_owned(),
+            command: vec!["python".into(), "-c".into(), format!("import {}", modules.join(", "))],
+            environment: BTreeMap::new(),
+            timeout: None,
+            repeat: 1,
+            files: Some(Vec::new()),
+        }
+    }
+}
+
+/// How a backend will make the environment of one cell, as far as that decides a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// The name of the backend.
+    pub backend: String,
+    /// The image that the environment starts from.
+    pub base: Option<Base>,
+    /// The rendered Dockerfile.
+    pub dockerfile: Option<String>,
+    /// The digest of the part of the project that the environment may be made from; `None` if that
+    /// is never any.
+    pub context: Option<Sha256>,
+}
+
+/// An image that environments start from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Base {
+    /// The name that it was asked for by, such as `python:3.11`.
+    pub name: String,
+    /// The digest of the image that the name stood for.
+    pub digest: String,
+}

@@ -1,0 +1,75 @@
+//! The formats of Caliper as [JSON Schema](https://json-schema.org/draft/2020-12), for whoever reads
+//! or writes them.
+
+/// A format that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `caliper.yaml`.
+    Config,
+    /// `results.json`.
+    Results,
+    /// `records/<cell>.json`.
+    Record,
+    /// A line of `--progress json`.
+    Event,
+    /// `resolve --format json`.
+    Grid,
+}
+
+/// The schema of a format, as JSON with a line break at the end.
+pub fn schema(format: Format) -> String {
+    let schema = match format {
+        Format::Config => return include_str!("schema/config.json").to_owned(),
+        Format::Results => schemars::schema_for!(crate::analysis::results::Results),
+        Format::Record => schemars::schema_for!(crate::facts::record::Record),
+        Format::Event => schemars::schema_for!(crate::facts::event::Event),
+        Format::Grid => schemars::schema_for!(crate::question::grid::Grid),
+    };
+    // A schema is plain JSON; printing it cannot fail.
+    format!("{:#}\n", schema.as_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::config::tests_support::keys;
+
+    fn parsed(format: Format) -> serde_json::Value {
+        serde_json::from_str(&schema(format)).unwrap()
+    }
+
+    #[test]
+    fn every_schema_is_one() {
+        for format in [Format::Config, Format::Results, Format::Record, Format::Event, Format::Grid]
+        {
+            jsonschema::meta::validate(&parsed(format)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_record_is_valid() {
+        let record = crate::facts::record::tests::record("1.0", "3.11");
+        let validator = jsonschema::validator_for(&parsed(Format::Record)).unwrap();
+        let mut value = serde_json::to_value(&record).unwrap();
+        assert!(validator.is_valid(&value));
+        value["key"] = "md5:1".into();
+        assert!(!validator.is_valid(&value));
+    }
+
+    #[test]
+    fn the_schema_of_the_configuration_has_the_keys_that_are_read() {
+        let schema = parsed(Format::Config);
+        let names = |value: &serde_json::Value| -> Vec<String> {
+            let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+            names.sort();
+            names
+        };
+        let analysis = &schema["properties"]["analysis"]["properties"];
+        let [of_analysis, of_limits, of_test, of_versions, of_compare] = keys();
+        assert_eq!(names(analysis), of_analysis);
+        assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
+        assert_eq!(names(&analysis["tests"]["items"]["anyOf"][1]["properties"]), of_test);
+        assert_eq!(names(&analysis["compare"]["properties"]), of_compare);
+        assert_eq!(names(&analysis["versions"]["anyOf"][1]["properties"]), of_versions);
+    }
+}
