@@ -192,10 +192,10 @@ class Caliper:
 
     def passed(self):
         records = [json.loads(path.read_text()) for path in (self.project / ".caliper/records").iterdir()]
-        self.dockerfiles = sorted(record["dockerfile"] for record in records if record["dockerfile"])
+        self.dockerfiles = sorted(record["environment"]["dockerfile"] for record in records if record["environment"]["dockerfile"])
         cells = json.loads((self.project / ".caliper/results.json").read_text())["cells"]
-        tests = [test for cell in cells for test in cell["tests"] if test["name"] in TESTS]
-        return sum(test["outcome"] == "passed" for test in tests)
+        tests = [run for cell in cells for test in cell["tests"] if test["name"] in TESTS for run in test["runs"]]
+        return sum(run["outcome"] == "passed" for run in tests)
 
     def disk(self):
         images = [inspect("image", "inspect", name) for name in kept() - self.others]

@@ -78,7 +78,7 @@ def main():
         caliper()
         results = json.loads((project / ".caliper/results.json").read_text())
         versions = [cell["version"] for cell in results["cells"] if cell["file"]]
-        passed = sum(all(test["outcome"] == "passed" for test in cell["tests"]) for cell in results["cells"])
+        passed = sum(all(run["outcome"] == "passed" for test in cell["tests"] for run in test["runs"]) for cell in results["cells"])
         bytecode = "not written" if os.environ.get("PYTHONDONTWRITEBYTECODE") else "written"
         print(f"{len(versions)} releases on Python {python}, {jobs} at once; {passed} pass; bytecode is {bytecode}")
 

@@ -32,7 +32,8 @@ fn the_quickstart_on_a_machine_without_uv() {
     // Whatever happens to MarkupSafe next, today's releases of Jinja2 work and 2.8 does not.
     let passed = |version: &str| {
         let cell = cells.iter().find(|cell| cell["version"] == version).unwrap();
-        cell["tests"].as_array().unwrap().iter().all(|test| test["outcome"] == "passed")
+        let mut tests = cell["tests"].as_array().unwrap().iter();
+        tests.all(|test| test["runs"][0]["outcome"] == "passed")
     };
     assert!(passed("3.1.6") && !passed("2.11.3"), "{}", said.out);
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use caliper_pypi::pack;
 
-use crate::support::{World, cells, has_uv, python};
+use crate::support::{World, cells, has_uv, python, verdicts};
 
 /// Releases that pass, change their result, fail, need something, and cannot be installed.
 fn world() -> World {
@@ -66,9 +66,9 @@ fn every_rung_of_the_ladder() {
     let results = world.results();
     let schema = world.caliper(&["schema", "results"]).expect(0).out;
     jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &results).unwrap();
-    assert_eq!(results["cells"][0]["tests"][1]["verdict"], "undecided");
-    assert_eq!(results["cells"][0]["tests"][1]["output"], "value 1 x\n");
-    assert_eq!(results["cells"][3]["installed"][1]["name"], "helper");
+    assert_eq!(verdicts(&results, "show.py")[0], "undecided");
+    assert_eq!(results["cells"][0]["tests"][1]["runs"][0]["output"], "value 1 x\n");
+    assert_eq!(results["cells"][3]["environment"]["installed"][1]["name"], "helper");
     assert_eq!(results["cells"][4]["build"]["reason"], "no_matching_distribution");
 
     // A second run measures nothing.
@@ -91,7 +91,7 @@ fn every_rung_of_the_ladder() {
     let reused = || -> Vec<bool> {
         let results = world.results();
         let tests = results["cells"][0]["tests"].as_array().unwrap();
-        tests.iter().map(|test| test["reused"] == true).collect()
+        tests.iter().map(|test| test["runs"][0]["reused"] == true).collect()
     };
     assert_eq!(reused(), [true, false]);
 
@@ -105,7 +105,7 @@ fn every_rung_of_the_ladder() {
     configure(&tests);
     let said = world.caliper(&arguments).expect(0);
     assert!(said.err.contains("4 measured, 1 reused"), "{}", said.err);
-    assert_eq!(world.results()["cells"][0]["tests"][2]["output"], "['own.py']\n");
+    assert_eq!(world.results()["cells"][0]["tests"][2]["runs"][0]["output"], "['own.py']\n");
     world.write("data.py", "EXTRA = 'z'\n");
     world.caliper(&arguments).expect(0);
     assert_eq!(reused(), [true, false, true]);
@@ -191,7 +191,7 @@ fn tests_cannot_touch_the_project_or_each_other() {
     world.said(command.output().unwrap()).expect(0);
     let results = world.results();
     assert_eq!(cells(&results), ["1.0: tested [import passed, a.py passed, b.py passed]"]);
-    assert_eq!(results["cells"][0]["tests"][1]["output"], "None\n");
+    assert_eq!(results["cells"][0]["tests"][1]["runs"][0]["output"], "None\n");
     assert!(world.project().join("a.py").exists() && !world.project().join("left.txt").exists());
 }
 
@@ -218,7 +218,7 @@ fn a_test_that_never_ends_is_ended() {
     assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     let results = world.results();
     assert_eq!(cells(&results), ["1.0: tested [import passed, hang.py timed_out]"]);
-    assert_eq!(results["cells"][0]["tests"][1]["output"], "begun\n");
+    assert_eq!(results["cells"][0]["tests"][1]["runs"][0]["output"], "begun\n");
     std::thread::sleep(std::time::Duration::from_secs(4));
     assert!(!marker.exists(), "no child outlives its test");
 }
@@ -238,10 +238,8 @@ fn paths_of_one_run_do_not_differ_from_the_next() {
     );
     world.caliper(&["run", "--python", &python(), "--progress", "none"]).expect(0);
     let results = world.results();
-    for cell in results["cells"].as_array().unwrap() {
-        assert_eq!(cell["tests"][1]["verdict"], "same");
-    }
-    let output = results["cells"][0]["tests"][1]["output"].as_str().unwrap();
+    assert_eq!(verdicts(&results, "where.py"), ["same", "same"]);
+    let output = results["cells"][0]["tests"][1]["runs"][0]["output"].as_str().unwrap();
     assert_eq!(output, "/environment/ /project /home /tmp\n");
 }
 
@@ -258,7 +256,7 @@ fn strange_output_is_kept() {
     );
     let python = python();
     world.caliper(&["run", "--python", &python, "--progress", "none"]).expect(0);
-    let test = &world.results()["cells"][0]["tests"][1];
+    let test = &world.results()["cells"][0]["tests"][1]["runs"][0];
     assert_eq!(test["outcome"], "passed");
     assert_eq!(test["truncated"], true);
     assert!(test["output_blob"].as_str().unwrap().starts_with("blob:sha256:"));

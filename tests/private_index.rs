@@ -139,7 +139,7 @@ fn a_package_and_what_it_needs_come_from_the_first_index_that_has_them() {
     assert_eq!(results["cells"][0]["index"], first);
     let schema = own.caliper(&["schema", "results"]).expect(0).out;
     jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &results).unwrap();
-    let installed = results["cells"][0]["installed"].to_string();
+    let installed = results["cells"][0]["environment"]["installed"].to_string();
     assert!(installed.contains(r#"{"name":"helper","version":"1.0"}"#), "{installed}");
     assert!(installed.contains(r#"{"name":"other","version":"2.0"}"#), "{installed}");
 

@@ -141,7 +141,10 @@ pub fn cells(results: &serde_json::Value) -> Vec<String> {
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|test| format!("{} {}", text(&test["name"]), text(&test["outcome"])))
+                .flat_map(|test| {
+                    let runs = test["runs"].as_array().unwrap().iter();
+                    runs.map(|run| format!("{} {}", text(&test["name"]), text(&run["outcome"])))
+                })
                 .collect();
             format!("{}: {} [{}]", text(&cell["version"]), text(&cell["outcome"]), tests.join(", "))
         })
@@ -187,4 +190,11 @@ pub fn python() -> String {
     let program = "import sys; print('%d.%d' % sys.version_info[:2])";
     let output = Command::new("python3").args(["-c", program]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The verdict on a test in each cell of a summary, in the order of the cells; empty without one.
+pub fn verdicts(results: &serde_json::Value, test: &str) -> Vec<String> {
+    let judged = results["verdicts"].as_array().unwrap().iter();
+    let of_test = judged.filter(|judged| judged["test"] == test);
+    of_test.map(|judged| judged["verdict"].as_str().unwrap_or_default().to_owned()).collect()
 }

@@ -1,6 +1,6 @@
 //! A different result: comparing, confirming, searching, suggesting, on the `local` backend.
 
-use crate::support::{World, has_uv, python};
+use crate::support::{self, World, has_uv, python};
 
 /// Twenty releases: before 1.4 the test fails, from 1.12 on the result is another, and each run prints
 /// another time and a loss with noise, of which a file is written too.
@@ -23,10 +23,8 @@ fn world() -> World {
 
 fn verdicts(world: &World) -> Vec<String> {
     let results = world.results();
-    let cells = results["cells"].as_array().unwrap();
-    let verdict =
-        |cell: &serde_json::Value| cell["tests"][1]["verdict"].as_str().map(str::to_owned);
-    cells.iter().map(|cell| verdict(cell).unwrap_or_default()).collect()
+    let test = results["cells"][0]["tests"][1]["name"].as_str().unwrap();
+    support::verdicts(&results, test)
 }
 
 #[test]

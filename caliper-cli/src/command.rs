@@ -19,9 +19,8 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
-use caliper_core::analysis::compare::{Comparison, Rung, Verdict};
+use caliper_core::analysis::compare::{Comparison, Rung, Verdict, Verdicts};
 use caliper_core::analysis::results::Results;
-use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::report::grid::{self, Tone};
 use caliper_core::report::rows;
@@ -80,7 +79,7 @@ fn print_results(results: &Results, terminal: Terminal) {
     if !results.causes.is_empty() {
         terminal.data("\n");
     }
-    terminal.lines(&grid::lines_beside(&results.cells, &results.unmeasured()));
+    terminal.lines(&grid::lines_beside(&results.cells, &results.verdicts, &results.unmeasured()));
     let changes = rows::lines(&results.rows);
     if !changes.is_empty() {
         terminal.data("\n");
@@ -90,10 +89,10 @@ fn print_results(results: &Results, terminal: Terminal) {
     if more > 0 {
         terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
     }
-    if let Some(open) = open_questions(&results.cells) {
+    if let Some(open) = open_questions(&results.verdicts) {
         terminal.lines(&[Vec::new(), vec![(Tone::Notable, open)]]);
     }
-    if let Some(looked_past) = looked_past(&results.cells) {
+    if let Some(looked_past) = looked_past(&results.verdicts) {
         terminal.lines(&[Vec::new(), vec![(Tone::Dim, looked_past)]]);
     }
     if let Some(blind) = &results.blind {
@@ -102,9 +101,9 @@ fn print_results(results: &Results, terminal: Terminal) {
 }
 
 /// What would decide the undecided.
-fn open_questions(records: &[Record]) -> Option<String> {
-    let tests = records.iter().flat_map(|record| &record.tests);
-    let open: Vec<Option<u32>> = tests
+fn open_questions(verdicts: &Verdicts) -> Option<String> {
+    let open: Vec<Option<u32>> = verdicts
+        .iter()
         .filter(|test| test.verdict == Some(Verdict::Undecided))
         .filter_map(|test| Some(test.evidence.as_ref()?.noise.as_ref()?.needed))
         .collect();
@@ -134,9 +133,8 @@ fn open_questions(records: &[Record]) -> Option<String> {
 }
 
 /// What had to be looked past for results to be the same.
-fn looked_past(records: &[Record]) -> Option<String> {
-    let tests = records.iter().flat_map(|record| &record.tests);
-    let same = tests.filter(|test| test.verdict == Some(Verdict::Same));
+fn looked_past(verdicts: &Verdicts) -> Option<String> {
+    let same = verdicts.iter().filter(|test| test.verdict == Some(Verdict::Same));
     let found = same.filter_map(|test| Some(&test.evidence.as_ref()?.comparison));
     let found: Vec<&Comparison> =
         found.filter(|comparison| comparison.rung != Rung::SameBytes).collect();

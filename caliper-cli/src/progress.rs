@@ -49,10 +49,9 @@ fn summary(record: &Record) -> String {
         }
         CellOutcome::Tested => {
             let bad: Vec<String> = record
-                .tests
-                .iter()
-                .filter(|test| test.outcome != TestOutcome::Passed)
-                .map(|test| format!("{} {}", test.name, test.outcome))
+                .runs()
+                .filter(|(_, run)| run.outcome != TestOutcome::Passed)
+                .map(|(test, run)| format!("{} {}", test.name, run.outcome))
                 .collect();
             if bad.is_empty() { "passed".to_owned() } else { bad.join(", ") }
         }

@@ -246,7 +246,13 @@ fn task<'a>(
     let (older, recorded) = match known {
         Some(record) if lacks(&record) => (Some(record), None),
         // Where only tests have gone, the record stands for the cell as it is now.
-        known => (None, known.map(|record| Record { key: identity.cell, ..record })),
+        known => (
+            None,
+            known.map(|mut record| {
+                record.key = identity.cell;
+                record
+            }),
+        ),
     };
     let prospect = match (recorded, &cell.choice) {
         (Some(record), _) => Prospect::Recorded(Box::new(record)),

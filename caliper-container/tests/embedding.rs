@@ -29,10 +29,10 @@ fn measure() -> Result<String, Box<dyn Error>> {
     let (reporter, interrupt) = (&event::Collected::default(), &Interrupt::default());
     let (backend, project, files, store) = (&backend, &project, &files, &store);
     let means = Means { backend, project, files, store, reporter, interrupt };
-    let mut records = run(&plan, means, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
+    let records = run(&plan, means, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
     let blobs = |blob| store.blob(blob).ok();
-    compare::judge(&mut records, config.baseline.as_ref(), &config.compare, &blobs);
-    Ok(report::grid::plain(&records))
+    let verdicts = compare::judge(&records, config.baseline.as_ref(), &config.compare, &blobs);
+    Ok(report::grid::plain(&records, &verdicts))
 }
 
 #[test]

@@ -1,6 +1,5 @@
 use std::path::{Path, PathBuf};
 
-use caliper_core::analysis::compare::{self};
 use caliper_core::analysis::results::Results;
 use caliper_core::facts::legacy;
 use caliper_core::facts::record::Record;
@@ -45,7 +44,7 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
         }
         match store.load(&record.id())? {
             Some(older) if older.key == record.key => there += 1,
-            Some(older) if older.backend != legacy::BACKEND => {
+            Some(older) if older.environment.backend != legacy::BACKEND => {
                 return Err(Failure::question(format!(
                     "`{}` has a result for {} that is not imported; choose another folder with \
                      `--into`",
@@ -70,12 +69,11 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
             from.display()
         )));
     };
-    let (mut records, _) = store.records()?;
+    let (records, _) = store.records()?;
     let blobs = |blob| store.blob(blob).ok();
-    compare::judge(&mut records, None, &Criteria::default(), &blobs);
     let title = format!("{dependency}, imported");
     if let Some(results) = Results::new(title, dependency, legacy::BACKEND, records) {
-        let results = results.read_through(&[], &Criteria::default(), &blobs);
+        let results = results.read_through(&[], None, &Criteria::default(), &blobs);
         store.save_results(&results)?;
         match format {
             FormatName::Json => super::print_json(&results, terminal)?,

@@ -98,10 +98,10 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
     let (records, _) = store.records()?;
     let seconds: Vec<f64> = records
         .iter()
-        .filter(|record| record.backend == forecast.backend)
+        .filter(|record| record.environment.backend == forecast.backend)
         .filter_map(|record| {
-            let build = record.build.as_ref()?.seconds;
-            Some(build + record.tests.iter().map(|test| test.seconds).sum::<f64>())
+            let build = record.build.as_ref()?.seconds();
+            Some(build + record.runs().map(|(_, run)| run.seconds()).sum::<f64>())
         })
         .collect();
     if !seconds.is_empty() {

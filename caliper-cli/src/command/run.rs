@@ -8,7 +8,7 @@ use caliper_core::analysis::compare::{judge, repeats_to_decide, same_results};
 use caliper_core::analysis::expect::{FailOn, violations};
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::search::{Answer, Goal, Search};
-use caliper_core::facts::record::{Record, TestOutcome, TestRecord};
+use caliper_core::facts::record::{Record, TestOutcome};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellId;
@@ -52,15 +52,15 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     // What is lost is compared by its name.
     let blobs = |blob| store.blob(blob).ok();
     // Those of this plan first, then the rest.
-    let judged = |mut records: Vec<Record>| {
+    let with_rest = |mut records: Vec<Record>| {
         records.extend(rest.iter().cloned());
-        judge(&mut records, config.baseline.as_ref(), &config.compare, &blobs);
         records
     };
-    let mut records = judged(std::mem::take(&mut outcome.records));
+    let mut records = with_rest(std::mem::take(&mut outcome.records));
     if how.confirm {
         for _ in 0..ROUNDS {
-            let attempts = repeats_to_decide(&records, &config.compare, &blobs);
+            let verdicts = judge(&records, config.baseline.as_ref(), &config.compare, &blobs);
+            let attempts = repeats_to_decide(&records, &verdicts, &config.compare, &blobs);
             let planned = &records[..records.len() - rest.len()];
             let more = planned.iter().any(|record| {
                 let wanted = attempts.get(&record.id()).into_iter().flatten();
@@ -81,7 +81,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             found.retain(|record| !record.outcome.is_spurious());
             let ids: BTreeSet<CellId> = found.iter().map(Record::id).collect();
             found.extend(planned.iter().filter(|record| !ids.contains(&record.id())).cloned());
-            records = judged(found);
+            records = with_rest(found);
         }
     }
     if let Some(share) = how.blind
@@ -107,7 +107,8 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     // Those that were not measured, too: what happened there is not known.
     let cells = layout.plan.cells.iter().chain(&layout.rest.cells);
     let releases: Vec<Version> = cells.map(|cell| cell.id.version.clone()).collect();
-    let mut results = results.read_through(&releases, &config.compare, &blobs);
+    let mut results =
+        results.read_through(&releases, config.baseline.as_ref(), &config.compare, &blobs);
     results.blind = blind::judge(&results.cells, &config.compare, &store, terminal)?;
     store.save_results(&results)?;
     match format {
@@ -123,7 +124,12 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             .note("interrupted; what was measured is kept, and `caliper run` goes on from there");
         return Ok(exit);
     }
-    let found = violations(&results.cells, fail_on(how, &layout), config.expect.as_ref());
+    let found = violations(
+        &results.cells,
+        &results.verdicts,
+        fail_on(how, &layout),
+        config.expect.as_ref(),
+    );
     for violation in found.iter().take(LISTED) {
         terminal.verdict(&printable(&format!("not as expected: {violation}")));
     }
@@ -147,12 +153,13 @@ fn left_out(layout: &Layout, means: Means<'_>) -> Result<Vec<Record>, Failure> {
 
 /// Warns of `results` that match nothing.
 fn say_of_files(config: &Config, records: &[Record], terminal: Terminal) {
+    let runs = records.iter().flat_map(Record::runs);
     let passed =
-        |test: &&TestRecord| test.outcome == TestOutcome::Passed && test.name != Test::IMPORT;
-    let mut passed = records.iter().flat_map(|record| &record.tests).filter(passed).peekable();
+        runs.filter(|(test, run)| run.outcome == TestOutcome::Passed && test.name != Test::IMPORT);
+    let mut passed = passed.peekable();
     if !config.results.is_empty()
         && passed.peek().is_some()
-        && passed.all(|test| test.files.is_empty())
+        && passed.all(|(_, run)| run.files.is_empty())
     {
         let patterns = config.results.join("`, `");
         terminal.warning(&format!("no test left a file that matches `{patterns}` (`results`)"));

@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use caliper_core::analysis::compare::{Evidence, Noise};
-use caliper_core::facts::record::{BlobRef, CellOutcome, Record, TestRecord};
+use caliper_core::analysis::compare::{Evidence, Judged, Noise, Verdicts};
+use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::grid::{CellId, FileKind};
 
@@ -37,7 +37,7 @@ pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Ou
     })?;
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
-        FormatName::Text => terminal.data(&printable(&details(record, &store)?)),
+        FormatName::Text => terminal.data(&printable(&details(record, &results.verdicts, &store)?)),
     }
     Ok(Exit::Done)
 }
@@ -59,7 +59,7 @@ fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
     })
 }
 
-fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
+fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<String, Failure> {
     let mut text = String::new();
     let _ = writeln!(text, "{}: {}", record.id(), record.outcome);
     let mut line = |name: &str, value: String| {
@@ -72,8 +72,8 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
         line("missing", missing.reason.to_string());
         line("nearest", missing.nearest.clone().unwrap_or_default());
     }
-    line("index", record.index.clone().unwrap_or_default());
-    if let Some(file) = &record.file {
+    line("index", record.environment.index.clone().unwrap_or_default());
+    if let Some(file) = &record.environment.file {
         let built = match file.kind {
             FileKind::Wheel => "",
             FileKind::Sdist => " (built from source)",
@@ -82,17 +82,21 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
         line("from", file.url.clone());
         line("digest", file.sha256.map(|digest| digest.to_string()).unwrap_or_default());
     }
-    if let Some(base) = &record.base {
+    if let Some(base) = &record.environment.base {
         line("base", format!("{} ({})", base.name, base.digest));
     }
-    if let Some(interpreter) = &record.interpreter {
+    if let Some(interpreter) = &record.environment.interpreter {
         line("python", format!("{} ({})", interpreter.version, interpreter.abi));
     }
-    line("backend", record.backend.clone());
+    line("backend", record.environment.backend.clone());
     line("measured", record.started.to_string());
     line("key", record.key.to_string());
-    let installed: Vec<String> =
-        record.installed.iter().map(|each| format!("{} {}", each.name, each.version)).collect();
+    let installed: Vec<String> = record
+        .environment
+        .installed
+        .iter()
+        .map(|each| format!("{} {}", each.name, each.version))
+        .collect();
     line("installed", installed.join(", "));
     if let Some(build) = &record.build {
         let how = match build.reason {
@@ -100,17 +104,19 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
             None if build.reused => "made by an earlier run, taken up again".to_owned(),
             None => "made".to_owned(),
         };
-        line("environment", format!("{how} in {:.1} s", build.seconds));
+        line("environment", format!("{how} in {:.1} s", build.seconds()));
     }
-    if let Some(limits) = &record.limits {
+    // The import has no limits of its own: the last run shows what the tests were granted.
+    if let Some(limits) = record.runs().filter_map(|(_, run)| run.limits.as_ref()).last() {
         line("asked", limits.asked.to_string());
         line("granted", format!("{} (by {})", limits.granted, limits.by));
     }
-    if let Some(dockerfile) = &record.dockerfile {
+    if let Some(dockerfile) = &record.environment.dockerfile {
         let _ = writeln!(text, "\nDockerfile:\n{}", indented(dockerfile));
     }
-    for test in &record.tests {
-        text += &test_details(test, store)?;
+    for (test, run) in record.runs() {
+        let judged = verdicts.of(&record.id(), &test.name);
+        text += &run_details(test, run, judged, store)?;
     }
     let log = record.build.as_ref().and_then(|build| build.log);
     if let Some(log) = log.filter(|_| record.outcome != CellOutcome::Tested) {
@@ -119,28 +125,41 @@ fn details(record: &Record, store: &DirStore) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn test_details(test: &TestRecord, store: &DirStore) -> Result<String, Failure> {
+fn run_details(
+    test: &TestRecord,
+    run: &Run,
+    judged: Option<&Judged>,
+    store: &DirStore,
+) -> Result<String, Failure> {
     let mut text = String::new();
     let attempt =
-        if test.attempt > 1 { format!(", attempt {}", test.attempt) } else { String::new() };
-    let reason = test.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let status = test.retval.map(|status| format!(", exit status {status}")).unwrap_or_default();
-    let reused = if test.reused { ", taken up from an earlier run" } else { "" };
-    let verdict = test.verdict.map(|verdict| format!(", {verdict}")).unwrap_or_default();
+        if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };
+    let reason = run.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let status = run.retval.map(|status| format!(", exit status {status}")).unwrap_or_default();
+    let reused = if run.reused { ", taken up from an earlier run" } else { "" };
+    let verdict = judged
+        .and_then(|judged| judged.verdict)
+        .map(|verdict| format!(", {verdict}"))
+        .unwrap_or_default();
     let _ = writeln!(
         text,
         "\n{}{attempt}: {}{reason}{status} in {:.1} s{reused}{verdict}",
-        test.name, test.outcome, test.seconds
+        test.name,
+        run.outcome,
+        run.seconds()
     );
     let _ = writeln!(text, "  $ {}", test.command.join(" "));
-    if let Some(evidence) = &test.evidence {
+    // Said once, with the first run.
+    if let Some(evidence) = judged.and_then(|judged| judged.evidence.as_ref())
+        && run.attempt == 1
+    {
         text += &why(evidence);
     }
-    for file in &test.files {
+    for file in &run.files {
         let _ = writeln!(text, "  left {} ({} bytes, {})", file.path, file.size, file.sha256);
     }
     for (name, shown, whole) in
-        [("output", &test.output, test.output_blob), ("error", &test.error, test.error_blob)]
+        [("output", &run.output, run.output_blob), ("error", &run.error, run.error_blob)]
     {
         let all = match whole {
             Some(whole) => blob(whole, store)?,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use caliper_core::analysis::results::Results;
-use caliper_core::facts::record::{CellOutcome, Record, TestRecord};
+use caliper_core::facts::record::{CellOutcome, Record, Run};
 use caliper_core::names::PythonVersion;
 use caliper_pypi::pack;
 use caliper_pypi::serve::{FolderServer, ServeOptions};
@@ -164,27 +164,27 @@ fn describe(record: &Record) -> String {
         let _ = write!(text, ": {}", name.as_str().unwrap_or_default());
     }
     text.push('\n');
-    record.tests.iter().for_each(|test| text += &describe_test(test));
+    record.runs().for_each(|(test, run)| text += &describe_run(&test.name, run));
     text
 }
 
-fn describe_test(test: &TestRecord) -> String {
-    let outcome = serde_json::to_value(test.outcome).unwrap_or_default();
-    let mut text = format!("  {} {}", test.name, outcome.as_str().unwrap_or_default());
+fn describe_run(test: &str, run: &Run) -> String {
+    let outcome = serde_json::to_value(run.outcome).unwrap_or_default();
+    let mut text = format!("  {test} {}", outcome.as_str().unwrap_or_default());
     // Whether a program that was killed had a status is the backend's affair.
     let by_itself = matches!(outcome.as_str(), Some("failed" | "killed"));
-    if let Some(status) = test.retval.filter(|status| by_itself && *status != 0) {
+    if let Some(status) = run.retval.filter(|status| by_itself && *status != 0) {
         let _ = write!(text, ", status {status}");
     }
-    if let Some(signal) = test.signal.filter(|_| by_itself) {
+    if let Some(signal) = run.signal.filter(|_| by_itself) {
         let _ = write!(text, ", signal {signal}");
     }
-    if test.truncated {
+    if run.truncated {
         text += ", truncated\n";
         return text;
     }
     text.push('\n');
-    for line in test.output.split_terminator('\n') {
+    for line in run.output.split_terminator('\n') {
         let visible = |character: char| {
             let escaped: String = character.escape_default().collect();
             if character.is_control() { escaped } else { character.to_string() }

@@ -33,10 +33,7 @@ impl Inventory {
 
     /// Everything that is installed, sorted by name.
     pub(super) fn installed(&self) -> Vec<Installed> {
-        let all = self
-            .installed
-            .iter()
-            .map(|(name, version)| Installed { name: name.clone(), version: version.clone() });
+        let all = self.installed.iter().map(|(name, version)| Installed::new(name, version));
         let mut all: Vec<Installed> = all.collect();
         all.sort_by_cached_key(|one| one.name.to_lowercase());
         all

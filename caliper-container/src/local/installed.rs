@@ -68,7 +68,7 @@ fn parse(metadata: &str) -> Option<Installed> {
         });
         values.next()
     };
-    Some(Installed { name: header("name")?, version: header("version")? })
+    Some(Installed::new(header("name")?, header("version")?))
 }
 
 fn modules_of(dist_info: &Path) -> io::Result<Vec<String>> {

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use caliper_core::facts::event::Event;
 use caliper_core::facts::record::{
-    self, BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, RecordedResult, TestEnd,
+    BuildRecord, CellOutcome, Record, RecordedFile, RecordedLimits, RecordedResult, Run, TestEnd,
     TestOutcome, TestRecord,
 };
 use caliper_core::facts::store::{Output, StoreError};
@@ -26,7 +26,7 @@ struct Open<'a> {
     index: usize,
     order: CellOrder<'a>,
     environment: Environment,
-    runs: Vec<Run>,
+    runs: Vec<PlannedRun>,
     /// What need not be run again.
     earlier: Vec<TestRecord>,
     /// How many of `runs` have not ended.
@@ -34,8 +34,8 @@ struct Open<'a> {
     record: Mutex<Progress>,
 }
 
-/// A test to run.
-struct Run {
+/// A run of a test that is to be made.
+struct PlannedRun {
     test: Test,
     /// Which of its repeats, from 1.
     attempt: u32,
@@ -46,7 +46,7 @@ struct Run {
 struct Progress {
     record: Record,
     /// One place for each of `runs`, so that their order in the record does not depend on time.
-    tests: Vec<Option<TestRecord>>,
+    ended: Vec<Option<Run>>,
     /// Why the cell is not measured.
     not_measured: Option<NotMeasured>,
 }
@@ -116,7 +116,8 @@ impl<'a> Running<'a> {
                 })
             },
         );
-        let seconds = rounded(begun.elapsed().as_secs_f64());
+        let elapsed = begun.elapsed();
+        let seconds = rounded(elapsed.as_secs_f64());
         let built = match built {
             Ok(built) => built,
             Err(BackendError::Interrupted) => return None,
@@ -143,8 +144,9 @@ impl<'a> Running<'a> {
             }
         };
         self.report(&Event::BuildFinished { cell, ok: reason.is_none(), reason, seconds });
-        record.build =
-            Some(BuildRecord { ok: reason.is_none(), seconds, reused: built.reused, reason, log });
+        let mut build = BuildRecord::new(reason, nanoseconds(elapsed));
+        (build.reused, build.log) = (built.reused, log);
+        record.build = Some(build);
         let environment = match built.environment {
             Ok(environment) => environment,
             Err(reason) if reason.is_spurious() => {
@@ -158,28 +160,30 @@ impl<'a> Running<'a> {
                 return None;
             }
         };
-        record.installed.clone_from(&environment.installed);
+        record.environment.installed.clone_from(&environment.installed);
         // What was run in another environment is no repeat of what is run in this.
-        let older = task.older.as_ref().filter(|older| older.installed == environment.installed);
+        let older = task
+            .older
+            .as_ref()
+            .filter(|older| older.environment.installed == environment.installed);
         let mut earlier = older.map(|older| older.tests.clone()).unwrap_or_default();
         if let Some(older) = older {
-            record.limits.clone_from(&older.limits);
             if older.key == record.key {
                 record.started = older.started;
             } else {
-                for test in &mut earlier {
-                    test.reused = true;
+                for run in earlier.iter_mut().flat_map(|test| &mut test.runs) {
+                    run.reused = true;
                 }
             }
         }
         let tests = [Test::import(&environment.modules)].into_iter();
-        let runs: Vec<Run> = tests
+        let runs: Vec<PlannedRun> = tests
             .chain(self.plan.setup.tests.iter().cloned())
             .flat_map(|test| {
                 let had = older.map_or(0, |older| older.attempts(&test.name));
                 let key = task.identity.test(&test.name);
                 let attempts = had.saturating_add(1)..=wanted(&task.attempts, &test);
-                attempts.map(move |attempt| Run { test: test.clone(), attempt, key })
+                attempts.map(move |attempt| PlannedRun { test: test.clone(), attempt, key })
             })
             .collect();
         Some(Open {
@@ -189,7 +193,7 @@ impl<'a> Running<'a> {
             pending: AtomicUsize::new(runs.len()),
             record: Mutex::new(Progress {
                 record,
-                tests: vec![None; runs.len()],
+                ended: vec![None; runs.len()],
                 not_measured: None,
             }),
             earlier,
@@ -198,8 +202,8 @@ impl<'a> Running<'a> {
     }
 
     fn run_test(&self, open: &Open<'_>, which: usize) {
-        let run = &open.runs[which];
-        let Run { test, attempt, .. } = run;
+        let planned = &open.runs[which];
+        let PlannedRun { test, attempt, .. } = planned;
         let not_measured = if self.is_over() {
             Some(NotMeasured::Interrupted)
         } else {
@@ -219,16 +223,9 @@ impl<'a> Running<'a> {
                     spurious.then(|| Spoilt { why: outcome.to_string(), worth: 1 })
                 },
             );
-            if let Ok(TestRun { granted, .. }) = &ran {
-                open.progress().record.limits = Some(RecordedLimits {
-                    asked: self.plan.setup.limits.clone(),
-                    granted: granted.limits.clone(),
-                    by: granted.by.clone(),
-                });
-            }
             match ran {
-                Ok(ended) => match self.test_record(run, &ended) {
-                    Ok(record) => self.test_ended(open, which, cell, record),
+                Ok(ended) => match self.recorded(planned, &ended) {
+                    Ok(run) => self.test_ended(open, which, cell, run),
                     Err(error) => {
                         self.give_up(error);
                         Some(NotMeasured::Interrupted)
@@ -237,9 +234,9 @@ impl<'a> Running<'a> {
                 Err(BackendError::Interrupted) => Some(NotMeasured::Interrupted),
                 Err(error) => {
                     let reason = chain(&error);
-                    let mut record = blank_test(run);
-                    record.reason = Some(reason.clone());
-                    self.test_ended(open, which, cell, record);
+                    let mut run = Run::new(*attempt, TestOutcome::NotMeasured);
+                    run.reason = Some(reason.clone());
+                    self.test_ended(open, which, cell, run);
                     Some(NotMeasured::ByTheWorld(format!("`{}`: {reason}", test.name)))
                 }
             }
@@ -250,73 +247,77 @@ impl<'a> Running<'a> {
         open.pending.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Takes the record of a test, and says whether its cell is measured all the same.
+    /// Takes a run that ended, and says whether its cell is measured all the same.
     fn test_ended(
         &self,
         open: &Open<'_>,
         which: usize,
         cell: String,
-        record: TestRecord,
+        run: Run,
     ) -> Option<NotMeasured> {
+        let test = &open.runs[which].test.name;
         self.report(&Event::TestFinished {
             cell,
-            test: record.name.clone(),
-            attempt: record.attempt,
-            outcome: record.outcome,
-            seconds: record.seconds,
+            test: test.clone(),
+            attempt: run.attempt,
+            outcome: run.outcome,
+            seconds: rounded(run.seconds()),
         });
-        let not_measured = record.outcome.is_spurious().then(|| {
-            let why = record.reason.clone().unwrap_or_else(|| record.outcome.to_string());
-            NotMeasured::ByTheWorld(format!("`{}`: {why}", record.name))
+        let not_measured = run.outcome.is_spurious().then(|| {
+            let why = run.reason.clone().unwrap_or_else(|| run.outcome.to_string());
+            NotMeasured::ByTheWorld(format!("`{test}`: {why}"))
         });
-        open.progress().tests[which] = Some(record);
+        open.progress().ended[which] = Some(run);
         not_measured
     }
 
-    fn test_record(&self, of: &Run, run: &TestRun) -> Result<TestRecord, StoreError> {
+    fn recorded(&self, of: &PlannedRun, ran: &TestRun) -> Result<Run, StoreError> {
         let keep =
             |captured: &Captured| Output::keep(&captured.bytes, captured.dropped, self.means.store);
-        let (output, error) = (keep(&run.output)?, keep(&run.error)?);
-        let mut files = Vec::new();
-        for ResultFile { path, size, sha256, content } in &run.files {
+        let (output, error) = (keep(&ran.output)?, keep(&ran.error)?);
+        let mut run = Run::new(of.attempt, ran.end.outcome());
+        for ResultFile { path, size, sha256, content } in &ran.files {
             let content = content.as_ref().map(|content| self.means.store.save_blob(content));
-            files.push(RecordedResult {
+            run.files.push(RecordedResult {
                 path: path.clone(),
                 size: *size,
                 sha256: *sha256,
                 content: content.transpose()?,
             });
         }
-        Ok(TestRecord {
-            outcome: run.end.outcome(),
-            reason: reason(&of.test, &run.end, self.plan.setup.limits.timeout),
-            retval: run.end.status(),
-            signal: run.end.signal(),
-            seconds: rounded(run.seconds),
-            peak_memory: run.peak_memory,
-            output: output.text,
-            error: error.text,
-            output_blob: output.blob,
-            error_blob: error.blob,
-            output_digest: run.output.digest,
-            error_digest: run.error.digest,
-            truncated: run.output.dropped + run.error.dropped > 0,
-            files,
-            ..blank_test(of)
-        })
+        run.batch = Some(self.run.to_string());
+        run.reason = reason(&of.test, &ran.end, self.plan.setup.limits.timeout);
+        (run.retval, run.signal) = (ran.end.status(), ran.end.signal());
+        run.nanoseconds = nanoseconds(Duration::try_from_secs_f64(ran.seconds).unwrap_or_default());
+        run.peak_memory = ran.peak_memory;
+        run.limits = Some(RecordedLimits {
+            asked: self.plan.setup.limits.clone(),
+            granted: ran.granted.limits.clone(),
+            by: ran.granted.by.clone(),
+        });
+        (run.output, run.output_blob) = (output.text, output.blob);
+        (run.error, run.error_blob) = (error.text, error.blob);
+        (run.output_digest, run.error_digest) = (ran.output.digest, ran.error.digest);
+        run.truncated = ran.output.dropped + ran.error.dropped > 0;
+        Ok(run)
     }
 
     /// Removes the environment, then keeps the record.
     fn finish(&self, open: &Open<'_>) {
         self.remove(&open.environment);
         let mut progress = open.progress();
-        let tests = std::mem::take(&mut progress.tests);
+        let ended = std::mem::take(&mut progress.ended);
         let mut record = progress.record.clone();
-        let ran: Vec<TestRecord> = tests.into_iter().flatten().collect();
+        let mut ran: Vec<(&PlannedRun, Run)> = Vec::new();
+        ran.extend(open.runs.iter().zip(ended).filter_map(|(of, run)| Some((of, run?))));
         // Earlier attempts of each test in front of its later ones, in the order of the plan.
         for (name, _) in &self.tasks[open.index].identity.tests {
-            let all = open.earlier.iter().chain(&ran);
-            record.tests.extend(all.filter(|test| test.name == *name).cloned());
+            record.tests.extend(open.earlier.iter().filter(|test| test.name == *name).cloned());
+            for (of, run) in ran.extract_if(.., |(of, _)| of.test.name == *name) {
+                let mut test = TestRecord::new(name, &of.test.command);
+                test.key = of.key;
+                record.add_run(&test, run);
+            }
         }
         match progress.not_measured.take() {
             Some(NotMeasured::Interrupted) => {}
@@ -353,36 +354,24 @@ impl<'a> Running<'a> {
             Choice::File { file, abi } => (Some(file), Some(abi.clone()), None),
             Choice::Missing(missing) => (None, None, Some(missing.clone())),
         };
+        let backend = self.means.backend.name();
         let now = SystemTime::now().into();
-        Record {
-            schema: record::SCHEMA,
-            version: id.version.clone(),
-            python: id.python,
-            abi,
-            variant: id.variant.clone(),
-            key: task.identity.cell,
-            environment: Some(task.identity.environment),
-            backend: self.means.backend.name().to_owned(),
-            interpreter: file.and_then(|_| self.plan.interpreter(id.python)).cloned(),
-            file: file.map(|file| RecordedFile {
-                filename: file.filename.clone(),
-                url: file.url.clone(),
-                sha256: file.sha256,
-                kind: file.kind,
-            }),
-            index: self.plan.index.clone(),
-            missing,
-            base: task.recipe.base.clone(),
-            dockerfile: task.recipe.dockerfile.clone(),
-            installed: Vec::new(),
-            outcome,
-            reason: None,
-            build: None,
-            limits: None,
-            tests: Vec::new(),
-            started: now,
-            finished: now,
-        }
+        let mut record = Record::new(id, task.identity.cell, backend, outcome, now);
+        (record.abi, record.missing) = (abi, missing);
+        let environment = &mut record.environment;
+        environment.key = Some(task.identity.environment);
+        environment.as_of = self.plan.setup.as_of;
+        environment.index.clone_from(&self.plan.index);
+        environment.base.clone_from(&task.recipe.base);
+        environment.dockerfile.clone_from(&task.recipe.dockerfile);
+        environment.interpreter = file.and_then(|_| self.plan.interpreter(id.python)).cloned();
+        environment.file = file.map(|file| RecordedFile {
+            filename: file.filename.clone(),
+            url: file.url.clone(),
+            sha256: file.sha256,
+            kind: file.kind,
+        });
+        record
     }
 }
 
@@ -398,35 +387,13 @@ impl Open<'_> {
     }
 }
 
-/// A test that has not been run.
-fn blank_test(Run { test, attempt, key }: &Run) -> TestRecord {
-    TestRecord {
-        name: test.name.clone(),
-        key: *key,
-        command: test.command.clone(),
-        outcome: TestOutcome::NotMeasured,
-        reason: None,
-        retval: None,
-        signal: None,
-        seconds: 0.0,
-        peak_memory: None,
-        attempt: *attempt,
-        reused: false,
-        output: String::new(),
-        error: String::new(),
-        output_blob: None,
-        error_blob: None,
-        output_digest: None,
-        error_digest: None,
-        truncated: false,
-        files: Vec::new(),
-        verdict: None,
-        evidence: None,
-    }
+/// A duration as records hold it.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What the outcome and the exit status leave unsaid.
-fn reason(test: &Test, end: &TestEnd, timeout: std::time::Duration) -> Option<String> {
+fn reason(test: &Test, end: &TestEnd, timeout: Duration) -> Option<String> {
     match end {
         TestEnd::Exited(_) => None,
         TestEnd::Signalled(9) => Some(

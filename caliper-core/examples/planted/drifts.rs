@@ -41,10 +41,10 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, records: &mut [Record]) {
-        judge(records, None, &Criteria::default(), &|_| None);
+    fn add(&mut self, records: &[Record]) {
+        let verdicts = judge(records, None, &Criteria::default(), &|_| None);
         for (index, record) in (0..).zip(records.iter()).take(RELEASES as usize) {
-            let which = match record.tests[0].verdict {
+            let which = match verdicts.verdict(&record.id(), "t") {
                 Some(Verdict::Different) => 0,
                 Some(Verdict::Undecided) => 1,
                 Some(Verdict::Same | Verdict::SameWithinNoise) => 2,

@@ -100,14 +100,14 @@ impl World {
             (0..RELEASES).map(|release| (0..runs).map(|_| self.run(release)).collect()).collect();
         let criteria = Criteria::default();
         let records = |all: &[Vec<Run>]| {
-            let mut records: Vec<Record> =
+            let records: Vec<Record> =
                 all.iter().enumerate().map(|(release, runs)| record(release, runs)).collect();
-            judge(&mut records, None, &criteria, &|_| None);
-            records
+            let verdicts = judge(&records, None, &criteria, &|_| None);
+            (records, verdicts)
         };
         for _ in 0..if confirm { ROUNDS } else { 0 } {
-            let judged = records(&all);
-            let wanted = repeats_to_decide(&judged, &criteria, &|_| None);
+            let (judged, verdicts) = records(&all);
+            let wanted = repeats_to_decide(&judged, &verdicts, &criteria, &|_| None);
             for (release, record) in judged.iter().enumerate() {
                 let wanted = wanted.get(&record.id()).and_then(|tests| tests.get("t"));
                 while all[release].len() < wanted.map_or(0, |wanted| *wanted as usize) {
@@ -116,7 +116,7 @@ impl World {
                 }
             }
         }
-        records(&all)
+        records(&all).0
     }
 
     /// Where something changes, of releases that are not flaky: from, to, and whether it is the result.

@@ -21,7 +21,7 @@ use std::fmt;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::record::{BlobRef, CellOutcome, Record, TestOutcome, TestRecord};
+use crate::facts::record::{BlobRef, CellOutcome, Record, Run, TestOutcome};
 
 /// What several failures have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -89,8 +89,8 @@ pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String
                 [(None, build::signature(record, log.as_deref()))].into()
             }
             CellOutcome::Tested => {
-                let tests = record.tests.iter();
-                tests.filter_map(|test| Some((Some(&*test.name), signature(test)?))).collect()
+                let runs = record.runs();
+                runs.filter_map(|(test, run)| Some((Some(&*test.name), signature(run)?))).collect()
             }
         };
         if failures.is_empty() {
@@ -122,37 +122,37 @@ pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String
 }
 
 /// The signature of one run of a test; `None` if it did not fail.
-pub fn signature(test: &TestRecord) -> Option<String> {
-    match test.outcome {
+pub fn signature(run: &Run) -> Option<String> {
+    match run.outcome {
         TestOutcome::Passed | TestOutcome::Killed | TestOutcome::NotMeasured => None,
         TestOutcome::TimedOut => Some("timed out".to_owned()),
         TestOutcome::Idle => Some("idle: it neither printed nor computed".to_owned()),
         TestOutcome::OutOfMemory => Some("out of memory".to_owned()),
-        TestOutcome::NotRun => Some(match &test.reason {
+        TestOutcome::NotRun => Some(match &run.reason {
             Some(reason) => format!("not run: {}", mask::masked(reason)),
             None => "not run".to_owned(),
         }),
-        TestOutcome::Failed => Some(failed(test)),
+        TestOutcome::Failed => Some(failed(run)),
     }
 }
 
 /// The signature of a program that ended badly by itself.
-fn failed(test: &TestRecord) -> String {
-    if let Some(signal) = crash_signal(test) {
-        return crashed(signal, &test.error);
+fn failed(run: &Run) -> String {
+    if let Some(signal) = crash_signal(run) {
+        return crashed(signal, &run.error);
     }
-    if let Some(raised) = traceback::raised(&test.error) {
+    if let Some(raised) = traceback::raised(&run.error) {
         return raised.signature();
     }
     // Its summary tells more than a traceback that some test captured.
-    if let Some(line) = pytest_summary(&test.output) {
+    if let Some(line) = pytest_summary(&run.output) {
         return format!("pytest: {}", mask::masked(line));
     }
-    if let Some(raised) = traceback::raised(&test.output) {
+    if let Some(raised) = traceback::raised(&run.output) {
         return raised.signature();
     }
-    let status = test.retval.map_or("failed".to_owned(), |status| format!("exit status {status}"));
-    match last_line(&test.error).or_else(|| last_line(&test.output)) {
+    let status = run.retval.map_or("failed".to_owned(), |status| format!("exit status {status}"));
+    match last_line(&run.error).or_else(|| last_line(&run.output)) {
         Some(line) => format!("{status}: {}", mask::masked(&line)),
         None => format!("{status}, no output"),
     }
@@ -163,12 +163,12 @@ const CRASHES: &[(i32, &str)] =
     &[(4, "SIGILL"), (5, "SIGTRAP"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
 
 /// The signal that ended a program, also where a shell in between made it an exit status.
-fn crash_signal(test: &TestRecord) -> Option<i32> {
+fn crash_signal(run: &Run) -> Option<i32> {
     let from_shell = || {
-        let signal = test.retval?.checked_sub(128)?;
+        let signal = run.retval?.checked_sub(128)?;
         CRASHES.iter().any(|(number, _)| *number == signal).then_some(signal)
     };
-    test.signal.or_else(from_shell)
+    run.signal.or_else(from_shell)
 }
 
 fn crashed(signal: i32, error: &str) -> String {

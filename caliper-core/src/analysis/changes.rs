@@ -89,7 +89,7 @@ pub fn differences<P: Ord>(
             names.push(None);
         }
         for name in names {
-            let state = |record: Option<&Record>| record.and_then(|record| State::of(record, name));
+            let state = |record: Option<&Record>| record.and_then(|record| record.state_of(name));
             let (before, after) = (state(one), state(other));
             let mut alike = || match (one, other, name) {
                 (Some(one), Some(other), Some(name)) => same(one, other, name),
@@ -209,9 +209,8 @@ mod tests {
     fn two_runs_are_held_against_each_other() {
         use TestOutcome::{Failed, Passed};
         let with = |version, tests: &[(&str, TestOutcome)]| {
-            let mut record = record(version, "3.11");
-            record.tests = tests.iter().map(|(name, outcome)| test(name, *outcome, name)).collect();
-            record
+            let runs = tests.iter().map(|(name, outcome)| test(name, *outcome, name));
+            record(version, "3.11").with_runs(runs)
         };
         let first = [with("1.0", &[("a", Passed), ("b", Failed)]), with("1.1", &[("a", Passed)])];
         let second = [
@@ -219,10 +218,8 @@ mod tests {
             with("1.2", &[("a", Passed)]),
         ];
         let found = differences(&first, &second, Record::id, |one, other, name| {
-            let output = |record: &Record| {
-                let mut tests = record.tests.iter();
-                tests.find(|test| test.name == name).map(|test| test.output.clone())
-            };
+            let output =
+                |record: &Record| record.test(name).map(|test| test.runs[0].output.clone());
             output(one) == output(other)
         });
         let lines: Vec<String> = found

@@ -22,14 +22,15 @@ mod show;
 mod table;
 mod text;
 mod tokens;
+mod verdict;
 
 use crate::facts::record::BlobRef;
-pub use crate::facts::record::Verdict;
 pub use blind::Blind;
 pub use judgement::{Evidence, Noise};
 pub use ladder::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung, compare};
 pub use repeats::repeats_to_decide;
 pub use steps::Steps;
+pub use verdict::{Judged, Verdict, Verdicts};
 pub use verdicts::{judge, same_results};
 
 /// Returns the content of a blob that a record refers to; `None` if it is lost.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use crate::analysis::compare::Verdict;
+use crate::analysis::compare::{Verdict, Verdicts};
 use crate::facts::record::State;
 use crate::facts::record::{CellOutcome, Record};
 use crate::names::PythonVersion;
@@ -40,9 +40,11 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What does not hold of `records`, which [`crate::analysis::compare::judge`] has seen.
+/// What does not hold of `records`, of which [`judge`](crate::analysis::compare::judge) made
+/// `verdicts`.
 pub fn violations(
     records: &[Record],
+    verdicts: &Verdicts,
     fail_on: FailOn,
     expect: Option<&VersionSpecifiers>,
 ) -> Vec<Violation> {
@@ -76,19 +78,19 @@ pub fn violations(
         }
         for (name, state) in record.states() {
             let row = (record.python, record.variant.clone(), name.to_owned());
-            let of_it = || record.tests.iter().filter(|test| test.name == name);
             match state {
                 // Flaky is not failed: the release is not what made it fail.
                 State::Passed | State::Flaky => {
                     seen_passing.entry(row).or_insert_with(|| record.version.clone());
-                    let verdict = of_it().next().and_then(|test| test.verdict);
+                    let verdict = verdicts.verdict(&record.id(), name);
                     if fail_on == FailOn::Different && verdict == Some(Verdict::Different) {
                         push(format!("`{name}` gives a different result"));
                     }
                 }
                 State::NotMeasured | State::Unavailable | State::BuildFailed => {}
                 State::Failed => {
-                    let outcome = of_it().map(|test| test.outcome).next();
+                    let run = record.test(name).and_then(|test| test.runs.first());
+                    let outcome = run.map(|run| run.outcome);
                     let outcome = outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
                     if counts_failures {
                         push(format!("`{name}` {outcome}"));
@@ -115,10 +117,8 @@ mod tests {
     #[test]
     fn each_level_counts_what_it_says() {
         let with = |version, outcome, output| {
-            let mut record = record(version, "3.11");
             // Often enough to tell another result from noise.
-            record.tests = vec![test("t", outcome, output); 5];
-            record
+            record(version, "3.11").with_runs(vec![test("t", outcome, output); 5])
         };
         let mut records = [
             with("1.0", TestOutcome::Failed, ""),
@@ -129,10 +129,14 @@ mod tests {
             record("1.5", "3.11"),
         ];
         records[5].outcome = CellOutcome::BuildFailed;
-        crate::analysis::compare::judge(&mut records, None, &Criteria::default(), &|_| None);
+        let verdicts =
+            crate::analysis::compare::judge(&records, None, &Criteria::default(), &|_| None);
         let expect: VersionSpecifiers = ">=1.1,<1.5".parse().unwrap();
         let found = |fail_on, expect| -> Vec<String> {
-            violations(&records, fail_on, expect).iter().map(ToString::to_string).collect()
+            violations(&records, &verdicts, fail_on, expect)
+                .iter()
+                .map(ToString::to_string)
+                .collect()
         };
         assert_eq!(found(FailOn::Never, Some(&expect)), Vec::<String>::new());
         let built = "the environment could not be made";

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::causes::{Cause, cluster_with};
 pub use row_summary::RowSummary;
 
-use crate::analysis::compare::{Blind, Blobs, Steps};
+use crate::analysis::compare::{Blind, Blobs, Steps, Verdicts, judge};
 use crate::analysis::row::{Evidence, TestRow};
 use crate::facts::record::{BlobRef, Record};
 use crate::names::{PackageName, Timestamp};
@@ -21,7 +21,8 @@ use crate::question::criteria::Criteria;
 /// 1: the first.
 pub const SCHEMA: u32 = 1;
 
-/// Every cell of a plan that has a record, with verdicts against the baseline.
+/// Every cell of a plan that has a record, and what follows from the records: facts and conclusions side
+/// by side, never mixed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Results {
     /// The version of this format: [`SCHEMA`].
@@ -49,6 +50,8 @@ pub struct Results {
     pub blind: Option<Blind>,
     /// The records, sorted by release, Python and variant.
     pub cells: Vec<Record>,
+    /// What is concluded of each test in each cell.
+    pub verdicts: Verdicts,
 }
 
 impl Results {
@@ -67,15 +70,17 @@ impl Results {
         versions.filter(|version| !measured.contains(version)).collect()
     }
 
-    /// The same with what the records say together: causes, and rows over `releases`, which are all
-    /// that there are.
+    /// The same with what the records say together: verdicts against `baseline`, causes, and rows over
+    /// `releases`, which are all that there are.
     #[must_use]
     pub fn read_through(
         mut self,
         releases: &[Version],
+        baseline: Option<&Version>,
         criteria: &Criteria,
         blobs: Blobs<'_>,
     ) -> Self {
+        self.verdicts = judge(&self.cells, baseline, criteria, blobs);
         let logs = |blob: &BlobRef| Some(String::from_utf8_lossy(&blobs(*blob)?).into_owned());
         self.causes = cluster_with(&self.cells, &logs);
         let rows = TestRow::all(releases, &self.cells);
@@ -91,7 +96,7 @@ impl Results {
         self
     }
 
-    /// Sums up `records`; verdicts are filled in already. `None` if there are none.
+    /// Holds `records`, without conclusions yet. `None` if there are none.
     pub fn new(
         analysis: impl Into<String>,
         dependency: PackageName,
@@ -111,6 +116,7 @@ impl Results {
             rows: Vec::new(),
             blind: None,
             cells: records,
+            verdicts: Verdicts::default(),
         })
     }
 }

@@ -59,8 +59,8 @@ impl State {
             CellOutcome::NotMeasured => return Self::Unmeasured,
             CellOutcome::Tested => {}
         }
-        let repeats = record.tests.iter().filter(|repeat| repeat.name == test);
-        repeats.fold(Self::Unmeasured, |state, repeat| state.joined(Self::from(repeat.outcome)))
+        let runs = record.test(test).into_iter().flat_map(|test| &test.runs);
+        runs.fold(Self::Unmeasured, |state, run| state.joined(Self::from(run.outcome)))
     }
 
     /// What two measurements under one key say together.

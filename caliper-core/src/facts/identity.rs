@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::facts::record::Record;
+use crate::facts::record::{Record, TestRecord};
 use crate::names::{Sha256, Sha256Stream};
 use crate::question::grid::Choice;
 use crate::question::plan::{Plan, PlannedCell, Recipe, Test};
@@ -68,15 +68,16 @@ impl Identity {
     /// would be run in the same way now, in the order of [`Identity::tests`]. `None` if that is
     /// nothing.
     pub fn part_of(&self, mut record: Record) -> Option<Record> {
-        if record.environment != Some(self.environment) || record.outcome.is_spurious() {
+        if record.environment.key != Some(self.environment) || record.outcome.is_spurious() {
             return None;
         }
         let mut all = std::mem::take(&mut record.tests);
         for (name, digest) in &self.tests {
-            let holds = |test: &crate::facts::record::TestRecord| {
-                test.name == *name && test.key == Some(*digest) && !test.outcome.is_spurious()
-            };
-            record.tests.extend(all.extract_if(.., |test| holds(test)));
+            let same = |test: &mut TestRecord| test.name == *name && test.key == Some(*digest);
+            record.tests.extend(all.extract_if(.., same).filter_map(|mut test| {
+                test.runs.retain(|run| !run.outcome.is_spurious());
+                (!test.runs.is_empty()).then_some(test)
+            }));
         }
         Some(record)
     }

@@ -10,12 +10,12 @@ use pep440_rs::Version;
 use serde::Deserialize;
 
 use crate::facts::record::{
-    self, BuildReason, BuildRecord, CellOutcome, Installed, Record, RecordedFile, TestEnd,
+    BuildReason, BuildRecord, CellOutcome, Installed, Record, RecordedFile, Run, TestEnd,
     TestOutcome, TestRecord,
 };
 use crate::facts::store::{Output, ResultStore, StoreError};
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp, excerpt};
-use crate::question::grid::{FileKind, Variant};
+use crate::question::grid::{CellId, FileKind};
 use crate::question::plan::Base;
 
 /// The name of the backend that stands in imported records.
@@ -99,31 +99,11 @@ pub fn read(
     let version: Version =
         version.parse().map_err(|_| LegacyError::Version(excerpt(version, 80)))?;
     let python: PythonVersion = tag.parse().map_err(|_| LegacyError::Python(excerpt(tag, 40)))?;
-    let mut record = Record {
-        schema: record::SCHEMA,
-        version,
-        python,
-        abi: None,
-        variant: Variant::default(),
-        // Of no cell that anybody plans: it stands for itself alone.
-        key: Sha256::of(bytes),
-        environment: None,
-        backend: BACKEND.to_owned(),
-        file: None,
-        index: None,
-        missing: None,
-        base: None,
-        dockerfile: None,
-        interpreter: None,
-        installed: installed(&file.requirements),
-        outcome: CellOutcome::Tested,
-        reason: None,
-        build: None,
-        limits: None,
-        tests: Vec::new(),
-        started: measured,
-        finished: measured,
-    };
+    // No plan has this key: the record stands for its own file only.
+    let key = Sha256::of(bytes);
+    let id = CellId::new(version, python);
+    let mut record = Record::new(&id, key, BACKEND, CellOutcome::Tested, measured);
+    record.environment.installed = installed(&file.requirements);
     let build = match (file.tests.get(BUILD), file.build_retval) {
         (Some(build), _) => build,
         (None, Some(_)) => {
@@ -133,19 +113,17 @@ pub fn read(
         (None, None) => return Err(LegacyError::Form(serde::de::Error::missing_field("tests"))),
     };
     let base = base(&file.inputs.dockerfile);
-    record.base = base.map(|name| Base { name: name.to_owned(), digest: String::new() });
-    record.file = installed_file(&file.inputs.dockerfile);
-    record.dockerfile = Some(file.inputs.dockerfile.clone()).filter(|text| !text.is_empty());
+    record.environment.base =
+        base.map(|name| Base { name: name.to_owned(), digest: String::new() });
+    record.environment.file = installed_file(&file.inputs.dockerfile);
+    record.environment.dockerfile =
+        Some(file.inputs.dockerfile.clone()).filter(|text| !text.is_empty());
     let log = build.error.concat();
     let reason = (build.retval != 0).then(|| BuildReason::read(&log));
     let blob = if log.is_empty() { None } else { Some(store.save_blob(log.as_bytes())?) };
-    record.build = Some(BuildRecord {
-        ok: reason.is_none(),
-        seconds: build.seconds,
-        reused: false,
-        reason,
-        log: blob,
-    });
+    let mut build = BuildRecord::new(reason, nanoseconds(build.seconds));
+    build.log = blob;
+    record.build = Some(build);
     if let Some(base) = base.filter(|base| is_another_python(base, python)) {
         record.outcome = CellOutcome::NotMeasured;
         record.reason = Some(format!("the original took the image `{base}` for Python {python}"));
@@ -163,11 +141,14 @@ pub fn read(
     for (name, test) in tests {
         record.tests.push(test_record(name, test, store)?);
     }
-    if record.outcome == CellOutcome::Tested
-        && let Some(test) = record.tests.iter().find(|test| test.outcome.is_spurious())
-    {
-        record.outcome = CellOutcome::NotMeasured;
-        record.reason = Some(format!("`{}`: {}", test.name, test.outcome));
+    if record.outcome == CellOutcome::Tested {
+        let spurious = record.runs().find(|(_, run)| run.outcome.is_spurious());
+        if let Some(reason) =
+            spurious.map(|(test, run)| format!("`{}`: {}", test.name, run.outcome))
+        {
+            record.outcome = CellOutcome::NotMeasured;
+            record.reason = Some(reason);
+        }
     }
     Ok((dependency, record))
 }
@@ -181,33 +162,27 @@ fn test_record(
     let end = end(test.retval, &error);
     let output = Output::keep(output.as_bytes(), 0, store)?;
     let error = Output::keep(error.as_bytes(), 0, store)?;
-    Ok(TestRecord {
-        name: name.to_owned(),
-        key: None,
-        command: vec!["python".to_owned(), name.to_owned()],
-        outcome: end.as_ref().map_or(TestOutcome::NotMeasured, TestEnd::outcome),
-        reason: match &end {
-            Some(TestEnd::NotRun { reason }) => Some(reason.clone()),
-            Some(_) => None,
-            None => Some("the engine refused to run it".to_owned()),
-        },
-        retval: end.as_ref().and_then(TestEnd::status),
-        signal: end.as_ref().and_then(TestEnd::signal),
-        seconds: test.seconds,
-        peak_memory: None,
-        attempt: 1,
-        reused: false,
-        output: output.text,
-        error: error.text,
-        output_blob: output.blob,
-        error_blob: error.blob,
-        output_digest: None,
-        error_digest: None,
-        truncated: false,
-        files: Vec::new(),
-        verdict: None,
-        evidence: None,
-    })
+    let outcome = end.as_ref().map_or(TestOutcome::NotMeasured, TestEnd::outcome);
+    let mut run = Run::new(1, outcome);
+    run.reason = match &end {
+        Some(TestEnd::NotRun { reason }) => Some(reason.clone()),
+        Some(_) => None,
+        None => Some("the engine refused to run it".to_owned()),
+    };
+    run.retval = end.as_ref().and_then(TestEnd::status);
+    run.signal = end.as_ref().and_then(TestEnd::signal);
+    run.nanoseconds = nanoseconds(test.seconds);
+    (run.output, run.output_blob) = (output.text, output.blob);
+    (run.error, run.error_blob) = (error.text, error.blob);
+    let mut record = TestRecord::new(name, ["python", name]);
+    record.runs.push(run);
+    Ok(record)
+}
+
+/// Seconds as nanoseconds; a negative or absurd time is 0.
+fn nanoseconds(seconds: f64) -> u64 {
+    let time = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    u64::try_from(time.as_nanos()).unwrap_or_default()
 }
 
 /// What the exit status of `docker run` means; `None` if the engine refused.
@@ -226,7 +201,7 @@ fn installed(lines: &[String]) -> Vec<Installed> {
     let one = |line: &String| {
         let line = line.trim();
         let (name, version) = line.split_once("==").or_else(|| line.split_once(" @ "))?;
-        Some(Installed { name: name.trim().to_owned(), version: version.trim().to_owned() })
+        Some(Installed::new(name.trim(), version.trim()))
     };
     let mut all: Vec<Installed> = lines.iter().filter_map(one).collect();
     all.sort_by_cached_key(|one| one.name.to_lowercase());
@@ -312,10 +287,13 @@ mod tests {
         assert_eq!(record.outcome, CellOutcome::Tested);
         let names: Vec<&str> = record.tests.iter().map(|test| test.name.as_str()).collect();
         assert_eq!(names, ["b.py", "a.py"]); // as they were run
-        assert_eq!(record.tests[1].output, "one\ntwo\n");
-        assert_eq!(record.tests[0].outcome, TestOutcome::Failed);
-        assert_eq!(record.file.unwrap().filename, "demo-0.12.1-cp27-none-manylinux1_x86_64.whl");
-        assert_eq!(record.installed[1].version, "1.16.6");
+        assert_eq!(record.tests[1].runs[0].output, "one\ntwo\n");
+        assert_eq!(record.tests[0].runs[0].outcome, TestOutcome::Failed);
+        assert_eq!(
+            record.environment.file.as_ref().unwrap().filename,
+            "demo-0.12.1-cp27-none-manylinux1_x86_64.whl"
+        );
+        assert_eq!(record.environment.installed[1].version, "1.16.6");
     }
 
     #[test]

@@ -166,7 +166,9 @@ pub struct DistFile {
 }
 
 /// Whether a file is built already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum FileKind {
     /// A built distribution ([PEP 427](https://peps.python.org/pep-0427/)).

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 
-use crate::analysis::compare::Verdict;
+use crate::analysis::compare::{Verdict, Verdicts};
 use crate::facts::record::State;
 use crate::facts::record::{CellOutcome, Record};
 use crate::names::PythonVersion;
@@ -51,7 +51,7 @@ enum Mark {
 }
 
 impl Mark {
-    fn of(record: &Record) -> Self {
+    fn of(record: &Record, verdicts: &Verdicts) -> Self {
         match record.outcome {
             CellOutcome::Unavailable => return Self::Unavailable,
             CellOutcome::BuildFailed => return Self::BuildFailed,
@@ -64,7 +64,10 @@ impl Mark {
         let works = |state: &State| matches!(state, State::Passed | State::Flaky);
         let passed = tests.iter().filter(|(_, state)| works(state)).count();
         let import_failed = tests.first().is_some_and(|(_, state)| !works(state));
-        let verdict = |verdict| record.tests.iter().any(|test| test.verdict == Some(verdict));
+        let id = record.id();
+        let of_tests: Vec<Option<Verdict>> =
+            tests.iter().map(|(test, _)| verdicts.verdict(&id, test)).collect();
+        let verdict = |verdict| of_tests.contains(&Some(verdict));
         if import_failed && passed == 0 {
             Self::ImportFailed
         } else if passed < of {
@@ -75,9 +78,7 @@ impl Mark {
             Self::Different
         } else if verdict(Verdict::Undecided) {
             Self::Undecided
-        } else if verdict(Verdict::NoBaseline)
-            || record.tests.iter().any(|test| test.verdict.is_none())
-        {
+        } else if verdict(Verdict::NoBaseline) || of_tests.contains(&None) {
             Self::Passed
         } else if verdict(Verdict::SameWithinNoise) {
             Self::WithinNoise
@@ -122,21 +123,24 @@ impl Mark {
     }
 }
 
-/// Draws `records`, which [`crate::analysis::compare::judge`] has seen: a heading, the lines, a legend, and the
-/// totals.
-pub fn lines(records: &[Record]) -> Vec<Vec<Span>> {
-    lines_beside(records, &BTreeSet::new())
+/// Draws `records` with the `verdicts` on them: a heading, the lines, a legend, and the totals.
+pub fn lines(records: &[Record], verdicts: &Verdicts) -> Vec<Vec<Span>> {
+    lines_beside(records, verdicts, &BTreeSet::new())
 }
 
 /// The same with blanks for releases that nobody measured, so that what stands on both sides of them
 /// does not share a line.
-pub fn lines_beside(records: &[Record], unmeasured: &BTreeSet<Version>) -> Vec<Vec<Span>> {
+pub fn lines_beside(
+    records: &[Record],
+    verdicts: &Verdicts,
+    unmeasured: &BTreeSet<Version>,
+) -> Vec<Vec<Span>> {
     let columns: BTreeSet<(PythonVersion, &Variant)> =
         records.iter().map(|record| (record.python, &record.variant)).collect();
     let mut rows: BTreeMap<&Version, BTreeMap<(PythonVersion, &Variant), Mark>> = BTreeMap::new();
     for record in records {
         let cell = (record.python, &record.variant);
-        rows.entry(&record.version).or_default().insert(cell, Mark::of(record));
+        rows.entry(&record.version).or_default().insert(cell, Mark::of(record, verdicts));
     }
     for version in unmeasured {
         rows.entry(version).or_default();
@@ -205,14 +209,14 @@ pub fn lines_beside(records: &[Record], unmeasured: &BTreeSet<Version>) -> Vec<V
         .filter(|legend| !legend.is_empty())
         .collect();
     lines.push(vec![(Tone::Dim, used.into_iter().collect::<Vec<_>>().join("   "))]);
-    lines.push(totals(records));
+    lines.push(totals(records, verdicts));
     lines
 }
 
 /// The same without tones.
-pub fn plain(records: &[Record]) -> String {
+pub fn plain(records: &[Record], verdicts: &Verdicts) -> String {
     let mut text = String::new();
-    for line in lines(records) {
+    for line in lines(records, verdicts) {
         for (_, piece) in line {
             text.push_str(&piece);
         }
@@ -232,10 +236,10 @@ fn trimmed(mut line: Vec<Span>) -> Vec<Span> {
     line
 }
 
-fn totals(records: &[Record]) -> Vec<Span> {
+fn totals(records: &[Record], verdicts: &Verdicts) -> Vec<Span> {
     let mut counts: BTreeMap<(usize, Tone, &str), usize> = BTreeMap::new();
     for record in records {
-        let what = match Mark::of(record) {
+        let what = match Mark::of(record, verdicts) {
             Mark::Same => (0, Tone::Good, "the same"),
             Mark::WithinNoise => (0, Tone::Good, "the same within noise"),
             Mark::Passed => (0, Tone::Good, "pass"),
@@ -287,8 +291,9 @@ mod tests {
             }
         }
         records[4].outcome = CellOutcome::NotMeasured;
-        crate::analysis::compare::judge(&mut records, None, &Criteria::default(), &|_| None);
-        insta::assert_snapshot!(plain(&records), @"
+        let verdicts =
+            crate::analysis::compare::judge(&records, None, &Criteria::default(), &|_| None);
+        insta::assert_snapshot!(plain(&records, &verdicts), @"
                   2.7    3.11
         1.8, 1.9  ✗ 1/2  ✗ 1/2
         1.10      ?      ✗ 1/2
@@ -298,10 +303,10 @@ mod tests {
         ? could not be measured   · nothing to install   ≠? not the same result, which may be noise   ✓ same result   ✗ n/m only n of m tests pass
         12 cells · 2 the same · 1 undecided · 5 cannot run · 3 nothing to install · 1 not measured
         ");
-        assert_eq!(plain(&records[..0]).trim(), "0 cells");
+        assert_eq!(plain(&records[..0], &verdicts).trim(), "0 cells");
 
         let between = BTreeSet::from(["2.1.1".parse().unwrap(), "2.1.2".parse().unwrap()]);
-        let text: Vec<String> = lines_beside(&records, &between)
+        let text: Vec<String> = lines_beside(&records, &verdicts, &between)
             .into_iter()
             .map(|line| line.into_iter().map(|(_, text)| text).collect())
             .collect();

@@ -2,12 +2,13 @@ mod hostile;
 
 use super::*;
 use crate::facts::record::BuildReason;
-use crate::facts::record::tests::{record, test};
+use crate::facts::record::TestRecord;
+use crate::facts::record::tests::{record, run};
 use crate::names::Sha256;
 
-/// A failing test that printed `error` on standard error.
-fn failing(error: &str) -> TestRecord {
-    TestRecord { error: error.into(), ..test("t", TestOutcome::Failed, "") }
+/// A failing run that printed `error` on standard error.
+fn failing(error: &str) -> Run {
+    Run { error: error.into(), ..run(TestOutcome::Failed, "") }
 }
 
 fn signatures(errors: &[&str]) -> String {
@@ -155,9 +156,9 @@ fn a_group_names_what_is_in_it() {
 fn ends_without_a_traceback_have_a_signature() {
     use TestOutcome::{Failed, Idle, Killed, NotRun, OutOfMemory, Passed, TimedOut};
     let end = |outcome, signal, retval, output: &str, error: &str| {
-        let mut test = TestRecord { error: error.into(), ..test("t", outcome, output) };
-        (test.signal, test.retval) = (signal, retval);
-        signature(&test).unwrap_or_else(|| "no failure".to_owned())
+        let mut run = Run { error: error.into(), ..run(outcome, output) };
+        (run.signal, run.retval) = (signal, retval);
+        signature(&run).unwrap_or_else(|| "no failure".to_owned())
     };
     let faulthandler = r#"Fatal Python error: Segmentation fault
 
@@ -341,9 +342,8 @@ error: metadata-generation-failed
 fn causes_are_counted_and_say_where() {
     let with = |version, python, errors: &[&str]| {
         let mut record = record(version, python);
-        record.tests = errors.iter().map(|error| failing(error)).collect();
-        for (index, test) in record.tests.iter_mut().enumerate() {
-            test.name = format!("t{index}");
+        for (index, error) in errors.iter().enumerate() {
+            record.add_run(&TestRecord::new(format!("t{index}"), ["t"]), failing(error));
         }
         record
     };
@@ -356,8 +356,8 @@ fn causes_are_counted_and_say_where() {
         with("3.1", "3.11", &[]),
     ];
     // A repeat of one test is one failure.
-    let repeat = records[1].tests[0].clone();
-    records[1].tests.push(repeat);
+    let repeat = records[1].tests[0].runs[0].clone();
+    records[1].tests[0].runs.push(repeat);
     records[4].outcome = CellOutcome::NotMeasured;
     records[5].outcome = CellOutcome::BuildFailed;
     let blob = BlobRef(Sha256::of(b"log"));

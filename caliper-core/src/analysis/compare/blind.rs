@@ -13,8 +13,9 @@ use super::Blobs;
 use super::judgement::{Judgement, decide};
 use super::ladder::Rung;
 use super::runs::Runs;
+use super::verdict::Verdict;
 use crate::facts::record::State;
-use crate::facts::record::{CellOutcome, Record, Verdict, test_names};
+use crate::facts::record::{CellOutcome, Record, test_names};
 use crate::question::criteria::Criteria;
 use crate::question::grid::CellId;
 use crate::question::plan::Test;
@@ -92,7 +93,7 @@ impl Blind {
         for (first, second) in pairs.filter(both) {
             cells += 1;
             for test in test_names(&first.tests).into_iter().filter(|test| *test != Test::IMPORT) {
-                let states = [first, second].map(|record| State::of(record, Some(test)));
+                let states = [first, second].map(|record| record.state_of(Some(test)));
                 // What the world kept from being measured says nothing.
                 if states.iter().any(|state| matches!(state, None | Some(State::NotMeasured))) {
                     continue;
@@ -230,10 +231,9 @@ mod tests {
     use crate::facts::record::tests::{record, test};
 
     fn measured(outputs: &[&str]) -> Record {
-        let mut record = record("1.0", "3.11");
-        record.tests.push(test(Test::IMPORT, Passed, ""));
-        record.tests.extend(outputs.iter().map(|output| test("a", Passed, output)));
-        record
+        let mut tests = vec![test(Test::IMPORT, Passed, "")];
+        tests.extend(outputs.iter().map(|output| test("a", Passed, output)));
+        record("1.0", "3.11").with_runs(tests)
     }
 
     fn check(first: &Record, second: &Record) -> Option<Blind> {
@@ -277,7 +277,7 @@ mod tests {
         let blind = check(&measured(&["1.5\n"]), &failed).unwrap();
         assert_eq!((blind.other_outcome, blind.results), (1, 0));
         // What the world kept from being measured is neither.
-        failed.tests[1].outcome = crate::facts::record::TestOutcome::NotMeasured;
+        failed.tests[1].runs[0].outcome = crate::facts::record::TestOutcome::NotMeasured;
         let blind = check(&measured(&["1.5\n"]), &failed).unwrap();
         assert_eq!((blind.other_outcome, blind.results), (0, 0));
         // Under another key it is another cell.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ladder::{Comparison, Rung};
 use super::noise;
 use super::runs::Runs;
-use crate::facts::record::Verdict;
+use super::verdict::Verdict;
 use crate::question::criteria::Criteria;
 use crate::question::criteria::Policy;
 

@@ -8,7 +8,8 @@
 //! about linear time, and memory follows what is there and not what is declared.
 //!
 //! ```
-//! use caliper_core::analysis::compare::{Format, Policy, Rung, compare};
+//! use caliper_core::analysis::compare::{Format, Rung, compare};
+//! use caliper_core::question::criteria::Policy;
 //!
 //! let (expected, actual) = (b"loss 0.5 in 1.2s\n", b"loss 0.50000001 in 3.4s\n");
 //! let comparison = compare(Format::Text, expected, actual, &Policy::default());

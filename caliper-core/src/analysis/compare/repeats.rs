@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Blobs;
 use super::steps::Steps;
+use super::verdict::Verdicts;
 use super::verdicts::rows;
 use crate::analysis::row::TestRow;
 use crate::facts::record::Record;
@@ -19,13 +20,14 @@ const RUNS_OF_SUSPECTS: u32 = 3;
 /// passes at a neighbouring release, whether it always does.
 pub fn repeats_to_decide(
     records: &[Record],
+    verdicts: &Verdicts,
     criteria: &Criteria,
     blobs: Blobs<'_>,
 ) -> BTreeMap<CellId, BTreeMap<String, u32>> {
     let mut wanted: BTreeMap<CellId, BTreeMap<String, u32>> = BTreeMap::new();
     for ((_, _, test), mut cells) in rows(records) {
         cells.sort_by(|one, other| records[*one].version.cmp(&records[*other].version));
-        let state = |cell: usize| State::of(&records[cell], Some(&test));
+        let state = |cell: usize| records[cell].state_of(Some(&test));
         for pair in cells.windows(2) {
             let suspect = match (state(pair[0]), state(pair[1])) {
                 (Some(State::Passed), Some(State::Failed)) => pair[1],
@@ -37,7 +39,10 @@ pub fn repeats_to_decide(
     }
     for record in records {
         for test in &record.tests {
-            let Some(evidence) = &test.evidence else { continue };
+            let judged = verdicts.of(&record.id(), &test.name);
+            let Some(evidence) = judged.and_then(|judged| judged.evidence.as_ref()) else {
+                continue;
+            };
             let Some(needed) = evidence.noise.as_ref().and_then(|noise| noise.needed) else {
                 continue;
             };

@@ -8,7 +8,7 @@ use super::Blobs;
 use super::ladder::{self, Apart, Comparison, Format, Rung, Unlike, hashed};
 use super::noise::{self, Sample};
 use super::number::close;
-use crate::facts::record::{BlobRef, Record, RecordedResult, TestRecord};
+use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
 use crate::names::Sha256;
 use crate::question::criteria::Criteria;
 use crate::question::criteria::{Policy, Tolerance};
@@ -44,7 +44,7 @@ const STDERR: &str = "stderr";
 
 impl Runs {
     pub(super) fn of(record: &Record, test: &str, criteria: &Criteria, blobs: Blobs<'_>) -> Self {
-        let runs = record.tests.iter().filter(|run| run.name == test);
+        let runs = record.test(test).into_iter().flat_map(|test| &test.runs);
         let printed = |text: &str, blob: Option<BlobRef>, all: Option<Sha256>| {
             let kept = blob.map_or_else(|| Some(text.into()), blobs);
             let of_kept = blob.map_or_else(|| Sha256::of(text.as_bytes()), |blob| blob.0);
@@ -57,7 +57,7 @@ impl Runs {
             let dot = if [STDOUT, STDERR].contains(&file.path.as_str()) { "./" } else { "" };
             (format!("{dot}{}", file.path), content)
         };
-        let parts = |run: &TestRecord| {
+        let parts = |run: &Run| {
             let mut parts: BTreeMap<String, Content> = run.files.iter().map(file).collect();
             parts.insert(
                 STDOUT.to_owned(),

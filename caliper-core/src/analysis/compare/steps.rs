@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use super::Blobs;
 use super::judgement::{Compared, Judgement, decide};
 use super::runs::Runs;
+use super::verdict::Verdict;
 use crate::analysis::row::{Alike, Drift, Row, State, TestRow};
-use crate::facts::record::{Record, Verdict};
+use crate::facts::record::Record;
 use crate::question::criteria::Criteria;
 
 /// All steps of all rows.

@@ -12,25 +12,25 @@ use pep440_rs::Version;
 use super::Blobs;
 use super::judgement::{Judgement, decide};
 use super::runs::Runs;
+use super::verdict::{Judged, Verdict, Verdicts};
+use crate::facts::record::Record;
 use crate::facts::record::State;
-use crate::facts::record::{Record, Verdict};
 use crate::names::PythonVersion;
 use crate::question::criteria::Criteria;
 use crate::question::grid::Variant;
 
-/// Fills in the verdict of every test, and the evidence for it with its first run: within each Python and
-/// variant, against the release `baseline`, or else against the newest release at which that test
-/// passes.
+/// Judges every test of every cell: within each Python and variant, against the release `baseline`, or
+/// else against the newest release at which that test passes.
 pub fn judge(
-    records: &mut [Record],
+    records: &[Record],
     baseline: Option<&Version>,
     criteria: &Criteria,
     blobs: Blobs<'_>,
-) {
+) -> Verdicts {
     let rows = rows(records);
     let mut found: Vec<(usize, &str, Judgement)> = Vec::new();
     for ((_, _, test), cells) in &rows {
-        let state = |cell: usize| State::of(&records[cell], Some(test));
+        let state = |cell: usize| records[cell].state_of(Some(test));
         let base = cells
             .iter()
             .copied()
@@ -62,17 +62,25 @@ pub fn judge(
         }
     }
     decide(found.iter_mut().map(|(_, _, judgement)| judgement), criteria.alpha);
-    for record in records.iter_mut() {
-        for test in &mut record.tests {
-            (test.verdict, test.evidence) = (None, None);
+    // The rows hold the cells by Python; the verdicts stand in the order of the records.
+    let mut by_cell: BTreeMap<(usize, &str), Judgement> =
+        found.into_iter().map(|(cell, test, judgement)| ((cell, test), judgement)).collect();
+    let mut judged = Vec::new();
+    for (cell, record) in records.iter().enumerate() {
+        for test in &record.tests {
+            let Some(state) = record.state_of(Some(&test.name)) else { continue };
+            let Judgement { verdict, evidence, .. } =
+                by_cell.remove(&(cell, test.name.as_str())).unwrap_or_default();
+            judged.push(Judged {
+                cell: record.id().to_string(),
+                test: test.name.clone(),
+                state,
+                verdict,
+                evidence,
+            });
         }
     }
-    for (cell, name, Judgement { verdict, mut evidence, .. }) in found {
-        for test in records[cell].tests.iter_mut().filter(|test| test.name == name) {
-            test.verdict = verdict;
-            test.evidence = evidence.take().map(Box::new);
-        }
-    }
+    judged.into_iter().collect()
 }
 
 /// Whether a test gives the same result in two records: the same but for what is looked past, or, where

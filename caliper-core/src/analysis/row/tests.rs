@@ -112,8 +112,8 @@ fn a_record_tells_the_state_of_each_test() {
         (&[], State::Unmeasured), // a test that was added later
     ];
     for (outcomes, expected) in cases {
-        let mut record = record("1.0", "3.11");
-        record.tests = outcomes.iter().map(|outcome| test("t", *outcome, "")).collect();
+        let runs = outcomes.iter().map(|outcome| test("t", *outcome, ""));
+        let mut record = record("1.0", "3.11").with_runs(runs);
         record.tests.push(test("other", Failed, ""));
         assert_eq!(State::of(&record, "t"), *expected, "{outcomes:?}");
     }

@@ -74,6 +74,7 @@ mod tests {
         let results =
             Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap().read_through(
                 &["1.0", "1.1", "1.2", "1.3"].map(|version| version.parse().unwrap()),
+                None,
                 &crate::question::criteria::Criteria::default(),
                 &|_| None,
             );

@@ -113,50 +113,6 @@ impl fmt::Display for TestOutcome {
     }
 }
 
-/// How the result of a test compares with the baseline's.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Verdict {
-    /// It is the same, but for what is looked past.
-    Same,
-    /// It is not the same, and no further off than a release is from itself.
-    SameWithinNoise,
-    /// It is further off than a release is from itself.
-    Different,
-    /// It is not the same, and the test was run too few times to tell whether that is noise.
-    Undecided,
-    /// The test passes and fails in this very cell.
-    Flaky,
-    /// There is no passing result to hold it against.
-    NoBaseline,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Same => "same result",
-            Self::SameWithinNoise => "same result, within noise",
-            Self::Different => "different result",
-            Self::Undecided => "not the same result, which may be noise",
-            Self::Flaky => "flaky",
-            Self::NoBaseline => "nothing to compare with",
-        })
-    }
-}
-
 /// What a backend saw at the end of one run of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestEnd {

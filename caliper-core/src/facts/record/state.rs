@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CellOutcome, Record, TestOutcome};
+use super::TestOutcome;
 
 /// How a test ended in a cell, over all of its repeats.
 #[derive(
@@ -26,33 +26,16 @@ pub enum State {
     BuildFailed,
     /// It did not pass.
     Failed,
-    /// It passed and failed under one key.
+    /// It passed and failed although nothing that determines it differs.
     Flaky,
     /// It passed.
     Passed,
-    /// The world kept it from being measured.
+    /// An infrastructure failure prevented the measurement.
     NotMeasured,
 }
 
 impl State {
-    /// How the test `name` ended in the cell of `record`; without a name, how the cell itself did.
-    /// `None` if the record has no such test, but others.
-    pub fn of(record: &Record, name: Option<&str>) -> Option<Self> {
-        Some(match record.outcome {
-            CellOutcome::Unavailable => Self::Unavailable,
-            CellOutcome::BuildFailed => Self::BuildFailed,
-            CellOutcome::NotMeasured => Self::NotMeasured,
-            CellOutcome::Tested => match name {
-                None => Self::Passed,
-                Some(name) => {
-                    let attempts = record.tests.iter().filter(|test| test.name == name);
-                    return Self::over(attempts.map(|test| test.outcome));
-                }
-            },
-        })
-    }
-
-    /// How repeats that ended so ended together; `None` if there are none.
+    /// Joins the outcomes of repeats; `None` without any.
     pub fn over(outcomes: impl IntoIterator<Item = TestOutcome>) -> Option<Self> {
         let (mut passed, mut failed, mut spurious) = (false, false, false);
         for outcome in outcomes {

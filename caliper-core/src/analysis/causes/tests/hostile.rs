@@ -41,7 +41,7 @@ proptest! {
         signal in prop::option::of(0..40_i32),
     ) {
         let text = pieces.concat();
-        let mut failing = TestRecord { signal, ..failing(&text) };
+        let mut failing = Run { signal, ..failing(&text) };
         failing.reason = Some(text.clone());
         let mut record = record("1.0", "3.11");
         let mut all = vec![signature(&failing).unwrap()];
@@ -107,9 +107,9 @@ fn speed_of_twenty_thousand_records() {
             let numbered = SOFT_UNICODE.replace("line 13", &format!("line {index}"));
             let kind = index % 91;
             let error = numbered.replace("soft_unicode", &format!("name_{kind}"));
-            record.tests = vec![failing(
-                &error.replace("    from", &format!("    {}\n    from", "x".repeat(2_000))),
-            )];
+            let long = format!("    {}\n    from", "x".repeat(2_000));
+            record
+                .add_run(&TestRecord::new("t", ["t"]), failing(&error.replace("    from", &long)));
             record.variant.0.insert("seed".into(), index.to_string());
             record
         })

@@ -6,20 +6,21 @@ use crate::names::Sha256;
 
 /// A record whose one test printed this in its runs.
 fn printed(version: &str, outputs: &[&str]) -> Record {
-    let mut record = record(version, "3.11");
     let run = |output: &&str| test("t", TestOutcome::Passed, output);
-    record.tests = outputs.iter().map(run).collect();
-    record
+    record(version, "3.11").with_runs(outputs.iter().map(run))
 }
 
-fn judged(mut records: Vec<Record>, baseline: Option<&str>) -> Vec<Record> {
+/// What is concluded of the one test of each record, in their order.
+fn judged(records: &[Record], baseline: Option<&str>) -> Vec<Judged> {
     let baseline = baseline.map(|version| version.parse().unwrap());
-    judge(&mut records, baseline.as_ref(), &Criteria::default(), &|_| None);
-    records
+    let verdicts = judge(records, baseline.as_ref(), &Criteria::default(), &|_| None);
+    assert_eq!(verdicts.iter().count(), records.len());
+    let of = |record: &Record| verdicts.of(&record.id(), "t").unwrap().clone();
+    records.iter().map(of).collect()
 }
 
-fn verdicts(records: &[Record]) -> Vec<Option<Verdict>> {
-    records.iter().map(|record| record.tests[0].verdict).collect()
+fn verdicts(judged: &[Judged]) -> Vec<Option<Verdict>> {
+    judged.iter().map(|judged| judged.verdict).collect()
 }
 
 #[test]
@@ -27,39 +28,35 @@ fn every_state_has_its_verdict() {
     use TestOutcome::{Failed, Killed, Passed, TimedOut};
     use Verdict::{Flaky, Same, Undecided};
     let with = |version, outcomes: &[(TestOutcome, &str)]| {
-        let mut record = record(version, "3.11");
-        record.tests =
-            outcomes.iter().map(|(outcome, output)| test("t", *outcome, output)).collect();
-        record
+        let runs = outcomes.iter().map(|(outcome, output)| test("t", *outcome, output));
+        record(version, "3.11").with_runs(runs)
     };
-    let records = judged(
-        vec![
-            with("1.0", &[(Passed, "took 3.1 s\n")]),
-            with("1.1", &[(Passed, "took 0.4 s\n")]),
-            with("1.2", &[(Passed, "other\n")]),
-            with("1.3", &[(Passed, "took 1.4 s\n"), (Failed, "")]),
-            with("1.4", &[(TimedOut, "")]),
-            with("1.5", &[(Killed, "")]),
-            with("1.6", &[(Passed, "took 0.9 s\n")]),
-            with("1.7", &[(Failed, "")]),
-        ],
-        None,
-    );
+    let records = [
+        with("1.0", &[(Passed, "took 3.1 s\n")]),
+        with("1.1", &[(Passed, "took 0.4 s\n")]),
+        with("1.2", &[(Passed, "other\n")]),
+        with("1.3", &[(Passed, "took 1.4 s\n"), (Failed, "")]),
+        with("1.4", &[(TimedOut, "")]),
+        with("1.5", &[(Killed, "")]),
+        with("1.6", &[(Passed, "took 0.9 s\n")]),
+        with("1.7", &[(Failed, "")]),
+    ];
+    let found = judged(&records, None);
     let same = Some(Same);
     assert_eq!(
-        verdicts(&records),
+        verdicts(&found),
         [same, same, Some(Undecided), Some(Flaky), None, None, same, None]
     );
-    let evidence = records[2].tests[0].evidence.as_ref().unwrap();
+    let evidence = found[2].evidence.as_ref().unwrap();
     assert_eq!(evidence.baseline.to_string(), "1.6");
     assert_eq!(evidence.noise.as_ref().unwrap().needed, Some(4));
     insta::assert_snapshot!(evidence.comparison.divergence.as_ref().unwrap(), @"line 1, column 1: `other` instead of `took <duration>`");
-    let evidence = records[0].tests[0].evidence.as_ref().unwrap();
+    let evidence = found[0].evidence.as_ref().unwrap();
     assert_eq!(evidence.comparison.rules, [crate::question::criteria::Rule::Durations]);
     // No release that passes is called 1.7.
-    let records = judged(records, Some("1.7"));
-    assert_eq!(records[0].tests[0].verdict, Some(Verdict::NoBaseline));
-    assert_eq!(records[0].tests[0].evidence, None);
+    let found = judged(&records, Some("1.7"));
+    assert_eq!(found[0].verdict, Some(Verdict::NoBaseline));
+    assert_eq!(found[0].evidence, None);
 }
 
 #[test]
@@ -72,25 +69,24 @@ fn different_is_said_when_noise_is_known() {
     let with = |version, outputs: &[String]| {
         printed(version, &outputs.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    let records = judged(
-        vec![
-            with("1.0", &loss(0, 0.3)),
-            with("1.1", &loss(5, 0.0)),
-            with("1.2", &loss(3, 0.0)[..2]),
-            with("1.3", &loss(2, 0.0)),
-        ],
-        None,
-    );
+    let records = [
+        with("1.0", &loss(0, 0.3)),
+        with("1.1", &loss(5, 0.0)),
+        with("1.2", &loss(3, 0.0)[..2]),
+        with("1.3", &loss(2, 0.0)),
+    ];
+    let found = judged(&records, None);
     assert_eq!(
-        verdicts(&records),
+        verdicts(&found),
         [Some(Different), Some(SameWithinNoise), Some(Undecided), Some(Same)]
     );
-    let noise = records[0].tests[0].evidence.as_ref().unwrap().noise.clone().unwrap();
+    let noise = found[0].evidence.as_ref().unwrap().noise.clone().unwrap();
     assert_eq!((noise.runs, noise.permutations, noise.comparisons), ([5, 5], 252, 3));
     assert!((noise.p.unwrap() - 2.0 / 252.0).abs() < 1e-12);
     assert!((noise.adjusted.unwrap() - 6.0 / 252.0).abs() < 1e-12);
     // What is undecided asks for more, and so for more at the baseline and at the release before.
-    let wanted = repeats_to_decide(&records, &Criteria::default(), &|_| None);
+    let verdicts = found.into_iter().collect();
+    let wanted = repeats_to_decide(&records, &verdicts, &Criteria::default(), &|_| None);
     let wanted: Vec<(String, u32)> =
         wanted.iter().map(|(cell, tests)| (cell.to_string(), tests["t"])).collect();
     let five = ["1.1/3.11", "1.2/3.11", "1.3/3.11"].map(|cell| (cell.to_owned(), 5));
@@ -101,9 +97,10 @@ fn different_is_said_when_noise_is_known() {
 fn a_suspect_is_run_again() {
     let mut records: Vec<Record> =
         ["1.0", "1.1", "1.2", "1.3"].map(|version| printed(version, &["x"])).into_iter().collect();
-    records[1].tests[0].outcome = TestOutcome::Failed;
-    records[2].tests[0].outcome = TestOutcome::Failed;
-    let wanted = repeats_to_decide(&judged(records, None), &Criteria::default(), &|_| None);
+    records[1].tests[0].runs[0].outcome = TestOutcome::Failed;
+    records[2].tests[0].runs[0].outcome = TestOutcome::Failed;
+    let verdicts = judged(&records, None).into_iter().collect();
+    let wanted = repeats_to_decide(&records, &verdicts, &Criteria::default(), &|_| None);
     let cells: Vec<String> = wanted.keys().map(ToString::to_string).collect();
     // On the side that changed, and nowhere else.
     assert_eq!(cells, ["1.1/3.11", "1.2/3.11"]);
@@ -123,11 +120,11 @@ fn files_are_results_too() {
                 content: Some(BlobRef(Sha256::of(&content))),
             }
         };
-        record.tests[0].files = value.map(file).into_iter().collect();
+        record.tests[0].runs[0].files = value.map(file).into_iter().collect();
         record
     };
     let values = [0.25, 0.250_000_000_1, 0.5];
-    let mut records = vec![
+    let records = [
         with("1.0", Some(values[2])),
         with("1.1", None),
         with("1.2", Some(values[1])),
@@ -137,10 +134,10 @@ fn files_are_results_too() {
         let mut contents = values.map(content).into_iter();
         contents.find(|content| Sha256::of(content) == blob.0)
     };
-    judge(&mut records, None, &Criteria::default(), &blobs);
-    let seen: Vec<String> = records
+    let verdicts = judge(&records, None, &Criteria::default(), &blobs);
+    let seen: Vec<String> = verdicts
         .iter()
-        .map(|record| match &record.tests[0].evidence {
+        .map(|judged| match &judged.evidence {
             None => "the baseline".to_owned(),
             Some(evidence) => {
                 let divergence = evidence.comparison.divergence.as_ref();
@@ -155,7 +152,7 @@ fn files_are_results_too() {
     out/loss.csv, within tolerance: row 2, loss: `0.2500000001` instead of `0.25`, 1.000e-10 off, relatively 4.000e-10
     the baseline
     ");
-    assert_eq!(records[2].tests[0].verdict, Some(Verdict::Same));
+    assert_eq!(verdicts.verdict(&records[2].id(), "t"), Some(Verdict::Same));
 }
 
 /// The verdict on results of a release, held against others.
@@ -163,8 +160,7 @@ fn against(baseline: &[String], here: &[String]) -> Verdict {
     let of = |version, outputs: &[String]| {
         printed(version, &outputs.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    let records = judged(vec![of("1.0", here), of("1.1", baseline)], None);
-    records[0].tests[0].verdict.unwrap()
+    judged(&[of("1.0", here), of("1.1", baseline)], None)[0].verdict.unwrap()
 }
 
 #[test]
@@ -219,12 +215,11 @@ fn too_few_runs_do_not_make_results_the_same() {
 fn what_was_left_out_may_be_where_results_differ() {
     let with = |version, all: &[u8]| {
         let mut record = printed(version, &["kept\n"]);
-        record.tests[0].output_digest = Some(Sha256::of(all));
-        record.tests[0].truncated = true;
+        record.tests[0].runs[0].output_digest = Some(Sha256::of(all));
+        record.tests[0].runs[0].truncated = true;
         record
     };
-    let verdict =
-        |one, other| verdicts(&judged(vec![with("1.0", one), with("1.1", other)], None))[0];
+    let verdict = |one, other| judged(&[with("1.0", one), with("1.1", other)], None)[0].verdict;
     assert_eq!(verdict(b"all", b"all"), Some(Verdict::Same));
     assert_eq!(verdict(b"all", b"other"), Some(Verdict::Undecided));
 }

@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BlobRef, BuildReason};
+use crate::names::{Sha256, Timestamp};
+use crate::question::grid::FileKind;
+use crate::question::interpreter::Interpreter;
+use crate::question::plan::Base;
+
+/// What the tests of a cell ran in, and how it was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct RecordedEnvironment {
+    /// The digest of everything that determines the environment; `None` for imported records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Sha256>,
+    /// The name of the backend that made it.
+    pub backend: String,
+    /// The package index was read as it stood at this moment; `None` for its state while the environment
+    /// was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// The address of the package index, without credentials; of several, the one that has the package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
+    /// The image that the environment was built from.
+    pub base: Option<Base>,
+    /// The rendered Dockerfile.
+    pub dockerfile: Option<String>,
+    /// The Python, as it described itself.
+    pub interpreter: Option<Interpreter>,
+    /// The programs that made the environment, with their versions, such as `uv` or the container
+    /// engine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<String, String>,
+    /// The file of the dependency that was installed.
+    pub file: Option<RecordedFile>,
+    /// The distributions that were installed when the tests began, sorted by name.
+    pub installed: Vec<Installed>,
+}
+
+impl RecordedEnvironment {
+    /// An environment of which only the backend is known.
+    pub fn new(backend: impl Into<String>) -> Self {
+        Self {
+            key: None,
+            backend: backend.into(),
+            as_of: None,
+            index: None,
+            base: None,
+            dockerfile: None,
+            interpreter: None,
+            tools: BTreeMap::new(),
+            file: None,
+            installed: Vec::new(),
+        }
+    }
+}
+
+/// A file that was installed.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct RecordedFile {
+    /// Its name.
+    pub filename: String,
+    /// Where it came from; no credentials.
+    pub url: String,
+    /// Its digest.
+    pub sha256: Option<Sha256>,
+    /// Whether it came built, or was built here from source.
+    pub kind: FileKind,
+}
+
+/// A distribution that was installed.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[non_exhaustive]
+pub struct Installed {
+    /// Its name, as its metadata spells it.
+    pub name: String,
+    /// Its version, as its metadata spells it.
+    pub version: String,
+    /// The file that it was installed from; `None` if the installer does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<RecordedFile>,
+}
+
+impl Installed {
+    /// A distribution of which the file is not known.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { name: name.into(), version: version.into(), file: None }
+    }
+}
+
+/// How the environment of a cell was built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct BuildRecord {
+    /// Whether there was an environment in the end.
+    pub ok: bool,
+    /// Wall-clock time, in nanoseconds.
+    pub nanoseconds: u64,
+    /// Whether an environment of an earlier run was used again. The log is that run's then, and
+    /// [`BuildRecord::nanoseconds`] is the time it took to open it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
+    /// Why the build failed.
+    pub reason: Option<BuildReason>,
+    /// All that the build printed.
+    pub log: Option<BlobRef>,
+}
+
+impl BuildRecord {
+    /// A build that took so many nanoseconds, and failed if there is a reason.
+    pub fn new(reason: Option<BuildReason>, nanoseconds: u64) -> Self {
+        Self { ok: reason.is_none(), nanoseconds, reused: false, reason, log: None }
+    }
+
+    /// Wall-clock time, in seconds.
+    pub fn seconds(&self) -> f64 {
+        super::test::seconds(self.nanoseconds)
+    }
+}
