@@ -1,4 +1,4 @@
-//! Where a cell runs: what the runner asks of a container engine, or of whatever stands in for one.
+//! The interface between the runner and what builds environments and runs tests in them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,18 +18,18 @@ use crate::results::ResultFile;
 /// Makes environments and runs tests in them.
 ///
 /// The calls for one cell come in order: [`recipe`](Self::recipe), [`build`](Self::build), then any
-/// number of [`run`](Self::run)s side by side, then [`remove`](Self::remove). Different cells go side
-/// by side. A build or a test that fails is `Ok`: it is what Caliper measures. `Err` means that the
+/// number of concurrent [`run`](Self::run)s, then [`remove`](Self::remove). Calls for different cells
+/// may be concurrent. A build or a test that fails is `Ok`: it is what Caliper measures. `Err` means that the
 /// backend could not do its work, so that the cell must be measured again.
 pub trait ContainerBackend: Send + Sync {
-    /// The name by which people choose it: `local`, `docker`.
+    /// The name by which users choose it: `local`, `docker`.
     fn name(&self) -> &'static str;
 
-    /// Says, before anything is done, whether this backend can give all that `setup` asks for.
+    /// Checks, before anything is done, whether this backend supports everything in `setup`.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Unsupported`] names what it cannot give and a backend that can.
+    /// [`BackendError::Unsupported`] names what is not supported, and a backend that supports it.
     fn check(&self, setup: &Setup) -> Result<(), BackendError>;
 
     /// The Pythons that this backend has: those in `wanted`, or all if that is empty.
@@ -43,41 +43,45 @@ pub trait ContainerBackend: Send + Sync {
         setup: &Setup,
     ) -> Result<Vec<Interpreter>, BackendError>;
 
-    /// How the environment of a cell will be made, as far as that decides a result. Makes nothing,
-    /// and is asked for every cell of every run, so it should be quick.
+    /// Describes how the environment of a cell will be built, as far as that can change a result.
+    /// Builds nothing. Called for every cell of every run, so it should be quick.
     ///
     /// # Errors
     ///
-    /// [`BackendError`] if it cannot be told.
-    fn recipe(&self, cell: &CellOrder<'_>) -> Result<Recipe, BackendError>;
+    /// [`BackendError`] if the backend cannot find out.
+    fn recipe(&self, cell: &CellRequest<'_>) -> Result<Recipe, BackendError>;
 
-    /// What it would take to make the environment of a cell. Makes nothing.
+    /// Estimates what it takes to build the environment of a cell. Builds nothing.
     ///
     /// # Errors
     ///
-    /// [`BackendError`] if it cannot be told.
-    fn effort(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Effort, BackendError> {
+    /// [`BackendError`] if the backend cannot find out.
+    fn estimate(
+        &self,
+        cell: &CellRequest<'_>,
+        recipe: &Recipe,
+    ) -> Result<BuildEstimate, BackendError> {
         let _ = (cell, recipe);
-        Ok(Effort { ready: false, fetches: true, base: None, pulls: false })
+        Ok(BuildEstimate { ready: false, fetches: true, base: None, pulls: false })
     }
 
-    /// Makes the environment of a cell. Where that fails, and the subject is at fault, the answer holds
+    /// Builds the environment of a cell. If the build fails because of what is built, the answer holds
     /// the reason in place of an environment, and there is nothing to [`remove`](Self::remove).
     ///
     /// # Errors
     ///
-    /// [`BackendError`] if the backend, and not the subject, is at fault. Nothing is left behind.
-    fn build(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Built, BackendError>;
+    /// [`BackendError`] if the backend itself failed. Nothing is left behind.
+    fn build(&self, cell: &CellRequest<'_>, recipe: &Recipe) -> Result<Built, BackendError>;
 
     /// Runs a test once in an environment, in a folder that holds a fresh copy of
-    /// [`CellOrder::project`]: the part of it that the test is to find.
+    /// [`CellRequest::project`]: the part of it that the test is to find.
     ///
     /// # Errors
     ///
-    /// [`BackendError`] if the backend, and not the test, is at fault. Nothing is left behind.
+    /// [`BackendError`] if the backend itself failed. Nothing is left behind.
     fn run(
         &self,
-        cell: &CellOrder<'_>,
+        cell: &CellRequest<'_>,
         environment: &Environment,
         test: &Test,
     ) -> Result<TestRun, BackendError>;
@@ -90,9 +94,9 @@ pub trait ContainerBackend: Send + Sync {
     fn remove(&self, environment: &Environment) -> Result<(), BackendError>;
 }
 
-/// What a backend needs to know to work on one cell.
-pub struct CellOrder<'a> {
-    /// The name of this run; stands on everything that a backend makes.
+/// What a backend needs to know about one cell.
+pub struct CellRequest<'a> {
+    /// The name of this run. A backend labels everything that it makes with it.
     pub run: &'a RunId,
     /// The package that is measured.
     pub dependency: &'a PackageName,
@@ -104,9 +108,9 @@ pub struct CellOrder<'a> {
     pub setup: &'a Setup,
     /// The user's files.
     pub project: &'a Project,
-    /// Where files to install come from.
+    /// Provides the files to install.
     pub files: &'a dyn FileSource,
-    /// Set when the run is to stop: work in flight is then given up with
+    /// Raised when the run must stop: unfinished work then returns
     /// [`BackendError::Interrupted`].
     pub interrupt: &'a Interrupt,
 }
@@ -116,7 +120,7 @@ pub struct CellOrder<'a> {
 pub struct RunId(String);
 
 impl RunId {
-    /// A name that no run before had: the time and the number of this process.
+    /// A name that no earlier run had: the time and the process id.
     pub fn fresh() -> Self {
         let elapsed =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -135,39 +139,39 @@ impl fmt::Display for RunId {
     }
 }
 
-/// What it takes to make an environment.
+/// What it takes to build an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effort {
-    /// It is there already, and will be taken up again.
+pub struct BuildEstimate {
+    /// It was kept by an earlier run and will be reused.
     pub ready: bool,
     /// The cell's file is needed from the [`FileSource`].
     pub fetches: bool,
-    /// The base image, for a backend that has such.
+    /// The base image, for a backend that uses images.
     pub base: Option<String>,
     /// That image must be pulled from its registry.
     pub pulls: bool,
 }
 
-/// What came of making an environment.
+/// The result of a build.
 #[derive(Debug, Clone)]
 pub struct Built {
-    /// The environment, or why there is none.
+    /// The environment, or why the build failed.
     pub environment: Result<Environment, BuildReason>,
-    /// All that the build printed, standard error and standard output as they came.
+    /// Everything that the build printed, standard output and standard error interleaved.
     pub log: Vec<u8>,
-    /// Whether the environment was there already, made in the same way by an earlier run, whose log
-    /// this is.
+    /// Whether an earlier run built this environment in the same way; the log is then the log of that
+    /// build.
     pub reused: bool,
 }
 
 impl Built {
-    /// What came of a build that was just done.
+    /// The result of a build that this run made.
     pub fn new(environment: Result<Environment, BuildReason>, log: Vec<u8>) -> Self {
         Self { environment, log, reused: false }
     }
 }
 
-/// An environment that tests can be run in.
+/// A built environment, in which tests can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// What the backend calls it: a directory, the digest of an image.
@@ -187,7 +191,7 @@ pub struct TestRun {
     pub seconds: f64,
     /// What it was granted.
     pub granted: Granted,
-    /// The most memory that it used at once, in bytes, where the backend can tell.
+    /// Peak memory in bytes, if the backend measures it.
     pub peak_memory: Option<u64>,
     /// Standard output.
     pub output: Captured,
@@ -197,12 +201,12 @@ pub struct TestRun {
     pub files: Vec<ResultFile>,
 }
 
-/// What a test may use, in the words of whoever sees to it.
+/// The limits of a test, as they are enforced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Granted {
-    /// The limits that really hold.
+    /// The limits that are enforced.
     pub limits: Limits,
-    /// Who keeps them, and by what means.
+    /// What enforces them, and how, in words for people.
     pub by: String,
 }
 
@@ -221,7 +225,7 @@ pub enum BackendError {
     /// The engine answered that it could not do something.
     #[error("{action}: the container engine refused: {message}")]
     Refused {
-        /// What it was asked to do.
+        /// What the engine was asked to do.
         action: String,
         /// Its answer.
         message: String,
@@ -234,7 +238,7 @@ pub enum BackendError {
         /// What the engine said.
         message: String,
     },
-    /// A Python that is wanted is not there.
+    /// A wanted Python is missing.
     #[error("there is no Python {python} for the `{backend}` backend; it has {found}")]
     NoPython {
         /// The Python.
@@ -244,7 +248,7 @@ pub enum BackendError {
         /// The Pythons that it has, and a fix, for people.
         found: String,
     },
-    /// This backend cannot give what the configuration asks for.
+    /// This backend does not support what the configuration asks for.
     #[error("the `{backend}` backend cannot give {what}; {fix}")]
     Unsupported {
         /// The backend.
@@ -257,10 +261,10 @@ pub enum BackendError {
     /// A template could not be rendered.
     #[error(transparent)]
     Template(#[from] caliper_core::question::template::TemplateError),
-    /// A file to install could not be had.
+    /// A file to install could not be fetched.
     #[error(transparent)]
     File(#[from] caliper_core::question::files::FileError),
-    /// The machine failed: a disk, a process that could not be started.
+    /// The machine failed: for example a full disk, or a process that could not be started.
     #[error("{action}")]
     Machine {
         /// What was being done.
@@ -274,11 +278,11 @@ pub enum BackendError {
 }
 
 impl BackendError {
-    /// Whether the same may work a little later, without anybody's doing.
+    /// Whether the same operation may succeed a little later without a change by the user.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Refused { .. } | Self::Machine { .. } => true,
-            // Whoever fetches files has tried again already.
+            // Downloads were retried already.
             Self::File(_)
             | Self::NoImage { .. }
             | Self::NoPython { .. }
@@ -288,7 +292,7 @@ impl BackendError {
         }
     }
 
-    /// For `map_err`: the machine failed at doing `action`.
+    /// For `map_err`: an I/O error while doing `action`.
     pub fn machine(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let action = action.into();
         move |source| Self::Machine { action, source }

@@ -16,7 +16,7 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::plan::{Recipe, Setup, Test};
 
 use crate::backend::{
-    BackendError, Built, CellOrder, ContainerBackend, Effort, Environment, RunId, TestRun,
+    BackendError, BuildEstimate, Built, CellRequest, ContainerBackend, Environment, RunId, TestRun,
 };
 use crate::interrupt::Interrupt;
 
@@ -349,22 +349,26 @@ impl ContainerBackend for DockerBackend {
         if wanted.is_empty() { self.present(setup) } else { self.wanted(wanted, setup) }
     }
 
-    fn recipe(&self, cell: &CellOrder<'_>) -> Result<Recipe, BackendError> {
+    fn recipe(&self, cell: &CellRequest<'_>) -> Result<Recipe, BackendError> {
         self.recipe_of(cell)
     }
 
-    fn effort(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Effort, BackendError> {
-        self.effort_of(cell, recipe)
+    fn estimate(
+        &self,
+        cell: &CellRequest<'_>,
+        recipe: &Recipe,
+    ) -> Result<BuildEstimate, BackendError> {
+        self.estimate_of(cell, recipe)
     }
 
-    fn build(&self, cell: &CellOrder<'_>, recipe: &Recipe) -> Result<Built, BackendError> {
+    fn build(&self, cell: &CellRequest<'_>, recipe: &Recipe) -> Result<Built, BackendError> {
         self.sweep_once();
         self.build_cell(cell, recipe)
     }
 
     fn run(
         &self,
-        cell: &CellOrder<'_>,
+        cell: &CellRequest<'_>,
         environment: &Environment,
         test: &Test,
     ) -> Result<TestRun, BackendError> {

@@ -12,7 +12,7 @@ use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
 use caliper_core::question::plan::{Recipe, Setup, Test};
 
 use crate::backend::{
-    BackendError, Built, CellOrder, ContainerBackend, Environment, Granted, TestRun,
+    BackendError, Built, CellRequest, ContainerBackend, Environment, Granted, TestRun,
 };
 use crate::capture::Captured;
 
@@ -113,11 +113,11 @@ impl ContainerBackend for FakeBackend {
         Ok(chosen.map(|python| Interpreter::assumed(*python, platform.clone())).collect())
     }
 
-    fn recipe(&self, _: &CellOrder<'_>) -> Result<Recipe, BackendError> {
+    fn recipe(&self, _: &CellRequest<'_>) -> Result<Recipe, BackendError> {
         Ok(Recipe { backend: self.name().to_owned(), ..Recipe::default() })
     }
 
-    fn build(&self, order: &CellOrder<'_>, _: &Recipe) -> Result<Built, BackendError> {
+    fn build(&self, order: &CellRequest<'_>, _: &Recipe) -> Result<Built, BackendError> {
         let id = order.cell.id.to_string();
         let environment = (self.build)(&order.cell.id).map(|()| {
             let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +130,7 @@ impl ContainerBackend for FakeBackend {
 
     fn run(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         _: &Environment,
         test: &Test,
     ) -> Result<TestRun, BackendError> {

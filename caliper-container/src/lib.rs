@@ -23,7 +23,7 @@
 //! use caliper_container::fake::{FakeBackend, FakeRun};
 //! use caliper_container::interrupt::Interrupt;
 //! use caliper_container::project::Project;
-//! use caliper_container::runner::{Means, RunOptions, run};
+//! use caliper_container::runner::{RunContext, RunOptions, run};
 //! use caliper_core::question::config::Config;
 //! use caliper_core::facts::event::Collected;
 //! use caliper_core::question::files::FilesInMemory;
@@ -50,7 +50,7 @@
 //! let plan = Plan::new(&config.name, config.setup(), pythons, grid);
 //!
 //! let store = MemoryStore::default();
-//! let means = Means {
+//! let context = RunContext {
 //!     backend: &backend,
 //!     project: &Project::read(folder, None)?,
 //!     files: &FilesInMemory::default(),
@@ -58,7 +58,7 @@
 //!     reporter: &Collected::default(),
 //!     interrupt: &Interrupt::default(),
 //! };
-//! let outcome = run(&plan, means, &RunOptions { jobs: 2, ..RunOptions::default() })?;
+//! let outcome = run(&plan, context, &RunOptions { jobs: 2, ..RunOptions::default() })?;
 //!
 //! let ends: Vec<String> =
 //!     outcome.records[0].tests.iter().map(|t| format!("{} {}", t.name, t.outcome)).collect();

@@ -18,7 +18,7 @@ use caliper_core::names::PythonVersion;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::plan::{Recipe, Setup, Test};
 
-use crate::backend::{BackendError, Built, CellOrder, ContainerBackend, Environment, TestRun};
+use crate::backend::{BackendError, Built, CellRequest, ContainerBackend, Environment, TestRun};
 #[cfg(doc)]
 use crate::interrupt::Interrupt;
 
@@ -167,7 +167,7 @@ impl LocalBackend {
 }
 
 impl LocalBackend {
-    fn ready(&self, order: &CellOrder<'_>) -> Result<Arc<Ready>, BackendError> {
+    fn ready(&self, order: &CellRequest<'_>) -> Result<Arc<Ready>, BackendError> {
         // Held all the while: `uv` must be fetched once, not once for every thread.
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = &*ready {
@@ -203,7 +203,7 @@ impl LocalBackend {
     fn build_to_keep(
         &self,
         builder: &Builder<'_>,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         python: &Python,
         mut held: Held,
     ) -> Result<Built, BackendError> {
@@ -260,11 +260,11 @@ impl ContainerBackend for LocalBackend {
         self.pythons().choose(wanted)
     }
 
-    fn recipe(&self, _: &CellOrder<'_>) -> Result<Recipe, BackendError> {
+    fn recipe(&self, _: &CellRequest<'_>) -> Result<Recipe, BackendError> {
         Ok(Recipe { backend: NAME.to_owned(), ..Recipe::default() })
     }
 
-    fn build(&self, order: &CellOrder<'_>, _: &Recipe) -> Result<Built, BackendError> {
+    fn build(&self, order: &CellRequest<'_>, _: &Recipe) -> Result<Built, BackendError> {
         if order.interrupt.is_raised() {
             return Err(BackendError::Interrupted);
         }
@@ -297,7 +297,7 @@ impl ContainerBackend for LocalBackend {
 
     fn run(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         environment: &Environment,
         test: &Test,
     ) -> Result<TestRun, BackendError> {

@@ -2,8 +2,8 @@
 //!
 //! A pool of `jobs` threads takes the cells in order. As many cells are open at once as there are
 //! threads; each builds its environment, imports the dependency, and then offers its tests to
-//! whichever thread is free. A cell is finished by whoever ran its last test: the environment is
-//! removed, the record is saved, and only then is it reported.
+//! whichever thread is free. The thread that ran the last test finishes the cell: it removes the
+//! environment, saves the record, and only then reports it.
 
 mod cell;
 mod retry;
@@ -22,49 +22,49 @@ use caliper_core::question::files::FileSource;
 use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::plan::{Plan, PlannedCell, Recipe, Test};
 
-use crate::backend::{BackendError, CellOrder, ContainerBackend, Effort, RunId};
+use crate::backend::{BackendError, BuildEstimate, CellRequest, ContainerBackend, RunId};
 use crate::interrupt::Interrupt;
 use crate::project::{Project, ProjectError};
 
 pub use retry::Retry;
 pub use search::{Recorded, SearchedRow, Searching, rows, search};
 
-/// What a run works with.
+/// The services that a run uses.
 #[derive(Clone, Copy)]
-pub struct Means<'a> {
+pub struct RunContext<'a> {
     /// Where cells run.
     pub backend: &'a dyn ContainerBackend,
     /// The user's files.
     pub project: &'a Project,
-    /// Where files to install come from.
+    /// Provides the files to install.
     pub files: &'a dyn FileSource,
     /// Where results are kept.
     pub store: &'a dyn ResultStore,
-    /// Who watches.
+    /// Receives the events.
     pub reporter: &'a dyn Reporter,
-    /// Who can ask for a stop.
+    /// Raised to stop the run.
     pub interrupt: &'a Interrupt,
 }
 
-/// How a run goes about its work.
+/// How a run works.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// How many things are done at once; at least 1.
+    /// How many builds and tests run at the same time; at least 1.
     pub jobs: usize,
     /// Which cells are measured although a record with an equal key exists.
     pub rerun: Rerun,
-    /// What is done about failures of the world.
+    /// How infrastructure failures are retried.
     pub retry: Retry,
-    /// How many times these tests are to have been run at least, cell by cell, under one key: what a
-    /// record lacks is run and added to it.
+    /// How many runs of each test a record must hold at least, cell by cell. Runs that a record with
+    /// the same key lacks are made and added to it.
     pub attempts: BTreeMap<CellId, Attempts>,
 }
 
-/// How many times tests are to have been run, by their names.
+/// How many runs of each test are wanted, by the name of the test.
 pub type Attempts = BTreeMap<String, u32>;
 
 impl Default for RunOptions {
-    /// One thing at a time, everything that has a record left as it is.
+    /// One job; cells that have a valid record are not measured again.
     fn default() -> Self {
         Self { jobs: 1, rerun: Rerun::Nothing, retry: Retry::default(), attempts: BTreeMap::new() }
     }
@@ -81,14 +81,14 @@ pub enum Rerun {
     All,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The record of every cell of the plan that has one, in the plan's order.
     pub records: Vec<Record>,
     /// How many cells were measured in this run.
     pub measured: usize,
-    /// How many cells a recorded result stood for.
+    /// How many cells had a valid record already.
     pub reused: usize,
     /// The cells that could not be measured, and why.
     pub not_measured: Vec<(CellId, String)>,
@@ -96,7 +96,7 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
-/// Why a run could not go on.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -106,10 +106,10 @@ pub enum RunError {
     /// A test asks for files that the project does not have.
     #[error(transparent)]
     Project(#[from] ProjectError),
-    /// A result could not be kept.
+    /// A result could not be saved.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There could be no threads.
+    /// The threads could not be started.
     #[error("could not start {jobs} threads")]
     Threads {
         /// How many were wanted.
@@ -119,75 +119,76 @@ pub enum RunError {
     },
 }
 
-/// What will be done about a cell.
+/// What a run would do about a cell.
 #[derive(Debug, Clone)]
-pub enum Prospect {
-    /// There is nothing to install, and that is all there is to record.
+pub enum CellAction {
+    /// Record that there is nothing to install.
     Unavailable,
-    /// This record stands for it.
+    /// Reuse this record.
     Recorded(Box<Record>),
-    /// It will be measured.
+    /// Measure it.
     ToMeasure,
-    /// It cannot be said what the environment would be made from.
+    /// The backend cannot describe the environment, for this reason.
     NotMeasurable(String),
 }
 
-/// A cell with its identity and what will be done about it.
+/// A cell with its identity and what to do about it.
 #[derive(Debug, Clone)]
 struct Task<'a> {
     cell: &'a PlannedCell,
     recipe: Recipe,
     identity: Identity,
-    prospect: Prospect,
-    /// How many times its tests are to be run at least.
+    action: CellAction,
+    /// How many runs of each test are wanted at least.
     attempts: Attempts,
-    /// What still holds of an earlier record, if that is not enough.
+    /// The part of an earlier record that is still valid, if it lacks runs.
     older: Option<Record>,
 }
 
-/// What each test finds of the project, by its name.
+/// The part of the project that each test sees, by the name of the test.
 type Found = BTreeMap<String, Project>;
 
-/// Says for each cell of `plan`, in order, what [`run`] would do about it. Measures nothing.
+/// Returns for each cell of `plan`, in order, what [`run`] would do about it. Measures nothing.
 ///
 /// # Errors
 ///
 /// As [`run`].
-pub fn foresee(
+pub fn preview(
     plan: &Plan,
-    means: Means<'_>,
+    context: RunContext<'_>,
     options: &RunOptions,
-) -> Result<Vec<Prospect>, RunError> {
+) -> Result<Vec<CellAction>, RunError> {
     let run = RunId::fresh();
-    let tasks = tasks(plan, means, options, &run, &found(plan, means.project)?)?;
-    Ok(tasks.into_iter().map(|task| task.prospect).collect())
+    let tasks = tasks(plan, context, options, &run, &found(plan, context.project)?)?;
+    Ok(tasks.into_iter().map(|task| task.action).collect())
 }
 
-/// Says what it would take to make the environment of a cell of `plan`. `None` if it has no file.
+/// Estimates what it takes to build the environment of a cell of `plan`. `None` if the cell has no
+/// file to install.
 ///
 /// # Errors
 ///
 /// [`RunError::Backend`] if the backend cannot tell.
-pub fn effort(
+pub fn estimate(
     plan: &Plan,
     cell: &PlannedCell,
-    means: Means<'_>,
-) -> Result<Option<Effort>, RunError> {
+    context: RunContext<'_>,
+) -> Result<Option<BuildEstimate>, RunError> {
     let run = RunId::fresh();
-    let Some(order) = order(plan, cell, means, &run) else { return Ok(None) };
-    let recipe = means.backend.recipe(&order)?;
-    Ok(Some(means.backend.effort(&order, &recipe)?))
+    let Some(request) = request(plan, cell, context, &run) else { return Ok(None) };
+    let recipe = context.backend.recipe(&request)?;
+    Ok(Some(context.backend.estimate(&request, &recipe)?))
 }
 
 fn tasks<'a>(
     plan: &'a Plan,
-    means: Means<'a>,
+    context: RunContext<'a>,
     options: &RunOptions,
     run: &RunId,
     found: &Found,
 ) -> Result<Vec<Task<'a>>, RunError> {
-    means.backend.check(&plan.setup)?;
-    plan.cells.iter().map(|cell| task(plan, cell, means, options, run, found)).collect()
+    context.backend.check(&plan.setup)?;
+    plan.cells.iter().map(|cell| task(plan, cell, context, options, run, found)).collect()
 }
 
 fn found(plan: &Plan, project: &Project) -> Result<Found, ProjectError> {
@@ -197,36 +198,36 @@ fn found(plan: &Plan, project: &Project) -> Result<Found, ProjectError> {
 fn task<'a>(
     plan: &'a Plan,
     cell: &'a PlannedCell,
-    means: Means<'a>,
+    context: RunContext<'a>,
     options: &RunOptions,
     run: &RunId,
     found: &Found,
 ) -> Result<Task<'a>, RunError> {
     let identity =
         |recipe: &Recipe| Identity::of(plan, cell, recipe, &|test| *found[&test.name].digest());
-    let nothing = || Recipe { backend: means.backend.name().to_owned(), ..Recipe::default() };
-    let recipe = match order(plan, cell, means, run) {
-        Some(order) => means.backend.recipe(&order),
+    let nothing = || Recipe { backend: context.backend.name().to_owned(), ..Recipe::default() };
+    let recipe = match request(plan, cell, context, run) {
+        Some(request) => context.backend.recipe(&request),
         None => Ok(nothing()),
     };
     let recipe = match recipe {
         Ok(recipe) => recipe,
-        // A template that does not render is the user's question, wrong for the whole grid.
+        // A template that does not render is an error in the configuration, so it affects all cells.
         Err(error @ BackendError::Template(_)) => return Err(error.into()),
         Err(error) => {
-            let prospect = Prospect::NotMeasurable(chain(&error));
+            let action = CellAction::NotMeasurable(chain(&error));
             return Ok(Task {
                 cell,
                 identity: identity(&nothing()),
                 recipe: nothing(),
-                prospect,
+                action,
                 attempts: Attempts::new(),
                 older: None,
             });
         }
     };
     let identity = identity(&recipe);
-    let known = means.store.load(&cell.id)?.and_then(|record| identity.part_of(record));
+    let known = context.store.load(&cell.id)?.and_then(|record| identity.part_of(record));
     let known = known.filter(|record| {
         let again = match options.rerun {
             Rerun::Nothing => false,
@@ -254,36 +255,36 @@ fn task<'a>(
             }),
         ),
     };
-    let prospect = match (recorded, &cell.choice) {
-        (Some(record), _) => Prospect::Recorded(Box::new(record)),
-        (None, Choice::Missing(_)) => Prospect::Unavailable,
-        (None, Choice::File { .. }) => Prospect::ToMeasure,
+    let action = match (recorded, &cell.choice) {
+        (Some(record), _) => CellAction::Recorded(Box::new(record)),
+        (None, Choice::Missing(_)) => CellAction::Unavailable,
+        (None, Choice::File { .. }) => CellAction::ToMeasure,
     };
-    Ok(Task { cell, recipe, identity, prospect, attempts, older })
+    Ok(Task { cell, recipe, identity, action, attempts, older })
 }
 
-/// How many times a test is to have been run.
+/// How many runs of a test a complete record holds.
 fn wanted(attempts: &Attempts, test: &Test) -> u32 {
     attempts.get(&test.name).copied().unwrap_or_default().max(test.repeat)
 }
 
-/// What a backend needs to know of a cell; `None` if there is nothing to install.
-fn order<'a>(
+/// The request for the environment of a cell; `None` if there is nothing to install.
+fn request<'a>(
     plan: &'a Plan,
     cell: &'a PlannedCell,
-    means: Means<'a>,
+    context: RunContext<'a>,
     run: &'a RunId,
-) -> Option<CellOrder<'a>> {
+) -> Option<CellRequest<'a>> {
     cell.file()?;
-    Some(CellOrder {
+    Some(CellRequest {
         run,
         dependency: &plan.dependency,
         cell,
         interpreter: plan.interpreter(cell.id.python)?,
         setup: &plan.setup,
-        project: means.project,
-        files: means.files,
-        interrupt: means.interrupt,
+        project: context.project,
+        files: context.files,
+        interrupt: context.interrupt,
     })
 }
 
@@ -295,31 +296,35 @@ fn order<'a>(
 /// # Errors
 ///
 /// [`RunError`] if the backend cannot give what the plan asks for, or a result cannot be kept. A cell
-/// that could not be measured is no error: it stands in [`Outcome::not_measured`].
-pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcome, RunError> {
+/// that could not be measured is no error: it is listed in [`Outcome::not_measured`].
+pub fn run(
+    plan: &Plan,
+    context: RunContext<'_>,
+    options: &RunOptions,
+) -> Result<Outcome, RunError> {
     let begun = Instant::now();
     let id = RunId::fresh();
-    let found = found(plan, means.project)?;
-    let tasks = tasks(plan, means, options, &id, &found)?;
+    let found = found(plan, context.project)?;
+    let tasks = tasks(plan, context, options, &id, &found)?;
     let jobs = options.jobs.max(1);
     let running = Running {
         plan,
-        means,
+        context,
         run: &id,
         next: AtomicUsize::new(0),
-        retry: options.retry,
-        world_is_down: AtomicBool::new(false),
+        retries: options.retry,
+        infrastructure_is_down: AtomicBool::new(false),
         done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
         tasks,
         found,
     };
     let to_measure = |task: &&Task<'_>| {
-        matches!(task.prospect, Prospect::ToMeasure | Prospect::NotMeasurable(_))
+        matches!(task.action, CellAction::ToMeasure | CellAction::NotMeasurable(_))
     };
     running.report(&Event::RunStarted {
         schema: event::SCHEMA,
         run: id.to_string(),
-        backend: means.backend.name().to_owned(),
+        backend: context.backend.name().to_owned(),
         analysis: plan.analysis.clone(),
         dependency: plan.dependency.clone(),
         cells: plan.cells.len(),
@@ -339,7 +344,7 @@ pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcom
             }
         });
     }
-    let interrupted = means.interrupt.is_raised();
+    let interrupted = context.interrupt.is_raised();
     let Done { records, measured, reused, not_measured, failure } =
         running.done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let outcome = Outcome {
@@ -349,7 +354,7 @@ pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcom
         not_measured,
         interrupted,
     };
-    means.reporter.report(&Event::RunFinished {
+    context.reporter.report(&Event::RunFinished {
         measured,
         reused,
         not_measured: outcome.not_measured.len(),
@@ -359,18 +364,18 @@ pub fn run(plan: &Plan, means: Means<'_>, options: &RunOptions) -> Result<Outcom
     failure.map_or(Ok(outcome), |failure| Err(failure.into()))
 }
 
-/// A run under way.
+/// The state of a run.
 struct Running<'a> {
     plan: &'a Plan,
-    means: Means<'a>,
+    context: RunContext<'a>,
     run: &'a RunId,
     tasks: Vec<Task<'a>>,
     found: Found,
     /// The next cell to open.
     next: AtomicUsize,
-    retry: Retry,
-    /// Whether patience with the world ran out, and nothing has succeeded since.
-    world_is_down: AtomicBool,
+    retries: Retry,
+    /// Set when an operation used up its retries; cleared by the next success.
+    infrastructure_is_down: AtomicBool,
     done: Mutex<Done>,
 }
 
@@ -381,7 +386,7 @@ struct Done {
     measured: usize,
     reused: usize,
     not_measured: Vec<(CellId, String)>,
-    /// Why results can no longer be kept.
+    /// Why results can no longer be saved.
     failure: Option<StoreError>,
 }
 
@@ -390,31 +395,31 @@ impl Running<'_> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reports an event. The lock puts events in order.
+    /// Reports an event. The lock makes sure that events arrive one at a time.
     fn report(&self, event: &Event) {
         let _order = self.done();
-        self.means.reporter.report(event);
+        self.context.reporter.report(event);
     }
 
-    /// Whether no further work is to be begun.
+    /// Whether no further work may begin.
     fn is_over(&self) -> bool {
-        self.means.interrupt.is_raised() || self.done().failure.is_some()
+        self.context.interrupt.is_raised() || self.done().failure.is_some()
     }
 
-    /// Deals with every cell that needs no work.
+    /// Settles every cell that needs no work.
     fn settle_the_rest(&self) {
         for (index, task) in self.tasks.iter().enumerate() {
-            match &task.prospect {
-                Prospect::ToMeasure | Prospect::NotMeasurable(_) => {}
-                Prospect::Recorded(record) => {
+            match &task.action {
+                CellAction::ToMeasure | CellAction::NotMeasurable(_) => {}
+                CellAction::Recorded(record) => {
                     let mut done = self.done();
                     done.reused += 1;
                     done.records[index] = Some((**record).clone());
                     let cell = task.cell.id.to_string();
                     let outcome = record.outcome;
-                    self.means.reporter.report(&Event::CellReused { cell, outcome });
+                    self.context.reporter.report(&Event::CellReused { cell, outcome });
                 }
-                Prospect::Unavailable => {
+                CellAction::Unavailable => {
                     self.keep(index, self.blank(task, CellOutcome::Unavailable));
                 }
             }
@@ -424,14 +429,14 @@ impl Running<'_> {
         }
     }
 
-    /// Keeps the record of a cell, then reports it.
+    /// Saves the record of a cell, then reports it.
     fn keep(&self, index: usize, record: Record) {
         let id = record.id();
         let spurious = record.outcome.is_spurious();
-        // What was measured before is worth more than the news that it could not be measured now.
-        let older = if spurious { self.means.store.load(&id).ok().flatten() } else { None };
+        // An infrastructure failure must not overwrite an older measurement.
+        let older = if spurious { self.context.store.load(&id).ok().flatten() } else { None };
         let older = older.filter(|older| !older.outcome.is_spurious());
-        let kept = if older.is_some() { Ok(()) } else { self.means.store.save(&record) };
+        let kept = if older.is_some() { Ok(()) } else { self.context.store.save(&record) };
         let mut done = self.done();
         if let Err(error) = kept {
             done.failure.get_or_insert(error);
@@ -444,14 +449,14 @@ impl Running<'_> {
             CellOutcome::BuildFailed | CellOutcome::Tested => done.measured += 1,
             CellOutcome::Unavailable => {}
         }
-        self.means.reporter.report(&Event::CellFinished { record: Box::new(record.clone()) });
-        // The summary too goes on telling it, if it answers the same question.
+        self.context.reporter.report(&Event::CellFinished { record: Box::new(record.clone()) });
+        // The outcome too holds the older record, if its key is still the same.
         let older = older.filter(|older| older.key == record.key);
         done.records[index] = Some(older.unwrap_or(record));
     }
 }
 
-/// Seconds to a thousandth: what is beyond is noise, and records are read by people.
+/// Seconds rounded to milliseconds, because people read records.
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }

@@ -6,7 +6,7 @@ use caliper_container::backend::ContainerBackend as _;
 use caliper_container::fake::{FakeBackend, FakeRun};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
-use caliper_container::runner::{Means, RunOptions, run};
+use caliper_container::runner::{RunContext, RunOptions, run};
 use caliper_core::facts::{event, store, store::ResultStore as _};
 use caliper_core::question::{config::Config, files, plan::Plan};
 use caliper_core::{analysis::compare, report};
@@ -28,8 +28,8 @@ fn measure() -> Result<String, Box<dyn Error>> {
     let (files, store) = (files::FilesInMemory::default(), store::MemoryStore::default());
     let (reporter, interrupt) = (&event::Collected::default(), &Interrupt::default());
     let (backend, project, files, store) = (&backend, &project, &files, &store);
-    let means = Means { backend, project, files, store, reporter, interrupt };
-    let records = run(&plan, means, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
+    let context = RunContext { backend, project, files, store, reporter, interrupt };
+    let records = run(&plan, context, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
     let blobs = |blob| store.blob(blob).ok();
     let verdicts = compare::judge(&records, config.baseline.as_ref(), &config.compare, &blobs);
     Ok(report::grid::plain(&records, &verdicts))

@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use caliper_container::backend::Effort;
+use caliper_container::backend::BuildEstimate;
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{Means, Prospect, effort, foresee};
+use caliper_container::runner::{CellAction, RunContext, estimate, preview};
 use caliper_core::facts::event::Collected;
 use caliper_core::facts::store::DirStore;
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
     let layout = lay_out(work, Purpose::Look, terminal)?;
     let store = DirStore::read_only(layout.setting.results());
     let downloader = layout.index.downloader(&layout.cache);
-    let means = Means {
+    let context = RunContext {
         backend: &*layout.backend,
         project: &layout.project,
         files: &downloader,
@@ -53,11 +53,11 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         reporter: &Collected::default(),
         interrupt: &Interrupt::default(),
     };
-    let prospects = foresee(&layout.plan, means, &layout.options)?;
+    let actions = preview(&layout.plan, context, &layout.options)?;
     let mut forecast = Forecast {
         schema: 1,
         backend: layout.backend.name(),
-        cells: prospects.len(),
+        cells: actions.len(),
         nothing_to_install: 0,
         recorded: 0,
         to_measure: Vec::new(),
@@ -71,17 +71,19 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         expected_seconds: None,
     };
     let mut fetched = BTreeSet::new();
-    for (cell, prospect) in layout.plan.cells.iter().zip(prospects) {
-        match (prospect, cell.file()) {
+    for (cell, action) in layout.plan.cells.iter().zip(actions) {
+        match (action, cell.file()) {
             (_, None) => forecast.nothing_to_install += 1,
-            (Prospect::Recorded(_) | Prospect::Unavailable, _) => forecast.recorded += 1,
-            (Prospect::NotMeasurable(why), _) => {
+            (CellAction::Recorded(_) | CellAction::Unavailable, _) => forecast.recorded += 1,
+            (CellAction::NotMeasurable(why), _) => {
                 forecast.not_measurable.push((cell.id.to_string(), why));
             }
-            (Prospect::ToMeasure, Some(file)) => {
+            (CellAction::ToMeasure, Some(file)) => {
                 forecast.to_measure.push(cell.id.to_string());
-                let effort = effort(&layout.plan, cell, means)?;
-                let Some(Effort { ready, fetches, base, pulls }) = effort else { continue };
+                let estimate = estimate(&layout.plan, cell, context)?;
+                let Some(BuildEstimate { ready, fetches, base, pulls }) = estimate else {
+                    continue;
+                };
                 forecast.environments_kept += usize::from(ready);
                 forecast.images_to_pull.extend(base.clone().filter(|_| pulls));
                 forecast.images.extend(base);

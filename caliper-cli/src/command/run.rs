@@ -3,7 +3,9 @@ mod blind;
 use std::collections::BTreeSet;
 
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{self, Means, Prospect, Rerun, RunOptions, Searching, foresee};
+use caliper_container::runner::{
+    self, CellAction, Rerun, RunContext, RunOptions, Searching, preview,
+};
 use caliper_core::analysis::compare::{judge, repeats_to_decide, same_results};
 use caliper_core::analysis::expect::{FailOn, violations};
 use caliper_core::analysis::results::Results;
@@ -35,7 +37,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let store = DirStore::open(layout.setting.results())?;
     let downloader = layout.index.downloader(&layout.cache);
     let reporter = progress::reporter(how.progress, terminal);
-    let means = Means {
+    let context = RunContext {
         backend: &*layout.backend,
         project: &layout.project,
         files: &downloader,
@@ -45,10 +47,10 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     };
     let config = &layout.setting.config;
     let mut outcome = match how.search {
-        Some(goal) => search(&layout, means, how, goal, &store, terminal)?,
-        None => runner::run(&layout.plan, means, &layout.options)?,
+        Some(goal) => search(&layout, context, how, goal, &store, terminal)?,
+        None => runner::run(&layout.plan, context, &layout.options)?,
     };
-    let rest = left_out(&layout, means)?;
+    let rest = left_out(&layout, context)?;
     // What is lost is compared by its name.
     let blobs = |blob| store.blob(blob).ok();
     // Those of this plan first, then the rest.
@@ -74,7 +76,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             // Nor what a search left out, or what could not be measured.
             let known = planned.iter().filter(|record| !record.outcome.is_spurious());
             let known: BTreeSet<CellId> = known.map(Record::id).collect();
-            let again = runner::run(&part(&layout.plan, &known), means, &options)?;
+            let again = runner::run(&part(&layout.plan, &known), context, &options)?;
             outcome.not_measured.extend(again.not_measured);
             outcome.interrupted = again.interrupted;
             let mut found = again.records;
@@ -88,7 +90,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         && !interrupt.is_raised()
     {
         let planned = &records[..records.len() - rest.len()];
-        let again = blind::measure(&layout, means, planned, share, &store, terminal)?;
+        let again = blind::measure(&layout, context, planned, share, &store, terminal)?;
         outcome.not_measured.extend(again.not_measured);
     }
     say_of_files(config, &records, terminal);
@@ -142,13 +144,13 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
 }
 
 /// What `--only` left out still belongs to the summary, where its record is valid.
-fn left_out(layout: &Layout, means: Means<'_>) -> Result<Vec<Record>, Failure> {
-    let prospects = foresee(&layout.rest, means, &layout.options)?;
-    let recorded = |prospect| match prospect {
-        Prospect::Recorded(record) => Some(*record),
-        Prospect::Unavailable | Prospect::ToMeasure | Prospect::NotMeasurable(_) => None,
+fn left_out(layout: &Layout, context: RunContext<'_>) -> Result<Vec<Record>, Failure> {
+    let actions = preview(&layout.rest, context, &layout.options)?;
+    let recorded = |action| match action {
+        CellAction::Recorded(record) => Some(*record),
+        CellAction::Unavailable | CellAction::ToMeasure | CellAction::NotMeasurable(_) => None,
     };
-    Ok(prospects.into_iter().filter_map(recorded).collect())
+    Ok(actions.into_iter().filter_map(recorded).collect())
 }
 
 /// Warns of `results` that match nothing.
@@ -190,7 +192,7 @@ fn goal_of(name: GoalName) -> Goal {
 /// Measures only what a search wants.
 fn search(
     layout: &Layout,
-    means: Means<'_>,
+    context: RunContext<'_>,
     how: &How,
     goal: GoalName,
     store: &DirStore,
@@ -217,7 +219,7 @@ fn search(
             }
         },
     };
-    Ok(runner::search(&layout.plan, means, &layout.options, &searching)?)
+    Ok(runner::search(&layout.plan, context, &layout.options, &searching)?)
 }
 
 /// Answers a question about single releases.

@@ -16,7 +16,7 @@ use super::kept::{Kept, Key};
 use super::labels::{self, Owner};
 use super::{BuildReason, DockerBackend, Interrupt, build, container, images, leftovers, lock};
 use crate::backend::{
-    BackendError, Built, CellOrder, Effort, Environment, Granted, RunId, TestRun,
+    BackendError, BuildEstimate, Built, CellRequest, Environment, Granted, RunId, TestRun,
 };
 
 /// How many processes and threads a test may have that was given no limit: far more than any needs
@@ -26,7 +26,7 @@ const MOST_PROCESSES: u32 = 4096;
 /// The version that is installed in place of the cell's own: what is measured would be something else.
 ///
 /// What is built from source may well call itself otherwise than its file, and did in many releases.
-fn another<'a>(order: &CellOrder<'_>, inventory: &'a Inventory) -> Option<&'a str> {
+fn another<'a>(order: &CellRequest<'_>, inventory: &'a Inventory) -> Option<&'a str> {
     let wheel = order.cell.file().is_some_and(|file| file.kind == FileKind::Wheel);
     let version = inventory.version(order.dependency).filter(|_| wheel)?;
     let same = version.parse().is_ok_and(|version: Version| version == order.cell.id.version);
@@ -50,7 +50,7 @@ pub(super) struct Held {
 impl DockerBackend {
     pub(super) fn build_cell(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         recipe: &Recipe,
     ) -> Result<Built, BackendError> {
         let (dockerfile, base) = Self::dockerfile(order)?;
@@ -105,7 +105,7 @@ impl DockerBackend {
     /// Takes an image down as that of a cell, if the dependency is in it.
     fn hold(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         image: &images::Image,
         held: Held,
         log: Vec<u8>,
@@ -122,18 +122,18 @@ impl DockerBackend {
     }
 
     /// What it takes to have the image of a cell.
-    pub(super) fn effort_of(
+    pub(super) fn estimate_of(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         recipe: &Recipe,
-    ) -> Result<Effort, BackendError> {
+    ) -> Result<BuildEstimate, BackendError> {
         let (dockerfile, base) = Self::dockerfile(order)?;
         let key = self.key(order, recipe, &dockerfile, &dockerfile.part_of(order.project))?;
         let ready = match key.filter(|_| !self.options.anew) {
             Some(key) => self.has_kept(&key)?,
             None => false,
         };
-        Ok(Effort {
+        Ok(BuildEstimate {
             ready,
             fetches: dockerfile.uses_file && !ready,
             base: Some(dockerfile.base.unwrap_or(base)),
@@ -175,7 +175,7 @@ impl DockerBackend {
     /// Makes the layers that all cells with this base begin with, at least the one with Caliper's
     /// label: side by side each cell would make its own, and the storage of some engines takes seconds
     /// for any layer.
-    fn hold_beginning(&self, order: &CellOrder<'_>, base: &str) {
+    fn hold_beginning(&self, order: &CellRequest<'_>, base: &str) {
         // One at a time on each base; what stands on another base does not wait.
         let turn = Arc::clone(lock(&self.turns).entry(base.to_owned()).or_default());
         let mut tried = lock(&turn);
@@ -260,7 +260,7 @@ impl DockerBackend {
     /// Finds out what is installed in an image that was just built.
     fn look_into(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         image: &str,
         mut log: Vec<u8>,
     ) -> Result<Built, BackendError> {
@@ -294,7 +294,7 @@ impl DockerBackend {
 
     pub(super) fn run_test(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         environment: &Environment,
         test: &Test,
     ) -> Result<TestRun, BackendError> {

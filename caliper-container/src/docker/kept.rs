@@ -16,7 +16,7 @@ use super::engine::Fault;
 use super::images::{self, Image, ListedImage};
 use super::pythons::write_whole;
 use super::{DockerBackend, labels};
-use crate::backend::{BackendError, CellOrder};
+use crate::backend::{BackendError, CellRequest};
 use crate::project::Project;
 
 /// Everything that is put into the making of an image, as a digest.
@@ -45,7 +45,7 @@ impl DockerBackend {
     /// What a build fetches by itself is not in it: a kept image holds the answers of its day.
     pub(super) fn key(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         recipe: &Recipe,
         dockerfile: &Dockerfile,
         project: &Project,

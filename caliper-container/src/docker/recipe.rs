@@ -8,7 +8,7 @@ use caliper_core::question::template::Variables;
 
 use super::dockerfile::{Dockerfile, built_in};
 use super::{DockerBackend, lock};
-use crate::backend::{BackendError, CellOrder};
+use crate::backend::{BackendError, CellRequest};
 
 impl DockerBackend {
     /// The name of the base image of a Python, of which nothing else is known yet.
@@ -22,7 +22,7 @@ impl DockerBackend {
         Ok(setup.base.render(&variables, &setup.args)?.trim().to_owned())
     }
 
-    pub(super) fn recipe_of(&self, order: &CellOrder<'_>) -> Result<Recipe, BackendError> {
+    pub(super) fn recipe_of(&self, order: &CellRequest<'_>) -> Result<Recipe, BackendError> {
         let (dockerfile, base) = Self::dockerfile(order)?;
         let name = dockerfile.base.clone().unwrap_or(base);
         let digest = self
@@ -45,7 +45,9 @@ impl DockerBackend {
     }
 
     /// The Dockerfile of a cell, and the name of its Python's base image.
-    pub(super) fn dockerfile(order: &CellOrder<'_>) -> Result<(Dockerfile, String), BackendError> {
+    pub(super) fn dockerfile(
+        order: &CellRequest<'_>,
+    ) -> Result<(Dockerfile, String), BackendError> {
         let setup = order.setup;
         let file = order.cell.file();
         if let Some(file) = file {

@@ -19,7 +19,7 @@ use super::pythons::Python;
 use super::supervise::{How, Program};
 use super::work::Workspace;
 use super::{installed, variables};
-use crate::backend::{BackendError, Built, CellOrder, Environment};
+use crate::backend::{BackendError, Built, CellRequest, Environment};
 
 /// How long a build may take.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -41,7 +41,7 @@ impl Builder<'_> {
     /// Makes the environment of a cell in an empty folder.
     pub(super) fn build(
         &self,
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         python: &Python,
         folder: &Path,
     ) -> Result<Built, BackendError> {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pythons::Python;
 use super::work::{Workspace, remove};
-use crate::backend::{BackendError, Built, CellOrder, Environment};
+use crate::backend::{BackendError, Built, CellRequest, Environment};
 
 /// How long an environment stands for what the index would give now. As long as `uv` believes an
 /// answer of the index.
@@ -78,7 +78,7 @@ struct Seal {
 impl Name {
     /// The name of a cell's environment; `None` if it depends on more than can be told beforehand.
     pub(super) fn of(
-        order: &CellOrder<'_>,
+        order: &CellRequest<'_>,
         python: &Python,
         uv: &Path,
         index_urls: &[String],

@@ -16,13 +16,13 @@ use super::limits::Keeper;
 use super::supervise::{How, Program};
 use super::variables::{self, Variables};
 use super::work::Workspace;
-use crate::backend::{BackendError, CellOrder, Environment, TestRun};
+use crate::backend::{BackendError, CellRequest, Environment, TestRun};
 use crate::capture::Captured;
 use crate::results::Collector;
 
 /// Runs `test` once in `environment`.
 pub(super) fn run(
-    order: &CellOrder<'_>,
+    order: &CellRequest<'_>,
     environment: &Environment,
     test: &Test,
     workspace: &Workspace,

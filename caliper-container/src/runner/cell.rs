@@ -15,16 +15,16 @@ use caliper_core::question::grid::Choice;
 use caliper_core::question::plan::Test;
 use rayon::Scope;
 
-use super::retry::Spoilt;
-use super::{Prospect, Running, Task, chain, order, rounded, wanted};
-use crate::backend::{BackendError, CellOrder, Environment, TestRun};
+use super::retry::Discarded;
+use super::{CellAction, Running, Task, chain, request, rounded, wanted};
+use crate::backend::{BackendError, CellRequest, Environment, TestRun};
 use crate::capture::Captured;
 use crate::results::ResultFile;
 
-/// A cell whose environment stands, and whose tests are under way.
+/// A cell whose environment was built and whose tests are running.
 struct Open<'a> {
     index: usize,
-    order: CellOrder<'a>,
+    order: CellRequest<'a>,
     environment: Environment,
     runs: Vec<PlannedRun>,
     /// What need not be run again.
@@ -52,12 +52,12 @@ struct Progress {
 }
 
 enum NotMeasured {
-    ByTheWorld(String),
+    Infrastructure(String),
     Interrupted,
 }
 
 impl<'a> Running<'a> {
-    /// Opens cells until one is left to its tests, whose last one calls this again.
+    /// Opens cells until one has tests left to run. The last of these tests calls this again.
     pub(super) fn open_cells<'s>(&'s self, scope: &Scope<'s>)
     where
         'a: 's,
@@ -65,13 +65,13 @@ impl<'a> Running<'a> {
         while !self.is_over() {
             let index = self.next.fetch_add(1, Ordering::SeqCst);
             let Some(task) = self.tasks.get(index) else { return };
-            match &task.prospect {
-                Prospect::ToMeasure => {}
-                Prospect::NotMeasurable(reason) => {
+            match &task.action {
+                CellAction::ToMeasure => {}
+                CellAction::NotMeasurable(reason) => {
                     self.not_measured(index, self.blank(task, CellOutcome::NotMeasured), reason);
                     continue;
                 }
-                Prospect::Recorded(_) | Prospect::Unavailable => continue,
+                CellAction::Recorded(_) | CellAction::Unavailable => continue,
             }
             let Some(open) = self.build(index, task) else { continue };
             // The import goes first: what it compiles the other tests need not compile again.
@@ -98,21 +98,21 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Makes the environment of a cell. `None` if the cell has ended with that.
+    /// Builds the environment of a cell. `None` if the cell is finished with that.
     fn build<'s>(&'s self, index: usize, task: &'s Task<'a>) -> Option<Open<'s>> {
         let cell = task.cell.id.to_string();
         let mut record = self.blank(task, CellOutcome::Tested);
-        let order = order(self.plan, task.cell, self.means, self.run)?;
+        let order = request(self.plan, task.cell, self.context, self.run)?;
         self.report(&Event::BuildStarted { cell: cell.clone() });
         let begun = Instant::now();
-        let built = self.persist(
+        let built = self.retry(
             &cell,
-            || self.means.backend.build(&order, &task.recipe),
+            || self.context.backend.build(&order, &task.recipe),
             |built| {
                 let reason = built.environment.as_ref().err().filter(|reason| reason.is_spurious());
-                reason.map(|reason| Spoilt {
-                    why: format!("the build failed: {reason}"),
-                    worth: u32::MAX,
+                reason.map(|reason| Discarded {
+                    reason: format!("the build failed: {reason}"),
+                    retries: u32::MAX,
                 })
             },
         );
@@ -131,7 +131,7 @@ impl<'a> Running<'a> {
         let log = if built.log.is_empty() {
             Ok(None)
         } else {
-            self.means.store.save_blob(&built.log).map(Some)
+            self.context.store.save_blob(&built.log).map(Some)
         };
         let log = match log {
             Ok(log) => log,
@@ -213,14 +213,14 @@ impl<'a> Running<'a> {
                 test: test.name.clone(),
                 attempt: *attempt,
             });
-            let order = CellOrder { project: &self.found[&test.name], ..open.order };
-            let ran = self.persist(
+            let order = CellRequest { project: &self.found[&test.name], ..open.order };
+            let ran = self.retry(
                 &format!("{cell} `{}`", test.name),
-                || self.means.backend.run(&order, &open.environment, test),
+                || self.context.backend.run(&order, &open.environment, test),
                 |run| {
                     let outcome = run.end.outcome();
                     let spurious = outcome.is_spurious();
-                    spurious.then(|| Spoilt { why: outcome.to_string(), worth: 1 })
+                    spurious.then(|| Discarded { reason: outcome.to_string(), retries: 1 })
                 },
             );
             match ran {
@@ -237,7 +237,7 @@ impl<'a> Running<'a> {
                     let mut run = Run::new(*attempt, TestOutcome::NotMeasured);
                     run.reason = Some(reason.clone());
                     self.test_ended(open, which, cell, run);
-                    Some(NotMeasured::ByTheWorld(format!("`{}`: {reason}", test.name)))
+                    Some(NotMeasured::Infrastructure(format!("`{}`: {reason}", test.name)))
                 }
             }
         };
@@ -265,19 +265,20 @@ impl<'a> Running<'a> {
         });
         let not_measured = run.outcome.is_spurious().then(|| {
             let why = run.reason.clone().unwrap_or_else(|| run.outcome.to_string());
-            NotMeasured::ByTheWorld(format!("`{test}`: {why}"))
+            NotMeasured::Infrastructure(format!("`{test}`: {why}"))
         });
         open.progress().ended[which] = Some(run);
         not_measured
     }
 
     fn recorded(&self, of: &PlannedRun, ran: &TestRun) -> Result<Run, StoreError> {
-        let keep =
-            |captured: &Captured| Output::keep(&captured.bytes, captured.dropped, self.means.store);
+        let keep = |captured: &Captured| {
+            Output::keep(&captured.bytes, captured.dropped, self.context.store)
+        };
         let (output, error) = (keep(&ran.output)?, keep(&ran.error)?);
         let mut run = Run::new(of.attempt, ran.end.outcome());
         for ResultFile { path, size, sha256, content } in &ran.files {
-            let content = content.as_ref().map(|content| self.means.store.save_blob(content));
+            let content = content.as_ref().map(|content| self.context.store.save_blob(content));
             run.files.push(RecordedResult {
                 path: path.clone(),
                 size: *size,
@@ -321,7 +322,9 @@ impl<'a> Running<'a> {
         }
         match progress.not_measured.take() {
             Some(NotMeasured::Interrupted) => {}
-            Some(NotMeasured::ByTheWorld(reason)) => self.not_measured(open.index, record, &reason),
+            Some(NotMeasured::Infrastructure(reason)) => {
+                self.not_measured(open.index, record, &reason);
+            }
             None => {
                 record.finished = SystemTime::now().into();
                 self.keep(open.index, record);
@@ -330,7 +333,7 @@ impl<'a> Running<'a> {
     }
 
     fn remove(&self, environment: &Environment) {
-        if let Err(error) = self.means.backend.remove(environment) {
+        if let Err(error) = self.context.backend.remove(environment) {
             let message = format!("something was left behind: {}", chain(&error));
             self.report(&Event::Warning { message });
         }
@@ -354,7 +357,7 @@ impl<'a> Running<'a> {
             Choice::File { file, abi } => (Some(file), Some(abi.clone()), None),
             Choice::Missing(missing) => (None, None, Some(missing.clone())),
         };
-        let backend = self.means.backend.name();
+        let backend = self.context.backend.name();
         let now = SystemTime::now().into();
         let mut record = Record::new(id, task.identity.cell, backend, outcome, now);
         (record.abi, record.missing) = (abi, missing);
@@ -380,7 +383,8 @@ impl Open<'_> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the caller is the first to see that all tests have ended.
+    /// Whether the caller is the first to see that all tests have ended. Exactly one thread is, and
+    /// that thread finishes the cell.
     fn claim(&self) -> bool {
         const CLAIMED: usize = usize::MAX;
         self.pending.compare_exchange(0, CLAIMED, Ordering::SeqCst, Ordering::SeqCst).is_ok()

@@ -1,4 +1,4 @@
-//! Patience with the world: what is not the subject's doing is tried again.
+//! Infrastructure failures are retried with exponential backoff.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,70 +9,72 @@ use super::{Running, chain};
 use crate::backend::BackendError;
 use crate::interrupt::Interrupt;
 
-/// How often something is tried again that the world made fail: a lost network, an engine that is
-/// being restarted, a full disk.
+/// How infrastructure failures are retried: a lost network, an engine that is being restarted, a full
+/// disk.
 ///
-/// A test that was killed from outside is tried again once at most: it may have done it to itself.
+/// A test that was killed by a signal from outside is retried at most once, because it may have sent
+/// the signal itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// How many times.
+    /// How many retries there are after the first attempt.
     pub times: u32,
-    /// The pause before the first time; each further one is twice as long.
+    /// The pause before the first retry; each further pause is twice as long.
     pub pause: Duration,
 }
 
 impl Default for Retry {
-    /// Five times, over half a minute: enough for an engine to start again.
+    /// Five retries within half a minute: enough for an engine to restart.
     fn default() -> Self {
         Self { times: 5, pause: Duration::from_secs(1) }
     }
 }
 
 impl Retry {
-    /// Every failure is final.
+    /// No retries: every failure is final.
     pub const NEVER: Self = Self { times: 0, pause: Duration::ZERO };
 }
 
-/// What kept an attempt from counting.
-pub(super) struct Spoilt {
-    pub(super) why: String,
-    /// How many further attempts it is worth.
-    pub(super) worth: u32,
+/// Why an attempt was discarded.
+pub(super) struct Discarded {
+    pub(super) reason: String,
+    /// How many retries this failure allows.
+    pub(super) retries: u32,
 }
 
 impl Running<'_> {
-    /// Does `attempt`, and does it again after a pause while the world spoils it. `spoilt` says of an
-    /// attempt that came to an end whether it was spoilt.
-    pub(super) fn persist<T>(
+    /// Calls `attempt` until it succeeds or its retries are used up. `discarded` tells of an attempt
+    /// that returned a value whether that value must be discarded.
+    pub(super) fn retry<T>(
         &self,
         what: &str,
         mut attempt: impl FnMut() -> Result<T, BackendError>,
-        spoilt: impl Fn(&T) -> Option<Spoilt>,
+        discarded: impl Fn(&T) -> Option<Discarded>,
     ) -> Result<T, BackendError> {
-        // While nothing succeeds, one try each is enough: a thousand cells need not wait in turn.
-        let down = self.world_is_down.load(Ordering::SeqCst);
-        let times = if down { 0 } else { self.retry.times };
-        let mut pause = self.retry.pause;
+        // Once the retries of one operation were used up, the others get a single attempt until one
+        // succeeds. Otherwise a thousand cells would wait half a minute each for a dead engine.
+        let down = self.infrastructure_is_down.load(Ordering::SeqCst);
+        let times = if down { 0 } else { self.retries.times };
+        let mut pause = self.retries.pause;
         for tried in 0.. {
             let outcome = attempt();
-            let spoilt = match &outcome {
-                Ok(value) => spoilt(value),
+            let discarded = match &outcome {
+                Ok(value) => discarded(value),
                 Err(error) if error.may_pass() => {
-                    Some(Spoilt { why: chain(error), worth: u32::MAX })
+                    Some(Discarded { reason: chain(error), retries: u32::MAX })
                 }
                 Err(_) => return outcome,
             };
-            let Some(Spoilt { why, worth }) = spoilt else {
-                self.world_is_down.store(false, Ordering::SeqCst);
+            let Some(Discarded { reason, retries }) = discarded else {
+                self.infrastructure_is_down.store(false, Ordering::SeqCst);
                 return outcome;
             };
-            if tried == times.min(worth) {
+            if tried == times.min(retries) {
                 if tried == times {
-                    self.world_is_down.store(true, Ordering::SeqCst);
+                    self.infrastructure_is_down.store(true, Ordering::SeqCst);
                 }
                 return outcome;
             }
-            let message = format!("{what}: {why}; trying again in {} s", pause.as_secs_f64());
+            let message = format!("{what}: {reason}; trying again in {} s", pause.as_secs_f64());
             self.report(&Event::Warning { message });
             if !self.wait(pause) {
                 return Err(BackendError::Interrupted);
@@ -82,7 +84,7 @@ impl Running<'_> {
         unreachable!("there is always a last attempt")
     }
 
-    /// Waits, and says whether the run goes on afterwards.
+    /// Waits, and returns whether the run goes on afterwards.
     fn wait(&self, pause: Duration) -> bool {
         let end = Instant::now() + pause;
         while !self.is_over() {

@@ -10,7 +10,7 @@ use caliper_core::question::grid::{CellId, Variant};
 use caliper_core::question::plan::{Plan, Test};
 use pep440_rs::Version;
 
-use super::{Means, Outcome, Prospect, Rerun, RunError, RunOptions, foresee, run};
+use super::{CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, preview, run};
 
 /// A search over all rows of a grid.
 pub struct Searching<'a> {
@@ -109,14 +109,14 @@ pub fn rows<'a>(plan: &'a Plan, records: &Recorded<'a>) -> Vec<SearchedRow<'a>> 
 /// As [`run`].
 pub fn search(
     plan: &Plan,
-    means: Means<'_>,
+    context: RunContext<'_>,
     options: &RunOptions,
     searching: &Searching<'_>,
 ) -> Result<Outcome, RunError> {
     let mut records: BTreeMap<CellId, Record> = BTreeMap::new();
     if options.rerun == Rerun::Nothing {
-        for (cell, prospect) in plan.cells.iter().zip(foresee(plan, means, options)?) {
-            if let Prospect::Recorded(record) = prospect {
+        for (cell, action) in plan.cells.iter().zip(preview(plan, context, options)?) {
+            if let CellAction::Recorded(record) = action {
                 records.insert(cell.id.clone(), *record);
             }
         }
@@ -145,7 +145,7 @@ pub fn search(
         (searching.step)(wanted.len(), steps_left);
         let cells = plan.cells.iter().filter(|cell| wanted.contains(&cell.id));
         let part = Plan { cells: cells.cloned().collect(), ..plan.clone() };
-        let done = run(&part, means, options)?;
+        let done = run(&part, context, options)?;
         let seen: BTreeSet<CellId> = done.records.iter().map(Record::id).collect();
         outcome.measured += done.measured;
         outcome.interrupted = done.interrupted;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::*;
 use crate::fake::{FakeBackend, FakeRun};
 
-mod patience;
+mod retries;
 
 /// A bench to run plans on.
 struct Bench {
@@ -45,8 +45,8 @@ impl Bench {
         Project::read(self.folder.path(), None).unwrap()
     }
 
-    fn means<'a>(&'a self, project: &'a Project) -> Means<'a> {
-        Means {
+    fn context<'a>(&'a self, project: &'a Project) -> RunContext<'a> {
+        RunContext {
             backend: &self.backend,
             project,
             files: &self.files,
@@ -58,9 +58,9 @@ impl Bench {
 
     fn run_with(&self, plan: &Plan, jobs: usize, rerun: Rerun) -> Result<Outcome, RunError> {
         let project = self.project();
-        let means = self.means(&project);
+        let context = self.context(&project);
         let retry = Retry { times: 2, pause: Duration::ZERO };
-        run(plan, means, &RunOptions { jobs, rerun, retry, attempts: self.attempts.clone() })
+        run(plan, context, &RunOptions { jobs, rerun, retry, attempts: self.attempts.clone() })
     }
 
     fn run(&self, plan: &Plan) -> Outcome {
@@ -144,7 +144,7 @@ fn every_rung_is_recorded() {
         [
             "0.9/3.11: unavailable []",
             "1.0/3.11: build failed []",
-            "1.1/3.11: not measured []", // the network is the world's
+            "1.1/3.11: not measured []", // a lost network is an infrastructure failure
             "1.2/3.11: tested [import failed, a passed, b passed]",
             "1.3/3.11: tested [import passed, a timed out, b passed]",
             "1.4/3.11: not measured [import passed, a passed, b not measured]",
@@ -155,7 +155,7 @@ fn every_rung_is_recorded() {
     assert_eq!(bench.store.records(), outcome.records);
     assert!(bench.backend.standing().is_empty());
 
-    // The second time only what the world spoilt is measured.
+    // The second time only cells with infrastructure failures are measured.
     let again = bench.run(&plan);
     assert_eq!((again.measured, again.reused, again.not_measured.len()), (0, 5, 2));
     // And on demand what failed.
@@ -283,7 +283,7 @@ fn a_search_measures_a_part_and_says_which() {
     let bench = Bench::new(backend);
     let plan = plan(&bench.backend, 40, &["a"]);
     let project = bench.project();
-    let means = bench.means(&project);
+    let context = bench.context(&project);
     let same = |one: &Record, other: &Record, test: &str| {
         let output = |record: &Record| record.test(test).map(|test| test.runs[0].output.clone());
         output(one) == output(other)
@@ -294,7 +294,7 @@ fn a_search_measures_a_part_and_says_which() {
         same: &same,
         step: &|_, _| {},
     };
-    let outcome = search(&plan, means, &RunOptions::default(), &searching).unwrap();
+    let outcome = search(&plan, context, &RunOptions::default(), &searching).unwrap();
     assert!(outcome.measured < 16, "{} of 40", outcome.measured);
     let records = outcome.records.iter().map(|record| (record.id(), record)).collect();
     let rows = rows(&plan, &records);
@@ -309,7 +309,7 @@ fn a_search_measures_a_part_and_says_which() {
     let missed: usize = named.unprobed.iter().map(|stretch| stretch.releases.len()).sum();
     assert_eq!(missed + outcome.measured, 40);
     // There is nothing more to look for.
-    let again = search(&plan, means, &RunOptions::default(), &searching).unwrap();
+    let again = search(&plan, context, &RunOptions::default(), &searching).unwrap();
     assert_eq!((again.measured, again.reused), (0, outcome.measured + 1));
 }
 
@@ -327,8 +327,8 @@ fn a_record_is_saved_before_it_is_reported() {
     let plan = plan(&bench.backend, 20, &["a", "b", "c"]);
     let project = bench.project();
     let checks = Checks(&bench.store);
-    let means = Means { reporter: &checks, ..bench.means(&project) };
-    run(&plan, means, &RunOptions { jobs: 4, ..RunOptions::default() }).unwrap();
+    let context = RunContext { reporter: &checks, ..bench.context(&project) };
+    run(&plan, context, &RunOptions { jobs: 4, ..RunOptions::default() }).unwrap();
     assert_eq!(bench.store.records().len(), 21);
 }
 

@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{
-    BackendError, Built, CellOrder, ContainerBackend as _, Effort, Environment, RunId, TestRun,
+    BackendError, BuildEstimate, Built, CellRequest, ContainerBackend as _, Environment, RunId,
+    TestRun,
 };
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::interrupt::Interrupt;
@@ -179,7 +180,7 @@ impl Bench {
         self.setup.dockerfile = Some(Template::new("Dockerfile", text));
     }
 
-    pub(crate) fn order<T>(&self, work: impl FnOnce(&CellOrder<'_>) -> T) -> T {
+    pub(crate) fn order<T>(&self, work: impl FnOnce(&CellRequest<'_>) -> T) -> T {
         self.order_of(&self.cell, work)
     }
 
@@ -193,10 +194,10 @@ impl Bench {
     pub(crate) fn order_of<T>(
         &self,
         cell: &PlannedCell,
-        work: impl FnOnce(&CellOrder<'_>) -> T,
+        work: impl FnOnce(&CellRequest<'_>) -> T,
     ) -> T {
         let project = Project::read(&self.folder.path().join("project"), None).unwrap();
-        work(&CellOrder {
+        work(&CellRequest {
             run: &self.run,
             dependency: &self.dependency,
             cell,
@@ -212,8 +213,8 @@ impl Bench {
         self.order(|order| self.backend.recipe(order)).unwrap()
     }
 
-    pub(crate) fn effort(&self) -> Effort {
-        self.order(|order| self.backend.effort(order, &self.backend.recipe(order).unwrap()))
+    pub(crate) fn estimate(&self) -> BuildEstimate {
+        self.order(|order| self.backend.estimate(order, &self.backend.recipe(order).unwrap()))
             .unwrap()
     }
 

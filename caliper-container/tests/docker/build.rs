@@ -149,7 +149,7 @@ fn an_image_that_cannot_be_had_is_the_worlds_doing() {
     bench.setup.base = Template::new("base", "127.0.0.1:9/nobody/python:{{ python }}");
     let wanted = BTreeSet::from(["3.11".parse().unwrap(), "3.12".parse().unwrap()]);
     assert_eq!(bench.backend.interpreters(&wanted, &bench.setup).unwrap().len(), 2);
-    assert!(bench.effort().pulls);
+    assert!(bench.estimate().pulls);
     let error = bench.try_build().unwrap_err().to_string();
     assert!(error.contains("was not there when the run began"), "{error}");
 
@@ -195,7 +195,7 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     let mut bench = bench.with(|options| options.keep = u64::MAX);
     let script = bench.folder.path().join("project/script.py");
     std::fs::write(&script, "print('edited')\n").unwrap();
-    assert!(bench.effort().ready);
+    assert!(bench.estimate().ready);
     let second = bench.try_build().unwrap();
     assert!(second.reused);
     assert_eq!(second.log, first.log);
@@ -205,13 +205,13 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
 
     // What the template copies of the project is.
     bench.dockerfile("FROM {{ base }}\nCOPY {{ basename }} /\nCOPY data/numbers.txt /\nRUN pip install --no-deps /{{ basename }}\n");
-    let effort = bench.effort();
-    assert!(!effort.ready && effort.fetches && !effort.pulls, "{effort:?}");
+    let estimate = bench.estimate();
+    assert!(!estimate.ready && estimate.fetches && !estimate.pulls, "{estimate:?}");
     bench.setup.dockerfile = None;
 
     // In a cache of its own there is no log: then the engine's layers are all that is found again.
     let bench = bench.with(|options| options.cache = options.cache.join("other"));
-    assert!(!bench.effort().ready);
+    assert!(!bench.estimate().ready);
     let third = bench.try_build().unwrap();
     assert!(!third.reused && found_its_layers(&third), "{}", log_of(&third));
     bench.backend.remove(&third.environment.unwrap()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use caliper_container::runner::{self, Means, RunOptions};
+use caliper_container::runner::{self, RunContext, RunOptions};
 use caliper_core::analysis::compare::{Blind, blind};
 use caliper_core::facts::record::{Record, test_names};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
@@ -20,7 +20,7 @@ fn folder(store: &DirStore) -> PathBuf {
 /// Measures a share of the cells of a plan again, each test as often as before.
 pub(super) fn measure(
     layout: &Layout,
-    means: Means<'_>,
+    context: RunContext<'_>,
     planned: &[Record],
     share: f64,
     store: &DirStore,
@@ -40,8 +40,8 @@ pub(super) fn measure(
     let of_chosen = planned.iter().filter(|record| chosen.contains(&record.id()));
     let attempts = of_chosen.map(|record| (record.id(), attempts(record))).collect();
     let again = DirStore::open(folder(store))?;
-    let means = Means { store: &again, ..means };
-    Ok(runner::run(&plan, means, &RunOptions { attempts, ..layout.options.clone() })?)
+    let context = RunContext { store: &again, ..context };
+    Ok(runner::run(&plan, context, &RunOptions { attempts, ..layout.options.clone() })?)
 }
 
 /// Judges whatever was measured twice, in this run or before.

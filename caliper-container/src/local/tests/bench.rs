@@ -89,8 +89,8 @@ impl Bench {
         (bench, workspace, Environment { id, installed: Vec::new(), modules: Vec::new() })
     }
 
-    pub(super) fn order(&self) -> CellOrder<'_> {
-        CellOrder {
+    pub(super) fn order(&self) -> CellRequest<'_> {
+        CellRequest {
             run: &self.run,
             dependency: &self.dependency,
             cell: &self.cell,

@@ -46,7 +46,7 @@ fn an_engine_that_comes_back_costs_no_cell() {
 }
 
 #[test]
-fn while_the_world_is_down_each_cell_is_tried_once() {
+fn while_the_infrastructure_is_down_each_cell_is_tried_once() {
     let builds = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&builds);
     let building = move |_: &CellId| {
