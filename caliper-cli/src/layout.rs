@@ -9,7 +9,7 @@ use caliper_container::project::Project;
 use caliper_container::runner::{Rerun, Retry, RunOptions};
 use caliper_core::names::PythonVersion;
 use caliper_core::question::config::Config;
-use caliper_core::question::grid::CellId;
+use caliper_core::question::grid::CellPattern;
 use caliper_core::question::plan::{Plan, Setup};
 use caliper_core::question::selection::Selection;
 use caliper_pypi::index::PackageIndex as _;
@@ -55,7 +55,7 @@ pub(crate) fn lay_out(
     let setting = Setting::open(work.config())?;
     let config = &setting.config;
     let cache = setting::cache(&setting.path);
-    let only = patterns("--only", &work.only)?;
+    let only = cell_patterns(&work.only)?;
     let tests = patterns("--tests", &work.tests)?;
     let selection = selection(config, &work.selection);
     let mut setup = Setup { as_of: selection.as_of, ..config.setup() };
@@ -104,10 +104,10 @@ pub(crate) fn lay_out(
     let grid = resolve_project(&offered, &config.dependency, &selection, &interpreters)?;
     let mut plan = Plan::new(&config.name, setup, interpreters, grid);
     let mut rest = Plan { cells: Vec::new(), ..plan.clone() };
-    if let Some(only) = only {
+    if !only.is_empty() {
         let (chosen, left) = std::mem::take(&mut plan.cells)
             .into_iter()
-            .partition(|cell| only.is_match(cell.id.to_string()));
+            .partition(|cell| only.iter().any(|pattern| pattern.matches(&cell.id)));
         (plan.cells, rest.cells) = (chosen, left);
         if plan.cells.is_empty() {
             let example = rest.cells.first().map(|cell| cell.id.to_string()).unwrap_or_default();
@@ -139,13 +139,19 @@ fn selection(config: &Config, args: &Select) -> Selection {
     }
 }
 
+/// What `--only` chooses.
+fn cell_patterns(patterns: &[String]) -> Result<Vec<CellPattern>, Failure> {
+    let parsed = patterns.iter().map(|pattern| pattern.parse::<CellPattern>());
+    let parsed = parsed.collect::<Result<_, _>>();
+    parsed.map_err(|error| Failure::question(format!("--only: {error}")))
+}
+
 pub(crate) fn patterns(flag: &str, patterns: &[String]) -> Result<Option<GlobSet>, Failure> {
     if patterns.is_empty() {
         return Ok(None);
     }
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        // A version's `[` is rare, a variant's is not: `2.0/3.11[seed=3]`.
         let glob = GlobBuilder::new(&pattern.replace('[', "[[]"))
             .literal_separator(true)
             .build()
@@ -163,10 +169,4 @@ pub(crate) fn patterns(flag: &str, patterns: &[String]) -> Result<Option<GlobSet
 pub(crate) fn jobs(asked: Option<u16>) -> usize {
     let cpus = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     asked.map_or_else(cpus, usize::from)
-}
-
-/// Reads the name of a cell, such as `2.10.1/3.11`; the variant is left out.
-pub(crate) fn cell_id(text: &str) -> Option<CellId> {
-    let (version, python) = text.split_once('/')?;
-    Some(CellId::new(version.parse().ok()?, python.parse().ok()?))
 }

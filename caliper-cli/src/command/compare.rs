@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::layout::cell_id;
 use crate::setting::Setting;
 use crate::terminal::{Terminal, printable};
 
@@ -53,9 +52,14 @@ pub(super) fn run(
         differences(&one.records, &other.records, Record::id, same)
     } else {
         // Releases, or single cells: what corresponds is what they have besides.
-        let python_matters = cell_id(first).is_none() || cell_id(second).is_none();
-        let position = |record: &Record| -> (Option<PythonVersion>, Variant) {
-            (python_matters.then_some(record.python), record.variant.clone())
+        let ids: Vec<CellId> =
+            [first, second].iter().filter_map(|name| name.parse().ok()).collect();
+        let python_matters = ids.len() < 2;
+        // Two variants that are named are held against each other; else each against its like.
+        let variant_matters = ids.iter().filter(|id| !id.variant.is_empty()).count() < 2;
+        let position = |record: &Record| -> (Option<PythonVersion>, Option<Variant>) {
+            let variant = variant_matters.then(|| record.variant.clone());
+            (python_matters.then_some(record.python), variant)
         };
         for (side, name) in [(&one, first), (&other, second)] {
             let places: BTreeSet<_> = side.records.iter().map(position).collect();
@@ -129,7 +133,7 @@ fn side(name: &str, config: &Path) -> Result<Side, Failure> {
     if path.exists() {
         return opened(path, |_| true, name);
     }
-    if let Some(id) = cell_id(name) {
+    if let Ok(id) = name.parse::<CellId>() {
         return opened(config, |record: &Record| same_cell(record, &id), name);
     }
     let version: Version = name.parse().map_err(|_| {
@@ -141,8 +145,11 @@ fn side(name: &str, config: &Path) -> Result<Side, Failure> {
     opened(config, |record: &Record| record.version == version, name)
 }
 
+/// Whether a record is of this cell; a cell that is named without a variant stands for all of them.
 fn same_cell(record: &Record, id: &CellId) -> bool {
-    record.version == id.version && record.python == id.python
+    record.version == id.version
+        && record.python == id.python
+        && (id.variant.is_empty() || record.variant == id.variant)
 }
 
 fn opened(path: &Path, wanted: impl Fn(&Record) -> bool, name: &str) -> Result<Side, Failure> {

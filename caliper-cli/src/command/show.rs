@@ -8,7 +8,6 @@ use caliper_core::question::grid::{CellId, FileKind};
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::layout::cell_id;
 use crate::terminal::{Terminal, printable};
 
 pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Outcome {
@@ -27,14 +26,11 @@ pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Ou
         }
         return Ok(Exit::Done);
     };
-    let record = results.cells.iter().find(|record| record.id() == id).ok_or_else(|| {
-        let names: Vec<String> = results.cells.iter().take(3).map(|c| c.id().to_string()).collect();
-        Failure::question(format!(
-            "there is no cell `{id}` in the results; there are {}, such as {}",
-            results.cells.len(),
-            names.join(", ")
-        ))
-    })?;
+    let record = results
+        .cells
+        .iter()
+        .find(|record| record.id() == id)
+        .ok_or_else(|| no_such_cell(&id, &results.cells))?;
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
         FormatName::Text => terminal.data(&printable(&details(record, &results.verdicts, &store)?)),
@@ -46,17 +42,35 @@ pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Ou
 /// exists.
 fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
     let default = || PathBuf::from("caliper.yaml");
-    let cell = |text: &str| {
-        cell_id(text).ok_or_else(|| {
-            Failure::question(format!("`{text}` is not a cell; write one such as `2.10.1/3.11`"))
-        })
-    };
+    let cell =
+        |text: &str| text.parse::<CellId>().map_err(|error| Failure::question(error.to_string()));
     Ok(match what {
         [] => (default(), None),
-        [one] if !Path::new(one).exists() && cell_id(one).is_some() => (default(), cell_id(one)),
+        [one] if !Path::new(one).exists() && (one.contains('[') || cell(one).is_ok()) => {
+            (default(), Some(cell(one)?))
+        }
         [one] => (PathBuf::from(one), None),
         [config, name, ..] => (PathBuf::from(config), Some(cell(name)?)),
     })
+}
+
+/// Names the variants of that release and Python, if it is only the variant that there is none of.
+fn no_such_cell(id: &CellId, records: &[Record]) -> Failure {
+    let variants =
+        records.iter().filter(|record| record.version == id.version && record.python == id.python);
+    let names: Vec<String> = variants.take(5).map(|record| record.id().to_string()).collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        return Failure::question(format!(
+            "there is no cell `{id}` in the results; of that release and Python there are {names}"
+        ));
+    }
+    let names: Vec<String> = records.iter().take(3).map(|record| record.id().to_string()).collect();
+    Failure::question(format!(
+        "there is no cell `{id}` in the results; there are {}, such as {}",
+        records.len(),
+        names.join(", ")
+    ))
 }
 
 fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<String, Failure> {

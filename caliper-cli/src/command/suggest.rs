@@ -3,10 +3,11 @@ use std::path::Path;
 
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::suggest::{
-    Declared, Known, Suggested, check, declarations, on_python, releases, requires_python, suggest,
-    suggest_python,
+    Columns, Declared, Known, Suggested, check, declarations, on_python, releases, requires_python,
+    suggest, suggest_python,
 };
 use caliper_core::names::{PackageName, PythonVersion};
+use caliper_core::question::grid::Variant;
 use pep440_rs::Version;
 use serde::Serialize;
 
@@ -26,8 +27,29 @@ struct Advice {
     /// For each Python, all tests together.
     pythons: BTreeMap<PythonVersion, Suggested>,
     requires_python: Suggested,
+    /// For each variant, all tests together; empty if the grid has no further axes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variants: Vec<OfVariant>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     declared: Vec<Checked>,
+}
+
+/// What the cells of one variant support by themselves.
+#[derive(Serialize)]
+struct OfVariant {
+    variant: Variant,
+    suggested: Suggested,
+}
+
+impl OfVariant {
+    fn named(&self) -> (String, &Suggested) {
+        let name = if self.variant.is_empty() {
+            "no variant".to_owned()
+        } else {
+            self.variant.to_string()
+        };
+        (name, &self.suggested)
+    }
 }
 
 /// A declaration and what speaks against it.
@@ -63,12 +85,15 @@ pub(super) fn run(
         )));
     }
     let wanted = |name: &str| test.is_none_or(|test| test == name);
-    let of = |tests: &dyn Fn(&str) -> bool, python: Option<PythonVersion>| -> Releases {
-        releases(&results, tests, python)
+    let of = |tests: &dyn Fn(&str) -> bool, columns: Columns<'_>| -> Releases {
+        releases(&results, tests, columns)
     };
+    let variants: BTreeSet<&Variant> = results.cells.iter().map(|record| &record.variant).collect();
+    // One variant alone says what all cells together say.
+    let variants = if variants.len() > 1 { variants } else { BTreeSet::new() };
     let pythons: BTreeSet<PythonVersion> =
         results.cells.iter().map(|record| record.python).collect();
-    let everything = of(&wanted, None);
+    let everything = of(&wanted, Columns::default());
     let all = suggest(&everything);
     let of_python = |python: &PythonVersion| (*python, on_python(&results, &wanted, *python));
     let mut advice = Advice {
@@ -78,13 +103,21 @@ pub(super) fn run(
         tests: all_tests
             .iter()
             .filter(|name| wanted(name))
-            .map(|name| ((*name).to_owned(), suggest(&of(&|one| one == *name, None))))
+            .map(|name| ((*name).to_owned(), suggest(&of(&|one| one == *name, Columns::default()))))
             .collect(),
         pythons: pythons
             .iter()
-            .map(|python| (*python, suggest(&of(&wanted, Some(*python)))))
+            .map(|python| (*python, suggest(&of(&wanted, Columns::of_python(*python)))))
             .collect(),
         requires_python: suggest_python(&pythons.iter().map(of_python).collect::<Vec<_>>()),
+        variants: variants
+            .into_iter()
+            .map(|variant| {
+                let columns = Columns { python: None, variant: Some(variant) };
+                let suggested = suggest(&of(&wanted, columns));
+                OfVariant { variant: variant.clone(), suggested }
+            })
+            .collect(),
         declared: Vec::new(),
     };
     if let Some(path) = pyproject {
@@ -164,6 +197,7 @@ fn text(advice: &Advice) -> String {
     for (title, suggestions) in [
         ("by test", advice.tests.iter().map(|(test, one)| (test.clone(), one)).collect::<Vec<_>>()),
         ("by Python", advice.pythons.iter().map(|(one, said)| (one.to_string(), said)).collect()),
+        ("by variant", advice.variants.iter().map(OfVariant::named).collect()),
     ] {
         // What all say alike was said.
         if suggestions.iter().any(|(_, suggested)| **suggested != advice.all) {

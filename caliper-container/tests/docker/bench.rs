@@ -187,7 +187,7 @@ impl Bench {
     /// The same cell in another variant.
     pub(crate) fn variant(&self, name: &str) -> PlannedCell {
         let mut cell = self.cell.clone();
-        cell.id.variant.0.insert("which".to_owned(), name.to_owned());
+        cell.id.variant.insert("which", name);
         cell
     }
 

@@ -20,7 +20,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 pub use declared::{Declared, ParseSpecifierError, check};
-pub use evidence::{on_python, releases};
+pub use evidence::{Columns, on_python, releases};
 pub use project::{Declaration, ProjectError, Section, declarations, requires_python};
 
 use crate::analysis::row::State;

@@ -211,7 +211,7 @@ pub(crate) mod tests {
         record.tests.push(test("import", TestOutcome::Passed, "é\u{0}\n"));
         record.tests[0].runs[0].output_blob = Some(BlobRef(Sha256::of(b"")));
         record.tests[0].runs[0].measures.insert("loss".into(), 0.25);
-        record.variant.0.insert("seed".into(), "3".into());
+        record.variant.insert("seed", "3");
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
         // Nothing that is concluded stands in a record.

@@ -1,11 +1,16 @@
 //! What can be installed: every release × Python of one package, with the file for it or the reason
 //! why there is none.
 
-use std::collections::BTreeMap;
+mod cell_id;
+mod pattern;
+
 use std::fmt;
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
+
+pub use cell_id::{CellId, ParseCellIdError, Variant};
+pub use pattern::{CellPattern, ParsePatternError};
 
 use crate::names::{AbiTag, PackageName, PythonVersion, Sha256, Timestamp};
 
@@ -41,90 +46,6 @@ pub struct GridCell {
     pub id: CellId,
     /// What there is to install.
     pub choice: Choice,
-}
-
-/// The name of a cell: a release, a Python, and the further axes of the grid.
-///
-/// Prints as `2.10.1/3.11`, with the variant behind it if there is one:
-/// `2.10.1/3.11[seed=3]`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CellId {
-    /// The release.
-    pub version: Version,
-    /// The Python.
-    pub python: PythonVersion,
-    /// The further axes.
-    pub variant: Variant,
-}
-
-impl CellId {
-    /// The cell of `version` × `python` with no further axes.
-    pub fn new(version: Version, python: PythonVersion) -> Self {
-        Self { version, python, variant: Variant::default() }
-    }
-
-    /// A name for files that keep something of this cell: it holds no separator of paths, and two
-    /// cells never share one.
-    pub fn file_stem(&self) -> String {
-        // A version holds only ASCII letters, digits and `.!+`: safe in every file system.
-        let stem = format!("{}-py{}", self.version, self.python);
-        if self.variant.is_empty() {
-            return stem;
-        }
-        // Values of a variant are free text, so they enter as a digest.
-        let digest = Sha256::of(self.variant.to_string().as_bytes()).hex();
-        format!("{stem}-{}", &digest[..12])
-    }
-}
-
-impl fmt::Display for CellId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.version, self.python)?;
-        if !self.variant.is_empty() {
-            write!(formatter, "[{}]", self.variant)?;
-        }
-        Ok(())
-    }
-}
-
-/// The further axes of a cell, such as the index date or a seed: a name and a value each, sorted by
-/// name.
-#[derive(
-    Debug,
-    Clone,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(transparent)]
-pub struct Variant(pub BTreeMap<String, String>);
-
-impl Variant {
-    /// Whether the grid has no further axes.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Variant {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (axis, value)) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            // Quoted, so that a value with `,` or `=` cannot pass for two axes.
-            if value.contains([',', '=', '"', ']']) {
-                write!(formatter, "{comma}{axis}={value:?}")?;
-            } else {
-                write!(formatter, "{comma}{axis}={value}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What there is to install in a cell.

@@ -7,23 +7,45 @@ use pep440_rs::Version;
 use super::Known;
 use crate::analysis::results::Results;
 use crate::analysis::row::State;
+use crate::facts::record::Record;
 use crate::names::PythonVersion;
+use crate::question::grid::Variant;
 
-/// What is known of each release over the tests that are named, on one Python or on all that were
-/// measured: it fails if one of them does anywhere, and passes if they pass wherever there was something to
+/// Which columns of the grid count.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Columns<'a> {
+    /// Only those of this Python.
+    pub python: Option<PythonVersion>,
+    /// Only those of this variant.
+    pub variant: Option<&'a Variant>,
+}
+
+impl Columns<'_> {
+    /// Those of one Python, in all variants.
+    pub fn of_python(python: PythonVersion) -> Self {
+        Self { python: Some(python), variant: None }
+    }
+
+    fn holds(&self, record: &Record) -> bool {
+        self.python.is_none_or(|python| python == record.python)
+            && self.variant.is_none_or(|variant| *variant == record.variant)
+    }
+}
+
+/// What is known of each release over the tests that are named, over the columns that count: it fails if one of them does anywhere, and passes if they pass wherever there was something to
 /// install. Releases that a search left out are there too, as unmeasured. What a search did not measure on
 /// one Python counts for nothing there.
 pub fn releases(
     results: &Results,
     tests: &dyn Fn(&str) -> bool,
-    python: Option<PythonVersion>,
+    columns: Columns<'_>,
 ) -> Vec<(Version, Known)> {
     let all = results.cells.iter().flat_map(|record| &record.tests);
     let names: BTreeSet<&str> = all.map(|test| &*test.name).filter(|name| tests(name)).collect();
     let mut found: BTreeMap<Version, BTreeSet<Known>> = BTreeMap::new();
     for record in &results.cells {
         let known = found.entry(record.version.clone()).or_default();
-        if python.is_none_or(|python| python == record.python) {
+        if columns.holds(record) {
             let states = names.iter().map(|name| State::of(record, name));
             known.extend(states.filter(|state| *state != State::Unavailable).map(Known::from));
         }
@@ -40,8 +62,10 @@ pub fn releases(
 
 /// What is known of a Python: it is good for something if some release passes there.
 pub fn on_python(results: &Results, tests: &dyn Fn(&str) -> bool, python: PythonVersion) -> Known {
-    let known: BTreeSet<Known> =
-        releases(results, tests, Some(python)).into_iter().map(|(_, known)| known).collect();
+    let known: BTreeSet<Known> = releases(results, tests, Columns::of_python(python))
+        .into_iter()
+        .map(|(_, known)| known)
+        .collect();
     let told = [Known::Passed, Known::Failed].into_iter().find(|one| known.contains(one));
     told.unwrap_or(Known::Unmeasured)
 }
@@ -80,12 +104,38 @@ mod tests {
             );
         let said = |python: Option<&str>| -> Vec<Known> {
             let python = python.map(|python| python.parse().unwrap());
-            let found = releases(&results, &|_| true, python);
+            let columns = Columns { python, variant: None };
+            let found = releases(&results, &|_| true, columns);
             found.into_iter().map(|(_, known)| known).collect()
         };
         assert_eq!(said(None), [Good, Open, Bad, Open]);
         assert_eq!(said(Some("3.11")), [Good, Good, Open, Open]);
         assert_eq!(said(Some("3.12")), [Open, Open, Bad, Open]);
         assert_eq!(on_python(&results, &|_| true, "3.12".parse().unwrap()), Bad);
+    }
+
+    #[test]
+    fn a_variant_speaks_for_itself() {
+        use Known::{Failed as Bad, Passed as Good, Unmeasured as Open};
+        let cell = |version, date, outcome| {
+            let mut record = record(version, "3.11");
+            record.variant.insert("as_of", date);
+            record.tests.push(test("a", outcome, ""));
+            record
+        };
+        let cells = vec![
+            cell("1.0", "release", Passed),
+            cell("1.0", "today", Failed),
+            cell("1.1", "release", Passed),
+        ];
+        let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
+        let said = |variant: Option<&str>| -> Vec<Known> {
+            let variant = variant.map(|date| Variant::from_iter([("as_of", date)]));
+            let columns = Columns { python: None, variant: variant.as_ref() };
+            releases(&results, &|_| true, columns).into_iter().map(|(_, known)| known).collect()
+        };
+        assert_eq!(said(None), [Bad, Good]);
+        assert_eq!(said(Some("release")), [Good, Good]);
+        assert_eq!(said(Some("today")), [Bad, Open]);
     }
 }

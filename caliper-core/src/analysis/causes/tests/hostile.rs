@@ -110,7 +110,7 @@ fn speed_of_twenty_thousand_records() {
             let long = format!("    {}\n    from", "x".repeat(2_000));
             record
                 .add_run(&TestRecord::new("t", ["t"]), failing(&error.replace("    from", &long)));
-            record.variant.0.insert("seed".into(), index.to_string());
+            record.variant.insert("seed", index.to_string());
             record
         })
         .collect();
