@@ -13,5 +13,7 @@ mod build;
 mod leftovers;
 #[path = "docker/overhead.rs"]
 mod overhead;
+#[path = "docker/requests.rs"]
+mod requests;
 #[path = "docker/run.rs"]
 mod run;

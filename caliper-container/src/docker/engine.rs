@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use hyper::client::HttpConnector;
@@ -24,6 +25,10 @@ use crate::interrupt::Interrupt;
 /// engine under load takes seconds to start a container.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// The version of the API that requests ask for if the engine offers it: that of Docker 20.10, the
+/// oldest engine in the tests.
+const TESTED_API: (u32, u32) = (1, 41);
+
 /// An engine, and the runtime on which everything that is asked of it runs.
 pub(super) struct Engine {
     /// `None` only while it is dropped.
@@ -38,6 +43,8 @@ pub(super) struct Engine {
     kind: EngineKind,
     /// What answers, once that was asked.
     pub(super) answers: EngineKind,
+    /// What the paths of requests begin with (`/v1.41`), once the version is negotiated.
+    prefix: OnceLock<String>,
 }
 
 enum Client {
@@ -117,7 +124,29 @@ impl Engine {
             (None, _) => unreachable!("all others have a socket"),
         };
         let answers = kind;
-        Ok(Self { runtime: Some(runtime), docker, client, tunnel, host, kind, answers })
+        let prefix = OnceLock::new();
+        Ok(Self { runtime: Some(runtime), docker, client, tunnel, host, kind, answers, prefix })
+    }
+
+    /// Chooses the version of the API for all further requests. `least` and `most` are what the engine
+    /// offers. Without a version in its path, a request gets the newest that the engine knows, whose
+    /// answers can differ from those that this code was tested with.
+    pub(super) fn negotiate(&self, least: Option<&str>, most: &str) {
+        if let Some((major, minor)) = nearest_api(least, most) {
+            // A second call changes nothing: an engine's answer does not depend on who asks.
+            let _ = self.prefix.set(format!("/v{major}.{minor}"));
+        }
+    }
+
+    /// `path` with the negotiated version. Podman's own paths have one of another kind already.
+    fn versioned(&self, path: &str) -> String {
+        let has_version = path
+            .strip_prefix("/v")
+            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+        match self.prefix.get() {
+            Some(prefix) if !has_version => format!("{prefix}{path}"),
+            _ => path.to_owned(),
+        }
     }
 
     /// Waits for `future` on the private runtime. Safe to call from any thread, also from one that
@@ -162,8 +191,9 @@ impl Engine {
         path: &str,
         body: Option<(Body, &'static str)>,
     ) -> Result<Response<Body>, Fault> {
+        let path = self.versioned(path);
         let uri: hyper::Uri = match &self.client {
-            Client::Unix { path: socket, .. } => hyperlocal::Uri::new(socket, path).into(),
+            Client::Unix { path: socket, .. } => hyperlocal::Uri::new(socket, &path).into(),
             Client::Tcp { authority, .. } => {
                 format!("http://{authority}{path}").parse().map_err(Fault::transport)?
             }
@@ -266,6 +296,18 @@ impl Engine {
             _ => "the connection to the engine failed".to_owned(),
         }
     }
+}
+
+/// The version nearest to [`TESTED_API`] of those from `least` to `most`; `None` if the engine's answer
+/// is not of the form `1.41`.
+fn nearest_api(least: Option<&str>, most: &str) -> Option<(u32, u32)> {
+    let read = |text: &str| {
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    };
+    let most = read(most)?;
+    let least = least.and_then(read).unwrap_or(most).min(most);
+    Some(TESTED_API.clamp(least, most))
 }
 
 /// Ends when `interrupt` is raised.
@@ -372,4 +414,35 @@ pub(super) fn segment(name: &str) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_the_api_is_the_tested_one_or_the_nearest() {
+        let cases: &[(Option<&str>, &str, Option<(u32, u32)>)] = &[
+            (Some("1.12"), "1.41", Some((1, 41))), // Docker 20.10
+            (Some("1.24"), "1.50", Some((1, 41))), // Docker 28
+            (Some("1.44"), "1.52", Some((1, 44))), // one that no longer answers in older forms
+            (Some("1.24"), "1.40", Some((1, 40))), // Podman 3
+            (None, "1.41", Some((1, 41))),
+            (Some("1.9"), "1.10", Some((1, 10))), // numbers, not text
+            (None, "new", None),
+        ];
+        for (least, most, expected) in cases {
+            assert_eq!(nearest_api(*least, most), *expected, "{least:?} to {most}");
+        }
+    }
+
+    #[test]
+    fn only_paths_without_a_version_get_one() {
+        let host = Host::parse("unix:///nowhere", None).unwrap();
+        let engine = Engine::new(host, EngineKind::Docker).unwrap();
+        assert_eq!(engine.versioned("/version"), "/version");
+        engine.negotiate(Some("1.12"), "1.41");
+        assert_eq!(engine.versioned("/volumes"), "/v1.41/volumes");
+        assert_eq!(engine.versioned("/v4.0.0/libpod/info"), "/v4.0.0/libpod/info");
+    }
 }

@@ -77,6 +77,8 @@ struct Version {
     engine: String,
     #[serde(rename = "ApiVersion")]
     api: String,
+    #[serde(rename = "MinAPIVersion")]
+    least_api: Option<String>,
     arch: String,
     #[serde(default)]
     components: Vec<Component>,
@@ -147,8 +149,9 @@ struct PodmanHost {
 
 impl EngineFacts {
     pub(super) async fn ask(engine: &Engine, endpoint: String) -> Result<Self, Fault> {
-        let (version, info) =
-            tokio::try_join!(engine.ask::<Version>("/version"), engine.ask::<Info>("/info"))?;
+        let version = engine.ask::<Version>("/version").await?;
+        engine.negotiate(version.least_api.as_deref(), &version.api);
+        let info = engine.ask::<Info>("/info").await?;
         let has = |name: &str| version.components.iter().any(|part| part.name.contains(name));
         let kind = if has("Podman") { EngineKind::Podman } else { EngineKind::Docker };
         let mut runtimes: BTreeSet<String> =
