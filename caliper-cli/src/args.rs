@@ -1,4 +1,4 @@
-//! What was typed. Nothing here opens anything.
+//! The command line as typed. Nothing here opens a file.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
 use std::path::PathBuf;
@@ -16,11 +16,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 Examples:
   caliper init                 write a caliper.yaml to start from
   caliper run                  measure every release × Python, and show the grid
-  caliper show 2.10.1/3.11     why that cell ended as it did
+  caliper show 2.10.1/3.11     explain the outcome of that cell
   caliper resolve numpy --python 3.11
 
-Exit codes: 0 measured and as expected; 1 an expectation does not hold; 2 the question was wrong;
-3 something could not be measured; 130 and 143 interrupted, what was measured is kept."
+Exit codes: 0 measured and as expected; 1 an expectation does not hold; 2 a mistake in the request;
+3 infrastructure failure; 130 and 143 interrupted, what was measured is kept."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -37,7 +37,7 @@ pub(crate) struct Global {
     /// Print errors and data only.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Print more about what is done.
+    /// Print more about each step.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
@@ -45,9 +45,11 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a commented caliper.yaml, a Dockerfile template and one test.
-    #[command(after_help = "Example:\n  caliper init study\n\nNothing that exists is overwritten.")]
+    #[command(
+        after_help = "Example:\n  caliper init study\n\nExisting files are never overwritten."
+    )]
     Init {
-        /// The folder; made if need be.
+        /// The folder; created if it does not exist.
         #[arg(default_value = ".")]
         folder: PathBuf,
     },
@@ -77,7 +79,7 @@ Examples:
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Say what a run would do.
+    /// Show what a run would do.
     #[command(after_help = "Example:\n  caliper plan --backend docker --python 3.11")]
     Plan {
         #[command(flatten)]
@@ -95,8 +97,8 @@ Examples:
   caliper run --only '2.10.*/3.11' --rerun failed
   caliper analyze --config caliper.yaml
 
-What was measured is kept in .caliper beside the configuration; a second run measures only what is
-new. Ctrl-C stops at once and keeps what was measured."
+Results are kept in .caliper beside the configuration; a second run measures only what changed.
+Ctrl-C stops at once and keeps what was measured."
     )]
     Run {
         #[command(flatten)]
@@ -119,7 +121,7 @@ Examples:
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Say what became of each test between two sets of results, two releases, or two cells.
+    /// Show how each test changed between two sets of results, two releases, or two cells.
     #[command(after_help = "\
 Examples:
   caliper compare before/.caliper after/.caliper
@@ -128,7 +130,7 @@ Examples:
     Compare {
         /// A folder of results, a configuration, a release, or a cell such as 2.10.1/3.11.
         first: String,
-        /// What to hold against it.
+        /// What to compare it with.
         second: String,
         /// The configuration whose results releases and cells are looked up in.
         #[arg(long, default_value = "caliper.yaml")]
@@ -136,14 +138,14 @@ Examples:
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Say which version specifier the results support, and whether a declared one holds.
+    /// Print the version specifier that the results support, and check a declared one.
     #[command(after_help = "\
 Examples:
   caliper suggest
   caliper suggest study/caliper.yaml --test render.py
   caliper suggest --check pyproject.toml
 
-Exit codes: 1 if what --check names allows a release that fails.")]
+Exit codes: 1 if the specifier in the file of --check allows a release that fails.")]
     Suggest {
         /// The configuration, or a folder of results.
         #[arg(default_value = "caliper.yaml")]
@@ -151,19 +153,19 @@ Exit codes: 1 if what --check names allows a release that fails.")]
         /// Only this test.
         #[arg(long, value_name = "NAME")]
         test: Option<String>,
-        /// Hold what this pyproject.toml declares against the results.
+        /// Check the specifier in this pyproject.toml against the results.
         #[arg(long, value_name = "PATH")]
         check: Option<PathBuf>,
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Read the results of caliper 0.0, the Python program of the same name.
+    /// Import the results of caliper 0.0, the Python program of the same name.
     #[command(after_help = "\
 Examples:
   caliper import old/.caliper/data
   caliper import old --into study-2021 && caliper show study-2021
 
-What is there already is not imported twice, and nothing that was measured is replaced.")]
+Records that exist already are kept and not replaced.")]
     Import {
         /// Its folder `.caliper/data`, or the folder around it.
         from: PathBuf,
@@ -181,18 +183,18 @@ What is there already is not imported twice, and nothing that was measured is re
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Measure small worlds with known answers on this machine, and say whether they end as they should.
+    /// Measure small projects with known outcomes on this machine, and report deviations.
     #[command(after_help = "\
 Examples:
   caliper selftest
   caliper selftest --backend docker --only '*memory*'
 
-Exit codes: 0 all as expected; 1 something ended otherwise, which is a fault of Caliper's or of the backend.")]
+Exit codes: 0 all as expected; 1 a deviation, which is a defect of Caliper or of the backend.")]
     Selftest {
-        /// Where; may be given several times. Default: wherever this machine can.
+        /// The backend; may be given several times. Default: all that work on this machine.
         #[arg(long, value_enum)]
         backend: Vec<SelftestBackend>,
-        /// Only scenarios with such a name; may be given several times.
+        /// Only scenarios whose name matches; may be given several times.
         #[arg(long, value_name = "PATTERN")]
         only: Vec<String>,
         /// How many scenarios to measure at once; default: the CPUs that this process may use.
@@ -212,17 +214,17 @@ Exit codes: 0 all as expected; 1 something ended otherwise, which is a fault of 
         /// Only the cache beside the configuration.
         #[arg(long, conflicts_with = "engine")]
         cache: bool,
-        /// Only what is on the container engine.
+        /// Only what Caliper left on the container engine.
         #[arg(long)]
         engine: bool,
-        /// Say what would be removed, and remove nothing.
+        /// Show what would be removed, and remove nothing.
         #[arg(long)]
         dry_run: bool,
     },
     /// Print the JSON Schema of a format.
     #[command(after_help = "Example:\n  caliper schema results > results.schema.json")]
     Schema {
-        /// Which.
+        /// The format.
         format: SchemaName,
     },
     /// Print completions for a shell.
@@ -230,7 +232,7 @@ Exit codes: 0 all as expected; 1 something ended otherwise, which is a fault of 
         after_help = "Example:\n  caliper completions bash > ~/.local/share/bash-completion/completions/caliper"
     )]
     Completions {
-        /// Which.
+        /// The shell.
         shell: clap_complete::Shell,
     },
 }
@@ -247,27 +249,26 @@ pub(crate) struct Work {
     /// Where cells run; `auto` is `docker` if the configuration has a `dockerfile`, else `local`.
     #[arg(long, value_enum, default_value_t = BackendName::Auto)]
     pub(crate) backend: BackendName,
-    /// How many things to do at once; default: the CPUs that this process may use.
+    /// How many builds and tests to run in parallel; default: the CPUs that this process may use.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// Only these cells, such as `2.10.*/3.11`; may be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Vec<String>,
-    /// Only the tests with such a name; the import of the dependency is always run.
+    /// Only tests whose name matches; the import of the dependency always runs.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) tests: Vec<String>,
-    /// Measure recorded cells again, in images that are built anew.
+    /// Measure recorded cells again, with newly built images.
     #[arg(long, value_enum)]
     pub(crate) rerun: Option<RerunName>,
-    /// How many times to try again, after growing pauses, what the world made fail: an engine that does
-    /// not answer, a lost network.
+    /// How often to retry infrastructure failures (network, engine), with exponential backoff.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=10))]
     pub(crate) retries: u32,
-    /// Keep the images of cells on the container engine, for the next run.
+    /// Keep the images of cells on the container engine for the next run.
     #[arg(long)]
     pub(crate) keep_images: bool,
-    /// How much disk the images or environments of cells may take that are kept for the next run, such
-    /// as 20GiB; those unused for longest go first. Default: 2GiB with `local`, nothing with `docker`.
+    /// How much disk, such as 20GiB, images or environments kept for the next run may use; the least
+    /// recently used are removed first. Default: 2GiB with `local`, nothing with `docker`.
     #[arg(long, value_name = "SIZE", conflicts_with = "keep_images", value_parser = size)]
     pub(crate) disk: Option<u64>,
     #[command(flatten)]
@@ -300,23 +301,23 @@ pub(crate) struct How {
     /// How to show progress, on standard error; `auto` is `bar` on a terminal, else `plain`.
     #[arg(long, value_enum, default_value_t = ProgressName::Auto)]
     pub(crate) progress: ProgressName,
-    /// Run again what is suspicious: results that are not the baseline's, here and at the baseline,
-    /// until they can be told from noise; and tests that fail next to a release at which they pass.
+    /// Repeat tests whose result is not the baseline's until it can be told from noise, and tests that
+    /// fail next to a release at which they pass.
     #[arg(long)]
     pub(crate) confirm: bool,
-    /// Measure this share of the cells, such as 10%, a second time, and judge that as if it were another
-    /// release: how often that is called different is the error rate of the verdicts themselves.
+    /// Measure this share of the cells, such as 10%, twice, and judge the second measurement as if it were
+    /// another release. Every `different` there is a false one: their share is the error rate.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) blind: Option<f64>,
-    /// Measure a part of the grid that tells as much as possible: a few releases of each row, and then
-    /// what lies between those that differ. What was not measured is said.
+    /// Measure only what it takes to find changes: a few releases of each row, then bisect between those
+    /// that differ. The report lists the releases that were not measured.
     #[arg(long, value_enum, value_name = "GOAL", num_args = 0..=1, default_missing_value = "all")]
     pub(crate) search: Option<GoalName>,
     /// How many releases of each row `--search` measures first.
     #[arg(long, value_name = "K", default_value_t = 5, requires = "search",
         value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub(crate) probes: u32,
-    /// The test that `--search` is about; default: all.
+    /// The test for which `--search` looks for changes; default: all.
     #[arg(long, value_name = "NAME", requires = "search")]
     pub(crate) test: Option<String>,
     /// When to exit with 1; default: `regressed` if the configuration has an `expect`, else `never`.
@@ -332,16 +333,16 @@ pub(crate) struct Select {
     /// A Python, such as 3.11; may be given several times.
     #[arg(long, value_name = "X.Y")]
     pub(crate) python: Vec<PythonVersion>,
-    /// PEP 440 specifiers, `latest-patch`, `latest: N`, `since: DATE`, or versions, with commas.
+    /// PEP 440 specifiers, `latest-patch`, `latest: N`, `since: DATE`, or versions, separated by commas.
     #[arg(long, value_name = "SPEC")]
     pub(crate) versions: Option<Versions>,
-    /// Take pre-releases too.
+    /// Include pre-releases.
     #[arg(long)]
     pub(crate) pre: bool,
-    /// Take yanked files too.
+    /// Include yanked files.
     #[arg(long)]
     pub(crate) yanked: bool,
-    /// Look at the index as it was then.
+    /// Use the index as of this date.
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Timestamp>,
 }
@@ -353,11 +354,11 @@ pub(crate) struct IndexArgs {
     /// package is taken from the first index that has it.
     #[arg(long = "index", value_name = "URL")]
     pub(crate) urls: Vec<String>,
-    /// How long the index may take to begin an answer.
+    /// How long to wait for the index to begin an answer.
     #[arg(long = "index-timeout", value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(1..=3600))]
     pub(crate) timeout: u16,
-    /// Make no request: use what is in the cache.
+    /// Make no request to the index: use the cache.
     #[arg(long)]
     pub(crate) offline: bool,
 }
@@ -438,7 +439,7 @@ pub(crate) enum FailOnName {
     Failed,
     /// A build or a test fails, or a result differs from the baseline's.
     Different,
-    /// Whatever happens, exit with 0.
+    /// Never.
     Never,
 }
 

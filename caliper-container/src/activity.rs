@@ -1,37 +1,39 @@
-//! Telling a program that waits for ever from one that works.
+//! Detects programs that wait for ever.
+//!
+//! A program is idle if it printed nothing and used less than 2 % of a processor since the last look.
+//! Looks are some time apart, so that a program that polls now and then counts as idle.
 
 use std::time::{Duration, Instant};
 
-/// What a program did lately.
+/// The recent activity of a program.
 #[derive(Debug)]
 pub(crate) struct Activity {
     limit: Duration,
-    /// When it was looked at.
+    /// The time of the last look.
     looked: Instant,
-    /// When it was last seen to have done something.
+    /// The last time at which it was seen active.
     active: Instant,
     printed: u64,
     computed: Duration,
 }
 
 impl Activity {
-    /// Less than this share of a processor is no work: a program that waits and looks around now and
-    /// then.
+    /// A smaller share of a processor does not count as work: the program waits and polls now and then.
     const LEAST: u32 = 50;
 
-    /// For a program that was just started and may do nothing for `limit`.
+    /// For a program that was just started and may be idle for `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         let now = Instant::now();
         Self { limit, looked: now, active: now, printed: 0, computed: Duration::ZERO }
     }
 
-    /// How often it should be looked at.
+    /// The time between two looks.
     pub(crate) fn every(&self) -> Duration {
         (self.limit / 10).clamp(Duration::from_millis(50), Duration::from_secs(5))
     }
 
-    /// Whether the program has done nothing for too long. It has printed `printed` bytes so far; the
-    /// processor time that it used so far is asked for only when it is time to look.
+    /// Whether the program was idle for too long. `printed` is the number of bytes printed so far; the
+    /// processor time used so far is requested only when the next look is due.
     pub(crate) fn is_over(
         &mut self,
         now: Instant,
@@ -47,7 +49,7 @@ impl Activity {
     }
 
     fn note(&mut self, now: Instant, elapsed: Duration, printed: u64, computed: Duration) {
-        // Less than before if a child ended that nobody waited for.
+        // It decreases if a child ended without being waited for.
         let work = computed.saturating_sub(self.computed);
         if printed > self.printed || work * Self::LEAST > elapsed {
             self.active = now;

@@ -1,38 +1,38 @@
-//! Output of a program, kept as bytes and with a limit.
+//! Captures the output of a program up to a limit.
 
 use caliper_core::names::{Sha256, Sha256Stream};
 
 /// Output of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
-    /// What was kept: all of it, or the first and the last half of the limit.
+    /// The kept bytes: everything, or the first and the last half of the limit.
     pub bytes: Vec<u8>,
-    /// How many bytes between the halves were dropped.
+    /// The number of bytes dropped between the halves.
     pub dropped: u64,
-    /// The digest over all of it, if any was.
+    /// The digest of the whole output, if any bytes were dropped.
     pub digest: Option<Sha256>,
 }
 
-/// Takes output as it comes and keeps the first and the last half of `limit` bytes: the beginning
-/// says what was run, and the end why it failed. Uses no more memory than twice the limit.
+/// Keeps the first and the last half of `limit` bytes: the beginning shows what was run, and the end why
+/// it failed. Uses at most twice the limit of memory.
 #[derive(Debug)]
 pub struct Capture {
     limit: usize,
     head: Vec<u8>,
     tail: Vec<u8>,
     dropped: u64,
-    /// Over all that came, from when something is dropped.
+    /// The digest of all output so far; started when bytes are dropped for the first time.
     digest: Option<Sha256Stream>,
 }
 
 impl Capture {
-    /// Keeps `limit` bytes.
+    /// Keeps at most `limit` bytes.
     pub fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Self { limit, head: Vec::new(), tail: Vec::new(), dropped: 0, digest: None }
     }
 
-    /// Takes the next bytes.
+    /// Adds bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         if let Some(digest) = &mut self.digest {
             digest.update(bytes);
@@ -42,7 +42,7 @@ impl Capture {
         let (head, tail) = bytes.split_at(to_head);
         self.head.extend_from_slice(head);
         self.tail.extend_from_slice(tail);
-        // Cut only now and then, so that each byte is moved a bounded number of times.
+        // Cut only when the tail has doubled, so that each byte is moved a bounded number of times.
         if self.tail.len() >= self.limit {
             self.cut();
         }
@@ -51,7 +51,7 @@ impl Capture {
     fn cut(&mut self) {
         let surplus = self.tail.len().saturating_sub(self.limit / 2);
         if surplus > 0 && self.digest.is_none() {
-            // Until now, all is there.
+            // Nothing was dropped so far, so the kept bytes are the whole output.
             let digest = self.digest.insert(Sha256Stream::default());
             digest.update(&self.head);
             digest.update(&self.tail);
@@ -60,7 +60,7 @@ impl Capture {
         self.dropped += surplus as u64;
     }
 
-    /// What was kept.
+    /// The kept output.
     pub fn finish(mut self) -> Captured {
         self.cut();
         self.head.append(&mut self.tail);

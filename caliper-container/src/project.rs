@@ -1,4 +1,4 @@
-//! The user's files: which of them a cell gets, and a digest over them.
+//! The files of the user's project: which of them a cell gets, and their digest.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,14 +14,14 @@ mod ignore;
 
 pub use ignore::{Ignore, IgnoreError};
 
-/// The files of the user's project, as every test finds them.
+/// The files of the user's project, as every test sees them.
 ///
-/// Left out are `.caliper`, version control, `__pycache__`, the configuration itself (what it says enters a cell's
-/// key by itself), and whatever `.dockerignore` names.
+/// Excluded are `.caliper`, version control, `__pycache__`, the configuration itself (its values are part of
+/// a cell's key), and the files that `.dockerignore` excludes.
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
-    /// Sorted by path. Shared, as every run of a test takes the project along.
+    /// Sorted by path. Shared, because every run of a test holds the project.
     entries: Arc<[Entry]>,
     digest: Sha256,
     bytes: u64,
@@ -41,12 +41,12 @@ enum Kind {
     Link { target: PathBuf },
 }
 
-/// Never part of a project: Caliper's own results, the bookkeeping of version control, and what
-/// Python compiles; they change without any file of the user's changing.
+/// Never part of a project: Caliper's results, the data of version control, and Python's bytecode. They
+/// change although no file of the user changes.
 const NEVER: &[&str] = &[".caliper", ".git", ".hg", ".svn", "__pycache__"];
 
-/// A project is copied for every test, so a larger one is probably a mistake: a data set or an
-/// environment that nobody meant to copy.
+/// A project is copied for every test. A larger one is probably a mistake, such as a data set or an
+/// environment in its folder.
 const MOST_BYTES: u64 = 1 << 30;
 const MOST_ENTRIES: usize = 50_000;
 
@@ -70,8 +70,8 @@ impl Project {
         Ok(Self { root, entries: entries.into(), digest, bytes })
     }
 
-    /// The files and folders whose path is `wanted`, with all that lies below them, and the folders
-    /// above. A path is relative to the root.
+    /// The files and folders whose path is `wanted`, with everything below them, and their parent folders.
+    /// Paths are relative to the root.
     fn part(&self, wanted: impl Fn(&str) -> bool) -> Self {
         let picked = |path: &str| {
             let above = path.match_indices('/').map(|(index, _)| &path[..index]);
@@ -94,8 +94,8 @@ impl Project {
 
     /// The part whose paths match.
     pub(crate) fn matching(&self, globs: &[Glob]) -> Self {
-        // Every cell of every run asks for its own file, which is none of the project's: a name is looked
-        // up, and only for what is there all paths are looked at.
+        // Called for every cell with the name of the file to install, which is usually not part of the
+        // project. So plain names are looked up first, and all paths are scanned only if one exists.
         let is_name = |glob: &str| !glob.contains(['*', '?', '[', '{', '\\']);
         let globs = globs.iter().filter(|glob| !is_name(glob.glob()) || self.has(glob.glob()));
         let globs: Vec<_> = globs.map(Glob::compile_matcher).collect();
@@ -109,7 +109,7 @@ impl Project {
         self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).is_ok()
     }
 
-    /// What a test finds of the project: see [`Test::files`].
+    /// The part of the project that a test sees, see [`Test::files`].
     ///
     /// # Errors
     ///
@@ -143,12 +143,12 @@ impl Project {
         &self.root
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// How much there is to copy, in bytes.
+    /// The total size in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -157,14 +157,14 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// Whatever the file system says.
+    /// The error of the file system.
     pub fn copy_to(&self, target: &Path) -> io::Result<()> {
         fs::create_dir_all(target)?;
         for entry in self.entries.iter() {
             let to = target.join(&entry.path);
             match &entry.kind {
                 Kind::Directory => fs::create_dir(&to)?,
-                // Also takes the permissions along.
+                // Copies the permissions too.
                 Kind::File { .. } => fs::copy(self.root.join(&entry.path), &to).map(drop)?,
                 Kind::Link { target } => std::os::unix::fs::symlink(target, &to)?,
             }
@@ -174,7 +174,7 @@ impl Project {
 
     /// Adds the project to an archive, below `prefix` and without the files named in `except`.
     ///
-    /// Owners and times are left out, so that equal projects give equal bytes.
+    /// Owners and times are omitted, so that equal projects give equal bytes.
     pub(crate) fn append_to(
         &self,
         archive: &mut tar::Builder<impl io::Write>,
@@ -191,7 +191,7 @@ impl Project {
             header
         };
         if !prefix.as_os_str().is_empty() {
-            // Also an empty project is a folder that can be copied.
+            // An empty project is still a folder that can be copied.
             let mut header = header(tar::EntryType::Directory, 0o755, 0);
             archive.append_data(&mut header, prefix, io::empty())?;
         }
@@ -219,7 +219,7 @@ impl Project {
     }
 }
 
-/// A pattern of paths in which `*` stops at a `/` and `**` does not.
+/// A path pattern in which `*` does not match `/` and `**` does.
 pub(crate) fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(pattern).literal_separator(true).build()
 }
@@ -264,7 +264,7 @@ impl Walk<'_> {
         let metadata = fs::symlink_metadata(path).map_err(failed)?;
         let ignored = self.ignore.matches(&relative);
         if metadata.is_dir() {
-            // Something below an ignored folder may be taken back in by a `!` line.
+            // A `!` line may include files below an ignored folder again.
             if ignored && !self.ignore.has_exceptions() {
                 return Ok(());
             }
@@ -280,7 +280,7 @@ impl Walk<'_> {
         if metadata.is_symlink() {
             let target = fs::read_link(path).map_err(failed)?;
             let inside = fs::canonicalize(path).is_ok_and(|real| real.starts_with(self.root));
-            // An absolute target names the original, which a test could then write to.
+            // An absolute target points to the original, which a test could then change.
             if !inside || target.is_absolute() {
                 return Err(ProjectError::LinkLeaves { path: path.to_owned(), target });
             }
@@ -293,12 +293,12 @@ impl Walk<'_> {
             let content = digest_file(path).map_err(failed)?;
             self.push(relative, Kind::File { executable, size, content })
         } else {
-            // A socket, a pipe, a device: cannot be copied and is no part of a project.
+            // Sockets, pipes and devices cannot be copied and are not part of a project.
             Ok(())
         }
     }
 
-    /// Adds the ignored folders above a file that was taken back in.
+    /// Adds the ignored parent folders of a file that was included again.
     fn parents(&mut self, relative: &str) -> Result<(), ProjectError> {
         for (index, _) in relative.match_indices('/') {
             let parent = &relative[..index];
@@ -317,7 +317,7 @@ impl Walk<'_> {
         self.check_size(0)
     }
 
-    /// Whether `more` bytes would be too much; asked before they are read.
+    /// Whether `more` bytes would exceed the limit; checked before they are read.
     fn check_size(&self, more: u64) -> Result<(), ProjectError> {
         let bytes = self.bytes + more;
         if self.entries.len() > MOST_ENTRIES || bytes > MOST_BYTES {
@@ -374,14 +374,14 @@ pub enum ProjectError {
         /// What the file system says.
         source: io::Error,
     },
-    /// A test is to find files that are not there.
+    /// A test names files that do not exist.
     #[error("`files` of the test `{test}`: `{pattern}`: {problem}")]
     Files {
         /// The test.
         test: String,
         /// The glob.
         pattern: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A name is not Unicode.

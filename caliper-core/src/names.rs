@@ -1,7 +1,7 @@
-//! Names that come from outside, each a type whose only door is [`std::str::FromStr`].
+//! Names that come from outside, each a type that can only be made through [`std::str::FromStr`].
 //!
-//! A raw string stops here: what holds a [`PackageName`] or a [`PythonVersion`] need not check it
-//! again, and serde goes through the same door.
+//! Serde uses `FromStr` too. So code that holds a [`PackageName`] or a [`PythonVersion`] knows that it
+//! is valid.
 
 mod digest;
 mod package;
@@ -13,7 +13,7 @@ pub use package::{PackageName, ParsePackageNameError};
 pub use python::{AbiTag, ParseAbiTagError, ParsePythonVersionError, PythonVersion};
 pub use time::{ParseTimestampError, Timestamp};
 
-/// The start of a text from outside, fit to stand in an error on a terminal.
+/// The start of an untrusted text, escaped for error messages on a terminal.
 pub(crate) fn excerpt(text: &str, longest: usize) -> String {
     text.chars().take(longest).flat_map(char::escape_debug).collect()
 }

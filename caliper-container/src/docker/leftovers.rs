@@ -1,4 +1,8 @@
-//! What earlier runs left on the engine, and removing it.
+//! Finds and removes what earlier runs left on the engine.
+//!
+//! Containers and tags name their owner, a process; they are removed if that process is known to have
+//! ended. Layers in the middle of a build have neither name nor owner. They are kept while any living
+//! run may be building on them, and removed otherwise. Nothing without Caliper's label is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,11 +16,10 @@ use super::images::{self, ListedImage};
 use super::labels::{self, Owner};
 use crate::interrupt::Interrupt;
 
-/// Layers in the middle carry no name that says whose they are. One that is older than any build may
-/// take is nobody's any more.
+/// The age in seconds from which a nameless layer belongs to no build: longer than any build may take.
 const OLD: i64 = 45 * 60;
 
-/// What of Caliper's is on an engine, or was removed from it.
+/// Caliper's objects on an engine, found or removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cleaned {
@@ -26,7 +29,7 @@ pub struct Cleaned {
     pub images: Vec<String>,
     /// How large the images are, in bytes. Layers that images share are counted once for each.
     pub bytes: u64,
-    /// How many containers and images were left alone because a run that goes on uses them.
+    /// How many containers and images were kept because a living run uses them.
     pub in_use: usize,
 }
 
@@ -42,7 +45,7 @@ struct ListedContainer {
     created: i64,
 }
 
-/// Which of Caliper's things to look at.
+/// Which of Caliper's objects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
     /// Those of processes that are known to have ended.
@@ -51,13 +54,13 @@ pub(super) enum Which {
     All,
 }
 
-/// Things of Caliper's that nobody needs.
+/// Objects of Caliper's that are no longer needed.
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
     containers: Vec<(String, String)>,
-    /// Names, which are taken off.
+    /// Tags to remove from images.
     tags: Vec<String>,
-    /// Names of images that are not Caliper's; the images stay.
+    /// Tags of Caliper on the user's images; the images stay.
     guards: Vec<String>,
     /// Layers, children before their parents.
     layers: Vec<String>,
@@ -70,10 +73,11 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
     let mut found = Leftovers::default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let old = |created: i64| i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(created) > OLD;
-    // Whether something whose owner is called `owner` is to go.
+    // Whether an object of this owner can be removed.
     let unneeded = |owner: Option<&str>, created: i64| match owner.and_then(Owner::parse) {
         Some(owner) if owner.is_here() => owner.is_gone(),
-        // On another machine, in another container, or before this one was started anew.
+        // The owner is on another machine, in another container, or from before a reboot, so whether
+        // it has ended is unknown.
         Some(_) => which == Which::All && old(created),
         None => old(created),
     };
@@ -89,22 +93,23 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
     }
 
     let images = images::ours(engine).await?;
-    // Every run that may be building holds on to a layer by name. Where none does, whatever has no
-    // name and nothing above it was left by a run that is no more.
+    // Every run that builds holds an image by a tag. If there is no such tag of a living run, then no
+    // build is in progress, and every nameless layer without children is a leftover.
     let may_build = images
         .iter()
         .flat_map(ListedImage::tags)
         .map(images::plain_name)
         .any(|tag| holder(&tag).is_some_and(|owner| !unneeded(Some(owner), i64::MAX)));
     let parents: BTreeSet<&str> = images.iter().map(|image| image.parent_id.as_str()).collect();
-    // A build that goes on stands on a layer that has no name and that nothing else stands on yet.
+    // The newest layer of a build in progress has neither a name nor a child.
     let may_be_building = |image: &ListedImage| {
         may_build
             && image.tags().next().is_none()
             && !parents.contains(image.id.as_str())
             && !old(image.created)
     };
-    // What is needed keeps all layers below it.
+    // Needed are images with a remaining tag, and layers of builds in progress; and then, below, all
+    // their ancestors.
     let mut needed = BTreeSet::new();
     for image in &images {
         let mut kept = false;
@@ -112,7 +117,7 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
             let holder = holder(&tag);
             let goes = match holder {
                 Some(owner) => unneeded(Some(owner), image.created),
-                // An image that the user named is the user's.
+                // An image that the user tagged belongs to the user.
                 None => which == Which::All && tag.starts_with(labels::KEPT),
             };
             if goes {
@@ -136,7 +141,7 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
         }
     }
     found.tags.sort();
-    // They are held for a moment only, so any is old.
+    // Guards exist only for a moment, so their age does not matter: 0 counts as old.
     found.guards = images::guards(engine).await?;
     found.guards.retain(|tag| unneeded(holder(tag), 0));
     let depth = |image: &ListedImage| {
@@ -152,7 +157,7 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
     Ok(found)
 }
 
-/// The owner of a run that holds on to an image by the name `tag`.
+/// The owner in a tag with which a run holds an image.
 fn holder(tag: &str) -> Option<&str> {
     let held = tag.strip_prefix(labels::HELD)?.strip_prefix(':')?;
     Some(held.split_once('_').map_or(held, |(owner, _)| owner))
@@ -163,14 +168,14 @@ async fn containers(engine: &Engine) -> Result<Vec<ListedContainer>, Fault> {
     engine.ask(&query("/containers/json", [("all", "1"), ("filters", filter.as_str())])).await
 }
 
-/// Removes what an engine still makes of a build after that was given up: it finishes the layer that
-/// it is at, and tells nobody. The build began at `began`.
+/// Removes the layer that the engine still completes after a build was cancelled, without any report. The
+/// build began at `began`.
 pub(super) async fn after_giving_up(
     engine: &Engine,
     reached: &Reached,
     began: SystemTime,
 ) -> Result<(), Fault> {
-    /// A larger copy takes longer, and is found by the next run.
+    /// How often to look. A large copy can take longer; the next run finds its layer.
     const LOOKS: usize = 50;
     let Some(last) = reached.layers.last() else { return Ok(()) };
     let began = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -179,8 +184,8 @@ pub(super) async fn after_giving_up(
             && image.parent_id.trim_start_matches("sha256:").starts_with(last.as_str())
             && image.tags().next().is_none()
     };
-    // A step that runs something has a container, which has Caliper's label but no owner; of one
-    // that copies nothing can be seen before it is done.
+    // A `RUN` step has a container with Caliper's label but without an owner, so its end can be seen.
+    // A `COPY` step shows nothing until its layer appears.
     let copies = ["COPY", "ADD"].iter().any(|keyword| reached.step.starts_with(keyword));
     for _ in 0..LOOKS {
         let busy = containers(engine).await?;
@@ -199,7 +204,7 @@ pub(super) async fn after_giving_up(
 }
 
 impl Leftovers {
-    /// What there is, for people.
+    /// The report for users.
     pub(super) fn describe(&self) -> Cleaned {
         let nameless = if self.tags.is_empty() { self.layers.as_slice() } else { &[] };
         Cleaned {
@@ -210,14 +215,14 @@ impl Leftovers {
         }
     }
 
-    /// Removes it.
+    /// Removes everything that was found.
     pub(super) async fn remove(&self, engine: &Engine) -> Result<(), Fault> {
         for (id, _) in &self.containers {
             container::remove(engine, id).await?;
         }
         for tag in &self.tags {
             match images::untag(engine, tag).await {
-                // A container that somebody made from it is none of our business.
+                // A user's container uses the image.
                 Err(fault) if fault.is_conflict() => {}
                 untagged => untagged?,
             }

@@ -9,20 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use caliper_core::question::limits::Limits;
 use rustix::process::Pid;
 
-/// The folder of control groups that belongs to this process, until this is dropped.
+/// The control group of this process, in which it makes groups for tests; restored on drop.
 #[derive(Debug)]
 pub(super) struct Control {
     folder: PathBuf,
-    /// Which limits can be kept here. Not all have to be delegated: systemd leaves `cpuset` to itself.
+    /// Which limits can be enforced here. Not all controllers are delegated: systemd keeps `cpuset`.
     controllers: Vec<Controller>,
-    /// The controllers that were switched on for this.
+    /// The controllers that were enabled for this, and that are disabled again on drop.
     switched_on: Vec<Controller>,
-    /// Where this process waits meanwhile, beside the groups of tests.
+    /// The group that this process moves to, beside the groups of tests.
     home: Option<PathBuf>,
     next: AtomicU64,
 }
 
-/// What keeps a kind of limit, by its name in the kernel.
+/// A controller, by its name in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Controller {
     Cpu,
@@ -43,7 +43,7 @@ impl Controller {
         }
     }
 
-    /// Whether `limits` have need of it.
+    /// Whether `limits` need it.
     fn is_needed(self, limits: &Limits) -> bool {
         match self {
             Self::Cpu => limits.cpus.is_some(),
@@ -62,8 +62,8 @@ impl Controller {
 }
 
 impl Control {
-    /// Makes the control group of this process one that can have others below it. Says why not if
-    /// that cannot be.
+    /// Prepares the control group of this process for groups below it. The error says why this is not
+    /// possible.
     pub(super) fn take() -> Result<Self, String> {
         let mounts = read(Path::new("/proc/self/mountinfo"))?;
         let own = read(Path::new("/proc/self/cgroup"))?;
@@ -75,7 +75,8 @@ impl Control {
             return Err("its control group has no controllers".to_owned());
         }
         clear(&folder);
-        // Only the root group may have processes beside groups with limits.
+        // The kernel's rule "no internal processes": only the root group may have both processes and
+        // children with limits. So this process moves to a group of its own first.
         let is_root = !folder.join("cgroup.type").exists();
         let mut control = Self {
             switched_on: Vec::new(),
@@ -119,13 +120,13 @@ impl Control {
         self.controllers.contains(&controller)
     }
 
-    /// Those of `limits` that are kept here.
+    /// Those of `limits` that are enforced here.
     fn kept(&self, limits: &Limits) -> Vec<Controller> {
         let needed = |one: &Controller| one.is_needed(limits);
         self.controllers.iter().copied().filter(needed).collect()
     }
 
-    /// A control group that keeps those of `limits` that can be kept here.
+    /// Makes a control group for those of `limits` that can be enforced here.
     pub(super) fn group(&self, limits: &Limits) -> io::Result<Group> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.join(format!("caliper-{}-{number}", std::process::id()));
@@ -134,7 +135,7 @@ impl Control {
         let keeps = |controller| group.keeps(controller);
         if let Some(memory) = limits.memory.filter(|_| keeps(Controller::Memory)) {
             group.set("memory.max", &memory.to_string())?;
-            // There is no such file where the kernel cannot swap.
+            // The file is missing if the kernel has no swap.
             match group.set("memory.swap.max", "0") {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 set => set?,
@@ -156,8 +157,8 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        // As it was, for whoever is started in it next. In this order: a group that is divided takes
-        // no processes.
+        // Restore the group for the next process in it. The controllers must be disabled before this
+        // process moves back, because a group that has enabled them accepts no processes.
         let _ = self.switch('-');
         if let Some(home) = &self.home {
             let _ = fs::write(self.folder.join("cgroup.procs"), std::process::id().to_string());
@@ -166,7 +167,7 @@ impl Drop for Control {
     }
 }
 
-/// The control group of one run of one test; gone when it is dropped, with all that is in it.
+/// The control group of one run of one test. Dropping it kills all its processes and removes it.
 #[derive(Debug)]
 pub(super) struct Group {
     folder: PathBuf,
@@ -178,7 +179,7 @@ impl Group {
         fs::write(self.folder.join(name), value)
     }
 
-    /// Whether it keeps that kind of limit.
+    /// Whether it enforces this kind of limit.
     pub(super) fn keeps(&self, controller: Controller) -> bool {
         self.kept.contains(&controller)
     }
@@ -188,19 +189,19 @@ impl Group {
         kill(&self.folder);
     }
 
-    /// Takes in a process, and with it whatever it starts from now on.
+    /// Adds a process, and with it every process that it starts from now on.
     pub(super) fn admit(&self, process: Pid) -> io::Result<()> {
         self.set("cgroup.procs", &process.as_raw_nonzero().to_string())
     }
 
-    /// Whether the limit on memory ended a process.
+    /// Whether a process was killed by the memory limit.
     pub(super) fn ran_out_of_memory(&self) -> bool {
         let events = fs::read_to_string(self.folder.join("memory.events")).unwrap_or_default();
         let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
         kills.is_some_and(|kills| kills.trim() != "0")
     }
 
-    /// The most memory that was used at once, in bytes, where the kernel tells: Linux 5.19 does.
+    /// The peak memory in bytes; `None` before Linux 5.19.
     pub(super) fn peak_memory(&self) -> Option<u64> {
         fs::read_to_string(self.folder.join("memory.peak")).ok()?.trim().parse().ok()
     }
@@ -212,13 +213,12 @@ impl Drop for Group {
     }
 }
 
-/// Ends all that runs in a group at once, where the kernel can do that: since Linux 5.14. Elsewhere
-/// processes are killed one by one.
+/// Kills all processes of a group at once, from Linux 5.14 on. Older kernels need one signal for each.
 fn kill(folder: &Path) {
     let _ = fs::write(folder.join("cgroup.kill"), "1");
 }
 
-/// Removes a group with all that runs in it.
+/// Kills all processes of a group and removes it.
 fn remove(folder: &Path) {
     kill(folder);
     for _ in 0..200 {
@@ -230,8 +230,8 @@ fn remove(folder: &Path) {
     }
 }
 
-/// Removes the groups of processes that are gone: what they held would have been killed with them,
-/// but for a SIGKILL.
+/// Removes the groups of earlier Caliper processes that were killed by SIGKILL and so could not remove
+/// them.
 fn clear(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -242,7 +242,7 @@ fn clear(folder: &Path) {
     }
 }
 
-/// Where control groups of version 2 are mounted, in the words of `/proc/self/mountinfo`, proc(5).
+/// The mount point of control groups version 2, from `/proc/self/mountinfo`, proc(5).
 fn mounted(mounts: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
         let (mount, file_system) = line.split_once(" - ")?;

@@ -1,4 +1,4 @@
-//! A program and all that it started, also what left its process group or lost its parent.
+//! A program and all its descendants, including those that left its process group or lost their parent.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -10,11 +10,11 @@ use rustix::process::{Pid, RawPid, Signal};
 
 use super::processes::{self, Process};
 
-/// Set in the environment of every program, and inherited by what it starts: by this a process is
-/// found whose parent has ended and that has a process group of its own.
+/// An environment variable of every program, which its descendants inherit. It identifies processes
+/// whose parent has ended and that have a process group of their own.
 const MARK: &str = "CALIPER_TEST_ID";
 
-/// Gives `command` a mark that no other program has.
+/// Gives `command` a unique mark.
 pub(super) fn mark(command: &mut Command) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -27,15 +27,15 @@ pub(super) fn mark(command: &mut Command) -> String {
 /// The processes of one program.
 pub(super) struct Family {
     head: Pid,
-    /// `NAME=value`, as it stands in the environment.
+    /// `NAME=value`, as in the environment.
     mark: String,
-    /// Those that were found, by number and time of start: one whose parent has ended since could
-    /// not be found again.
+    /// The processes found so far, by number and start time. They are kept, because one whose parent has
+    /// ended might not be found again.
     seen: BTreeSet<(RawPid, u64)>,
 }
 
 impl Family {
-    /// Everything that comes from the process `head`, which leads a group and was not waited for.
+    /// The descendants of the process `head`, which leads a group and was not waited for.
     pub(super) fn new(head: Pid, mark: String) -> Self {
         Self { head, mark, seen: BTreeSet::new() }
     }
@@ -43,16 +43,16 @@ impl Family {
     /// Sends a signal to all of them.
     pub(super) fn signal(&mut self, signal: Signal) {
         let others = self.others();
-        // That there is nobody left is no error.
+        // An empty group is not an error.
         let _ = rustix::process::kill_process_group(self.head, signal);
         for process in others {
             let _ = rustix::process::kill_process(process.pid, signal);
         }
     }
 
-    /// Kills all of them, until there is none but perhaps the head, ended and not waited for.
+    /// Kills processes until none is left, except for the ended head that was not waited for.
     pub(super) fn kill(&mut self) {
-        // A group is killed at once, so that it cannot outrun this by forking.
+        // The group signal reaches all its members at once, so they cannot escape by forking.
         let _ = rustix::process::kill_process_group(self.head, Signal::KILL);
         for round in 0..200_u64 {
             let others = self.others();
@@ -69,34 +69,34 @@ impl Family {
         }
     }
 
-    /// The most memory that the program used so far, or that it and its children use now.
+    /// The larger of the program's peak memory and the current memory of it and its children.
     pub(super) fn memory(&self) -> Option<u64> {
         processes::memory(self.head)
     }
 
-    /// The processor time that the program and all that it started have used, as far as they are
-    /// still there or were waited for by one that is.
+    /// The processor time of all processes that still exist, and of those that they waited for.
     pub(super) fn processor_time(&mut self) -> Duration {
         self.all().into_iter().map(processes::processor_time).sum()
     }
 
-    /// Whether all of them together use more than `most` bytes of memory now. What they share counts
+    /// Whether all of them together use more than `most` bytes of memory now. Shared memory counts
     /// once.
     pub(super) fn uses_more_than(&mut self, most: u64) -> bool {
         let all = self.all();
         let resident = |pid: &Pid| processes::resident(*pid).map_or(0, |(now, _)| now);
-        // Counting fairly takes the kernel longer, so first as if they shared nothing.
+        // The exact value (PSS) is slow to read. The sum of RSS is an upper bound, so it is checked
+        // first.
         all.iter().map(resident).sum::<u64>() > most
             && all.iter().copied().map(processes::proportional).sum::<u64>() > most
     }
 
-    /// All that have not ended, the head too.
+    /// All processes that have not ended, including the head.
     pub(super) fn all(&mut self) -> Vec<Pid> {
         let head = self.head;
         self.others().iter().map(|process| process.pid).chain([head]).collect()
     }
 
-    /// All but the head and what has ended.
+    /// All processes that have not ended, except for the head.
     fn others(&mut self) -> Vec<Process> {
         let all = processes::all();
         let Some(head) = all.iter().find(|process| process.pid == self.head) else {
@@ -106,7 +106,7 @@ impl Family {
         let mut chosen = vec![self.head];
         let mut rest: Vec<&Process> = Vec::new();
         for process in recent.filter(|process| !process.ended) {
-            // The mark last: it takes another look.
+            // The mark is checked last, because it needs another file to be read.
             if process.group == Some(self.head)
                 || self.seen.contains(&(process.pid.as_raw_pid(), process.started))
                 || processes::has_variable(process.pid, &self.mark)
@@ -116,7 +116,7 @@ impl Family {
                 rest.push(process);
             }
         }
-        // The children of those, and theirs.
+        // Their descendants, level by level.
         loop {
             let before = chosen.len();
             rest.retain(|process| {

@@ -1,4 +1,4 @@
-//! What is installed in an environment, read from its files
+//! The distributions in an environment, read from its files
 //! ([recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/)).
 
 use std::fs;
@@ -31,7 +31,7 @@ pub(super) fn read(
         }
     }
     if modules.is_empty() {
-        // Its own name has to do: that it cannot be imported is then the result.
+        // Fall back to the project name. If it cannot be imported, that is the result.
         modules.push(dependency.escaped());
     }
     all.sort_by_cached_key(|one| one.name.to_lowercase());
@@ -50,7 +50,7 @@ fn site_packages(environment: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A file of a distribution's metadata. That a package brings a folder without it is its own affair.
+/// A file of a distribution's metadata. A folder without it is ignored.
 fn part(dist_info: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
     match fs::read(dist_info.join(name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

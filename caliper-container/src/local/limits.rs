@@ -1,5 +1,5 @@
-//! How this machine keeps the limits of a test: by control groups where this process has its own,
-//! else by watching its processes.
+//! How limits are enforced on this machine: through control groups if this process may divide its own,
+//! otherwise by watching the processes of a test.
 
 use caliper_core::question::limits::{Limits, Network};
 
@@ -7,13 +7,13 @@ use super::control::{Control, Controller};
 use super::{NAME, processors};
 use crate::backend::{BackendError, Granted};
 
-/// What this machine can do about limits.
+/// The means of this machine to enforce limits.
 pub(super) struct Keeper {
     control: Result<Control, String>,
 }
 
 impl Keeper {
-    /// Finds out; `divide` says whether this process may divide its own control group.
+    /// Detects them; `divide` says whether this process may divide its own control group.
     pub(super) fn find(divide: bool) -> Self {
         let control = if divide {
             Control::take()
@@ -23,13 +23,13 @@ impl Keeper {
         Self { control }
     }
 
-    /// The control groups of this process. Also a test without limits gets one, in which it ends for
-    /// certain: of processes that start others faster than they can be found no list is ever right.
+    /// The control groups of this process. Tests without limits get one too, because killing a group is
+    /// reliable: a list of processes is always incomplete if they fork faster than they are found.
     pub(super) fn control(&self) -> Option<&Control> {
         self.control.as_ref().ok()
     }
 
-    /// Who keeps limits here, for people.
+    /// How limits are enforced here, as text.
     pub(super) fn describe(&self) -> String {
         match &self.control {
             Ok(_) => "control groups v2 of its own".to_owned(),
@@ -37,7 +37,7 @@ impl Keeper {
         }
     }
 
-    /// Whether all of `limits` can be kept.
+    /// Checks that all of `limits` can be enforced.
     pub(super) fn check(&self, limits: &Limits) -> Result<(), BackendError> {
         let refuse = |what: &str, fix: &str| {
             Err(BackendError::Unsupported {

@@ -1,9 +1,10 @@
-//! Processes that a test cut loose so well that nothing about them tells whose they are: no parent, no
-//! process group, no environment.
+//! Orphans: processes of a test that have lost every trace of their origin (parent, process group and
+//! environment).
 //!
-//! If the embedder agrees, this process becomes the parent of every orphan below it
-//! (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so that none gets away. An orphan is ended with the last of
-//! the programs that ran when it was first seen, one of which must have started it.
+//! With the consent of the embedder, this process becomes the parent of every orphan below it
+//! (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so that none is lost. One of the programs that ran when an
+//! orphan was first seen must have started it. Which one is unknown, so the orphan is killed when the
+//! last of them has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,13 +27,13 @@ static STATE: Mutex<State> = Mutex::new(State {
 struct State {
     adopting: bool,
     next: u64,
-    /// The programs that run, and their processes.
+    /// The running programs and their processes.
     running: BTreeMap<u64, Pid>,
-    /// By number and time of start: the programs that may have started it.
+    /// For each orphan (number and start time) the programs that may have started it.
     orphans: BTreeMap<(RawPid, u64), BTreeSet<u64>>,
 }
 
-/// Makes this process the parent of orphans from now on, for good.
+/// Makes this process the parent of orphans, permanently.
 pub(super) fn adopt() {
     #[cfg(target_os = "linux")]
     if rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok() {
@@ -40,13 +41,13 @@ pub(super) fn adopt() {
     }
 }
 
-/// Says that a program runs, until it is dropped. To be dropped when the program was waited for.
+/// Registers a running program until it is dropped. Drop it after the program was waited for.
 pub(super) struct Running(u64);
 
-/// Starts a program. Nothing else may start one in this process while orphans are adopted: it would be
-/// taken for one.
+/// Starts a program. While orphans are adopted, all programs of this process must be started here;
+/// others would be mistaken for orphans.
 pub(super) fn start(spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<(Child, Running)> {
-    // Held while it is started, so that nobody sees a child that is not in the list.
+    // Held during the start, so that no other thread sees a child that is not in the list yet.
     let mut state = state();
     let child = spawn()?;
     let name = state.next;
@@ -62,7 +63,7 @@ impl Drop for Running {
                 let mut state = state();
                 if round == 0 {
                     if state.adopting {
-                        // Those that came about while this one ran may be its own.
+                        // Orphans that appeared while this program ran may be its own.
                         state.look();
                     }
                     state.running.remove(&self.0);
@@ -86,7 +87,7 @@ impl Drop for Running {
 }
 
 impl State {
-    /// Finds new orphans, and forgets those that have ended.
+    /// Finds new orphans, and removes ended ones from the list.
     fn look(&mut self) {
         let mut present = BTreeSet::new();
         for process in processes::children_of_this() {
@@ -104,7 +105,7 @@ impl State {
         self.orphans.retain(|name, _| present.contains(name));
     }
 
-    /// Ends the orphans that nobody who runs can have started.
+    /// Kills the orphans that no running program can have started.
     fn end_free(&self) -> Vec<Pid> {
         let free = self.orphans.iter().filter(|(_, suspects)| suspects.is_empty());
         let free: Vec<Pid> = free.filter_map(|((pid, _), _)| Pid::from_raw(*pid)).collect();

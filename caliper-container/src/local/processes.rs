@@ -1,5 +1,5 @@
-//! The processes of this machine, as far as `/proc` tells of them. Where there is no `/proc` there are
-//! none, and a program's process group has to do.
+//! The processes of this machine, from `/proc`. On systems without `/proc` the list is empty, and only
+//! the process group of a program is known.
 
 use std::fs;
 use std::time::Duration;
@@ -12,13 +12,13 @@ pub(super) struct Process {
     pub(super) pid: Pid,
     pub(super) parent: Option<Pid>,
     pub(super) group: Option<Pid>,
-    /// Whether it has ended and only waits to be waited for.
+    /// Whether it is a zombie: it has ended and was not waited for.
     pub(super) ended: bool,
-    /// When it was started, in ticks since the machine was.
+    /// Its start time, in ticks since boot.
     pub(super) started: u64,
 }
 
-/// All processes that can be seen.
+/// All visible processes.
 pub(super) fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
@@ -29,9 +29,9 @@ pub(super) fn all() -> Vec<Process> {
         .collect()
 }
 
-/// The children of this process, those that it adopted too.
+/// The children of this process, including adopted orphans.
 pub(super) fn children_of_this() -> Vec<Process> {
-    // By the thread that started them: an orphan belongs to the first thread.
+    // The kernel lists children by thread; adopted orphans belong to the main thread.
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let lists =
         threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
@@ -57,15 +57,15 @@ fn parse(stat: &[u8], pid: Pid) -> Option<Process> {
     })
 }
 
-/// What stands behind the name of a process, which is in parentheses and may hold anything,
-/// parentheses and line ends too.
+/// The fields after the name of a process. The name is in parentheses and may contain anything, even
+/// parentheses and line breaks.
 fn fields(stat: &[u8]) -> Option<Vec<&str>> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
     Some(rest.split_ascii_whitespace().collect())
 }
 
-/// The number of a process. Of one that is just ending, the kernel says that its group is -1.
+/// A process number. For a process that is just ending the kernel reports the group -1.
 fn pid_of(text: &str) -> Option<Pid> {
     text.parse().ok().filter(|pid| *pid > 0).and_then(Pid::from_raw)
 }
@@ -77,18 +77,18 @@ pub(super) fn has_variable(pid: Pid, variable: &str) -> bool {
         .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == variable.as_bytes()))
 }
 
-/// Waits for a process that has ended, if it is a child of this one: one that lost its parent
-/// becomes that where this process is the first of its container.
+/// Reaps an ended process if it is a child of this one. Orphans become children of this process if it
+/// is the first process of its container.
 pub(super) fn reap(pid: Pid) {
     let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
 }
 
-/// The most memory that `head` has used, or what it and its children use now if that is more.
+/// The larger of the peak memory of `head` and the current memory of it and its children.
 pub(super) fn memory(head: Pid) -> Option<u64> {
     let (now, most) = resident(head)?;
     let mut sum = now;
     let mut parents = vec![head];
-    // Deep and wide families are looked at in part: this is done while tests are timed.
+    // Only a part of large families is examined, because tests are being timed meanwhile.
     for _ in 0..64 {
         let Some(parent) = parents.pop() else { break };
         for child in children(parent) {
@@ -110,20 +110,20 @@ pub(super) fn processor_time(pid: Pid) -> Duration {
     ticks.map(|ticks| TICK * ticks).sum()
 }
 
-/// The memory that a process has now, and the most that it had, in bytes.
+/// The current and the peak memory of a process, in bytes.
 pub(super) fn resident(pid: Pid) -> Option<(u64, u64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     Some((amount(&status, "VmRSS:")?, amount(&status, "VmHWM:")?))
 }
 
-/// The memory that a process has now, in bytes, where what it shares with n others counts for 1/n.
+/// The proportional memory (PSS) of a process in bytes: memory shared by n processes counts as 1/n.
 pub(super) fn proportional(pid: Pid) -> u64 {
     let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    // A process that is just ending, and one of another user, does not tell.
+    // Not readable for a process that is just ending, or of another user.
     amount(&sums, "Pss:").or_else(|| resident(pid).map(|(now, _)| now)).unwrap_or(0)
 }
 
-/// The bytes that stand behind `name` in a file of `/proc`.
+/// The number of bytes after `name` in a file of `/proc`.
 fn amount(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)

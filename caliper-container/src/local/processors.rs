@@ -4,7 +4,7 @@ use std::io;
 
 use caliper_core::question::limits::CpuSet;
 
-/// Starts a program on these processors: what it starts inherits that, as a child of this thread does.
+/// Calls `start` with this thread bound to these processors. The started program inherits the binding.
 #[cfg(target_os = "linux")]
 pub(super) fn on<T>(
     processors: Option<&CpuSet>,

@@ -1,5 +1,4 @@
-//! The Pythons of this machine: finding them, asking each what it is, and choosing one for each
-//! feature release.
+//! Finds the Pythons of this machine, probes each, and chooses one for each feature release.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,8 +14,7 @@ mod places;
 
 pub(super) use places::Places;
 
-/// The oldest Python that `uv` makes environments for; it asks every Python with a program that
-/// needs the option `-I` and f-strings.
+/// The oldest Python that `uv` supports: its probe needs the option `-I` and f-strings.
 const OLDEST: PythonVersion = PythonVersion::new(3, 6);
 
 /// The Pythons that were found.
@@ -27,18 +25,18 @@ pub(super) struct Pythons {
     unusable: Vec<String>,
 }
 
-/// A Python that environments can be made from.
+/// A Python that can be the base of environments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Python {
-    /// What it is.
+    /// Its properties.
     pub(super) interpreter: Interpreter,
     /// The program.
     pub(super) executable: PathBuf,
 }
 
 impl Pythons {
-    /// Finds the Pythons in `places`. What they said is kept in the file `cache`, if it can be
-    /// written, and believed for a day.
+    /// Finds the Pythons in `places`. The results of the probes are cached in the file `cache` for a
+    /// day.
     pub(super) fn find(places: &Places, cache: &Path) -> Self {
         let mut pythons = Self::default();
         for (path, answer) in ask::all(&places.programs(), cache) {
@@ -51,7 +49,7 @@ impl Pythons {
                     .transpose()
             }) {
                 Ok(Some(python)) => python,
-                // Somebody's environment; what it was made from is found by itself.
+                // A user's virtual environment; its base Python is found separately.
                 Ok(None) => continue,
                 Err(reason) => {
                     let path = path.display();
@@ -124,7 +122,7 @@ impl Pythons {
         BackendError::NoPython { python, backend: NAME, found }
     }
 
-    /// Which Pythons are there and not used, and why; one sentence each.
+    /// The Pythons that were found but are not used, with the reason; one sentence each.
     pub(super) fn notes(&self) -> Vec<String> {
         let old = self.too_old.iter().map(|(python, old)| {
             format!(

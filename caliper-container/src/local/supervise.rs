@@ -1,5 +1,9 @@
-//! Running a program to its end, whatever it does: its output is taken as it comes, its time is
-//! limited, and nothing that it started outlives it.
+//! Runs a program to its end: reads its output, enforces its limits, and kills all its descendants.
+//!
+//! One thread supervises one program with a single loop around `poll`. The loop wakes up when there is
+//! output, when the program ends (through a pidfd), and at least every [`Interrupt::POLL`] to check
+//! time, memory and activity. The program is waited for only after everything else was killed: until
+//! then its process number, by which its group is addressed, cannot be given to another process.
 
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -19,20 +23,20 @@ use crate::activity::Activity;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 
-/// How long a program may go on after it was asked to end.
+/// How long a program may continue after SIGTERM.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How long the kernel may take to end a program that was killed.
+/// How long a program may take to end after SIGKILL.
 const AFTER_KILL: Duration = Duration::from_secs(10);
 
-/// How often its memory must have been looked at before it is told. The last growth of a program that
-/// runs for a moment goes unseen, and that can be half of its memory.
+/// How many memory samples are needed to report a peak. In a very short run the last growth, perhaps
+/// half of the memory, is not seen.
 const LOOKS: u32 = 5;
 
-/// Bytes kept of each stream of a program whose output is only read by Caliper.
+/// Bytes kept of each stream if only Caliper reads the output.
 const KEPT: u64 = 4 << 20;
 
-/// A program, and how it is to be run. It gets no input.
+/// A program and how to run it. Its standard input is empty.
 pub(super) struct Program<'a> {
     command: Command,
     timeout: Duration,
@@ -48,29 +52,28 @@ pub(super) struct Program<'a> {
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// By itself, or by a signal that did not come from here.
+    /// By itself, or by a signal that Caliper did not send.
     Ended(ExitStatus),
     /// Killed at its limit on time.
     TimedOut,
-    /// Killed because it neither printed nor computed for too long.
+    /// Killed because it was idle for too long.
     Idle,
-    /// Killed because it and its children used too much memory.
+    /// Killed because it and its children used too much memory together.
     OutOfMemory,
-    /// Killed because the run is to stop.
+    /// Killed because the run was interrupted.
     Interrupted,
 }
 
-/// What came of a program.
+/// The outcome of a program.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) how: How,
     /// Wall-clock time in seconds, without the time to clean up after it.
     pub(super) seconds: f64,
-    /// The most memory that it and its children were seen to use at once, in bytes. Looked at every
-    /// [`Interrupt::POLL`], so it can be less than the truth; `None` for a program that ended before
-    /// there were enough looks to say.
+    /// The largest observed memory of it and its children together, in bytes. It is sampled every
+    /// [`Interrupt::POLL`], so the true peak can be higher. `None` if there were too few samples.
     pub(super) peak_memory: Option<u64>,
-    /// Standard output; everything if the streams were merged.
+    /// Standard output; both streams if they were merged.
     pub(super) output: Captured,
     /// Standard error.
     pub(super) error: Captured,
@@ -98,14 +101,13 @@ impl<'a> Program<'a> {
         self
     }
 
-    /// Stops when the program and its children have neither printed nor computed for so long.
+    /// Stops when the program and its children were idle for this long.
     pub(super) fn idle_for(mut self, idle: Option<Duration>) -> Self {
         self.idle = idle;
         self
     }
 
-    /// Keeps the program and its children within `limits` on memory and processors, as far as `group`
-    /// does not.
+    /// Enforces the `limits` on memory and processors that `group` does not enforce.
     pub(super) fn within(mut self, limits: &'a Limits, group: Option<&'a Group>) -> Self {
         let keeps = |controller| group.is_some_and(|group| group.keeps(controller));
         self.memory = limits.memory.filter(|_| !keeps(Controller::Memory));
@@ -120,7 +122,7 @@ impl<'a> Program<'a> {
         self
     }
 
-    /// Takes standard error and standard output as one stream, in the order in which they came.
+    /// Merges standard error and standard output into one stream, in order of arrival.
     pub(super) fn merged(mut self) -> Self {
         self.merged = true;
         self
@@ -130,7 +132,7 @@ impl<'a> Program<'a> {
     ///
     /// # Errors
     ///
-    /// Whatever the system says if it cannot be started, or not be watched. Nothing is left running.
+    /// The system's error if the program cannot be started or supervised. Nothing is left running.
     pub(super) fn run(self) -> io::Result<Ended> {
         let Self { mut command, timeout, interrupt, idle, memory, processors, group, keep, merged } =
             self;
@@ -145,7 +147,7 @@ impl<'a> Program<'a> {
         let started = Instant::now();
         let (child, running) =
             super::orphans::start(|| processors::on(processors, || spawn(&mut command)))?;
-        // It holds the ends that the program writes to: with them open no stream would ever end.
+        // It holds the write ends of the pipes. While they are open, the streams never end.
         drop(command);
         let mut watch = Watch {
             family: Family::new(Pid::from_child(&child), mark),
@@ -168,7 +170,7 @@ impl<'a> Program<'a> {
         if let Some(group) = group {
             group.kill();
         }
-        // The program is not waited for yet, so nobody else can have its number.
+        // The program was not waited for yet, so its number cannot belong to another process.
         watch.family.kill();
         let status = watch.child.wait();
         drop(running);
@@ -181,8 +183,8 @@ impl<'a> Program<'a> {
     }
 }
 
-/// A file that was just written cannot be run as long as a process that another thread is starting
-/// holds a copy of the handle it was written through: for a moment.
+/// Starts a program, and retries for a moment on `ETXTBSY`: a file that was just written cannot be
+/// executed while a process that another thread is forking still holds a copy of its write handle.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let mut patience = 100;
     loop {
@@ -203,16 +205,16 @@ struct Watch {
     peak_memory: Option<u64>,
     looks: u32,
     activity: Option<Activity>,
-    /// The most memory that all may use together, in bytes.
+    /// The memory limit for all processes together, in bytes.
     memory: Option<u64>,
 }
 
 impl Watch {
-    /// Puts the program into a control group, and whatever it started in the moment since it runs.
+    /// Moves the program into a control group, with all processes that it has started already.
     fn enter(&mut self, group: &Group) -> io::Result<()> {
         for process in self.family.all() {
             match group.admit(process) {
-                // It has ended meanwhile.
+                // The process has ended meanwhile.
                 Err(error)
                     if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {}
                 admitted => admitted?,
@@ -221,8 +223,12 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until the program has ended, but leaves it to be waited for. Says why it had to end, if
-    /// it had to.
+    /// Waits until the program has ended, without reaping it. Returns the reason if Caliper stopped it.
+    ///
+    /// Stopping has two stages. At a limit or an interrupt the family gets SIGTERM, and `stopping` holds
+    /// the reason and the end of the grace period. After that it gets SIGKILL, and `killed` holds the
+    /// moment; a program that survives this (a process in uninterruptible sleep) is an error. The memory
+    /// limit skips the first stage.
     fn wait_for_end(
         &mut self,
         deadline: Instant,
@@ -264,7 +270,7 @@ impl Watch {
                 self.peak_memory = self.peak_memory.max(self.family.memory());
                 let most = self.memory.filter(|_| stopping.is_none());
                 if most.is_some_and(|most| self.family.uses_more_than(most)) {
-                    // At once: asked to end, it could go on to take the memory of everything else.
+                    // No grace period: meanwhile it could take the memory of everything else.
                     self.family.signal(Signal::KILL);
                     stopping = Some((How::OutOfMemory, now));
                     killed = Some(now);
@@ -276,7 +282,7 @@ impl Watch {
         }
     }
 
-    /// Whether the program has done nothing for too long.
+    /// Whether the program was idle for too long.
     fn is_idle(&mut self, now: Instant) -> bool {
         let printed = self.streams.iter().flatten().map(|stream| stream.seen).sum();
         let family = &mut self.family;
@@ -284,9 +290,9 @@ impl Watch {
         activity.is_over(now, printed, || family.processor_time())
     }
 
-    /// Waits for output, for the end of the program, or for so long; then takes what output there is.
+    /// Waits for output or for the end of the program, at most `longest`; then reads available output.
     fn wait(&mut self, end: Option<&OwnedFd>, longest: Duration) -> io::Result<()> {
-        // Where the kernel cannot announce the end, look often.
+        // Without a pidfd the end must be polled for.
         let longest = if end.is_some() { longest } else { longest.min(Duration::from_millis(2)) };
         let mut handles = Vec::with_capacity(3);
         handles.extend(end.map(|end| PollFd::new(end, PollFlags::IN)));
@@ -299,7 +305,7 @@ impl Watch {
             Err(error) => return Err(error.into()),
         }
         for stream in self.streams.iter_mut().flatten() {
-            // A program that prints for ever must not keep us from looking at the clock.
+            // Bounded, so that endless output does not delay the checks of the limits.
             stream.take(64)?;
         }
         Ok(())
@@ -318,7 +324,7 @@ fn end_of(_: &Child) -> Option<OwnedFd> {
     None
 }
 
-/// Whether a program has ended; its number stays its own.
+/// Whether a program has ended. It is not reaped, so its number stays reserved.
 fn has_ended(child: &Child) -> io::Result<bool> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     match rustix::process::waitid(WaitId::Pid(Pid::from_child(child)), options) {
@@ -331,7 +337,7 @@ fn has_ended(child: &Child) -> io::Result<bool> {
 struct Stream {
     pipe: PipeReader,
     capture: Capture,
-    /// How many bytes came.
+    /// How many bytes were read.
     seen: u64,
     ended: bool,
 }
@@ -342,7 +348,7 @@ impl Stream {
         Ok(Self { pipe, capture: Capture::new(keep), seen: 0, ended: false })
     }
 
-    /// Takes what there is, at most `times` a buffer full.
+    /// Reads what is available, at most `times` buffers.
     fn take(&mut self, times: usize) -> io::Result<()> {
         let mut buffer = [0; 16 << 10];
         for _ in 0..times {
@@ -363,10 +369,10 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes what is left in the pipe. Waits for nobody: who could still write is no part of the
-    /// program.
+    /// Reads what is left in the pipe, without waiting: any process that could still write does not
+    /// belong to the program.
     fn rest(mut self) -> Captured {
-        // No pipe holds more than this, so whatever comes behind it is new.
+        // No pipe holds more than this; later bytes are from such a process.
         let _ = self.take(128);
         self.capture.finish()
     }

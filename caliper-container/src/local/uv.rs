@@ -15,11 +15,11 @@ use super::UvWheel;
 use super::supervise::{How, Program};
 use crate::backend::BackendError;
 
-/// The oldest `uv` that is used: the oldest that this backend was tried with. It knows all that is
-/// asked of it here, in particular `cache-control` for an index.
+/// The oldest `uv` that is used, because it is the oldest that was tested. It supports all options that
+/// are needed here, in particular `cache-control` for an index.
 const OLDEST: [u64; 3] = [0, 8, 0];
 
-/// No release is near this size, unpacked; a wheel that is lies about something.
+/// The largest accepted program, unpacked; all real releases are much smaller.
 const LARGEST: u64 = 512 << 20;
 
 /// The `uv` to use.
@@ -48,7 +48,7 @@ pub(super) fn on_path(path: &OsStr) -> Option<PathBuf> {
     (version(&uv)? >= Version::new(OLDEST)).then_some(uv)
 }
 
-/// What a `uv` says that it is: `uv 0.8.3 (a commit and a date)`.
+/// The version that a `uv` reports: `uv 0.8.3 (a commit and a date)`.
 fn version(uv: &Path) -> Option<Version> {
     let mut command = Command::new(uv);
     command.arg("--version").env("UV_NO_CONFIG", "1");
@@ -73,7 +73,7 @@ fn in_cache(tools: &Path) -> Option<PathBuf> {
         .map(|(_, uv)| uv)
 }
 
-/// Takes the one program that is wanted out of a wheel, as `tools/uv-VERSION/uv`.
+/// Unpacks the program `uv` from a wheel, to `tools/uv-VERSION/uv`.
 fn unpack(wheel: &Path, tools: &Path) -> io::Result<PathBuf> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let name = wheel.file_name().and_then(OsStr::to_str).unwrap_or_default();
@@ -98,7 +98,7 @@ fn unpack(wheel: &Path, tools: &Path) -> io::Result<PathBuf> {
             .truncate(true)
             .mode(0o755)
             .open(&new)?;
-        // The size that an archive declares is not always the one that it has.
+        // The size that an archive declares may be wrong.
         let size = io::copy(&mut member.take(LARGEST + 1), &mut file)?;
         if size > LARGEST {
             return Err(invalid("the program in it is too large"));

@@ -1,12 +1,12 @@
-//! The environment variables that programs get: few, and the same on every machine.
+//! The environment variables of programs: few, and the same on every machine.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::{env, iter};
 
-/// How the network is reached from here, and whom to trust in it. Without these nothing is reached
-/// from behind a proxy. Everything else that is set for the user is theirs.
+/// Variables that configure proxies and certificates, which programs need behind a proxy. No other
+/// variable of the user is passed on.
 const NETWORK: &[&str] = &[
     "ALL_PROXY",
     "CURL_CA_BUNDLE",
@@ -25,8 +25,7 @@ const NETWORK: &[&str] = &[
 /// Environment variables of a program.
 pub(super) type Variables = BTreeMap<OsString, OsString>;
 
-/// For a program that finds its own things first in `bin`, if it has any, and lives in `home` and
-/// `temporary`.
+/// For a program with `bin` first on its `PATH`, and with the given home and temporary folders.
 pub(super) fn clean(bin: Option<&Path>, home: &Path, temporary: &Path) -> Variables {
     let network = NETWORK.iter().filter_map(|name| Some((name.into(), env::var_os(name)?)));
     let mut variables: Variables = network.collect();
@@ -44,8 +43,8 @@ pub(super) fn of_test(environment: &Path, home: &Path, temporary: &Path) -> Vari
     let mut set = |name: &str, value: &OsStr| variables.insert(name.into(), value.to_owned());
     set("VIRTUAL_ENV", environment.as_os_str());
     set("PYTHONNOUSERSITE", OsStr::new("1"));
-    // The order of sets of strings would differ from run to run. Between releases that is noise, and
-    // it can be had away for nothing; a test that wants it sets `random` itself.
+    // A fixed hash seed makes the order of sets of strings the same in all runs, which would be noise
+    // between releases. A test can set it to `random` itself.
     set("PYTHONHASHSEED", OsStr::new("0"));
     variables
 }
@@ -53,10 +52,10 @@ pub(super) fn of_test(environment: &Path, home: &Path, temporary: &Path) -> Vari
 /// `bin`, then the folders of this process's `PATH`: compilers, version control.
 fn path(bin: Option<&Path>) -> OsString {
     let present = env::var_os("PATH").unwrap_or_default();
-    // A relative folder would be one in the copy of the project.
+    // A relative folder would be resolved in the copy of the project.
     let folders = env::split_paths(&present).filter(|folder| folder.is_absolute());
     let folders = bin.map(Path::to_owned).into_iter().chain(folders);
-    // Fails only for a name with a colon in it, which a path of ours may have and PATH cannot.
+    // Fails only if a folder name contains a colon, which `PATH` cannot express.
     env::join_paths(folders)
         .or_else(|_| env::join_paths(iter::once(Path::new("/usr/bin"))))
         .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The folders in which environments and copies of the project stand while they are used.
+//! The folders that hold environments and copies of the project while they are used.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,15 +12,14 @@ use std::time::Duration;
 
 use crate::backend::{BackendError, RunId};
 
-/// The lock of one run, in its folder: as long as it is held the run is alive. The system lets go of
-/// it when a process ends, however it ends, which the number of a process would not tell.
+/// The lock file in the folder of a run. The run is alive while the lock is held: the system releases it
+/// when the process ends for any reason. A process number would not show this, since it may be reused.
 const LOCK: &str = "lock";
 
-/// The folder of one run. Removed when dropped, with all that is in it.
+/// The folder of one run. Dropping it removes it with its contents.
 ///
-/// What is discarded before that is removed by a thread of its own: it takes no time of a processor,
-/// but the file system may let one wait for a tenth of a second and more until what was just written
-/// is on the disk, only to be forgotten.
+/// Folders that are discarded earlier are removed by a background thread. Removing takes little processor
+/// time, but can block for a tenth of a second and more until data that was just written is on the disk.
 #[derive(Debug)]
 pub(super) struct Workspace {
     folder: PathBuf,
@@ -32,22 +31,22 @@ pub(super) struct Workspace {
     _lock: File,
 }
 
-/// How many folders may wait to be removed. More than these, and a disk could fill up with them.
+/// How many folders may wait for removal, so that they do not fill the disk.
 const WAITING: usize = 16;
 
 impl Workspace {
-    /// Makes a folder for `run` in `root`, and removes those of runs that are dead.
+    /// Makes a folder for `run` in `root`, and removes the folders of dead runs.
     pub(super) fn open(root: &Path, run: &RunId) -> Result<Self, BackendError> {
         let failed =
             |path: &Path| BackendError::machine(format!("could not make `{}`", path.display()));
         fs::create_dir_all(root).map_err(failed(root))?;
-        // Tests run in it, so it is no place for relative paths and links.
+        // Tests run in it, so its path must be absolute and without links.
         let root = fs::canonicalize(root).map_err(failed(root))?;
-        // Held while folders are made and removed: one that has no lock yet must not be taken for dead.
+        // Held while folders are made and removed: a folder without a lock yet must not look dead.
         let guard = File::create(root.join(LOCK)).and_then(|file| file.lock().map(|()| file));
         let guard = guard.map_err(failed(&root.join(LOCK)))?;
         remove_dead(&root)?;
-        // Whoever embeds Caliper may give one name to several backends.
+        // An embedder may use one name for several backends.
         let names = (0..).map(|number| match number {
             0 => run.to_string(),
             more => format!("{run}-{more}"),
@@ -90,8 +89,8 @@ impl Workspace {
         &self.folder
     }
 
-    /// Makes a folder that no other call gets. Its name is short, as the paths of sockets and of
-    /// interpreters in scripts must be.
+    /// Makes a unique folder. Its name is short, because the paths of sockets and of interpreters in
+    /// scripts have a maximum length.
     pub(super) fn place(&self, kind: char) -> Result<Place<'_>, BackendError> {
         let path = self.name(kind);
         fs::create_dir(&path)
@@ -104,11 +103,11 @@ impl Workspace {
         self.folder.join(format!("{kind}{number}"))
     }
 
-    /// Takes a folder away at once, and removes it by and by. Nothing happens if there is none.
+    /// Moves a folder away at once, and removes it in the background. Does nothing if it does not exist.
     ///
     /// # Errors
     ///
-    /// If it cannot be taken away, or if one that was taken away earlier could not be removed.
+    /// If it cannot be moved, or if an earlier folder could not be removed.
     pub(super) fn discard(&self, folder: &Path) -> Result<(), BackendError> {
         let failed =
             |path: &Path| BackendError::machine(format!("could not remove `{}`", path.display()));
@@ -127,7 +126,7 @@ impl Workspace {
 
     fn send(&self, folder: PathBuf) {
         if let Some(discard) = &self.discard {
-            // Fails only if the thread is gone; then the folder goes with that of the run.
+            // Fails only if the thread has ended; then the folder is removed with that of the run.
             let _ = discard.send(folder);
         }
     }
@@ -139,7 +138,7 @@ impl Drop for Workspace {
         if let Some(remover) = self.remover.take() {
             let _ = remover.join();
         }
-        // What stays is removed by the next run.
+        // The next run removes what is left.
         let _ = remove(&self.folder);
     }
 }
@@ -164,7 +163,7 @@ impl Place<'_> {
         Ok(path)
     }
 
-    /// Lets it stand.
+    /// Keeps it.
     pub(super) fn keep(mut self) -> PathBuf {
         std::mem::take(&mut self.path)
     }
@@ -178,7 +177,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Removes the folders of runs that are dead.
+/// Removes the folders of dead runs.
 fn remove_dead(root: &Path) -> Result<(), BackendError> {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let folder = entry.path();
@@ -199,8 +198,8 @@ fn remove_dead(root: &Path) -> Result<(), BackendError> {
     Ok(())
 }
 
-/// Removes a folder and all in it, also what a test made read-only. Nothing is left if there was
-/// nothing.
+/// Removes a folder with its contents, also those that a test made read-only. A missing folder is not an
+/// error.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
     let mut patience = 5;
     loop {
@@ -213,7 +212,7 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
                 if error.kind() == io::ErrorKind::PermissionDenied {
                     open_up(folder);
                 } else {
-                    // A process that is just ending may still put something in.
+                    // A process that is just ending may still create files.
                     thread::sleep(Duration::from_millis(10));
                 }
                 patience -= 1;
@@ -223,7 +222,7 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives back the right to change the folders in `folder`. Follows no links.
+/// Makes the folders in `folder` writable again. Does not follow links.
 fn open_up(folder: &Path) {
     if !fs::symlink_metadata(folder).is_ok_and(|kind| kind.is_dir()) {
         return;

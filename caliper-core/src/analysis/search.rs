@@ -1,13 +1,12 @@
 //! Measuring less: which releases of a row to measure next.
 //!
-//! A search looks at a few releases spread over the row, and then halves each stretch whose ends
-//! differ until the change lies between neighbours. What lies between ends that are equal is never
-//! looked at, so a search says beside what it found what it did not look at: [`Coverage`]. A change
-//! that it does not find is in there.
+//! A search measures a few evenly spaced releases, and then bisects each gap whose ends differ until
+//! the change lies between neighbours. Gaps with equal ends are not measured. [`Coverage`] lists them
+//! beside the changes: a change that the search missed lies in one of them.
 //!
-//! The planner keeps nothing. It is asked again after each measurement, with the row as it stands
-//! by then, so a search that is interrupted goes on where it was. Releases that cannot be installed,
-//! cannot be measured or are flaky are stepped around.
+//! The planner has no state. It is called again after each measurement with the current row, so an
+//! interrupted search continues where it was. Releases that cannot be installed or measured, and flaky
+//! ones, are skipped.
 //!
 //! ```
 //! use std::collections::BTreeSet;
@@ -44,7 +43,7 @@ pub use coverage::{Coverage, Stretch};
 
 use crate::analysis::row::{State, TransitionKind, change};
 
-/// What a search is for.
+/// The goal of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
@@ -59,35 +58,34 @@ pub enum Goal {
 /// How to search a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Search {
-    /// How many releases are looked at first, evenly spaced, the oldest and the newest among them.
-    /// Less than 2 counts as 2.
+    /// How many evenly spaced releases are measured first, including the oldest and the newest. At
+    /// least 2.
     pub probes: u32,
-    /// What it is for.
+    /// The goal.
     pub goal: Goal,
 }
 
 /// What to do next. Releases are indices into the row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Step {
-    /// What must be measured to go on, oldest first; empty when there is no more to do.
+    /// The releases to measure next, oldest first; empty when the search is complete.
     pub wanted: Vec<usize>,
-    /// What will be wanted next in one case or another, for whoever has nothing better to do.
+    /// Releases likely to be needed next; measure them speculatively when workers are idle.
     pub ahead: Vec<usize>,
-    /// About how many steps there are, this one included. More changes do not mean more steps,
-    /// because stretches are halved side by side.
+    /// Estimated number of remaining steps, including this one. More changes do not mean more steps,
+    /// because all gaps are bisected in parallel.
     pub steps_left: u32,
 }
 
 impl Search {
     /// What to measure next.
     ///
-    /// `given_up` are the releases that were tried and could not be measured: a row cannot tell
-    /// them from those that nobody tried, and they would be wanted for ever. `same` says whether
-    /// the results of two releases that pass are the same; where all that matters is whether the
-    /// test passes, `&|_, _| true`.
+    /// `given_up` are the releases that were tried and could not be measured. In a row they look like
+    /// untried ones, so without this set they would be requested for ever. `same` tells whether the
+    /// results of two passing releases are the same; pass `&|_, _| true` if only passing matters.
     ///
-    /// It ends: nothing is wanted twice, as long as each wanted release is either measured, found to
-    /// be unavailable, or given up.
+    /// The search terminates: no release is requested twice if each requested one is then measured,
+    /// unavailable, or given up.
     pub fn step(
         self,
         states: &[State],
@@ -97,7 +95,7 @@ impl Search {
         let row = Sought { states, given_up };
         let (pending, spacing) = self.pending_probes(&row);
         let gaps = match self.goal {
-            // What a probe is still to tell may make another gap of this one.
+            // A pending probe may still change the ends of this gap.
             Goal::AllChanges => row.gaps(same, |gap| pending.range(gap.from..gap.to).count() == 0),
             Goal::FirstBad | Goal::LastGood => {
                 if let Some(step) = self.newest_first(&row, &pending, spacing) {
@@ -128,7 +126,7 @@ impl Search {
         Step { wanted: wanted.into_iter().collect(), ahead, steps_left }
     }
 
-    /// The newest release that passes is often the newest there is: that alone is looked at first.
+    /// The newest release that passes is often the newest of all, so that one is measured first.
     fn newest_first(
         self,
         row: &Sought<'_>,
@@ -151,7 +149,7 @@ impl Search {
         }
     }
 
-    /// The probes that nobody has measured yet, and how far apart probes are.
+    /// The unmeasured probes, and the distance between probes.
     fn pending_probes(self, row: &Sought<'_>) -> (BTreeSet<usize>, usize) {
         let installable: Vec<usize> = (0..row.states.len())
             .filter(|release| row.states[*release] != State::Unavailable)
@@ -163,12 +161,12 @@ impl Search {
         };
         let steps = self.probes.max(2) as usize - 1;
         let spacing = last.div_ceil(steps);
-        // More probes than releases would come to the same places again and again.
+        // With more probes than releases, several probes would fall on one release.
         let targets = (0..=steps.min(last)).map(|probe| probe * last / steps.min(last).max(1));
         let mut pending = BTreeSet::new();
         for target in targets {
-            // A release that was measured nearby tells as much. It matters when others turn out to
-            // be unavailable: all targets move then, and nothing should be measured for that.
+            // A measured release nearby is as good as the exact one. When releases turn out to be
+            // unavailable, all targets shift; this alone must not cause more measurements.
             let slack = if target == 0 || target == last { 0 } else { spacing / 4 };
             let distance = |place: &usize| place.abs_diff(target);
             let nearest = |decided: bool| {
@@ -189,7 +187,7 @@ impl Search {
     }
 }
 
-/// A row on which somebody searches.
+/// A row that is being searched.
 struct Sought<'a> {
     states: &'a [State],
     given_up: &'a BTreeSet<usize>,
@@ -208,7 +206,7 @@ impl Sought<'_> {
         self.states[release] == State::Unmeasured && !self.given_up.contains(&release)
     }
 
-    /// Whether it tells, or could tell, how the row goes on.
+    /// Whether the release is, or could be, informative: neither unavailable, flaky nor given up.
     fn is_reachable(&self, release: usize) -> bool {
         self.states[release].is_decided() || self.is_open(release)
     }
@@ -231,7 +229,7 @@ impl Sought<'_> {
     }
 }
 
-/// How often `count` can be halved until nothing is left.
+/// How often `count` can be halved until it is zero.
 fn bits(count: usize) -> u32 {
     usize::BITS - count.leading_zeros()
 }

@@ -25,24 +25,24 @@ impl Sha256 {
     }
 }
 
-/// Computes a [`Sha256`] over parts that arrive one after the other.
+/// Computes a [`Sha256`] over several parts.
 #[derive(Debug, Clone, Default)]
 pub struct Sha256Stream(sha2::Sha256);
 
 impl Sha256Stream {
-    /// Takes the next part.
+    /// Adds a part.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// Takes the next part with its length in front, so that neighbouring parts cannot run into
-    /// each other (`ab`, `c` and `a`, `bc` differ).
+    /// Adds a part with its length in front, so that the boundaries between parts matter: (`ab`, `c`)
+    /// and (`a`, `bc`) have different digests.
     pub fn field(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
-    /// The digest of all that was taken.
+    /// The digest of all parts.
     pub fn finish(self) -> Sha256 {
         Sha256(self.0.finalize().into())
     }
@@ -69,12 +69,13 @@ impl FromStr for Sha256 {
             seen |= high | low;
             *byte = high << 4 | low;
         }
-        // Looked at once, behind the loop: an answer of an index holds thousands of digests.
+        // Invalid digits are checked once after the loop, because an index answer holds thousands of
+        // digests.
         if seen > 15 { Err(error()) } else { Ok(Self(bytes)) }
     }
 }
 
-/// The value of each hexadecimal digit, and 255 for all that is none.
+/// The value of each hexadecimal digit; 255 for every other byte.
 const DIGITS: [u8; 256] = {
     let mut digits = [255; 256];
     let mut value = 0;

@@ -1,7 +1,7 @@
 //! `caliper.yaml`: what to measure, read strictly.
 //!
-//! Every problem is reported at once, with its line, an excerpt and the fix; nothing that is not
-//! understood is ignored.
+//! All problems are reported at once, each with its line, an excerpt and the fix. Unknown keys are
+//! errors.
 
 mod problem;
 mod read;
@@ -22,7 +22,7 @@ use crate::question::plan::{Setup, Test};
 use crate::question::selection::Selection;
 use crate::question::template::{Args, Template};
 
-/// What stands in a `caliper.yaml`, checked, with defaults filled in.
+/// The validated contents of a `caliper.yaml`, with defaults filled in.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The title of the analysis.
@@ -31,7 +31,7 @@ pub struct Config {
     pub dependency: PackageName,
     /// Which of its releases and files.
     pub selection: Selection,
-    /// On which Pythons; empty: the backend's default.
+    /// The Pythons; empty for the backend's default.
     pub python_versions: Vec<PythonVersion>,
     /// The user's Dockerfile template, if there is one.
     pub dockerfile: Option<Template>,
@@ -39,17 +39,17 @@ pub struct Config {
     pub base: Template,
     /// The user's own template variables.
     pub args: Args,
-    /// What is installed beside the dependency.
+    /// Requirements that are installed together with the dependency.
     pub requirements: Vec<String>,
     /// The tests, in order.
     pub tests: Vec<Test>,
-    /// The files that tests leave as results, as globs.
+    /// The files that tests write as results, as globs.
     pub results: Vec<String>,
-    /// What a test may use.
+    /// Resource limits of a test.
     pub limits: Limits,
-    /// The release that results are held against; by default the newest at which the test passes.
+    /// The release that results are compared with; by default the newest at which the test passes.
     pub baseline: Option<Version>,
-    /// How results are told apart.
+    /// The criteria for comparing results.
     pub compare: Criteria,
     /// The releases that must pass.
     pub expect: Option<VersionSpecifiers>,
@@ -57,8 +57,7 @@ pub struct Config {
 
 /// Reads a file of the project, named relative to the configuration's folder.
 ///
-/// The caller decides what a project is; it answers with an error for a file that does not exist or
-/// that lies outside.
+/// The caller defines the project, and returns an error for a file that is missing or outside of it.
 pub type ReadProjectFile<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 
 impl Config {
@@ -67,7 +66,7 @@ impl Config {
 
     /// Reads a configuration.
     ///
-    /// `name` is what errors call it. `read` gives the template and shows that the tests' files
+    /// `name` is its name in errors. `read` loads the template and checks that the tests' files
     /// exist.
     ///
     /// # Errors

@@ -4,37 +4,37 @@ use std::path::PathBuf;
 
 use crate::question::grid::DistFile;
 
-/// Gives the files that an index offers, as paths on this machine.
+/// Provides files of the index as paths on this machine.
 ///
-/// The real one, in `caliper-pypi`, downloads into a cache; [`FilesInMemory`] is for tests.
+/// The implementation in `caliper-pypi` downloads into a cache; [`FilesInMemory`] is for tests.
 pub trait FileSource: Send + Sync {
     /// The path of a local copy whose digest was verified. The last component of the path is
     /// [`DistFile::filename`].
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the file could not be had or is not the one that the index described.
+    /// [`FileError`] if the file could not be fetched or differs from the index's description.
     fn fetch(&self, file: &DistFile) -> Result<PathBuf, FileError>;
 }
 
-/// Why a file could not be had. Always the world's doing, never the package's.
+/// Why a file could not be fetched. Always an infrastructure failure, never a fault of the package.
 #[derive(Debug, thiserror::Error)]
 #[error("could not get `{filename}`")]
 pub struct FileError {
     /// The name of the file.
     pub filename: String,
-    /// What went wrong.
+    /// The cause.
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// A [`FileSource`] that hands out paths given beforehand and looks at no disk.
+/// A [`FileSource`] that returns paths given in advance and does not access the disk.
 #[derive(Debug, Clone, Default)]
 pub struct FilesInMemory {
     paths: std::collections::BTreeMap<String, PathBuf>,
 }
 
 impl FilesInMemory {
-    /// Answers `path` for the file called `filename`.
+    /// Returns `path` for the file called `filename`.
     #[must_use]
     pub fn with(mut self, filename: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.paths.insert(filename.into(), path.into());
@@ -46,7 +46,7 @@ impl FileSource for FilesInMemory {
     fn fetch(&self, file: &DistFile) -> Result<PathBuf, FileError> {
         self.paths.get(&file.filename).cloned().ok_or_else(|| FileError {
             filename: file.filename.clone(),
-            source: "nobody gave this file to `FilesInMemory`".into(),
+            source: "`FilesInMemory` does not have this file".into(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a Python is and which machine it runs on: the facts that decide which files it can install.
+//! The properties of a Python and its machine that decide which files it can install.
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
@@ -7,25 +7,25 @@ use crate::names::{AbiTag, PythonVersion};
 
 /// One Python, as it describes itself.
 ///
-/// A backend asks the interpreter for these facts; nothing here is guessed from a name, except
-/// through [`Interpreter::assumed`].
+/// A backend runs the interpreter to get these facts. They are guessed from a name only by
+/// [`Interpreter::assumed`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Interpreter {
     /// The feature release, which names the column of the grid.
     pub python: PythonVersion,
-    /// The exact version, such as 3.11.7, against which `Requires-Python` is held.
+    /// The exact version, such as 3.11.7, which must satisfy `Requires-Python`.
     #[schemars(with = "String")]
     pub version: Version,
     /// Which implementation of Python it is.
     pub implementation: Implementation,
     /// The ABI tag that it gives to extension modules.
     pub abi: AbiTag,
-    /// Where it runs.
+    /// The platform that it runs on.
     pub platform: Platform,
 }
 
 impl Interpreter {
-    /// The CPython that one expects under this name on this platform, where none can be asked.
+    /// The usual CPython of this version on this platform, if no interpreter can be asked.
     pub fn assumed(python: PythonVersion, platform: Platform) -> Self {
         Self {
             python,
@@ -50,7 +50,7 @@ pub enum Implementation {
     GraalPy,
 }
 
-/// An operating system, a processor and a C library, as far as wheels tell them apart.
+/// An operating system, a processor and a C library, as far as wheel tags distinguish them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "os", rename_all = "lowercase")]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! What a test may use of the machine.
+//! Resource limits of a test.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,23 +7,22 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a test may use, as asked for or as granted.
+/// Resource limits of a test, as requested or as granted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Wall-clock time of one run of one test; in seconds where it is written down.
+    /// Wall-clock time of one run of one test; serialised in seconds.
     #[serde(with = "seconds")]
     #[schemars(with = "f64")]
     pub timeout: Duration,
-    /// Time without output, and with less than a fiftieth of one processor used; in seconds where it
-    /// is written down.
+    /// Time without output and with less than 2 % of one processor used; serialised in seconds.
     #[serde(with = "seconds::or_none", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<f64>")]
     pub idle: Option<Duration>,
     /// Memory of a test and all its children, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
-    /// Processors, of which a fraction may be had.
+    /// Processors; may be a fraction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpus: Option<f64>,
     /// Which processors.
@@ -39,15 +38,15 @@ pub struct Limits {
     pub disk: Option<u64>,
     /// What of the network a test can reach.
     pub network: Network,
-    /// The graphics processors that a test may use; `None` for none in a container, and for all there
-    /// are on this machine itself.
+    /// The GPUs that a test may use. `None` means no GPU in a container, and all GPUs with the `local`
+    /// backend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpus: Option<Gpus>,
-    /// The runtime that starts containers, such as `nvidia`; `None` for the engine's own choice.
+    /// The container runtime, such as `nvidia`; `None` for the engine's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// Rights of the superuser that a test keeps in a container, such as `NET_RAW`: capabilities(7)
-    /// without `CAP_`. All others are taken from it.
+    /// The capabilities(7) that a test keeps in a container, such as `NET_RAW`, without `CAP_`. All
+    /// others are dropped.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub capabilities: BTreeSet<String>,
 }
@@ -73,7 +72,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Those that need not be set and that the machine keeps, with their values for people.
+    /// The optional limits that are set, with their values as text.
     fn optional(&self) -> [(&'static str, Option<String>); 7] {
         [
             ("memory", self.memory.map(|bytes| format!("{bytes} bytes"))),
@@ -86,9 +85,9 @@ impl Limits {
         ]
     }
 
-    /// One that was asked for and was not `granted` as it was, for people: `gpus all`. A fraction of
-    /// processors may have been rounded. Capabilities are not looked at, as engines do not list those
-    /// that containers have anyway.
+    /// A requested limit that was not `granted` as requested, as text: `gpus all`. A fraction of
+    /// processors may be rounded. Capabilities are not checked, because engines do not list the default
+    /// ones of a container.
     pub fn missing_from(&self, granted: &Self) -> Option<String> {
         if self.network == Network::None && granted.network != Network::None {
             return Some("network none".to_owned());
@@ -102,7 +101,7 @@ impl Limits {
 }
 
 impl fmt::Display for Limits {
-    /// Those that are set, for people.
+    /// The limits that are set, as text.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "timeout {} s", self.timeout.as_secs_f64())?;
         if let Some(idle) = self.idle {
@@ -127,7 +126,7 @@ impl fmt::Display for Limits {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
-    /// All that the machine reaches.
+    /// Everything that the machine can reach.
     #[default]
     Full,
     /// Nothing.
@@ -143,18 +142,18 @@ impl fmt::Display for Network {
     }
 }
 
-/// Graphics processors.
+/// GPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Gpus {
-    /// So many, whichever; `-1` stands for all.
+    /// This many of any kind; `-1` means all.
     Count(i32),
     /// These, by number or by UUID.
     Devices(Vec<String>),
 }
 
 impl Gpus {
-    /// All that there are.
+    /// All GPUs.
     pub const ALL: Self = Self::Count(-1);
 }
 
@@ -175,7 +174,7 @@ impl fmt::Display for Gpus {
 pub struct CpuSet(BTreeSet<u16>);
 
 impl CpuSet {
-    /// The numbers, of which there is one at least.
+    /// The numbers; never empty.
     pub fn numbers(&self) -> impl Iterator<Item = u16> {
         self.0.iter().copied()
     }
@@ -185,7 +184,7 @@ impl FromStr for CpuSet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        /// As many processors as Linux can have.
+        /// The most processors that Linux supports.
         const MOST: u16 = 8192;
         let explain = || format!("`{text}` does not name processors: write `0`, `0-3` or `0,2-3`");
         let mut numbers = BTreeSet::new();

@@ -1,19 +1,19 @@
-//! What a distribution lets one import: its real top-level modules, not its project name.
+//! The importable top-level modules of a distribution, whatever its project is called.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names that a distribution may install beside its modules, and that are not what it is for.
+/// Modules that distributions often install besides their own, such as tests.
 const BYSTANDERS: &[&str] =
     &["test", "tests", "testing", "doc", "docs", "example", "examples", "benchmarks", "scripts"];
 
-/// The modules to import in order to see that a distribution works, sorted.
+/// The modules whose import shows that a distribution works, sorted.
 ///
 /// `paths` are the installed files as a `RECORD` lists them
 /// ([recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file)),
-/// with `/` between components. A folder without `__init__` is a namespace that others share
-/// ([PEP 420](https://peps.python.org/pep-0420/)), and importing it proves nothing, so what is in it
-/// is named instead: `google.protobuf`. Private modules and bystanders such as `tests` are left out
-/// unless there is nothing else. Empty if nothing can be imported.
+/// with `/` between components. A folder without `__init__` is a shared namespace
+/// ([PEP 420](https://peps.python.org/pep-0420/)). Importing it would prove nothing, so its contents are
+/// listed instead: `google.protobuf`. Private modules and others such as `tests` are left out unless
+/// there is nothing else. Empty if nothing can be imported.
 pub fn importable<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut root = Folder::default();
     for path in paths {
@@ -52,7 +52,7 @@ impl<'a> Folder<'a> {
     }
 
     fn modules(&self, prefix: &str, depth: usize, found: &mut BTreeSet<String>) {
-        // Where a namespace goes deeper than this, its own name has to do.
+        // For namespaces deeper than this, their own name is used.
         const DEEPEST: usize = 3;
         for module in &self.modules {
             if *module != "__init__" {
@@ -69,7 +69,7 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// The module that a file is, if it is one: `a.py`, `a.cpython-311-x86_64-linux-gnu.so`, `a.so`.
+/// The module name of a file, if it is a module: `a.py`, `a.cpython-311-x86_64-linux-gnu.so`, `a.so`.
 fn module_name(file: &str) -> Option<&str> {
     let stem = file
         .strip_suffix(".py")

@@ -1,4 +1,4 @@
-//! Which releases and files of a package are looked at.
+//! Which releases and files of a package are selected.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,42 +9,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::Timestamp;
 
-/// Which releases and files of a package are looked at.
+/// Which releases and files of a package are selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Which releases.
     pub versions: Versions,
-    /// Whether pre-releases and development releases are taken where nothing asks for them by
-    /// name ([PEP 440](https://peps.python.org/pep-0440/#handling-of-pre-releases)).
+    /// Whether pre-releases and development releases are included although no specifier names
+    /// one ([PEP 440](https://peps.python.org/pep-0440/#handling-of-pre-releases)).
     pub pre: bool,
-    /// Whether yanked files are taken where no release is pinned exactly
+    /// Whether yanked files are included although no release is pinned exactly
     /// ([PEP 592](https://peps.python.org/pep-0592/)).
     pub yanked: bool,
     /// What to do with source distributions.
     pub sdist: SdistPolicy,
-    /// Look at the index as it stood then: files uploaded later do not exist.
+    /// Use the index as of this date: files uploaded later are ignored.
     pub as_of: Option<Timestamp>,
 }
 
 /// Which releases of a package are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Versions {
-    /// Those that a rule picks out of all there are.
+    /// Those that a rule selects from all releases.
     Among(Among),
-    /// Just these; each must exist.
+    /// Exactly these; each must exist.
     Listed(Vec<Version>),
 }
 
-/// A rule that picks releases out of all there are. The default picks every final release.
+/// A rule that selects from all releases. The default selects every final release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Among {
-    /// Only what these allow; without any, everything.
+    /// Only releases that these allow; empty allows all.
     pub specifiers: VersionSpecifiers,
-    /// Only releases whose first file was uploaded then or later.
+    /// Only releases whose first file was uploaded on this date or later.
     pub since: Option<Timestamp>,
-    /// Of the releases that share their first two numbers, only the newest that can be installed.
+    /// Of releases with equal first two numbers, only the newest that can be installed.
     pub latest_patch: bool,
-    /// Of all that is left, only so many of the newest that can be installed.
+    /// Of the remaining releases, only this many of the newest that can be installed.
     pub latest: Option<NonZeroU32>,
 }
 
@@ -87,7 +87,7 @@ impl FromStr for Versions {
         if !specifiers.is_empty() {
             among.specifiers = specifiers.join(", ").parse().map_err(
                 |source: pep440_rs::VersionSpecifiersParseError| {
-                    // The first line says what is wrong; the others draw the text with a marker.
+                    // The first line is the message; the others repeat the text with a marker.
                     error(source.to_string().lines().next().unwrap_or_default().to_owned())
                 },
             )?;
@@ -97,7 +97,7 @@ impl FromStr for Versions {
 }
 
 impl Among {
-    /// Sets one part of the rule; says what is wrong with it.
+    /// Sets one part of the rule; the error is a message for users.
     pub(crate) fn set(&mut self, word: &str, value: &str) -> Result<(), String> {
         let twice = match word {
             "latest-patch" => {
@@ -165,12 +165,12 @@ pub struct ParseVersionsError {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SdistPolicy {
-    /// Take one where no wheel fits.
+    /// Use one if no wheel fits.
     #[default]
     Fallback,
-    /// Take wheels only.
+    /// Use wheels only.
     Never,
-    /// Take source distributions only.
+    /// Use source distributions only.
     Only,
 }
 

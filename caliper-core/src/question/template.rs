@@ -1,30 +1,30 @@
-//! Tera templates, strict: an unknown variable is an error that names it, its line and the known
-//! ones. A Dockerfile that silently misses a line would be a wrong measurement.
+//! Strict Tera templates: an unknown variable is an error, which gives its name, its line and the
+//! known names. A Dockerfile that silently lacks a line would be a wrong measurement.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A template and the name of the file that it came from.
+/// A template and its name for error messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    /// How errors call it: a path, or a key of the configuration.
+    /// The name in error messages: a path, or a key of the configuration.
     pub name: String,
     /// Its text.
     pub source: String,
 }
 
-/// The user's own template variables: what stands under `args` in the configuration.
+/// The user's template variables: the key `args` of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Args(serde_json::Map<String, serde_json::Value>);
 
 impl Args {
-    /// Adds a variable. A value is anything that serde can turn into JSON.
+    /// Adds a variable. The value can be anything that serde can convert to JSON.
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] if the value has no form in JSON, or if the name is one of [`VARIABLES`].
+    /// [`TemplateError`] if the value cannot be converted to JSON, or if the name is one of [`VARIABLES`].
     pub fn insert(&mut self, name: &str, value: impl Serialize) -> Result<(), TemplateError> {
         let error = |problem: String| TemplateError {
             name: "args".to_owned(),
@@ -77,7 +77,7 @@ pub struct Variables {
     pub python: String,
     /// Its ABI tag: `cp311`.
     pub abi: String,
-    /// What is installed beside the dependency.
+    /// Requirements that are installed together with the dependency.
     pub requirements: Vec<String>,
 }
 
@@ -119,7 +119,7 @@ impl Template {
         Ok(engine)
     }
 
-    /// Tera itself lets an unknown name pass where it is only looped over or asked for its truth.
+    /// Checks all names. Tera itself accepts an unknown name in a loop or a condition.
     fn check_names(&self, engine: &tera::Tera, args: &Args) -> Result<(), TemplateError> {
         let used = engine.get_template_variables(&self.name).map_err(|error| self.error(&error))?;
         let mut known: Vec<String> = VARIABLES.iter().map(ToString::to_string).collect();
@@ -143,8 +143,8 @@ impl Template {
         })
     }
 
-    /// The number, from 1, of the first line on which `name` stands as a whole word after the start
-    /// of a tag; the last line if a tag spans several.
+    /// The line number, from 1, of the first tag that contains `name` as a whole word; for a tag of
+    /// several lines, its last line.
     fn first_line_that_uses(&self, name: &str) -> usize {
         let uses = |line: &str| {
             let start = line.find("{{").into_iter().chain(line.find("{%")).min();
@@ -175,7 +175,7 @@ impl Template {
     }
 }
 
-/// The name among `known` that `name` was probably meant to be.
+/// The name in `known` that is most similar to `name`, as a suggestion.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

@@ -1,15 +1,15 @@
 //! Whether two releases differ by more than a release differs from itself.
 //!
-//! A test that is run several times in a cell shows how much its result varies by itself. Whether the
-//! results of two cells are further apart than that is asked of a permutation test: if the release
-//! made no difference, the runs could have been dealt out to the two cells in any other way just as
-//! well, so the way in which they were dealt must not stand out among all.
+//! A test that is run several times in a cell shows how much its result varies by itself. A permutation
+//! test decides whether the results of two cells are further apart than that. If the release made no
+//! difference, any other assignment of the runs to the two cells would have been equally likely. So p is
+//! the share of all assignments whose statistic is at least as large as the observed one.
 //!
 //! Sources: the two-sample test is that of Fisher and Pitman (E. J. G. Pitman, "Significance tests
 //! which may be applied to samples from any populations", 1937); many numbers at once are judged by
 //! their largest statistic (P. H. Westfall and S. S. Young, "Resampling-based multiple testing", 1993,
-//! the single-step maxT procedure); where not all ways can be tried, the drawn ones include the one at
-//! hand (B. Phipson and G. K. Smyth, "Permutation p-values should never be zero", 2010); and many
+//! the single-step maxT procedure); if not all assignments can be tried, the sample includes the
+//! observed one (B. Phipson and G. K. Smyth, "Permutation p-values should never be zero", 2010); and many
 //! comparisons are corrected as a family by Y. Benjamini and Y. Hochberg, "Controlling the false
 //! discovery rate", 1995, which also holds where, as here, all share one baseline (Y. Benjamini and D.
 //! Yekutieli, 2001, positive dependence).
@@ -19,43 +19,42 @@ use std::collections::BTreeSet;
 /// The result of one run, as far as noise is concerned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// What the result looks like without its numbers, one for each part of it.
+    /// The result without its numbers, as one digest for each part.
     pub shapes: Vec<u64>,
-    /// Those of its numbers that stand in the same places in all runs, in order; all finite. What is not
-    /// belongs to a shape.
+    /// The numbers that have the same place in all runs, in order; all finite. Other numbers are part of
+    /// a shape.
     pub numbers: Vec<f64>,
 }
 
-/// What a permutation test says.
+/// The outcome of a permutation test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// How likely results so far apart, or further, are if the release makes no difference.
+    /// The probability of results at least so far apart if the release makes no difference.
     pub p: f64,
-    /// How many ways to deal out the runs were tried.
+    /// How many assignments of runs to cells were tried.
     pub permutations: u64,
-    /// Whether these are all that there are.
+    /// Whether these are all assignments.
     pub exact: bool,
-    /// The smallest `p` that these results can give, however they are dealt out.
+    /// The smallest `p` that any assignment of these results can give.
     pub smallest_p: f64,
-    /// Which number stands out most, from 0; `None` if it is the shape, or nothing.
+    /// The index of the number with the largest statistic; `None` if it is a shape, or nothing differs.
     pub number: Option<usize>,
 }
 
-/// How much work a test may be, in additions: about a second.
+/// The most work for one test, in additions: about a second.
 const WORK: u64 = 400_000_000;
-/// How many ways are drawn where there are too many to try all, if there is time.
+/// The number of assignments in a sample, if there are too many to try all.
 const DRAWN: u64 = 100_000;
-/// How many are drawn at least.
+/// The smallest size of a sample.
 const FEWEST: u64 = 999;
 
 /// Tests whether the runs of two cells can be told apart.
 ///
-/// Numbers that are `close` in all runs do not count. Each shape that differs anywhere and each number is
-/// looked at by itself, so that one that never is the same twice does not hide another. The draw, if there
-/// is one, is the same for the same number of runs.
+/// Numbers that are `close` in all runs are ignored. Each differing shape and each number is an axis of
+/// its own, so that one that differs in every run does not hide another. A sample of assignments is
+/// deterministic: it depends only on the number of runs.
 ///
-/// With fewer than two runs on a side, or with runs that are all alike, there is no evidence, and
-/// `p` is 1.
+/// With fewer than two runs on a side, or if all runs are equal, `p` is 1.
 pub fn evidence(
     baseline: &[Sample],
     candidate: &[Sample],
@@ -70,7 +69,7 @@ pub fn evidence(
     let all: Vec<&Sample> = baseline.iter().chain(candidate).collect();
     let axes = axes(&all, close);
     if axes.is_empty() {
-        // Whatever sets the results apart is nothing that could be told here.
+        // No shape and no number differs, so there is nothing to test.
         return none;
     }
     let dealt: Vec<usize> = (0..first).collect();
@@ -79,6 +78,10 @@ pub fn evidence(
     let of = |dealt: &[usize]| statistic(&axes, dealt, first, second).0;
     let effort = axes.iter().map(|axis| axis.columns.len() as u64).sum::<u64>() * first as u64;
     let affordable = (WORK / effort.max(1)).max(FEWEST);
+    // The work of one statistic is proportional to the columns and the runs. From this follows how many
+    // assignments can be afforded. If all of them can, p is exact. Otherwise assignments are drawn at
+    // random (a partial Fisher-Yates shuffle), and the observed one is counted among them, because p
+    // must not be 0.
     let exact = ways.is_some_and(|ways| ways <= affordable.min(DRAWN));
     if exact {
         each_way(first + second, first, |dealt| tally.add(of(dealt)));
@@ -105,15 +108,15 @@ pub fn evidence(
     }
 }
 
-/// The ways that were tried.
+/// Counts over the assignments that were tried.
 struct Tally {
     observed: f64,
     tried: u64,
-    /// How many had a statistic like the observed one, or a larger one.
+    /// How many had a statistic at least as large as the observed one.
     hits: u64,
     most: f64,
-    /// How many had the largest of all: results that never are the same twice are as far apart however
-    /// they are dealt out.
+    /// How many had the largest statistic of all. Results that all differ from each other are equally
+    /// far apart in every assignment, so this number is large, and no p can be small.
     furthest: u64,
 }
 
@@ -123,7 +126,7 @@ impl Tally {
     }
 
     fn add(&mut self, statistic: f64) {
-        // Equal but for rounding is equal.
+        // Sums in another order differ by rounding; such statistics count as equal.
         let slack = 1e-10 * statistic.abs();
         self.tried += 1;
         self.hits += u64::from(statistic + slack >= self.observed);
@@ -134,9 +137,9 @@ impl Tally {
     }
 }
 
-/// The smallest `p` that a test of so many runs against so many can give.
+/// The smallest `p` that a test with these numbers of runs can give.
 pub fn smallest_p(first: usize, second: usize) -> f64 {
-    // Dealt out the other way round, as many on each side, the difference is the same.
+    // With equally many runs on both sides, swapping the sides gives the same statistic.
     let alike = if first == second { 2.0 } else { 1.0 };
     match ways(first + second, first) {
         #[expect(clippy::cast_precision_loss, reason = "compared with an error rate")]
@@ -146,16 +149,19 @@ pub fn smallest_p(first: usize, second: usize) -> f64 {
     }
 }
 
-/// How many runs in each cell can tell at the error rate `alpha`, where so many comparisons are made
-/// and this may be the only one that finds a difference. `None` if no number of runs can.
+/// How many runs in each cell are needed for a significant result at the error rate `alpha`, if this is
+/// the only one of `comparisons` that finds a difference. `None` if no number of runs is enough.
 pub fn repeats_needed(alpha: f64, comparisons: usize) -> Option<u32> {
     #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
     let wanted = alpha / comparisons.max(1) as f64;
     (2..=16_u32).find(|runs| smallest_p(*runs as usize, *runs as usize) <= wanted)
 }
 
-/// The same evidence seen as one of many: for each `p`, the smallest rate of false discoveries at which
-/// it would be one (Benjamini and Hochberg's adjusted p-value).
+/// Benjamini and Hochberg's adjusted p-values: for each `p`, the smallest false discovery rate at which
+/// it would be significant.
+///
+/// The p-values are visited from the largest to the smallest. Each is multiplied by the number of all
+/// p-values over its rank, and the running minimum keeps the results monotone.
 pub fn adjusted(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|one, other| p[*other].total_cmp(&p[*one]));
@@ -170,14 +176,14 @@ pub fn adjusted(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// One thing in which runs can differ: a number, or the shape, of which there is a column for each.
+/// One way in which runs can differ: a number (one column), or a shape (a column for each variant).
 struct Axis {
     number: Option<usize>,
     columns: Vec<Column>,
 }
 
 struct Column {
-    /// The value of every run, divided by how far runs are apart on average, whoever they belong to.
+    /// The value of every run, divided by the average distance over all pairs of runs of both cells.
     values: Vec<f64>,
     sum: f64,
 }
@@ -191,7 +197,8 @@ impl Column {
 
 fn axes(all: &[&Sample], close: impl Fn(usize, f64, f64) -> bool) -> Vec<Axis> {
     let parts = all.iter().map(|sample| sample.shapes.len()).max().unwrap_or(0);
-    // Which runs are alike in a part; how they are is no matter, and many parts say the same.
+    // Only which runs agree in a part matters. Many parts have the same pattern, so the set removes
+    // duplicates.
     let alike: BTreeSet<Vec<usize>> = (0..parts).map(|part| kinds(all, part)).collect();
     let by_shape = alike.iter().filter_map(|kinds| of_kinds(kinds));
     let count = all.iter().map(|sample| sample.numbers.len()).min().unwrap_or(0);
@@ -202,7 +209,8 @@ fn axes(all: &[&Sample], close: impl Fn(usize, f64, f64) -> bool) -> Vec<Axis> {
         if least >= most || (close(number, least, most) && close(number, most, least)) {
             return None;
         }
-        // Around the least, so that a drift in the last digits is not lost in the sums.
+        // Relative to the least value, so that a drift in the last digits is not lost in the sums. Halved
+        // first, because the difference of two large numbers may overflow.
         let apart = average_over_pairs(values.len(), |one, other| {
             (values[one] / 2.0 - values[other] / 2.0).abs()
         });
@@ -223,7 +231,7 @@ fn kinds(all: &[&Sample], part: usize) -> Vec<usize> {
     (0..all.len()).map(first).collect()
 }
 
-/// How a shape differs from run to run, if it does.
+/// The axis of a shape; `None` if all runs agree.
 fn of_kinds(kinds: &[usize]) -> Option<Axis> {
     let different: BTreeSet<usize> = kinds.iter().copied().collect();
     if different.len() < 2 {
@@ -232,8 +240,7 @@ fn of_kinds(kinds: &[usize]) -> Option<Axis> {
     let apart = average_over_pairs(kinds.len(), |one, other| {
         f64::from(u8::from(kinds[one] != kinds[other]))
     });
-    // Half of the sum over all kinds of how much more often each is on one side: the total variation
-    // distance.
+    // The sum over all kinds of |share here - share there|, halved: the total variation distance.
     let column = |kind: usize| {
         let is = |of_run: &usize| f64::from(u8::from(*of_run == kind)) / (2.0 * apart);
         Column::new(kinds.iter().map(is).collect())
@@ -253,8 +260,8 @@ fn average_over_pairs(count: usize, apart: impl Fn(usize, usize) -> f64) -> f64 
     sum / f64::from(pairs.max(1))
 }
 
-/// How far the means of the two groups are apart, on the axis on which they are furthest apart, in
-/// average distances of runs; and which axis that is.
+/// The largest distance between the means of the two groups over all axes, in units of the average
+/// distance between runs; and the index of that axis.
 fn statistic(axes: &[Axis], dealt: &[usize], first: usize, second: usize) -> (f64, usize) {
     #[expect(clippy::cast_precision_loss, reason = "a few runs")]
     let (first, second) = (first as f64, second as f64);
@@ -272,7 +279,7 @@ fn statistic(axes: &[Axis], dealt: &[usize], first: usize, second: usize) -> (f6
     furthest
 }
 
-/// In how many ways `chosen` can be chosen out of `all`; `None` if beyond counting.
+/// The binomial coefficient `all` over `chosen`; `None` on overflow.
 fn ways(all: usize, chosen: usize) -> Option<u64> {
     let mut ways: u64 = 1;
     for step in 0..chosen.min(all - chosen) as u64 {
@@ -281,7 +288,7 @@ fn ways(all: usize, chosen: usize) -> Option<u64> {
     Some(ways)
 }
 
-/// Calls `take` with every choice of `chosen` out of `all`, in lexicographic order.
+/// Calls `take` with every combination of `chosen` out of `all`, in lexicographic order.
 fn each_way(all: usize, chosen: usize, mut take: impl FnMut(&[usize])) {
     let mut choice: Vec<usize> = (0..chosen).collect();
     loop {

@@ -1,4 +1,4 @@
-//! Numbers, and how far they lie apart.
+//! Numbers, and the distance between them.
 
 use crate::question::criteria::{Nan, Tolerance};
 
@@ -7,11 +7,11 @@ use crate::question::criteria::{Nan, Tolerance};
 pub(super) enum Number<'a> {
     /// A whole number, written without a fraction.
     Whole(i128),
-    /// A whole number that is too long for that, as it stands: a sign perhaps, then digits.
+    /// An integer outside the range of `i128`, kept as text: an optional sign, then digits.
     Long(&'a str),
     /// A floating point number.
     Float(f64),
-    /// A finite number that is none, as it stands: too large, or so small that it would be 0.
+    /// A finite literal outside the range of `f64` (overflow, or underflow to 0), kept as text.
     Spelled(&'a str),
     /// A real and an imaginary part.
     Complex(f64, f64),
@@ -33,7 +33,7 @@ pub(super) enum Precision {
     Double,
 }
 
-/// How far a number lies from the expected one. Only finite distances are told.
+/// How far a number is from the expected one. Only finite distances are reported.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Distance {
     pub(super) within: bool,
@@ -43,19 +43,19 @@ pub(super) struct Distance {
 }
 
 impl Distance {
-    /// Of two that are equal.
+    /// The distance of equal numbers.
     const NONE: Self =
         Self { within: true, absolute: Some(0.0), relative: Some(0.0), ulps: Some(0) };
 
-    /// Of two between which there is no distance.
+    /// For pairs without a distance, such as a NaN and a number.
     const fn unknown(within: bool) -> Self {
         Self { within, absolute: None, relative: None, ulps: None }
     }
 }
 
 impl<'a> Number<'a> {
-    /// Reads what is known to be a number, in the spelling of Python or JSON. A point with nothing
-    /// behind it makes no float: it may as well end a sentence.
+    /// Reads a text that is known to be a number, in the notation of Python or JSON. A trailing point
+    /// does not make it a float, because it may end a sentence.
     pub(super) fn of(text: &'a str) -> Self {
         let digits = text.strip_suffix('.').unwrap_or(text);
         let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(digits);

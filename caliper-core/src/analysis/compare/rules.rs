@@ -1,8 +1,8 @@
-//! What is taken out of text before it is compared.
+//! Removes irrelevant parts from text before it is compared.
 //!
-//! Every rule works within a line, so that lines keep their numbers, and takes time in proportion to
-//! the line's length: no pattern can look further than a bounded way, or than the next place at
-//! which it could begin. What a rule has done, it does not do again.
+//! Every rule works within one line, so that line numbers stay the same. It takes time proportional to
+//! the length of the line: no pattern looks ahead further than a bounded distance, or than the next
+//! position at which it could match. Rules are idempotent: applying one twice changes nothing more.
 
 mod paths;
 mod sets;
@@ -16,14 +16,14 @@ use std::ops::Range;
 use crate::question::criteria::Rule;
 
 impl Rule {
-    /// The text as this rule leaves it.
+    /// Applies this rule to a text.
     pub fn apply(self, text: &str) -> String {
         let kept = if self == Self::LineEndings { without_last_break(text) } else { text };
         let lines = kept.split('\n').map(|line| replaced(line, &self.edits(line)));
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// What this rule does to a line, in order and without overlaps.
+    /// The edits of this rule on a line, in order and without overlaps.
     fn edits(self, line: &str) -> Vec<Edit> {
         match self {
             Self::LineEndings => terminal::line_ending(line),
@@ -40,7 +40,7 @@ impl Rule {
     }
 }
 
-/// A part of a line, and what stands in its place.
+/// A part of a line and its replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Edit {
     range: Range<usize>,
@@ -65,16 +65,16 @@ fn replaced(line: &str, edits: &[Edit]) -> String {
     text
 }
 
-/// The text without the line breaks at its end.
+/// The text without trailing line breaks.
 pub(super) fn without_last_break(text: &str) -> &str {
     text.trim_end_matches(['\n', '\r'])
 }
 
-/// A line, as rules leave it.
+/// A normalised line.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     pub(super) text: Cow<'a, str>,
-    /// The rules that changed it, with what they did.
+    /// The rules that changed it, with their edits.
     done: Vec<(Rule, Vec<Edit>)>,
 }
 
@@ -97,10 +97,14 @@ impl<'a> Line<'a> {
         self.done.iter().map(|(rule, _)| *rule)
     }
 
-    /// Which place of the line as it was a place of its present text stands for.
+    /// Maps an offset in the normalised line back to the original line.
+    ///
+    /// The rules were applied one after the other, so their edits are undone in reverse order. Within one
+    /// rule, `now` and `before` are the ends of the last edit before the offset, in the new and in the old
+    /// text. An offset inside a replacement maps to the start of the replaced part.
     pub(super) fn origin(&self, place: usize) -> usize {
         self.done.iter().rev().fold(place, |place, (_, edits)| {
-            // How far the text before the place has moved.
+            // Ends of the last edit, in the new and in the old text.
             let (mut now, mut before) = (0, 0);
             for Edit { range, by } in edits {
                 let start = now + (range.start - before);

@@ -6,30 +6,30 @@ use serde::{Deserialize, Serialize};
 use super::Goal;
 use crate::analysis::row::{State, Transition, TransitionKind, transitions};
 
-/// What a row says to a single question, and under which assumption.
+/// The answer of a row to a single question, and its assumption.
 ///
-/// `R` is how releases are named, as in [`Transition`].
+/// `R` is the type that identifies a release, as in [`Transition`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Answer<R = Version> {
     /// The question.
     pub goal: Goal,
-    /// The release that was asked for, as far as was measured: the oldest that fails behind one
-    /// that passes, or the newest that passes.
+    /// The answer among the measured releases: the oldest that fails after one that passes, or the
+    /// newest that passes.
     pub release: Option<R>,
-    /// The change that makes it the one. `None` where there is no release, and where the newest
-    /// release passes.
+    /// The change at that release. `None` if there is no such release, or if the newest release
+    /// passes.
     pub transition: Option<Transition<R>>,
-    /// The measured releases that speak against [`Answer::ASSUMPTION`], oldest first: they fail
-    /// before the change, or pass behind it.
+    /// The measured releases that contradict [`Answer::ASSUMPTION`], oldest first: they fail before the
+    /// change, or pass after it.
     pub contradicted_by: Vec<R>,
 }
 
 impl<R> Answer<R> {
-    /// What a search for one release takes for granted of those that it does not measure.
+    /// What a search for one release assumes about unmeasured releases.
     pub const ASSUMPTION: &'static str =
         "the test passes up to some release and fails from the next one on";
 
-    /// The same answer, with its releases named in another way.
+    /// The same answer with another type for releases.
     pub fn map<S>(self, name: impl Fn(R) -> S) -> Answer<S> {
         Answer {
             goal: self.goal,
@@ -41,8 +41,8 @@ impl<R> Answer<R> {
 }
 
 impl Answer<usize> {
-    /// Reads the answer from a row. There is none to [`Goal::AllChanges`], which is no question for
-    /// one release: [`super::Coverage`] answers it.
+    /// Reads the answer from a row. `None` for [`Goal::AllChanges`], which does not ask for a single
+    /// release; [`super::Coverage`] answers that.
     pub fn of(states: &[State], goal: Goal) -> Option<Self> {
         let mut breaks = transitions(states, &|_, _| true);
         breaks.retain(|transition| transition.kind == TransitionKind::FirstBad);
@@ -55,7 +55,7 @@ impl Answer<usize> {
             }
             Goal::LastGood => (newest, breaks.pop().filter(|last| Some(last.from) == newest)),
         };
-        // Up to the change, or up to the newest release that passes, nothing should fail.
+        // The assumption: no release fails before the change, or before the newest that passes.
         let change = transition.as_ref().map_or(newest, |transition| Some(transition.from));
         let contradicts = |index: &usize| {
             change.is_some_and(|change| match states[*index] {

@@ -5,33 +5,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::row::{State, Transition, releases, transitions};
 
-/// What is known of a row, and what is not: every release that could be measured and was not lies
-/// in a bracketed transition or in an unprobed stretch.
+/// What is known about a row and what is not: every release that could have been measured but was not
+/// lies in a bracketed transition or in an unprobed gap.
 ///
-/// `R` is how releases are named, as in [`Transition`].
+/// `R` is the type that identifies a release, as in [`Transition`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Coverage<R = Version> {
-    /// The changes that were seen, oldest first. Those that are proven are in the whole history too,
-    /// at the same place.
+    /// The changes found, oldest first. Proven ones would be found at the same place if the whole row
+    /// were measured.
     pub transitions: Vec<Transition<R>>,
-    /// Where nobody looked, oldest first.
+    /// The gaps that were not measured, oldest first.
     pub unprobed: Vec<Stretch<R>>,
 }
 
-/// Neighbouring releases that nobody measured, and of which nothing says that something changes
-/// there. Changes may hide among them: a release that breaks, and the next that repairs it.
+/// Neighbouring unmeasured releases without evidence of a change. Changes may be hidden among them: one
+/// release breaks something and the next repairs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Stretch<R = Version> {
-    /// The measured release in front; `None` if there is none.
+    /// The measured release before the gap; `None` at the start of the row.
     pub after: Option<R>,
-    /// The measured release behind, which is like the one in front; `None` if there is none.
+    /// The measured release after the gap, equal to the one before; `None` at the end of the row.
     pub before: Option<R>,
-    /// What was not measured, oldest first; never empty.
+    /// The unmeasured releases, oldest first; never empty.
     pub releases: Vec<R>,
 }
 
 impl Coverage<usize> {
-    /// What is known of a row; `same` as for [`super::Search::step`].
+    /// Evaluates a row; `same` as for [`super::Search::step`].
     pub fn of(states: &[State], same: &dyn Fn(usize, usize) -> bool) -> Self {
         let transitions = transitions(states, same);
         let mut unprobed = Vec::new();
@@ -59,12 +59,12 @@ impl Coverage<usize> {
 }
 
 impl<R> Coverage<R> {
-    /// The changes that lie between neighbours.
+    /// The changes between neighbours.
     pub fn proven(&self) -> impl Iterator<Item = &Transition<R>> {
         self.transitions.iter().filter(|transition| transition.is_proven())
     }
 
-    /// The changes of which it is known only between which releases they are.
+    /// The changes with unmeasured releases in between.
     pub fn bracketed(&self) -> impl Iterator<Item = &Transition<R>> {
         self.transitions.iter().filter(|transition| !transition.is_proven())
     }
@@ -74,7 +74,7 @@ impl<R> Coverage<R> {
         self.unprobed.is_empty() && self.bracketed().next().is_none()
     }
 
-    /// The same, with releases named in another way.
+    /// The same coverage with another type for releases.
     pub fn map<S>(self, name: impl Fn(R) -> S) -> Coverage<S> {
         Coverage {
             transitions: self.transitions.into_iter().map(|found| found.map(&name)).collect(),
@@ -84,7 +84,7 @@ impl<R> Coverage<R> {
 }
 
 impl<R> Stretch<R> {
-    /// The same stretch, with its releases named in another way.
+    /// The same gap with another type for releases.
     pub fn map<S>(self, name: impl Fn(R) -> S) -> Stretch<S> {
         Stretch {
             after: self.after.map(&name),
@@ -95,7 +95,7 @@ impl<R> Stretch<R> {
 }
 
 impl<R: fmt::Display> fmt::Display for Stretch<R> {
-    /// One line, which never says more than was measured.
+    /// One line; claims nothing beyond what was measured.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.after, &self.before) {
             (Some(after), Some(before)) => write!(
@@ -119,7 +119,7 @@ impl<R: fmt::Display> fmt::Display for Stretch<R> {
 }
 
 impl<R: fmt::Display> fmt::Display for Coverage<R> {
-    /// A line for each transition, then one for each stretch that nobody looked at.
+    /// A line for each transition, then one for each unmeasured gap.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for transition in &self.transitions {
             writeln!(formatter, "{transition}")?;

@@ -1,4 +1,4 @@
-//! The clauses of a specifier, and the fewest of them that tell releases apart.
+//! The clauses of a specifier, and the smallest set of them that separates releases.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use pep440_rs::{Operator, Version, VersionSpecifier};
 
 use super::Known;
 
-/// A release and what is known of it.
+/// A release and its evidence.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Release<'a> {
     pub(super) version: &'a Version,
@@ -24,7 +24,7 @@ impl<'a> Release<'a> {
             Known::Passed => 1,
             Known::Unmeasured => 2,
         };
-        // The first of several stays.
+        // Of several equal ones the first is kept.
         sorted.sort_by(|a, b| a.version.cmp(b.version).then(weight(a.known).cmp(&weight(b.known))));
         sorted.dedup_by(|a, b| a.version == b.version);
         sorted
@@ -56,7 +56,7 @@ impl Clause {
         allows(&self.0, version)
     }
 
-    /// Whether all who read it agree on these releases.
+    /// Whether `packaging` and `pep440_rs` agree about it for these releases.
     fn is_clear(&self, releases: &[Release<'_>]) -> bool {
         releases
             .iter()
@@ -89,10 +89,10 @@ pub(super) fn allows(specifier: &VersionSpecifier, version: &Version) -> bool {
         }
         Operator::GreaterThanEqual => public >= *named,
         Operator::LessThanEqual => public <= *named,
-        // Not the pre-releases of what is named either.
+        // `<V` excludes the pre-releases of V too.
         Operator::LessThan if named.any_prerelease() => public < *named,
         Operator::LessThan => public < named.clone().with_dev(Some(0)),
-        // Not the post-releases of what is named either.
+        // `>V` excludes the post-releases of V too.
         Operator::GreaterThan => {
             let is_post_release = public.is_post()
                 && !named.is_post()
@@ -106,13 +106,13 @@ pub(super) fn allows(specifier: &VersionSpecifier, version: &Version) -> bool {
     }
 }
 
-/// Whether a release begins with these numbers; one that has fewer goes on with zeros.
+/// Whether a release begins with these numbers; missing numbers count as zeros.
 fn starts_with(version: &Version, prefix: &[u64]) -> bool {
     let numbers = version.release().iter().copied().chain(std::iter::repeat(0));
     prefix.iter().copied().zip(numbers).all(|(wanted, number)| wanted == number)
 }
 
-/// The numbers of `version`, with zeros as far as `other` has some.
+/// The numbers of `version`, padded with zeros to the length of `other`.
 fn padded(version: &Version, other: &Version) -> Vec<u64> {
     let length = version.release().len().max(other.release().len());
     version.release().iter().copied().chain(std::iter::repeat(0)).take(length).collect()
@@ -125,14 +125,14 @@ fn truncated(version: &Version, length: usize) -> Version {
     Version::new(numbers).with_epoch(version.epoch())
 }
 
-/// The fewest clauses that allow every release that passes and exclude every one that fails; or the
-/// releases that no clause excludes. Something passes, and something fails.
+/// The smallest set of clauses that allows every passing release and excludes every failing one; or the
+/// releases that no clause excludes. At least one release passes and one fails.
 ///
-/// A specifier allows what all its clauses allow, so every clause allows all that pass, and each
-/// failing release is excluded by one of them: a set cover. It is small and solved exactly. Of lower
-/// bounds one excludes the most, and of upper bounds too. What `!=` excludes are releases, or
-/// releases that begin with the same numbers, and two such sets are disjoint or one holds the other;
-/// so the largest ones cover with the fewest. All ways to combine these are tried.
+/// All clauses of a specifier must hold, so each clause must allow every passing release, and each
+/// failing release must be excluded by one of them. This is a set cover, small enough to be solved
+/// exactly: there is one best lower bound and one best upper bound, and the sets that `!=` clauses
+/// exclude are either disjoint or nested, so that the largest of them are optimal. All combinations of
+/// these are tried.
 pub(super) fn shortest(releases: &[Release<'_>]) -> Result<Vec<Clause>, Vec<Version>> {
     let evidence = Evidence::new(releases);
     let exclusions = evidence.exclusions();
@@ -148,7 +148,7 @@ pub(super) fn shortest(releases: &[Release<'_>]) -> Result<Vec<Clause>, Vec<Vers
             }
             let Some(needed) = evidence.cover(&mut clauses, &exclusions) else { continue };
             let length = clauses.len() + needed.len();
-            // The first of equal length stays: the order of the loops is that of preference.
+            // Of equal lengths the first is kept: the loops are in order of preference.
             if best.as_ref().is_none_or(|best| length < best.0.len() + best.1.len()) {
                 best = Some((clauses, needed));
             }
@@ -167,7 +167,7 @@ pub(super) fn shortest(releases: &[Release<'_>]) -> Result<Vec<Clause>, Vec<Vers
     })
 }
 
-/// What is known, apart by what it says.
+/// The evidence, grouped by what it says.
 struct Evidence<'a> {
     releases: &'a [Release<'a>],
     passing: Vec<&'a Version>,
@@ -199,8 +199,8 @@ impl<'a> Evidence<'a> {
         (self.is_admissible(&clause) && !self.excluded(&clause).is_empty()).then_some(clause)
     }
 
-    /// The upper bound, if it excludes something: the shortest number that excludes what the first
-    /// failing release excludes, of the releases that are known.
+    /// The upper bound, if it excludes something: the shortest number that excludes the same known
+    /// releases as the first failing release would.
     fn upper(&self) -> Option<Clause> {
         let newest = (*self.passing.last()?).clone().without_local();
         let is_newer = |version: &&&Version| (**version).clone().without_local() > newest;
@@ -209,7 +209,7 @@ impl<'a> Evidence<'a> {
         let below = VersionSpecifier::less_than_version;
         let up_to = VersionSpecifier::less_than_equal_version;
         let first = (*failing).clone().without_local();
-        // Up to here nothing is known to fail.
+        // No release up to here is known to fail.
         let mut versions = self.releases.iter().map(|release| release.version);
         let last = versions.rfind(|version| **version < first);
         let truncations =
@@ -231,7 +231,7 @@ impl<'a> Evidence<'a> {
         admissible.into_iter().find(|clause| allowed(clause) == most)
     }
 
-    /// `==` for one release or for those that begin alike, shortest first.
+    /// `==` for one release or for those with a common beginning, shortest first.
     fn equals(&self) -> Vec<Clause> {
         let Some(first) = self.passing.first() else { return Vec::new() };
         let prefixes = (1..=self.longest_release())
@@ -269,7 +269,7 @@ impl<'a> Evidence<'a> {
         largest
     }
 
-    /// The ways to exclude a failing release by `!=`, the fewest releases last.
+    /// The `!=` clauses that exclude a failing release, the broadest first.
     fn excluding(&self, failing: &Version) -> Vec<Clause> {
         let prefixes = (1..=self.longest_release())
             .map(|length| VersionSpecifier::not_equals_star_version(truncated(failing, length)));
@@ -281,8 +281,8 @@ impl<'a> Evidence<'a> {
             .collect()
     }
 
-    /// What has to be excluded beside what `clauses` exclude, for each exclusion that it takes; `None`
-    /// if that is not possible. Clauses that turn out to be idle are taken away.
+    /// The sets that still must be excluded besides those that `clauses` exclude; `None` if that is not
+    /// possible. Clauses without any effect are removed.
     fn cover(
         &self,
         clauses: &mut Vec<Clause>,

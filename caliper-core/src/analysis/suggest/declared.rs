@@ -8,30 +8,30 @@ use super::Known;
 use super::clause::{Release, allows};
 use crate::names::excerpt;
 
-/// A declared specifier beside the evidence.
+/// A declared specifier compared with the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Declared {
-    /// The specifier, as it was declared.
+    /// The specifier, as declared.
     pub specifier: String,
     /// The releases that it allows and that fail, oldest first. One of them is enough to refute it.
     #[schemars(with = "Vec<String>")]
     pub refuted_by: Vec<Version>,
-    /// The releases that it excludes and that pass, oldest first: it is narrower than it need be.
+    /// The releases that it excludes although they pass, oldest first: it is narrower than necessary.
     #[schemars(with = "Vec<String>")]
     pub too_narrow_for: Vec<Version>,
-    /// The releases that it allows and nobody measured, oldest first.
+    /// The releases that it allows and that were not measured, oldest first.
     #[schemars(with = "Vec<String>")]
     pub unproven: Vec<Version>,
 }
 
 impl Declared {
-    /// Whether nothing that was measured speaks against it.
+    /// Whether no measurement contradicts it.
     pub fn holds(&self) -> bool {
         self.refuted_by.is_empty()
     }
 }
 
-/// Holds a declared specifier against what is known of the releases.
+/// Compares a declared specifier with the evidence about the releases.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub(super) fn parsed(text: &str) -> Result<VersionSpecifiers, ParseSpecifierErro
         return Ok(VersionSpecifiers::empty());
     }
     VersionSpecifiers::from_str(text.trim()).map_err(|source| {
-        // The first line says what is wrong; the others draw the text with a marker.
+        // The first line is the message; the others repeat the text with a marker.
         let detail = source.to_string().lines().next().unwrap_or_default().to_owned();
         let detail = detail.strip_prefix("Failed to parse version: ").unwrap_or(&detail);
         let detail = excerpt(detail.trim_end_matches(':'), 160);
@@ -85,7 +85,7 @@ pub(super) fn parsed(text: &str) -> Result<VersionSpecifiers, ParseSpecifierErro
 }
 
 impl fmt::Display for Declared {
-    /// A line for each thing that there is to say, without a line break at the end.
+    /// A line for each finding, without a line break at the end.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let specifier = if self.specifier.is_empty() { "any release" } else { &self.specifier };
         match self.refuted_by.as_slice() {
@@ -106,7 +106,7 @@ impl fmt::Display for Declared {
     }
 }
 
-/// `2 failing releases: 1.0, 1.1`, and `…` where there are many.
+/// `2 failing releases: 1.0, 1.1`, shortened with `…` if there are many.
 fn list(versions: &[Version], kind: &str) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<String> = versions.iter().take(SHOWN).map(ToString::to_string).collect();

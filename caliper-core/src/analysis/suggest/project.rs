@@ -45,7 +45,7 @@ impl fmt::Display for Section {
     }
 }
 
-/// Why a `pyproject.toml` does not say what a project declares.
+/// Why the declarations of a `pyproject.toml` cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProjectError {
@@ -76,7 +76,7 @@ pub enum ProjectError {
         text: String,
     },
     /// A specifier cannot be read.
-    #[error("`{name}` in `{place}` cannot be held against releases")]
+    #[error("`{name}` in `{place}` cannot be compared with releases")]
     Specifier {
         /// Where.
         place: String,
@@ -108,24 +108,24 @@ pub enum ProjectError {
         /// Of which package.
         name: String,
     },
-    /// What it declares is computed when it is built.
+    /// The declaration is computed during the build.
     #[error(
         "`project.dynamic` of `pyproject.toml` says that `{field}` is computed: name the specifier instead"
     )]
     Dynamic {
-        /// What is computed.
+        /// The computed field.
         field: &'static str,
     },
 }
 
-/// Finds what `pyproject` declares of `package`: in `[project] dependencies`, in
+/// Finds what `pyproject` declares about `package`: in `[project] dependencies`, in
 /// `[project.optional-dependencies]`, and in `[tool.poetry.dependencies]`. Empty if nothing.
 ///
 /// # Errors
 ///
-/// [`ProjectError`] if the text is not TOML, if a list holds what is no requirement, and if what is
-/// declared of `package` cannot be held against releases. What is wrong with the specifiers of other
-/// packages is nobody's business here.
+/// [`ProjectError`] if the text is not TOML, if a list holds an invalid requirement, or if the
+/// declaration of `package` cannot be compared with releases. Invalid specifiers of other packages are
+/// ignored.
 pub fn declarations(
     pyproject: &str,
     package: &PackageName,

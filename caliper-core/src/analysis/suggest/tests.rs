@@ -236,7 +236,7 @@ fn declarations_are_read_from_pyproject() {
     elsewhere
     error: `elsewhere` in `project.dependencies` names an address and no releases, so there is nothing to hold it against
     odd
-    error: `odd` in `project.dependencies` cannot be held against releases: `>=x` is not a version specifier (expected version to start with a number, but no leading ASCII digits were found): write it as PEP 440 does, such as `>=1.0,<2`
+    error: `odd` in `project.dependencies` cannot be compared with releases: `>=x` is not a version specifier (expected version to start with a number, but no leading ASCII digits were found): write it as PEP 440 does, such as `>=1.0,<2`
     poetic
     error: `^1.2` of `poetic` in `tool.poetry.dependencies` is Poetry's own notation: write what it means as a PEP 440 specifier, such as `>=1.2,<2` for `^1.2`
     tilde
@@ -284,7 +284,7 @@ fn what_is_wrong_with_a_pyproject_is_named() {
     error: `>=1.0` in `project.dependencies` is not a requirement: write a name and a specifier, such as `demo>=1.0,<2`
     error: `demo[a` in `project.dependencies` is not a requirement: write a name and a specifier, such as `demo>=1.0,<2`
     error: `demo (>=1` in `project.dependencies` is not a requirement: write a name and a specifier, such as `demo>=1.0,<2`
-    error: `demo` in `project.dependencies` cannot be held against releases: `1.0` is not a version specifier (Unexpected end of version specifier, expected operator): write it as PEP 440 does, such as `>=1.0,<2`
+    error: `demo` in `project.dependencies` cannot be compared with releases: `1.0` is not a version specifier (Unexpected end of version specifier, expected operator): write it as PEP 440 does, such as `>=1.0,<2`
     error: `project.dynamic` of `pyproject.toml` says that `dependencies` is computed: name the specifier instead
     error: `project.optional-dependencies.a\u{202e}` of `pyproject.toml` is not a list
     error: `tool.poetry.dependencies.demo` of `pyproject.toml` is not a text or a table
@@ -299,7 +299,7 @@ fn what_is_wrong_with_a_pyproject_is_named() {
     ];
     insta::assert_snapshot!(told.join("\n"), @"
     `project.requires-python` of `pyproject.toml` is not a text
-    `python` in `project.requires-python` cannot be held against releases
+    `python` in `project.requires-python` cannot be compared with releases
     `project.dynamic` of `pyproject.toml` says that `requires-python` is computed: name the specifier instead
     `^3.9` of `python` in `tool.poetry.dependencies` is Poetry's own notation: write what it means as a PEP 440 specifier, such as `>=1.2,<2` for `^1.2`
     ");

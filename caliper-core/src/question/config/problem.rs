@@ -4,15 +4,15 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::yaml::{self, Path, Place};
 
-/// Everything that is wrong with a configuration.
+/// All problems of a configuration.
 ///
-/// Displays each problem with its place, the line that it stands on, and the fix.
+/// Displays each problem with its position, its line, and the fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     name: String,
     text: String,
     problems: Vec<Located>,
-    /// Problems beyond the most that are shown.
+    /// The number of problems that are not shown.
     more: usize,
 }
 
@@ -23,17 +23,17 @@ struct Located {
     help: Option<String>,
 }
 
-/// One thing that is wrong, and where in the tree.
+/// One problem and its path in the tree.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) path: Path,
-    /// Whether the key is at fault, and not its value.
+    /// Whether the key is wrong, and not its value.
     pub(super) key: bool,
     pub(super) message: String,
     pub(super) help: Option<String>,
 }
 
-/// Each place costs another reading of the text, and nobody mends more in one go.
+/// Locating a problem takes another pass over the text, and users do not fix more at once.
 const MOST: usize = 30;
 
 impl ConfigError {

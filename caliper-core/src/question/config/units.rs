@@ -1,4 +1,4 @@
-//! Amounts as people write them.
+//! Durations and sizes with units.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 ///
-/// What is wrong with the text, for people.
+/// A message for users.
 pub fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: &[(&str, u32, u32)] = &[
         ("b", 10, 0),

@@ -1,8 +1,9 @@
-//! YAML as a tree that knows how each scalar was written and where each node stands.
+//! YAML as a tree that keeps each scalar as written and can locate each node.
 //!
-//! The deserializer has a place only for its *errors*, and its untyped form turns `1.10` into the
-//! number 1.1. So the text is read up to three times: once for the shape, once for the words of every
-//! scalar, and, for each problem found later, once more with an error raised at the place in question.
+//! The deserializer reports positions only in its *errors*, and its untyped form turns `1.10` into the
+//! number 1.1. So the text is read up to three times: once for the shape, once for the text of every
+//! scalar, and once more for each problem found later. That last pass raises an error at the node in
+//! question, whose position is the one we want.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,22 +18,22 @@ use serde::de::{
 pub(super) enum Node {
     /// Nothing: `~`, `null`, or no value at all.
     Null,
-    /// A single value, as it was written.
+    /// A single value, as written.
     Scalar {
-        /// Its words: `1.10` stays `1.10`.
+        /// Its text: `1.10` stays `1.10`.
         text: String,
-        /// What YAML takes it for.
+        /// Its type according to YAML.
         kind: ScalarKind,
     },
     /// `[a, b]`.
     Sequence(Vec<Node>),
     /// `a: b`, in order, duplicates included.
     Mapping(Vec<(String, Node)>),
-    /// `!tag value`, which Caliper has no use for.
+    /// `!tag value`, which Caliper refuses.
     Tagged,
 }
 
-/// What YAML takes a scalar for.
+/// The type of a scalar according to YAML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScalarKind {
     Boolean,
@@ -44,7 +45,7 @@ pub(super) enum ScalarKind {
 /// The way to a node: the index of the child at every level (in a mapping, of the entry).
 pub(super) type Path = Vec<usize>;
 
-/// A place in a text: line and column, both from 1.
+/// A position in a text: line and column, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) line: usize,
@@ -62,7 +63,7 @@ pub(super) fn parse(text: &str) -> Result<Node, (String, Option<Place>)> {
     Ok(node)
 }
 
-/// Where the node at `path` stands; `key` asks for the place of its key.
+/// The position of the node at `path`; with `key`, that of its key.
 pub(super) fn locate(text: &str, path: &[usize], key: bool) -> Option<Place> {
     // A mapping begins where its first key does, so the deserializer must look no deeper.
     let here = RefCell::new(None);
@@ -75,7 +76,7 @@ pub(super) fn locate(text: &str, path: &[usize], key: bool) -> Option<Place> {
     here.into_inner()
 }
 
-/// The error without the place that the library appends, which we show ourselves.
+/// The error without the position that the library appends, because we show it ourselves.
 fn message(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
     let end = text.find(" at line ").unwrap_or(text.len());
@@ -166,7 +167,7 @@ impl<'de> Visitor<'de> for Shape {
     }
 }
 
-/// Fills in the words of every scalar in a tree that has the shape of the text.
+/// Fills in the text of every scalar in a tree that has the right shape.
 struct Words<'a>(&'a mut Node);
 
 impl<'de> DeserializeSeed<'de> for Words<'_> {
@@ -215,7 +216,7 @@ impl<'de> Visitor<'de> for Words<'_> {
     }
 }
 
-/// Walks to a node and raises an error there, so that the deserializer says where it is.
+/// Walks to a node and raises an error there, so that the deserializer reports its position.
 struct Seek<'a> {
     path: &'a [usize],
     key: bool,

@@ -1,4 +1,4 @@
-//! Where things lie: in memory, in files, in folders.
+//! Rules for memory addresses, file paths and temporary names.
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ pub(super) fn addresses(line: &str) -> Vec<Edit> {
 }
 
 pub(super) fn paths(line: &str) -> Vec<Edit> {
-    /// Two parts at least: one alone names nothing that is specific to a machine.
+    /// At least two components: a single one is not specific to a machine.
     static PATH: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?:/[\w.+@%=~-]+){2,}").expect("a pattern"));
     if !line.contains('/') {
@@ -38,7 +38,7 @@ pub(super) fn paths(line: &str) -> Vec<Edit> {
     }
     let mut edits = Vec::new();
     for found in PATH.find_iter(line) {
-        // The rest of a relative path, of an address, or of what was shortened before.
+        // Not the tail of a relative path, of a URL, or of an earlier replacement.
         let before = &line[..found.start()];
         let relative = before.ends_with(|c: char| c.is_alphanumeric() || "_./~-+@%=".contains(c));
         if !relative

@@ -1,13 +1,14 @@
-//! Sets, whose order is that of hashes.
+//! The rule for sets, which Python prints in the order of their hashes.
 
 use super::Edit;
 
-/// Every set of plain values whose elements are not in order, with them in order.
+/// Sorts the elements of every set of plain values.
 pub(super) fn sorted(line: &str) -> Vec<Edit> {
     let bytes = line.as_bytes();
     let mut edits = Vec::new();
-    // An attempt can fail far behind its brace, and the next begin right behind it. That does not
-    // happen in earnest, so it is let happen a few times over.
+    // A failed attempt may have read far beyond its brace, and the next one starts right after that
+    // brace: quadratic time in the worst case. Real output does not look like this, so the total number
+    // of bytes read is limited to a few times the length of the line.
     let mut budget = line.len().saturating_mul(8);
     let mut at = 0;
     while let Some(brace) = bytes[at..].iter().position(|byte| *byte == b'{').map(|by| at + by) {
@@ -28,7 +29,7 @@ pub(super) fn sorted(line: &str) -> Vec<Edit> {
     edits
 }
 
-/// Reads what Python prints. Everything that decides is ASCII, so bytes are enough.
+/// Parses Python's `repr` of values. All delimiters are ASCII, so it works on bytes.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -47,7 +48,7 @@ impl Reader<'_> {
         self.at - from
     }
 
-    /// The places of all elements up to the closing brace, which is read too.
+    /// The ranges of all elements. Consumes the closing brace too.
     fn elements(&mut self) -> Option<Vec<(usize, usize)>> {
         let mut elements = Vec::new();
         loop {
@@ -65,7 +66,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A value, or one in the parentheses of a type such as `np.int64`.
+    /// A value, possibly wrapped in a type such as `np.int64(…)`.
     fn element(&mut self) -> Option<()> {
         self.value()?;
         if self.peek() == Some(b'(') {

@@ -1,4 +1,4 @@
-//! What is meant for a terminal.
+//! Rules for terminal output: line endings, escape sequences and progress bars.
 
 use std::sync::LazyLock;
 
@@ -6,16 +6,16 @@ use regex::Regex;
 
 use super::Edit;
 
-/// The carriage returns at the end.
+/// Removes trailing carriage returns.
 pub(super) fn line_ending(line: &str) -> Vec<Edit> {
     let end = line.trim_end_matches('\r').len();
     if end < line.len() { vec![Edit::new(end..line.len(), "")] } else { Vec::new() }
 }
 
-/// Every escape sequence, and every escape character that begins none: were one left, it could
-/// begin a sequence with what stands behind it then.
+/// Removes every escape sequence, and every other escape character: a remaining one could form a new
+/// sequence with the text after it.
 pub(super) fn escapes(line: &str) -> Vec<Edit> {
-    /// Control sequences, commands to the system (titles, links), and the short ones, by ECMA-48.
+    /// Control sequences, operating system commands (titles, links), and short sequences, by ECMA-48.
     static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
         let pattern =
             r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])?";
@@ -39,7 +39,7 @@ pub(super) fn progress(line: &str) -> Vec<Edit> {
     }
 }
 
-/// What of a line is left on a terminal that is wide enough. A colour in it is lost.
+/// What remains visible of a line on a wide terminal. Colours are lost.
 fn overwrite(line: &str) -> String {
     let mut screen: Vec<char> = Vec::new();
     for part in line.split('\r') {
@@ -75,11 +75,11 @@ fn overwrite(line: &str) -> String {
         }
     }
     let text: String = screen.into_iter().collect();
-    // What blanks out a longer text leaves blanks.
+    // A shorter text over a longer one is padded with blanks; these do not count.
     text.trim_end_matches(' ').to_owned()
 }
 
-/// The parts of what tqdm prints that depend on time or on the terminal.
+/// The parts of a tqdm progress bar that depend on time or on the terminal.
 ///
 /// Source: `tqdm.std.tqdm.format_meter`.
 fn bars(line: &str) -> Vec<Edit> {

@@ -1,4 +1,4 @@
-//! Moments, and how long something took.
+//! Rules for timestamps and durations.
 
 use std::sync::LazyLock;
 
@@ -6,22 +6,22 @@ use regex::Regex;
 
 use super::Edit;
 
-/// What must not stand before a number for it to begin there. It is part of the match, because the
-/// `regex` crate cannot look behind.
+/// What may precede a number. It is part of the match, because the `regex` crate has no
+/// look-behind.
 const APART: &str = r"(?:^|[^\w.])";
 
 fn compiled(pattern: &str) -> Regex {
     Regex::new(&pattern.replace("APART", APART)).expect("a pattern")
 }
 
-/// The first groups of all matches of any of the patterns, the earlier pattern first.
+/// The first groups of all matches of the patterns; at equal positions the earlier pattern wins.
 fn found(patterns: &[Regex], line: &str, by: &'static str) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     for pattern in patterns {
         let ranges = pattern.captures_iter(line).filter_map(|found| found.get(1));
         edits.extend(ranges.map(|part| Edit::new(part.range(), by)));
     }
-    // A stable sort: where two begin alike, the earlier pattern's comes first.
+    // The sort is stable, so at equal positions the earlier pattern comes first.
     edits.sort_by_key(|edit| edit.range.start);
     let mut end = 0;
     edits.retain(|edit| {

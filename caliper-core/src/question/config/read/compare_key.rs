@@ -1,4 +1,4 @@
-//! What stands under `compare`.
+//! Reads the key `compare`.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Reader<'_> {
         };
         let absolute = number(self, "absolute", usual.absolute());
         let relative = number(self, "relative", usual.relative());
-        // Both were checked.
+        // Both were validated above.
         let mut tolerance = Tolerance::new(absolute, relative).unwrap_or(usual);
         if let Some(ulps) = entries.remove("ulps").and_then(|node| self.parsed(&node, "`ulps`")) {
             tolerance = tolerance.with_ulps(ulps);

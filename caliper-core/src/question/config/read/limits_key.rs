@@ -1,4 +1,4 @@
-//! What stands under `limits`.
+//! Reads the key `limits`.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ impl Reader<'_> {
         let text = self.text(at, "`gpus`")?;
         let gpus = match text.as_str() {
             "all" => Some(Gpus::ALL),
-            // No machine has so many.
+            // More than any machine has.
             number => number.parse().ok().filter(|n| (1..=1024).contains(n)).map(Gpus::Count),
         };
         if gpus.is_none() {
