@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn the_version_of_the_api_is_the_tested_one_or_the_nearest() {
-        let cases: &[(Option<&str>, &str, Option<(u32, u32)>)] = &[
+        for (least, most, expected) in [
             (Some("1.12"), "1.41", Some((1, 41))), // Docker 20.10
             (Some("1.24"), "1.50", Some((1, 41))), // Docker 28
             (Some("1.44"), "1.52", Some((1, 44))), // one that no longer answers in older forms
@@ -430,9 +430,8 @@ mod tests {
             (None, "1.41", Some((1, 41))),
             (Some("1.9"), "1.10", Some((1, 10))), // numbers, not text
             (None, "new", None),
-        ];
-        for (least, most, expected) in cases {
-            assert_eq!(nearest_api(*least, most), *expected, "{least:?} to {most}");
+        ] {
+            assert_eq!(nearest_api(least, most), expected, "{least:?} to {most}");
         }
     }
 
