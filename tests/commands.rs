@@ -116,6 +116,10 @@ fn doctor_says_what_there_is() {
         assert!(error.contains("nowhere") && error.contains(fix), "{error}");
     }
     assert_eq!(diagnosis["local"]["kept"][0], "timeout");
+    let local = &diagnosis["local"];
+    let known =
+        local["kept"].as_array().unwrap().len() + local["refused"].as_object().unwrap().len();
+    assert_eq!(known, 12, "{local}");
     assert!(diagnosis["index"]["Ok"].is_string(), "{}", said.out);
 }
 

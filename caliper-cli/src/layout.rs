@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use caliper_container::backend::ContainerBackend;
+use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::project::Project;
 use caliper_container::runner::{Rerun, Retry, RunOptions};
 use caliper_core::names::PythonVersion;
@@ -13,7 +13,7 @@ use caliper_core::question::grid::CellPattern;
 use caliper_core::question::plan::{Plan, Setup};
 use caliper_core::question::selection::Selection;
 use caliper_pypi::index::PackageIndex as _;
-use caliper_pypi::resolve::{pythons_made_for, resolve_project};
+use caliper_pypi::resolve::{pythons_wanted, resolve_project};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::args::{RerunName, Select, Work};
@@ -35,16 +35,6 @@ pub(crate) struct Layout {
     pub(crate) rest: Plan,
     pub(crate) options: RunOptions,
 }
-
-/// The `CPython`s that still get security fixes, for files that any Python can install where nothing
-/// says which Pythons there are. <https://devguide.python.org/versions/>, November 2026.
-pub(crate) const SUPPORTED: &[PythonVersion] = &[
-    PythonVersion::new(3, 11),
-    PythonVersion::new(3, 12),
-    PythonVersion::new(3, 13),
-    PythonVersion::new(3, 14),
-    PythonVersion::new(3, 15),
-];
 
 /// Lays out what `work` asks for.
 pub(crate) fn lay_out(
@@ -84,15 +74,10 @@ pub(crate) fn lay_out(
     .copied()
     .collect();
     if wanted.is_empty() && backend.name() != sources::LOCAL {
-        let made_for = pythons_made_for(&offered, &selection);
-        wanted = made_for.exact;
-        if made_for.any {
+        wanted = pythons_wanted(&offered, &selection, || {
             let present = backend.interpreters(&BTreeSet::new(), &setup)?;
-            wanted.extend(present.iter().map(|interpreter| interpreter.python));
-        }
-        if wanted.is_empty() {
-            wanted.extend(SUPPORTED);
-        }
+            Ok::<_, BackendError>(present.iter().map(|interpreter| interpreter.python).collect())
+        })?;
     }
     let interpreters = backend.interpreters(&wanted, &setup)?;
     if interpreters.is_empty() {
@@ -103,7 +88,7 @@ pub(crate) fn lay_out(
     }
     let grid = resolve_project(&offered, &config.dependency, &selection, &interpreters)?;
     let mut plan = Plan::new(&config.name, setup, interpreters, grid);
-    let mut rest = Plan { cells: Vec::new(), ..plan.clone() };
+    let mut rest = plan.part(|_| false);
     if !only.is_empty() {
         let (chosen, left) = std::mem::take(&mut plan.cells)
             .into_iter()

@@ -49,7 +49,7 @@ impl Index {
             _ => terminal.detail(&notice.to_string()),
         });
         let options = ClientOptions {
-            cache: Some(cache.join("index")),
+            cache: Some(cache.join(caliper_pypi::cache::INDEX)),
             offline: args.offline,
             netrc: Netrc::of_user()?,
             notices,

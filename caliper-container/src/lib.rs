@@ -14,7 +14,8 @@
 //! [`Record`](caliper_core::facts::record::Record): it is saved in a
 //! [`ResultStore`](caliper_core::facts::store::ResultStore), and only then reported to a
 //! [`Reporter`](caliper_core::facts::event::Reporter). An [`Interrupt`](interrupt::Interrupt) stops a run
-//! at any moment, and what was measured is kept.
+//! at any moment, and what was measured is kept. [`study::measure`] does all that a whole measurement
+//! takes: it searches, repeats what is undecided, and checks itself.
 //!
 //! ```
 //! use std::collections::BTreeSet;
@@ -76,6 +77,7 @@
 
 mod activity;
 pub mod backend;
+pub mod cache;
 pub mod capture;
 pub mod docker;
 pub mod fake;
@@ -85,3 +87,4 @@ mod probe;
 pub mod project;
 pub mod results;
 pub mod runner;
+pub mod study;

@@ -19,6 +19,7 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::plan::{Recipe, Setup, Test};
 
 use crate::backend::{BackendError, Built, CellRequest, ContainerBackend, Environment, TestRun};
+use crate::cache;
 #[cfg(doc)]
 use crate::interrupt::Interrupt;
 
@@ -161,7 +162,7 @@ impl LocalBackend {
 
     fn pythons(&self) -> &Pythons {
         self.pythons.get_or_init(|| {
-            Pythons::find(&Places::of_this_machine(), &self.options.cache.join("pythons.json"))
+            Pythons::find(&Places::of_this_machine(), &self.options.cache.join(cache::PYTHONS))
         })
     }
 }
@@ -174,21 +175,22 @@ impl LocalBackend {
             return Ok(Arc::clone(ready));
         }
         let options = &self.options;
-        let root = options.work.clone().unwrap_or_else(|| options.cache.join("work"));
+        let root = options.work.clone().unwrap_or_else(|| options.cache.join(cache::WORK));
         let workspace = Workspace::open(&root, order.run)?;
         let failed =
             |path: &Path| BackendError::machine(format!("could not make `{}`", path.display()));
-        let cache = options.cache.join("uv");
+        let uv_cache = options.cache.join(cache::UV);
         // `uv` is run in another folder.
-        let cache = fs::create_dir_all(&cache).and_then(|()| fs::canonicalize(&cache));
-        let cache = cache.map_err(failed(&options.cache))?;
+        let uv_cache = fs::create_dir_all(&uv_cache).and_then(|()| fs::canonicalize(&uv_cache));
+        let uv_cache = uv_cache.map_err(failed(&options.cache))?;
         let uv = uv::obtain(&options.cache, &*options.uv)?;
         let uv = fs::canonicalize(&uv).map_err(failed(&uv))?;
-        let shelf = Shelf::open(&options.cache.join("environments"), options.keep, &workspace)?;
+        let shelf =
+            Shelf::open(&options.cache.join(cache::ENVIRONMENTS), options.keep, &workspace)?;
         let configuration = workspace.folder().join("uv.toml");
         let text = environment::configuration(&options.index_urls);
         write_private(&configuration, &text).map_err(failed(&configuration))?;
-        let made = Arc::new(Ready { workspace, shelf, uv, configuration, cache });
+        let made = Arc::new(Ready { workspace, shelf, uv, configuration, cache: uv_cache });
         *ready = Some(Arc::clone(&made));
         Ok(made)
     }

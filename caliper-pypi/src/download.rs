@@ -20,6 +20,7 @@ use url::Url;
 pub use error::DownloadError;
 pub use metadata::{MetadataError, Way, WheelMetadata};
 
+use crate::cache;
 use crate::http::Http;
 use crate::index::IndexClient;
 use partial::Partial;
@@ -252,7 +253,7 @@ impl Downloader {
     }
 
     fn folder_of(&self, sha256: Sha256) -> PathBuf {
-        self.folder.join("files").join(sha256.hex())
+        self.folder.join(cache::FILES).join(sha256.hex())
     }
 
     fn lock_of(&self, sha256: Sha256) -> Arc<Mutex<()>> {

@@ -54,6 +54,7 @@
 //! Nothing here prints, starts a process, or runs code of a package: names, answers and archives
 //! are read as text from strangers, with a limit on each.
 
+pub mod cache;
 pub mod compatibility;
 pub mod download;
 #[cfg(any(test, fuzzing))]

@@ -18,7 +18,7 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::selection::Selection;
 
 pub use error::ResolveError;
-pub use made_for::{PythonsMadeFor, pythons_made_for};
+pub use made_for::{PythonsMadeFor, SUPPORTED_PYTHONS, pythons_made_for, pythons_wanted};
 
 use crate::compatibility::SupportedTags;
 use crate::index::{PackageIndex, Project};

@@ -76,7 +76,8 @@ fn clean_cache(
     let results = setting::results(config);
     let _lock = results.is_dir().then(|| DirStore::open(&results)).transpose()?;
     if !dry_run {
-        for part in PARTS {
+        let parts = caliper_container::cache::PARTS.iter().chain(caliper_pypi::cache::PARTS);
+        for part in parts {
             let path = cache.join(part);
             let removed =
                 if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
@@ -94,7 +95,3 @@ fn clean_cache(
     terminal.data(&format!("{would} the cache {}\n", cache.display()));
     Ok(())
 }
-
-/// What Caliper keeps in a cache, and may remove.
-const PARTS: &[&str] =
-    &["index", "files", "partial", "images", "tools", "uv", "work", "environments", "pythons.json"];

@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind, GpuRequests};
 use caliper_container::runner::chain;
 use caliper_core::names::ParsePackageNameError;
 use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
-use caliper_core::question::limits::{Limits, Network};
+use caliper_core::question::limits::Limits;
+use caliper_core::question::plan::Setup;
 use caliper_pypi::index::{IndexClient, IndexError, PackageIndex as _};
 use serde::Serialize;
 
@@ -73,7 +73,7 @@ pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> O
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         pythons: sources::found(&local),
         notes: local.notes(),
-        local: given(&local, &[]),
+        local: given(&local, None, &[]),
         engines: places(&index, &cache),
         index: reach(&index),
     };
@@ -115,28 +115,20 @@ fn engine(options: DockerOptions) -> Result<Engine, BackendError> {
         memory: facts.memory,
         init: facts.init,
         gpus: facts.gpus,
-        limits: given(&backend, &more),
+        limits: given(&backend, facts.runtimes.first().map(String::as_str), &more),
     })
 }
 
-/// Asks a backend for each limit by itself. `more` is what it can that has no key in `limits`.
-fn given(backend: &dyn ContainerBackend, more: &[(&'static str, bool)]) -> Given {
-    type Ask = fn(&mut Limits);
-    let asked: [(&'static str, Ask); 9] = [
-        ("timeout", |limits| limits.timeout = Duration::from_secs(60)),
-        ("idle", |limits| limits.idle = Some(Duration::from_secs(60))),
-        ("memory", |limits| limits.memory = Some(64 << 20)),
-        ("cpus", |limits| limits.cpus = Some(0.5)),
-        ("cpuset", |limits| limits.cpuset = "0".parse().ok()),
-        ("pids", |limits| limits.pids = Some(100)),
-        ("disk", |limits| limits.disk = Some(1 << 30)),
-        ("network", |limits| limits.network = Network::None),
-        ("capabilities", |limits| limits.capabilities = ["NET_RAW".to_owned()].into()),
-    ];
+/// Asks a backend for each limit by itself. `runtime` is one that it should know; `more` is what it can
+/// that has no key in `limits`.
+fn given(
+    backend: &dyn ContainerBackend,
+    runtime: Option<&str>,
+    more: &[(&'static str, bool)],
+) -> Given {
     let mut given = Given { kept: Vec::new(), refused: BTreeMap::new() };
-    for (name, ask) in asked {
-        let mut setup = sources::plain_setup();
-        ask(&mut setup.limits);
+    for (name, limits) in Limits::each(runtime.unwrap_or("runc")) {
+        let setup = Setup { limits, ..sources::plain_setup() };
         match backend.check(&setup) {
             Ok(()) => given.kept.push(name),
             Err(error) => {

@@ -1,17 +1,18 @@
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use caliper_core::names::PackageName;
+use caliper_core::names::{PackageName, PythonVersion};
 use caliper_core::question::grid::{Choice, FileKind, Grid};
 use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
 use caliper_core::question::selection::Selection;
 use caliper_pypi::index::PackageIndex as _;
-use caliper_pypi::resolve::{pythons_made_for, resolve_project};
+use caliper_pypi::resolve::{pythons_wanted, resolve_project};
 use caliper_pypi::tag::PlatformTag;
 
 use crate::args::{FormatName, Select};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::layout::SUPPORTED;
 use crate::setting;
 use crate::sources::{self, Index};
 use crate::terminal::{Terminal, printable};
@@ -33,15 +34,11 @@ pub(super) fn run(
         as_of: args.as_of,
         ..Selection::default()
     };
-    let mut pythons = args.python.clone();
+    let mut pythons: BTreeSet<PythonVersion> = args.python.iter().copied().collect();
     if pythons.is_empty() {
-        let made_for = pythons_made_for(&project, &selection);
-        pythons.extend(made_for.exact);
-        if made_for.any {
-            pythons.extend(SUPPORTED);
-        }
-        pythons.sort_unstable();
-        pythons.dedup();
+        let none_present = || Ok::<_, Infallible>(Vec::new());
+        pythons = pythons_wanted(&project, &selection, none_present)
+            .unwrap_or_else(|never| match never {});
     }
     let found = if platform.is_none() {
         sources::found(&sources::local(&index, &cache, None))

@@ -1,22 +1,15 @@
 mod blind;
 
-use std::collections::BTreeSet;
-
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{
-    self, CellAction, Rerun, RunContext, RunOptions, Searching, preview,
-};
-use caliper_core::analysis::compare::{judge, repeats_to_decide, same_results};
+use caliper_container::runner::{self, RunContext};
+use caliper_container::study::{BlindCheck, Method, Progress, Question, RowSearch, Study, measure};
 use caliper_core::analysis::expect::{FailOn, violations};
-use caliper_core::analysis::results::Results;
 use caliper_core::analysis::search::{Answer, Goal, Search};
 use caliper_core::facts::record::{Record, TestOutcome};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellId;
-use caliper_core::question::plan::{Plan, Test};
-
-use pep440_rs::Version;
+use caliper_core::question::plan::Test;
 
 use super::{LISTED, say_how_many_more};
 use crate::args::{FailOnName, FormatName, GoalName, How, ProgressName, Work};
@@ -26,9 +19,6 @@ use crate::progress;
 use crate::signals::Watch;
 use crate::sources::Purpose;
 use crate::terminal::{Terminal, printable};
-
-/// How often `--confirm` looks again: with more runs there are fewer, or other, open questions.
-const ROUNDS: usize = 3;
 
 pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
@@ -46,72 +36,35 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         interrupt: &interrupt,
     };
     let config = &layout.setting.config;
-    let mut outcome = match how.search {
-        Some(goal) => search(&layout, context, how, goal, &store, terminal)?,
-        None => runner::run(&layout.plan, context, &layout.options)?,
+    let question = Question {
+        plan: &layout.plan,
+        rest: Some(&layout.rest),
+        baseline: config.baseline.as_ref(),
+        criteria: &config.compare,
     };
-    let rest = left_out(&layout, context)?;
-    // What is lost is compared by its name.
-    let blobs = |blob| store.blob(blob).ok();
-    // Those of this plan first, then the rest.
-    let with_rest = |mut records: Vec<Record>| {
-        records.extend(rest.iter().cloned());
-        records
+    let second = how.blind.map(|_| DirStore::open(blind::folder(&store))).transpose()?;
+    let method = Method {
+        search: how.search.map(|goal| search_for(&layout, how, goal)).transpose()?,
+        confirm: how.confirm,
+        blind: how.blind.zip(second.as_ref()).map(|(share, store)| BlindCheck { share, store }),
+        progress: &|progress| say_progress(progress, how, terminal),
     };
-    let mut records = with_rest(std::mem::take(&mut outcome.records));
-    if how.confirm {
-        for _ in 0..ROUNDS {
-            let verdicts = judge(&records, config.baseline.as_ref(), &config.compare, &blobs);
-            let attempts = repeats_to_decide(&records, &verdicts, &config.compare, &blobs);
-            let planned = &records[..records.len() - rest.len()];
-            let more = planned.iter().any(|record| {
-                let wanted = attempts.get(&record.id()).into_iter().flatten();
-                wanted.into_iter().any(|(test, wanted)| record.attempts(test) < *wanted)
-            });
-            if !more || outcome.interrupted {
-                break;
-            }
-            // What was measured just now is not to be measured again for being asked for.
-            let options = RunOptions { rerun: Rerun::Nothing, attempts, ..layout.options.clone() };
-            // Nor what a search left out, or what could not be measured.
-            let known = planned.iter().filter(|record| !record.outcome.is_spurious());
-            let known: BTreeSet<CellId> = known.map(Record::id).collect();
-            let again = runner::run(&part(&layout.plan, &known), context, &options)?;
-            outcome.not_measured.extend(again.not_measured);
-            outcome.interrupted = again.interrupted;
-            let mut found = again.records;
-            found.retain(|record| !record.outcome.is_spurious());
-            let ids: BTreeSet<CellId> = found.iter().map(Record::id).collect();
-            found.extend(planned.iter().filter(|record| !ids.contains(&record.id())).cloned());
-            records = with_rest(found);
-        }
-    }
-    if let Some(share) = how.blind
-        && !interrupt.is_raised()
-    {
-        let planned = &records[..records.len() - rest.len()];
-        let again = blind::measure(&layout, context, planned, share, &store, terminal)?;
-        outcome.not_measured.extend(again.not_measured);
-    }
-    say_of_files(config, &records, terminal);
+    let study = measure(&question, context, &layout.options, &method)?;
+    drop(second);
+    say_of_files(config, &study, terminal);
     if let Some(baseline) = &config.baseline
-        && !records.iter().any(|record| record.version == *baseline)
+        && !study.all().any(|record| record.version == *baseline)
     {
         terminal.warning(&format!(
             "the baseline {baseline} is not a release of this grid: there is nothing to compare with"
         ));
     }
-    let results =
-        Results::new(&config.name, config.dependency.clone(), layout.backend.name(), records);
-    let Some(results) = results else {
+    let second = blind::Second::open(&store, terminal)?;
+    // An output that is lost is compared by its digest.
+    let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
+    let Some(results) = study.results(&question, &second.records, &blobs) else {
         return Ok(watch.exit().unwrap_or(Exit::Done));
     };
-    // Those that were not measured, too: what happened there is not known.
-    let cells = layout.plan.cells.iter().chain(&layout.rest.cells);
-    let releases: Vec<Version> = cells.map(|cell| cell.id.version.clone()).collect();
-    let mut results =
-        results.read_through(&releases, config.baseline.as_ref(), &config.compare, &blobs);
-    results.blind = blind::judge(&results.cells, &config.compare, &store, terminal)?;
     store.save_results(&results)?;
     match format {
         FormatName::Json => super::print_json(&results, terminal)?,
@@ -120,7 +73,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     if let (FormatName::Text, Some(goal)) = (format, how.search) {
         say_answers(&layout, &results.cells, how, goal, terminal);
     }
-    say_not_measured(&outcome.not_measured, terminal);
+    say_not_measured(&study.not_measured, terminal);
     if let Some(exit) = watch.exit() {
         terminal
             .note("interrupted; what was measured is kept, and `caliper run` goes on from there");
@@ -136,26 +89,16 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         terminal.verdict(&printable(&format!("not as expected: {violation}")));
     }
     say_how_many_more(found.len(), terminal);
-    Ok(match (outcome.not_measured.is_empty(), found.is_empty()) {
+    Ok(match (study.not_measured.is_empty(), found.is_empty()) {
         (false, _) => Exit::World,
         (true, false) => Exit::Unexpected,
         (true, true) => Exit::Done,
     })
 }
 
-/// What `--only` left out still belongs to the summary, where its record is valid.
-fn left_out(layout: &Layout, context: RunContext<'_>) -> Result<Vec<Record>, Failure> {
-    let actions = preview(&layout.rest, context, &layout.options)?;
-    let recorded = |action| match action {
-        CellAction::Recorded(record) => Some(*record),
-        CellAction::Unavailable | CellAction::ToMeasure | CellAction::NotMeasurable(_) => None,
-    };
-    Ok(actions.into_iter().filter_map(recorded).collect())
-}
-
 /// Warns of `results` that match nothing.
-fn say_of_files(config: &Config, records: &[Record], terminal: Terminal) {
-    let runs = records.iter().flat_map(Record::runs);
+fn say_of_files(config: &Config, study: &Study, terminal: Terminal) {
+    let runs = study.all().flat_map(Record::runs);
     let passed =
         runs.filter(|(test, run)| run.outcome == TestOutcome::Passed && test.name != Test::IMPORT);
     let mut passed = passed.peekable();
@@ -175,12 +118,6 @@ fn say_not_measured(cells: &[(CellId, String)], terminal: Terminal) {
     say_how_many_more(cells.len(), terminal);
 }
 
-/// A plan for some of its cells.
-fn part(plan: &Plan, cells: &BTreeSet<CellId>) -> Plan {
-    let kept = plan.cells.iter().filter(|cell| cells.contains(&cell.id)).cloned();
-    Plan { cells: kept.collect(), ..plan.clone() }
-}
-
 fn goal_of(name: GoalName) -> Goal {
     match name {
         GoalName::All => Goal::AllChanges,
@@ -189,37 +126,29 @@ fn goal_of(name: GoalName) -> Goal {
     }
 }
 
-/// Measures only what a search wants.
-fn search(
-    layout: &Layout,
-    context: RunContext<'_>,
-    how: &How,
-    goal: GoalName,
-    store: &DirStore,
-    terminal: Terminal,
-) -> Result<runner::Outcome, Failure> {
-    let named = |name: &str| how.test.as_deref().is_none_or(|test| test == name);
-    let tests = layout.plan.setup.tests.iter().map(|test| test.name.as_str());
-    if !tests.chain([Test::IMPORT]).any(named) {
-        return Err(Failure::question(format!(
-            "there is no test `{}` to search for",
-            how.test.as_deref().unwrap_or_default()
-        )));
+/// The search that was asked for.
+fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSearch<'a>, Failure> {
+    let test = how.test.as_deref();
+    let mut tests = layout.plan.setup.tests.iter().map(|test| test.name.as_str());
+    match test {
+        Some(test) if test != Test::IMPORT && !tests.any(|known| known == test) => {
+            Err(Failure::question(format!("there is no test `{test}` to search for")))
+        }
+        _ => Ok(RowSearch { search: Search { probes: how.probes, goal: goal_of(goal) }, test }),
     }
-    let blobs = |blob| store.blob(blob).ok();
-    let criteria = &layout.setting.config.compare;
-    let searching = Searching {
-        search: Search { probes: how.probes, goal: goal_of(goal) },
-        tests: &named,
-        same: &|one, other, test| same_results(one, other, test, criteria, &blobs),
-        step: &|wanted, steps| {
-            // Progress that is read by programs is one event a line.
-            if how.progress != ProgressName::Json {
-                terminal.note(&format!("search: {wanted} cells next, about {steps} steps left"));
-            }
-        },
-    };
-    Ok(runner::search(&layout.plan, context, &layout.options, &searching)?)
+}
+
+fn say_progress(progress: Progress, how: &How, terminal: Terminal) {
+    match progress {
+        // Progress that is read by programs is one event a line.
+        Progress::Search { cells, steps_left } if how.progress != ProgressName::Json => {
+            terminal.note(&format!("search: {cells} cells next, about {steps_left} steps left"));
+        }
+        Progress::Blind { cells, of } => {
+            terminal.note(&format!("blind check: a second measurement of {cells} of {of} cells"));
+        }
+        _ => {}
+    }
 }
 
 /// Answers a question about single releases.

@@ -184,6 +184,6 @@ impl DockerBackend {
 
     fn log_of(&self, image: &str) -> PathBuf {
         let digest = image.strip_prefix("sha256:").unwrap_or(image);
-        self.options.cache.join("images").join(format!("{digest}.log"))
+        self.options.cache.join(crate::cache::IMAGES).join(format!("{digest}.log"))
     }
 }

@@ -138,7 +138,7 @@ impl DockerBackend {
         command.extend(["-c", question.program]);
         command.extend(question.argument);
         let asked = command.join("\0");
-        let folder = self.options.cache.join("images");
+        let folder = self.options.cache.join(crate::cache::IMAGES);
         let image = digest.strip_prefix("sha256:").unwrap_or(digest);
         let kept =
             folder.join(format!("{image}-{}.json", &Sha256::of(asked.as_bytes()).hex()[..12]));

@@ -27,7 +27,7 @@ pub(super) fn obtain(cache: &Path, wheel: &UvWheel) -> Result<PathBuf, BackendEr
     if let Some(uv) = on_path(&env::var_os("PATH").unwrap_or_default()) {
         return Ok(uv);
     }
-    let tools = cache.join("tools");
+    let tools = cache.join(crate::cache::TOOLS);
     if let Some(uv) = in_cache(&tools) {
         return Ok(uv);
     }

@@ -143,9 +143,7 @@ pub fn search(
         }
         wanted.append(&mut settled);
         (searching.step)(wanted.len(), steps_left);
-        let cells = plan.cells.iter().filter(|cell| wanted.contains(&cell.id));
-        let part = Plan { cells: cells.cloned().collect(), ..plan.clone() };
-        let done = run(&part, context, options)?;
+        let done = run(&plan.part(|cell| wanted.contains(cell)), context, options)?;
         let seen: BTreeSet<CellId> = done.records.iter().map(Record::id).collect();
         outcome.measured += done.measured;
         outcome.interrupted = done.interrupted;

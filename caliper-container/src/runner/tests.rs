@@ -18,18 +18,18 @@ use crate::fake::{FakeBackend, FakeRun};
 mod retries;
 
 /// A bench to run plans on.
-struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
-    backend: FakeBackend,
+    pub(crate) backend: FakeBackend,
     files: FilesInMemory,
-    store: MemoryStore,
+    pub(crate) store: MemoryStore,
     reporter: Collected,
-    interrupt: Interrupt,
+    pub(crate) interrupt: Interrupt,
     attempts: BTreeMap<CellId, Attempts>,
 }
 
 impl Bench {
-    fn new(backend: FakeBackend) -> Self {
+    pub(crate) fn new(backend: FakeBackend) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             backend,
@@ -41,11 +41,11 @@ impl Bench {
         }
     }
 
-    fn project(&self) -> Project {
+    pub(crate) fn project(&self) -> Project {
         Project::read(self.folder.path(), None).unwrap()
     }
 
-    fn context<'a>(&'a self, project: &'a Project) -> RunContext<'a> {
+    pub(crate) fn context<'a>(&'a self, project: &'a Project) -> RunContext<'a> {
         RunContext {
             backend: &self.backend,
             project,
@@ -73,7 +73,7 @@ fn backend() -> FakeBackend {
 }
 
 /// Releases 1.0, 1.1, … with a file each, and one without.
-fn plan(backend: &FakeBackend, releases: usize, tests: &[&str]) -> Plan {
+pub(crate) fn plan(backend: &FakeBackend, releases: usize, tests: &[&str]) -> Plan {
     let config =
         Config::from_yaml("caliper.yaml", "analysis: {dependency: demo}", &|_| unreachable!())
             .unwrap();

@@ -72,6 +72,48 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Each limit by its name in the configuration, with limits that ask for it and for nothing else
+    /// beyond the defaults. A caller can ask a backend about every limit by itself.
+    ///
+    /// The values are small, and such as any machine that can keep the limit at all accepts. `runtime`
+    /// has no such value: which runtimes there are depends on the engine.
+    pub fn each(runtime: &str) -> Vec<(&'static str, Self)> {
+        let one = |name, set: fn(&mut Self)| {
+            let mut limits = Self::default();
+            set(&mut limits);
+            (name, limits)
+        };
+        // Without `..`: a limit that is added cannot be forgotten here.
+        let Self {
+            timeout: _,
+            idle: _,
+            memory: _,
+            cpus: _,
+            cpuset: _,
+            pids: _,
+            output: _,
+            disk: _,
+            network: _,
+            gpus: _,
+            runtime: _,
+            capabilities: _,
+        } = Self::default();
+        vec![
+            one("timeout", |limits| limits.timeout = Duration::from_secs(60)),
+            one("idle", |limits| limits.idle = Some(Duration::from_secs(60))),
+            one("memory", |limits| limits.memory = Some(64 << 20)),
+            one("cpus", |limits| limits.cpus = Some(0.5)),
+            one("cpuset", |limits| limits.cpuset = Some(CpuSet([0].into()))),
+            one("pids", |limits| limits.pids = Some(100)),
+            one("output", |limits| limits.output = 1 << 20),
+            one("disk", |limits| limits.disk = Some(1 << 30)),
+            one("network", |limits| limits.network = Network::None),
+            one("gpus", |limits| limits.gpus = Some(Gpus::ALL)),
+            ("runtime", Self { runtime: Some(runtime.to_owned()), ..Self::default() }),
+            one("capabilities", |limits| limits.capabilities = ["NET_RAW".to_owned()].into()),
+        ]
+    }
+
     /// The optional limits that are set, with their values as text.
     fn optional(&self) -> [(&'static str, Option<String>); 7] {
         [
@@ -301,6 +343,28 @@ mod tests {
         assert_eq!(third.missing_from(&rounded), None);
         let alone = Limits { network: Network::None, ..Limits::default() };
         assert_eq!(alone.missing_from(&Limits::default()).as_deref(), Some("network none"));
+    }
+
+    #[test]
+    fn every_limit_is_asked_for_by_itself() {
+        let keys = |limits: &Limits| -> BTreeSet<String> {
+            let value = serde_json::to_value(limits).unwrap();
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        let plain = serde_json::to_value(Limits::default()).unwrap();
+        let each = Limits::each("crun");
+        let mut names = BTreeSet::new();
+        for (name, limits) in &each {
+            let value = serde_json::to_value(limits).unwrap();
+            let changed = |key: &&String| value.get(*key) != plain.get(*key);
+            let keys = keys(limits);
+            let changed: Vec<&String> = keys.iter().filter(changed).collect();
+            assert_eq!(changed, [name]);
+            names.insert((*name).to_owned());
+        }
+        let schema = schemars::schema_for!(Limits);
+        let known = schema.as_value()["properties"].as_object().unwrap();
+        assert_eq!(names, known.keys().cloned().collect());
     }
 
     #[test]

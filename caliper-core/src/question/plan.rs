@@ -48,6 +48,20 @@ impl Plan {
         }
     }
 
+    /// The same plan for those of its cells that `keep` accepts.
+    #[must_use]
+    pub fn part(&self, keep: impl Fn(&CellId) -> bool) -> Self {
+        Self {
+            analysis: self.analysis.clone(),
+            dependency: self.dependency.clone(),
+            index: self.index.clone(),
+            setup: self.setup.clone(),
+            interpreters: self.interpreters.clone(),
+            // A large grid is cut many times: only what is kept is copied.
+            cells: self.cells.iter().filter(|cell| keep(&cell.id)).cloned().collect(),
+        }
+    }
+
     /// The interpreter of a column.
     pub fn interpreter(&self, python: PythonVersion) -> Option<&Interpreter> {
         self.interpreters.iter().find(|interpreter| interpreter.python == python)

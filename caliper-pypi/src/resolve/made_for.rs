@@ -50,6 +50,41 @@ pub fn pythons_made_for(project: &Project, selection: &Selection) -> PythonsMade
     made_for
 }
 
+/// The `CPython`s that still get security fixes, oldest first.
+///
+/// Source: <https://devguide.python.org/versions/>, November 2026.
+pub const SUPPORTED_PYTHONS: &[PythonVersion] = &[
+    PythonVersion::new(3, 11),
+    PythonVersion::new(3, 12),
+    PythonVersion::new(3, 13),
+    PythonVersion::new(3, 14),
+    PythonVersion::new(3, 15),
+];
+
+/// The Pythons to lay a grid out for where the user names none: those that the selected files of
+/// `project` are made for. If a file fits any Python, those that are `present` are added. Where none
+/// are present, or no file names a Python, [`SUPPORTED_PYTHONS`] are added.
+///
+/// `present` is only called if its answer matters, because asking a container engine takes time. It
+/// returns nothing where nothing says which Pythons there are.
+///
+/// # Errors
+///
+/// As `present`.
+pub fn pythons_wanted<E>(
+    project: &Project,
+    selection: &Selection,
+    present: impl FnOnce() -> Result<Vec<PythonVersion>, E>,
+) -> Result<BTreeSet<PythonVersion>, E> {
+    let PythonsMadeFor { exact: mut wanted, any } = pythons_made_for(project, selection);
+    let present = if any { present()? } else { Vec::new() };
+    let known = if present.is_empty() { SUPPORTED_PYTHONS } else { &present };
+    if any || wanted.is_empty() {
+        wanted.extend(known);
+    }
+    Ok(wanted)
+}
+
 fn add(wheel: &WheelName, made_for: &mut PythonsMadeFor) {
     if !wheel.platforms().any(|platform| PlatformTag::of(platform).is_for_linux()) {
         return;

@@ -347,6 +347,37 @@ fn the_pythons_that_files_are_made_for() {
     assert_eq!(made_for(&["demo-1.tar.gz"], &never), (String::new(), false));
 }
 
+#[test]
+fn the_pythons_of_a_grid_where_none_are_named() {
+    let supported: Vec<String> = SUPPORTED_PYTHONS.iter().map(ToString::to_string).collect();
+    let supported = supported.join(" ");
+    // The files, the Pythons that are present, and the columns.
+    let cases: &[(&[&str], &[&str], String)] = &[
+        // What files are made for decides; nobody asks which Pythons are present.
+        (&["demo-1-cp27-cp27mu-manylinux1_x86_64.whl"], &["never asked"], "2.7".to_owned()),
+        (&["demo-1-cp311-cp311-win_amd64.whl"], &["never asked"], supported.clone()),
+        // A file for any Python: what is present, beside what other files are made for.
+        (&["demo-1-py3-none-any.whl"], &["3.9"], "3.9".to_owned()),
+        (
+            &["demo-1.tar.gz", "demo-1-cp310-cp310-manylinux1_x86_64.whl"],
+            &["3.9"],
+            "3.9 3.10".to_owned(),
+        ),
+        (&["demo-1-py3-none-any.whl"], &[], supported.clone()),
+        (
+            &["demo-1.tar.gz", "demo-1-cp310-cp310-manylinux1_x86_64.whl"],
+            &[],
+            format!("3.10 {supported}"),
+        ),
+    ];
+    for (lines, present, expected) in cases {
+        let present = || present.iter().map(|python| python.parse()).collect();
+        let wanted = pythons_wanted(&project(lines), &Selection::default(), present).unwrap();
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        assert_eq!(wanted.join(" "), *expected, "{lines:?}");
+    }
+}
+
 /// A file of release 1 or 2 in the words of [`described`].
 fn any_file() -> impl Strategy<Value = String> {
     let name = prop_oneof![

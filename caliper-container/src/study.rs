@@ -1,0 +1,220 @@
+//! Measuring a whole configuration: what `caliper run` does between opening its files and printing.
+//!
+//! [`runner::run`] goes through the cells of a plan once. A *study* goes on from there: it measures
+//! only what a search needs, repeats what is undecided, measures a share of the cells a second time,
+//! and adds the recorded cells that this run leaves out. Nothing here prints or reads a configuration.
+//!
+//! [`measure`] makes the measurements; [`Study::results`] draws the conclusions from them.
+
+mod blind;
+mod confirm;
+
+use caliper_core::analysis::compare::{Blind, Blobs, same_results};
+use caliper_core::analysis::results::Results;
+use caliper_core::analysis::search::Search;
+use caliper_core::facts::record::Record;
+use caliper_core::facts::store::ResultStore;
+use caliper_core::question::criteria::Criteria;
+use caliper_core::question::grid::CellId;
+use caliper_core::question::plan::Plan;
+use pep440_rs::Version;
+
+use crate::runner::{
+    self, CellAction, Outcome, RunContext, RunError, RunOptions, Searching, preview,
+};
+
+/// What is to be found out.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The cells to measure.
+    pub plan: &'a Plan,
+    /// Cells that this run leaves out. Their valid records belong to the results all the same.
+    pub rest: Option<&'a Plan>,
+    /// The release that the others are compared with; `None` for the newest at which a test passes.
+    pub baseline: Option<&'a Version>,
+    /// When two results are the same.
+    pub criteria: &'a Criteria,
+}
+
+/// How the measurements are made, beyond going through the cells once.
+#[derive(Clone, Copy)]
+pub struct Method<'a> {
+    /// Measures only what this search needs; `None` measures every cell.
+    pub search: Option<RowSearch<'a>>,
+    /// Whether tests are repeated, in at most [`ROUNDS`] rounds, until what is undecided is decided.
+    pub confirm: bool,
+    /// Measures a share of the cells a second time; `None` for no blind check.
+    pub blind: Option<BlindCheck<'a>>,
+    /// Called before each step of the measurement.
+    pub progress: &'a dyn Fn(Progress),
+}
+
+impl Default for Method<'_> {
+    /// Measures every cell once and reports no progress.
+    fn default() -> Self {
+        Self { search: None, confirm: false, blind: None, progress: &|_| {} }
+    }
+}
+
+/// A search for the releases at which something changes.
+#[derive(Debug, Clone, Copy)]
+pub struct RowSearch<'a> {
+    /// How each row is searched.
+    pub search: Search,
+    /// The test whose rows are searched; `None` for all tests.
+    pub test: Option<&'a str>,
+}
+
+/// A blind check: cells are measured a second time as if they were another release, to see how often
+/// that is called different.
+#[derive(Clone, Copy)]
+pub struct BlindCheck<'a> {
+    /// The share of the cells, from 0 to 1.
+    pub share: f64,
+    /// Where the second measurements are kept. They never take the place of the first.
+    pub store: &'a dyn ResultStore,
+}
+
+/// What a study is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A search takes its next step.
+    Search {
+        /// How many cells it measures now.
+        cells: usize,
+        /// About how many steps are left.
+        steps_left: u32,
+    },
+    /// Tests are repeated until what is undecided is decided.
+    Confirm {
+        /// Which round this is, from 1.
+        round: usize,
+    },
+    /// Cells are measured a second time.
+    Blind {
+        /// How many cells.
+        cells: usize,
+        /// How many cells there are to choose from.
+        of: usize,
+    },
+}
+
+/// How many rounds of repeats there are at most. After each round there are fewer open questions, or
+/// other ones.
+pub const ROUNDS: usize = 3;
+
+/// The measurements of a study.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Study {
+    /// The records of the cells of [`Question::plan`] that have one.
+    pub records: Vec<Record>,
+    /// The valid records of the cells of [`Question::rest`].
+    pub rest: Vec<Record>,
+    /// The cells that could not be measured, and why.
+    pub not_measured: Vec<(CellId, String)>,
+    /// Whether the study was stopped before its end.
+    pub interrupted: bool,
+    /// The name of the backend that measured.
+    pub backend: String,
+}
+
+/// Measures what `question` asks for. Every record is in the store of `context` before this returns.
+///
+/// # Errors
+///
+/// As [`runner::run`]. A cell that could not be measured is not an error; it is listed in
+/// [`Study::not_measured`].
+pub fn measure(
+    question: &Question<'_>,
+    context: RunContext<'_>,
+    options: &RunOptions,
+    method: &Method<'_>,
+) -> Result<Study, RunError> {
+    let outcome = match &method.search {
+        Some(search) => search_rows(question, context, options, search, method.progress)?,
+        None => runner::run(question.plan, context, options)?,
+    };
+    let Outcome { records, not_measured, interrupted, .. } = outcome;
+    let rest = question.rest.map(|rest| recorded(rest, context, options)).transpose()?;
+    let mut study = Study {
+        records,
+        rest: rest.unwrap_or_default(),
+        not_measured,
+        interrupted,
+        backend: context.backend.name().to_owned(),
+    };
+    if method.confirm {
+        study.confirm(question, context, options, method.progress)?;
+    }
+    if let Some(check) = &method.blind
+        && !context.interrupt.is_raised()
+    {
+        study.measure_again(question, context, options, check, method.progress)?;
+    }
+    Ok(study)
+}
+
+impl Study {
+    /// The records of the plan, then those of the cells that were left out.
+    pub fn all(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().chain(&self.rest)
+    }
+
+    /// The summary: the records with their verdicts, causes and rows. `again` holds second measurements,
+    /// of this run or an earlier one, for the blind check; `blobs` finds the outputs of both.
+    ///
+    /// `None` if there is no record.
+    pub fn results(
+        &self,
+        question: &Question<'_>,
+        again: &[Record],
+        blobs: Blobs<'_>,
+    ) -> Option<Results> {
+        let Question { plan, rest, baseline, criteria } = question;
+        let records = self.all().cloned().collect();
+        let results =
+            Results::new(&plan.analysis, plan.dependency.clone(), &self.backend, records)?;
+        // Releases without a record count too: what happens there is unknown, not unchanged.
+        let cells = plan.cells.iter().chain(rest.iter().flat_map(|rest| &rest.cells));
+        let releases: Vec<Version> = cells.map(|cell| cell.id.version.clone()).collect();
+        let mut results = results.read_through(&releases, *baseline, criteria, blobs);
+        results.blind = Blind::of(&results.cells, again, criteria, blobs);
+        Some(results)
+    }
+}
+
+/// The records in the store that are valid for the cells of `plan`.
+fn recorded(
+    plan: &Plan,
+    context: RunContext<'_>,
+    options: &RunOptions,
+) -> Result<Vec<Record>, RunError> {
+    let valid = |action| match action {
+        CellAction::Recorded(record) => Some(*record),
+        CellAction::Unavailable | CellAction::ToMeasure | CellAction::NotMeasurable(_) => None,
+    };
+    Ok(preview(plan, context, options)?.into_iter().filter_map(valid).collect())
+}
+
+/// Measures only the cells that a search asks for.
+fn search_rows(
+    question: &Question<'_>,
+    context: RunContext<'_>,
+    options: &RunOptions,
+    search: &RowSearch<'_>,
+    progress: &dyn Fn(Progress),
+) -> Result<Outcome, RunError> {
+    let blobs = |blob| context.store.blob(blob).ok();
+    let searching = Searching {
+        search: search.search,
+        tests: &|name| search.test.is_none_or(|test| test == name),
+        same: &|left, right, test| same_results(left, right, test, question.criteria, &blobs),
+        step: &|cells, steps_left| progress(Progress::Search { cells, steps_left }),
+    };
+    runner::search(question.plan, context, options, &searching)
+}
+
+#[cfg(test)]
+mod tests;

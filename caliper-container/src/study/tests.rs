@@ -1,0 +1,151 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use caliper_core::analysis::search::Goal;
+use caliper_core::facts::store::MemoryStore;
+use caliper_core::names::PythonVersion;
+
+use super::*;
+use crate::fake::{FakeBackend, FakeRun};
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::runner::tests::{Bench, plan};
+
+/// A backend on which the test `t` behaves as `run` says, by the minor version of the release.
+fn backend(run: impl Fn(u64) -> FakeRun + Send + Sync + 'static) -> FakeBackend {
+    FakeBackend::new([PythonVersion::new(3, 11)]).running(move |cell, test| {
+        Ok(if test == "t" { run(cell.version.release()[1]) } else { FakeRun::passes("") })
+    })
+}
+
+/// Runs a study of `plan` on a bench, and lists its steps.
+fn study(
+    bench: &Bench,
+    plan: &Plan,
+    rest: Option<&Plan>,
+    method: &Method<'_>,
+) -> (Study, Vec<Progress>) {
+    let steps = Mutex::new(Vec::new());
+    let progress = |step: Progress| steps.lock().unwrap().push(step);
+    let method = Method { progress: &progress, ..*method };
+    let criteria = Criteria::default();
+    let question = Question { plan, rest, baseline: None, criteria: &criteria };
+    let project: Project = bench.project();
+    let options = RunOptions { jobs: 2, ..RunOptions::default() };
+    let study = measure(&question, bench.context(&project), &options, &method).unwrap();
+    (study, steps.into_inner().unwrap())
+}
+
+/// The cells of `records`, with how often the test `t` was run.
+fn runs(records: &[Record]) -> Vec<String> {
+    let mut records: Vec<&Record> = records.iter().collect();
+    records.sort_by_key(|record| record.id());
+    records.iter().map(|record| format!("{} {}", record.version, record.attempts("t"))).collect()
+}
+
+#[test]
+fn a_failure_beside_a_success_is_repeated_until_it_is_sure() {
+    let bench = Bench::new(backend(|minor| FakeRun::exits(i32::from(minor < 2))));
+    let plan = plan(&bench.backend, 4, &["t"]);
+    let confirm = Method { confirm: true, ..Method::default() };
+    let (done, steps) = study(&bench, &plan, None, &confirm);
+    // Only 1.1 is suspect: it fails where the next release passes.
+    assert_eq!(runs(&done.records), ["0.9 0", "1.0 1", "1.1 3", "1.2 1", "1.3 1"]);
+    assert_eq!(steps, [Progress::Confirm { round: 1 }]);
+    // The store has what the study says.
+    assert_eq!(runs(&bench.store.records()), runs(&done.records));
+    let (_, steps) = study(&bench, &plan, None, &confirm);
+    assert_eq!(steps, [], "nothing is open any more");
+}
+
+#[test]
+fn rounds_end_though_something_stays_open() {
+    // No two runs print the same number, so that more runs never make the releases the same.
+    let count = AtomicU32::new(1);
+    let bench = Bench::new(backend(move |_| {
+        let run = f64::from(count.fetch_add(1, Ordering::Relaxed));
+        FakeRun::passes(format!("loss {}\n", (run * 1.7).sin()))
+    }));
+    let plan = plan(&bench.backend, 3, &["t"]);
+    let (done, steps) = study(&bench, &plan, None, &Method { confirm: true, ..Method::default() });
+    assert!((1..=ROUNDS).contains(&steps.len()), "{steps:?}");
+    let repeated = done.records.iter().filter(|record| record.attempts("t") > 1).count();
+    assert_eq!(repeated, 3, "{:?}", runs(&done.records));
+}
+
+#[test]
+fn a_blind_check_keeps_its_measurements_apart() {
+    let bench = Bench::new(backend(|_| FakeRun::passes("5\n")));
+    let plan = plan(&bench.backend, 4, &["t"]);
+    let second = MemoryStore::default();
+    let blind = Some(BlindCheck { share: 0.5, store: &second });
+    let (done, steps) = study(&bench, &plan, None, &Method { blind, ..Method::default() });
+    assert_eq!(steps, [Progress::Blind { cells: 2, of: 5 }]);
+    let again = second.records();
+    assert_eq!(again.len(), 2);
+    assert_eq!(runs(&done.records), ["0.9 0", "1.0 1", "1.1 1", "1.2 1", "1.3 1"]);
+
+    let criteria = Criteria::default();
+    let question = Question { plan: &plan, rest: None, baseline: None, criteria: &criteria };
+    let results = done.results(&question, &again, &|_| None).unwrap();
+    let blind = results.blind.unwrap();
+    assert_eq!((blind.cells, blind.results, blind.same), (2, 2, 2));
+    assert_eq!(results.cells.len(), 5);
+}
+
+#[test]
+fn recorded_cells_that_are_left_out_belong_to_the_results() {
+    let bench = Bench::new(backend(|_| FakeRun::passes("5\n")));
+    let whole = plan(&bench.backend, 4, &["t"]);
+    let minor = |cell: &CellId| cell.version.release()[1];
+    study(&bench, &whole.part(|cell| minor(cell) < 2), None, &Method::default());
+
+    // 1.1 is recorded, 1.2 is not; neither is measured now.
+    let (asked, rest) = (whole.part(|cell| minor(cell) == 3), whole.part(|cell| minor(cell) != 3));
+    let (done, _) = study(&bench, &asked, Some(&rest), &Method::default());
+    assert_eq!(runs(&done.records), ["1.3 1"]);
+    assert_eq!(runs(&done.rest), ["1.0 1", "1.1 1"]);
+    assert_eq!(bench.store.records().len(), 3);
+
+    let criteria = Criteria::default();
+    let question =
+        Question { plan: &asked, rest: Some(&rest), baseline: None, criteria: &criteria };
+    let results = done.results(&question, &[], &|_| None).unwrap();
+    assert_eq!(runs(&results.cells), ["1.0 1", "1.1 1", "1.3 1"]);
+    // What was measured nowhere is unknown, and the rows say so.
+    let row = results.rows.iter().find(|row| row.test == "t").unwrap();
+    let unprobed: Vec<&str> =
+        row.unprobed.iter().flat_map(|stretch| &stretch.releases).map(String::as_str).collect();
+    assert_eq!(unprobed, ["0.9", "1.2"]);
+}
+
+#[test]
+fn an_interrupt_ends_a_study() {
+    let interrupt = Interrupt::default();
+    let raise = interrupt.clone();
+    let mut bench = Bench::new(backend(move |minor| {
+        raise.raise();
+        FakeRun::exits(i32::from(minor < 2))
+    }));
+    bench.interrupt = interrupt;
+    let plan = plan(&bench.backend, 4, &["t"]);
+    let second = MemoryStore::default();
+    let blind = Some(BlindCheck { share: 1.0, store: &second });
+    let method = Method { confirm: true, blind, ..Method::default() };
+    let (done, steps) = study(&bench, &plan, None, &method);
+    assert!(done.interrupted);
+    assert_eq!(steps, [], "neither repeats nor second measurements are begun");
+    assert_eq!(second.records(), []);
+    assert_eq!(bench.backend.standing(), [""; 0]);
+}
+
+#[test]
+fn a_search_measures_what_it_needs() {
+    let bench = Bench::new(backend(|minor| FakeRun::exits(i32::from(minor < 7))));
+    let plan = plan(&bench.backend, 32, &["t"]);
+    let search = Search { probes: 3, goal: Goal::FirstBad };
+    let search = Some(RowSearch { search, test: Some("t") });
+    let (done, steps) = study(&bench, &plan, None, &Method { search, ..Method::default() });
+    assert!(matches!(steps[0], Progress::Search { .. }), "{steps:?}");
+    assert!((2..20).contains(&done.records.len()), "{:?}", runs(&done.records));
+}

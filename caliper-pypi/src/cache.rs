@@ -1,0 +1,10 @@
+//! The names of what the index client and the downloader keep in a cache folder.
+
+/// Answers of indexes.
+pub const INDEX: &str = "index";
+/// Files that were downloaded, by their digest.
+pub(crate) const FILES: &str = "files";
+
+/// Everything that this crate keeps in a cache folder. It can be removed while no run uses the folder;
+/// it is fetched again when it is needed.
+pub const PARTS: &[&str] = &[FILES, INDEX];
