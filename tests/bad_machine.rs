@@ -195,3 +195,42 @@ fn interrupted_and_gone_on() {
         ["1.0: tested [import passed, wait passed]", "1.1: tested [import failed, wait failed]"]
     );
 }
+
+#[test]
+fn an_interrupt_keeps_the_runs_of_an_open_cell() {
+    if !has_uv() {
+        return;
+    }
+    let world = waiting();
+    world.write(
+        "caliper.yaml",
+        "analysis: {dependency: demo, tests: [{name: count, run: python count.py, repeat: 50}]}",
+    );
+    let python = python();
+    // Every run leaves a line in a file outside of its copy of the project. The tenth one waits until
+    // it is interrupted.
+    let log = world.project().join(".caliper/log");
+    world.write(
+        "count.py",
+        &format!(
+            "import time\nwith open({log:?}, 'a+') as log:\n    log.write('run\\n')\n    \
+             log.seek(0)\n    number = len(log.readlines())\nif number == 10:\n    \
+             time.sleep(60)\n",
+        ),
+    );
+    let lines = || std::fs::read_to_string(&log).map_or(0, |text| text.lines().count());
+    let arguments = ["run", "--python", &python, "--jobs", "1", "--progress", "plain"];
+    let child =
+        world.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(|| lines() == 10);
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    world.said(child.wait_with_output().unwrap()).expect(130);
+    // The next run makes the run that was cut off and the forty that had not begun.
+    world.caliper(&arguments).expect(0);
+    assert_eq!(lines(), 51);
+    let runs = vec!["count passed"; 50].join(", ");
+    assert_eq!(cells(&world.results()), [format!("1.0: tested [import passed, {runs}]")]);
+    let again = world.caliper(&arguments).expect(0);
+    assert!(again.err.contains("0 measured, 1 reused"), "{}", again.err);
+}

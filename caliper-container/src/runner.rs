@@ -246,11 +246,13 @@ fn task<'a>(
     };
     let (older, recorded) = match known {
         Some(record) if lacks(&record) => (Some(record), None),
-        // Where only tests have gone, the record stands for the cell as it is now.
+        // If tests were only removed, the record is still complete, under the key of today's cell.
+        // A record of an interrupted run is complete too once less is wanted.
         known => (
             None,
             known.map(|mut record| {
                 record.key = identity.cell;
+                record.reason = None;
                 record
             }),
         ),

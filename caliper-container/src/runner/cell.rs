@@ -1,5 +1,6 @@
 //! One cell: build, import, test, finish.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -50,6 +51,9 @@ struct Progress {
     /// Why the cell is not measured.
     not_measured: Option<NotMeasured>,
 }
+
+/// [`Record::reason`] of a cell that was interrupted.
+const PARTIAL: &str = "interrupted: some runs are missing, and the next run makes them";
 
 enum NotMeasured {
     Infrastructure(String),
@@ -321,7 +325,7 @@ impl<'a> Running<'a> {
             }
         }
         match progress.not_measured.take() {
-            Some(NotMeasured::Interrupted) => {}
+            Some(NotMeasured::Interrupted) => self.keep_partial(open, record),
             Some(NotMeasured::Infrastructure(reason)) => {
                 self.not_measured(open.index, record, &reason);
             }
@@ -329,6 +333,31 @@ impl<'a> Running<'a> {
                 record.finished = SystemTime::now().into();
                 self.keep(open.index, record);
             }
+        }
+    }
+
+    /// Saves the finished runs of a cell that was interrupted, so that the next run makes only the
+    /// rest. The cell is not reported: a reader of events or of the outcome never sees it as measured.
+    fn keep_partial(&self, open: &Open<'_>, mut record: Record) {
+        record.tests.retain(|test| !test.outcome.is_spurious());
+        // Runs of one test go side by side, so that the ones that were cut off may have any number.
+        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+        for test in &mut record.tests {
+            let number = numbers.entry(test.name.clone()).or_default();
+            *number += 1;
+            test.attempt = *number;
+        }
+        record.reason = Some(PARTIAL.to_owned());
+        record.finished = SystemTime::now().into();
+        let identity = &self.tasks[open.index].identity;
+        let older = self.context.store.load(&record.id()).ok().flatten();
+        // With `Rerun::All` the store may hold more valid runs than were made until the interrupt.
+        let valid = |older| identity.part_of(older).map_or(0, |older| older.tests.len());
+        if older.map_or(0, valid) >= record.tests.len() {
+            return;
+        }
+        if let Err(error) = self.context.store.save(&record) {
+            self.give_up(error);
         }
     }
 

@@ -385,6 +385,75 @@ fn an_interrupted_run_goes_on_where_it_was() {
 }
 
 #[test]
+fn an_interrupt_keeps_the_finished_runs_of_an_open_cell() {
+    let interrupt = Interrupt::default();
+    let raise = interrupt.clone();
+    let count = AtomicUsize::new(0);
+    let backend = backend().running(move |_, test| {
+        let run = count.fetch_add(1, Ordering::SeqCst);
+        if run == 20 {
+            raise.raise();
+            return Err(BackendError::Interrupted);
+        }
+        Ok(FakeRun::passes(format!("{test} of the first run")))
+    });
+    let bench = Bench { interrupt: interrupt.clone(), ..Bench::new(backend) };
+    let mut plan = plan(&bench.backend, 1, &["a"]);
+    plan.setup.tests[0].repeat = 50;
+    let outcome = bench.run(&plan);
+    assert!(outcome.interrupted);
+    // Neither the outcome nor an event presents the cell as measured.
+    assert_eq!((outcome.measured, outcome.records.len()), (0, 1));
+    let finished = |event: &Event| matches!(event, Event::CellFinished { record } if record.version.to_string() == "1.0");
+    assert!(!bench.reporter.events().iter().any(finished));
+    let id = &plan.cells[1].id;
+    let kept = bench.store.load(id).unwrap().unwrap();
+    let had = kept.attempts("a");
+    // Three jobs: one was cut off, and the two others had begun before.
+    assert!((17..=22).contains(&had), "{had}");
+    assert_eq!(kept.attempts("import"), 1);
+    insta::assert_snapshot!(kept.reason.unwrap(), @"interrupted: some runs are missing, and the next run makes them");
+
+    let count = std::sync::Arc::new(AtomicUsize::new(0));
+    let runs = std::sync::Arc::clone(&count);
+    let backend = self::backend().running(move |_, test| {
+        runs.fetch_add(1, Ordering::SeqCst);
+        Ok(FakeRun::passes(format!("{test} of the second run")))
+    });
+    let fresh = Bench { store: bench.store, ..Bench::new(backend) };
+    let outcome = fresh.run(&plan);
+    assert_eq!((outcome.measured, outcome.reused), (1, 1));
+    assert_eq!(count.load(Ordering::SeqCst), 50 - had as usize);
+    let record = &outcome.records[1];
+    assert_eq!((record.attempts("a"), &record.reason), (50, &None));
+    let attempts = record.tests.iter().filter(|test| test.name == "a").map(|test| test.attempt);
+    assert_eq!(attempts.collect::<Vec<_>>(), (1..=50).collect::<Vec<_>>());
+    let first = record.tests.iter().filter(|test| test.output == "a of the first run").count();
+    assert_eq!(first, had as usize);
+    assert_eq!(fresh.run(&plan).measured, 0);
+}
+
+#[test]
+fn an_interrupted_rerun_does_not_replace_a_complete_record() {
+    let bench = Bench::new(backend());
+    let mut plan = plan(&bench.backend, 1, &["a"]);
+    plan.setup.tests[0].repeat = 5;
+    let complete = bench.run(&plan).records[1].clone();
+    let interrupt = Interrupt::default();
+    let raise = interrupt.clone();
+    let cut = backend().running(move |_, test| {
+        if test == "a" {
+            raise.raise();
+            return Err(BackendError::Interrupted);
+        }
+        Ok(FakeRun::passes(""))
+    });
+    let bench = Bench { backend: cut, interrupt, ..bench };
+    bench.run_with(&plan, 1, Rerun::All).unwrap();
+    assert_eq!(bench.store.load(&complete.id()).unwrap(), Some(complete));
+}
+
+#[test]
 fn repeats_are_numbered_and_in_order() {
     let bench = Bench::new(backend());
     let mut plan = plan(&bench.backend, 1, &["a"]);
