@@ -5,29 +5,26 @@
 
 pub mod blind;
 pub mod judgement;
-pub mod ladder;
 pub mod noise;
 pub mod repeats;
 pub mod rules;
 pub mod steps;
 pub mod verdicts;
 
-mod json;
-mod judge;
-mod npy;
-mod npz;
+mod collector;
+mod comparison;
+mod format;
 mod number;
 mod runs;
 mod show;
-mod table;
-mod text;
 mod tokens;
 mod verdict;
 
 use crate::facts::record::BlobRef;
 pub use blind::Blind;
+pub use comparison::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung};
+pub use format::compare;
 pub use judgement::{Evidence, Noise};
-pub use ladder::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung, compare};
 pub use repeats::repeats_to_decide;
 pub use steps::Steps;
 pub use verdict::{Judged, Verdict, Verdicts};

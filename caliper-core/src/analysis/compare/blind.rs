@@ -10,8 +10,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Blobs;
+use super::comparison::Rung;
 use super::judgement::{Judgement, decide};
-use super::ladder::Rung;
 use super::runs::Runs;
 use super::verdict::Verdict;
 use crate::facts::record::State;

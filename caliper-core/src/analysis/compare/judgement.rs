@@ -6,7 +6,7 @@
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::ladder::{Comparison, Rung};
+use super::comparison::{Comparison, Rung};
 use super::noise;
 use super::runs::Runs;
 use super::verdict::Verdict;

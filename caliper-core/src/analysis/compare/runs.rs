@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 
 use super::Blobs;
-use super::ladder::{self, Apart, Comparison, Format, Rung, Unlike, hashed};
+use super::comparison::{Apart, Comparison, Format, Rung, Unlike, hashed};
+use super::format as formats;
 use super::noise::{self, Sample};
 use super::number::close;
 use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
@@ -156,7 +157,7 @@ struct Shapes {
 impl Shapes {
     fn of(part: &str, contents: &[Option<&Content>], policy: &Policy) -> Self {
         let lines = |content: Option<&Content>| {
-            Some(ladder::shapes(format(part), content?.kept.as_ref()?, policy))
+            Some(formats::shapes(format(part), content?.kept.as_ref()?, policy))
         };
         let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(lines).collect();
         let digests = || -> Vec<Vec<u64>> {
@@ -208,7 +209,7 @@ fn compare_part(
         || (Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default());
     let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
     let (Some(left), Some(right)) = (&expected.kept, &actual.kept) else { return by_name() };
-    let found = ladder::compare_numbers(format(part), left, right, policy);
+    let found = formats::compare_numbers(format(part), left, right, policy);
     // They differ in what was not kept.
     let is_whole = expected.is_whole && actual.is_whole;
     if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }

@@ -1,5 +1,8 @@
 //! A line of text as numbers and what stands between them.
 
+use super::rules::Line;
+use crate::question::criteria::Policy;
+
 /// A part of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
@@ -143,6 +146,74 @@ fn word(run: &[u8]) -> Option<usize> {
     let word = &run[..length];
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     (is("nan") || is("inf") || is("infinity")).then_some(length)
+}
+
+/// What stands in the same place of two lines, with where it begins in the first of them.
+pub(super) enum Found<'a> {
+    /// Two numbers.
+    Numbers(usize, &'a str, &'a str),
+    /// Texts that differ, or what follows where one is a number and the other is not.
+    Text(usize, &'a str, &'a str),
+}
+
+/// A line as the rules leave it, without its numbers.
+pub(super) fn shape(line: &str, policy: &Policy) -> String {
+    let mut shape = String::new();
+    for (_, token) in Tokens::of(&Line::under(&policy.rules, line).text) {
+        match token {
+            Token::Number(_) => shape.push('0'),
+            Token::Text(text) => shape.push_str(text),
+        }
+        shape.push(' ');
+    }
+    shape
+}
+
+/// How many numbers a line has.
+pub(super) fn count(line: &str) -> u64 {
+    let mut count = 0;
+    if line.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'n' | b'N')) {
+        for (_, token) in Tokens::of(line) {
+            count += u64::from(matches!(token, Token::Number(_)));
+        }
+    }
+    count
+}
+
+/// Goes through two lines side by side, until `each` has seen enough.
+pub(super) fn tokens(expected: &str, actual: &str, each: &mut dyn FnMut(Found<'_>) -> bool) {
+    let (mut left, mut right) = (Tokens::of(expected), Tokens::of(actual));
+    loop {
+        let (one, other) = (left.next(), right.next());
+        match (one, other) {
+            (None, None) => return,
+            (Some((start, Token::Number(one))), Some((_, Token::Number(other)))) => {
+                if !each(Found::Numbers(start, one, other)) {
+                    return;
+                }
+            }
+            (Some((_, Token::Text(one))), Some((_, Token::Text(other)))) if one == other => {}
+            (one, other) => {
+                let place = |line: &str, token: Option<(usize, Token<'_>)>| {
+                    token.map_or(line.len(), |(start, _)| start)
+                };
+                let (mut start, mut other_start) = (place(expected, one), place(actual, other));
+                // Within text, what both have in common says nothing.
+                if let (Some((_, Token::Text(one))), Some((_, Token::Text(other)))) = (one, other) {
+                    let same: usize = one
+                        .chars()
+                        .zip(other.chars())
+                        .take_while(|(one, other)| one == other)
+                        .map(|(character, _)| character.len_utf8())
+                        .sum();
+                    start += same;
+                    other_start += same;
+                }
+                each(Found::Text(start, &expected[start..], &actual[other_start..]));
+                return;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,9 +15,10 @@ mod literal;
 
 use std::collections::BTreeMap;
 
-use super::judge::{Judge, Pair};
-use super::ladder::Place;
-use super::show;
+use super::{Outcome, ResultFormat, Weaker, both};
+use crate::analysis::compare::collector::{Collector, Pair};
+use crate::analysis::compare::comparison::{Place, ReadAs};
+use crate::analysis::compare::show;
 use crate::question::criteria::Nan;
 use crate::question::criteria::Tolerance;
 
@@ -27,6 +28,25 @@ use item::Item;
 pub(super) use header::read;
 #[cfg(test)]
 pub(super) use header::tests;
+
+/// One array.
+pub(super) struct Npy;
+
+impl ResultFormat for Npy {
+    fn endings(&self) -> &'static [&'static str] {
+        &["npy"]
+    }
+
+    fn read_as(&self) -> ReadAs {
+        ReadAs::Npy
+    }
+
+    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+        let (expected, actual) = both("an array", Weaker::Bytes, read(expected), read(actual))?;
+        compare(None, &expected, &actual, collector);
+        Ok(Vec::new())
+    }
+}
 
 /// An array, of which only the values are not looked at yet.
 #[derive(Debug)]
@@ -93,17 +113,17 @@ pub(super) fn compare(
     name: Option<&str>,
     expected: &Array<'_>,
     actual: &Array<'_>,
-    judge: &mut Judge<'_>,
+    collector: &mut Collector<'_>,
 ) {
     let array = name.map(show::excerpt);
     if expected.shape != actual.shape {
         let place = || Place::Shape { array: array.clone() };
-        judge.other(&place, &shape(&expected.shape), &shape(&actual.shape));
+        collector.other(&place, &shape(&expected.shape), &shape(&actual.shape));
         return;
     }
     let dtype = || Place::Dtype { array: array.clone() };
-    let Some(matches) = matched(name, expected, actual, judge) else {
-        judge.other(&dtype, &expected.dtype.shown, &actual.dtype.shown);
+    let Some(matches) = matched(name, expected, actual, collector) else {
+        collector.other(&dtype, &expected.dtype.shown, &actual.dtype.shown);
         return;
     };
     let other_type = expected.dtype.canonical != actual.dtype.canonical;
@@ -112,7 +132,7 @@ pub(super) fn compare(
     if same && matches.iter().all(|leaf| leaf.tolerance.nan() == Nan::Equal) {
         let numbers = matches.iter().filter(|leaf| leaf.left.is_number());
         let each: usize = numbers.map(|leaf| leaf.left.count).sum();
-        judge.count(u64::try_from(each.saturating_mul(expected.length)).unwrap_or(u64::MAX));
+        collector.count(u64::try_from(each.saturating_mul(expected.length)).unwrap_or(u64::MAX));
         return;
     }
     // Elements of no size have no value, however many there are said to be.
@@ -130,17 +150,17 @@ pub(super) fn compare(
                     leaf.left.item(expected.data, left.at, repeat),
                     leaf.right.item(actual.data, right.at, repeat),
                 );
-                items(&one, &other, leaf, &place, other_type, judge);
+                items(&one, &other, leaf, &place, other_type, collector);
             }
         }
-        if judge.decided() {
+        if collector.decided() {
             return;
         }
         left.step();
         right.step();
     }
     if other_type {
-        judge.spelling(&dtype, &expected.dtype.shown, &actual.dtype.shown);
+        collector.spelling(&dtype, &expected.dtype.shown, &actual.dtype.shown);
     }
 }
 
@@ -150,7 +170,7 @@ fn matched<'a>(
     name: Option<&str>,
     expected: &'a Array<'_>,
     actual: &'a Array<'_>,
-    judge: &Judge<'_>,
+    collector: &Collector<'_>,
 ) -> Option<Vec<Match<'a>>> {
     let (left, right) = (&expected.dtype.leaves, &actual.dtype.leaves);
     let places: BTreeMap<&str, &Leaf> = right.iter().map(|leaf| (&*leaf.name, leaf)).collect();
@@ -159,7 +179,7 @@ fn matched<'a>(
     }
     let pairs = left.iter().map(|left| {
         let right = *places.get(&*left.name)?;
-        let policy = judge.policy();
+        let policy = collector.policy();
         let full = format!("{}.{}", name.unwrap_or_default(), left.name);
         let tolerance = match (name, &*left.name) {
             (None, "") => policy.tolerance,
@@ -179,7 +199,7 @@ fn items(
     leaf: &Match<'_>,
     at: &dyn Fn() -> Place,
     other_type: bool,
-    judge: &mut Judge<'_>,
+    collector: &mut Collector<'_>,
 ) {
     let shown = |item: &Item<'_>, leaf: &Leaf| {
         let value = item.shown(leaf.precision());
@@ -195,30 +215,30 @@ fn items(
                 identical: expected.is(actual),
                 precision: leaf.left.precision().min(leaf.right.precision()),
             };
-            judge.pair(pair, &leaf.tolerance, at, &spelled);
+            collector.pair(pair, &leaf.tolerance, at, &spelled);
         }
         (Item::Moment(left), Item::Moment(right)) => {
             let missing = left.is_missing() && leaf.tolerance.nan() == Nan::Different;
             if left.equals(right) && !missing {
-                judge.count(1);
+                collector.count(1);
             } else {
                 let (left, right) = spelled();
-                judge.beyond(at, &left, &right);
+                collector.beyond(at, &left, &right);
             }
         }
-        (Item::Text(left), Item::Text(right)) => judge.text(left, right, &leaf.tolerance, at),
+        (Item::Text(left), Item::Text(right)) => collector.text(left, right, &leaf.tolerance, at),
         (Item::Long(left), Item::Long(right)) => {
             if left == right {
-                judge.count(1);
+                collector.count(1);
             } else {
                 let (left, right) = spelled();
-                judge.beyond(at, &left, &right);
+                collector.beyond(at, &left, &right);
             }
         }
         (Item::Bytes(left), Item::Bytes(right)) if left == right => {}
         (Item::Number(_) | Item::Moment(_) | Item::Text(_) | Item::Long(_) | Item::Bytes(_), _) => {
             let (left, right) = spelled();
-            judge.other(at, &left, &right);
+            collector.other(at, &left, &right);
         }
     }
 }

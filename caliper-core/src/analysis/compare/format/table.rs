@@ -5,14 +5,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judge::Judge;
-use super::ladder::Place;
-use super::show;
-use super::tokens::{Token, Tokens};
+use super::{Outcome, ResultFormat, text};
+use crate::analysis::compare::collector::Collector;
+use crate::analysis::compare::comparison::{Place, ReadAs};
+use crate::analysis::compare::show;
+use crate::analysis::compare::tokens::{Token, Tokens};
+use crate::question::criteria::Policy;
+
+/// Values with commas between them.
+pub(super) struct Csv;
+
+impl ResultFormat for Csv {
+    fn endings(&self) -> &'static [&'static str] {
+        &["csv"]
+    }
+
+    fn read_as(&self) -> ReadAs {
+        ReadAs::Csv
+    }
+
+    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+        let (expected, actual) = (show::decoded(expected), show::decoded(actual));
+        compare(&read(&expected), &read(&actual), collector);
+        Ok(Vec::new())
+    }
+
+    fn shapes(&self, result: &[u8], policy: &Policy) -> Vec<u64> {
+        text::shapes(result, policy)
+    }
+}
 
 /// The values of a table, one behind the other: a table of many small ones should not take many
 /// times its size.
-pub(super) struct Table {
+struct Table {
     text: String,
     /// Where each value ends in the text.
     cells: Vec<usize>,
@@ -50,8 +75,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Reads a table. There is no text that is none: whatever stands between two commas is a value.
-pub(super) fn read(text: &str) -> Table {
+/// Reads a table. Never fails: any text parses as CSV.
+fn read(text: &str) -> Table {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut table = Table { text: String::new(), cells: Vec::new(), rows: Vec::new() };
@@ -80,7 +105,7 @@ fn header(table: &Table) -> Option<BTreeMap<&str, usize>> {
     (named && !names.keys().any(|name| is_number(name))).then_some(names)
 }
 
-pub(super) fn compare(expected: &Table, actual: &Table, judge: &mut Judge<'_>) {
+fn compare(expected: &Table, actual: &Table, collector: &mut Collector<'_>) {
     let same = |names: &(BTreeMap<&str, usize>, BTreeMap<&str, usize>)| {
         names.0.keys().collect::<BTreeSet<_>>() == names.1.keys().collect::<BTreeSet<_>>()
     };
@@ -90,7 +115,7 @@ pub(super) fn compare(expected: &Table, actual: &Table, judge: &mut Judge<'_>) {
         let columns = expected.row(0).cells();
         columns.map(|name| (name, places.get(name).copied().unwrap_or_default())).collect()
     });
-    let policy = judge.policy();
+    let policy = collector.policy();
     let tolerances: Vec<_> = columns.iter().map(|(name, _)| policy.of_field(&[name])).collect();
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     for row in usize::from(names.is_some())..expected.rows.len().max(actual.rows.len()) {
@@ -104,7 +129,7 @@ pub(super) fn compare(expected: &Table, actual: &Table, judge: &mut Judge<'_>) {
                 let cells = row.map(|row| row.cells().take(80).collect::<Vec<_>>());
                 cells.map_or_else(|| "the end".to_owned(), |cells| cells.join(","))
             };
-            judge.other(&|| place(0), &shown(expected), &shown(actual));
+            collector.other(&|| place(0), &shown(expected), &shown(actual));
             return;
         }
         let (left, right) = (expected.row(row), actual.row(row));
@@ -113,14 +138,15 @@ pub(super) fn compare(expected: &Table, actual: &Table, judge: &mut Judge<'_>) {
             // A row may be too short for the column that the header puts here.
             if matched < right.len() {
                 let tolerance = tolerances.get(column).copied().unwrap_or(&policy.tolerance);
-                judge.text(left.cell(column), right.cell(matched), tolerance, &|| place(column));
+                collector
+                    .text(left.cell(column), right.cell(matched), tolerance, &|| place(column));
             }
         }
         if left.len() != right.len() {
             let shown = |row: Row<'_>| format!("{} values", row.len());
-            judge.other(&|| place(left.len().min(right.len())), &shown(left), &shown(right));
+            collector.other(&|| place(left.len().min(right.len())), &shown(left), &shown(right));
         }
-        if judge.decided() {
+        if collector.decided() {
             return;
         }
     }

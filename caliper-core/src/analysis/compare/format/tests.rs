@@ -3,7 +3,7 @@ use std::io::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::analysis::compare::npy::tests::array;
+use crate::analysis::compare::format::npy::tests::array;
 use crate::question::criteria::{Nan, Tolerance};
 
 fn of(format: Format, expected: &str, actual: &str) -> Comparison {

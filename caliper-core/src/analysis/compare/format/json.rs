@@ -7,15 +7,40 @@ mod parse;
 
 use std::collections::BTreeMap;
 
-use super::judge::{Judge, Pair};
-use super::ladder::Place;
-use super::number::{Number, Precision};
-use super::show;
+use super::{Outcome, ResultFormat, Weaker, both, text};
+use crate::analysis::compare::collector::{Collector, Pair};
+use crate::analysis::compare::comparison::{Place, ReadAs};
+use crate::analysis::compare::number::{Number, Precision};
+use crate::analysis::compare::show;
+use crate::question::criteria::Policy;
 
-pub(super) use parse::{Value, read};
+use parse::{Value, read};
 
-pub(super) fn compare(expected: &Value<'_>, actual: &Value<'_>, judge: &mut Judge<'_>) {
-    values(expected, actual, &mut Vec::new(), judge);
+/// JSON documents, notebooks among them.
+pub(super) struct Json;
+
+impl ResultFormat for Json {
+    fn endings(&self) -> &'static [&'static str] {
+        &["json", "ipynb", "geojson"]
+    }
+
+    fn read_as(&self) -> ReadAs {
+        ReadAs::Json
+    }
+
+    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+        let (expected, actual) = both("JSON", Weaker::Text, read(expected), read(actual))?;
+        compare(&expected, &actual, collector);
+        Ok(Vec::new())
+    }
+
+    fn shapes(&self, result: &[u8], policy: &Policy) -> Vec<u64> {
+        text::shapes(result, policy)
+    }
+}
+
+fn compare(expected: &Value<'_>, actual: &Value<'_>, collector: &mut Collector<'_>) {
+    values(expected, actual, &mut Vec::new(), collector);
 }
 
 /// A step from a value to one within it.
@@ -49,7 +74,7 @@ fn values<'a>(
     expected: &'a Value<'a>,
     actual: &'a Value<'a>,
     steps: &mut Vec<Step<'a>>,
-    judge: &mut Judge<'_>,
+    collector: &mut Collector<'_>,
 ) {
     match (expected, actual) {
         (Value::Number(left), Value::Number(right)) => {
@@ -60,32 +85,32 @@ fn values<'a>(
                 precision: Precision::Double,
             };
             let spelled = || ((*left).to_owned(), (*right).to_owned());
-            let tolerance = tolerance(steps, judge);
-            judge.pair(pair, &tolerance, &|| place(steps), &spelled);
+            let tolerance = tolerance(steps, collector);
+            collector.pair(pair, &tolerance, &|| place(steps), &spelled);
         }
         (Value::Text(left), Value::Text(right)) => {
-            judge.text(left, right, &tolerance(steps, judge), &|| place(steps));
+            collector.text(left, right, &tolerance(steps, collector), &|| place(steps));
         }
         (Value::Array(left), Value::Array(right)) => {
             for (index, (left, right)) in left.iter().zip(right).enumerate() {
                 steps.push(Step::Index(index));
-                values(left, right, steps, judge);
+                values(left, right, steps, collector);
                 steps.pop();
-                if judge.decided() {
+                if collector.decided() {
                     return;
                 }
             }
             if left.len() != right.len() {
                 let of = |length: usize| format!("{length} elements");
-                judge.other(&|| place(steps), &of(left.len()), &of(right.len()));
+                collector.other(&|| place(steps), &of(left.len()), &of(right.len()));
             }
         }
-        (Value::Object(left), Value::Object(right)) => objects(left, right, steps, judge),
+        (Value::Object(left), Value::Object(right)) => objects(left, right, steps, collector),
         (Value::Word(left), Value::Word(right)) if left == right => {}
         (
             Value::Word(_) | Value::Number(_) | Value::Text(_) | Value::Array(_) | Value::Object(_),
             _,
-        ) => judge.other(&|| place(steps), &shown(expected), &shown(actual)),
+        ) => collector.other(&|| place(steps), &shown(expected), &shown(actual)),
     }
 }
 
@@ -93,7 +118,7 @@ fn objects<'a>(
     left: &'a [(std::borrow::Cow<'a, str>, Value<'a>)],
     right: &'a [(std::borrow::Cow<'a, str>, Value<'a>)],
     steps: &mut Vec<Step<'a>>,
-    judge: &mut Judge<'_>,
+    collector: &mut Collector<'_>,
 ) {
     // The first of several values of a key is the last in its list.
     let mut rest: BTreeMap<&str, Vec<&Value<'_>>> = BTreeMap::new();
@@ -103,25 +128,28 @@ fn objects<'a>(
     for (key, value) in left {
         steps.push(Step::Key(key));
         match rest.get_mut(&**key).and_then(Vec::pop) {
-            Some(other) => values(value, other, steps, judge),
-            None => judge.other(&|| place(steps), &shown(value), "nothing"),
+            Some(other) => values(value, other, steps, collector),
+            None => collector.other(&|| place(steps), &shown(value), "nothing"),
         }
         steps.pop();
-        if judge.decided() {
+        if collector.decided() {
             return;
         }
     }
     let more = right.iter().find(|(key, _)| rest.get(&**key).is_some_and(|rest| !rest.is_empty()));
     if let Some((key, value)) = more {
         steps.push(Step::Key(key));
-        judge.other(&|| place(steps), "nothing", &shown(value));
+        collector.other(&|| place(steps), "nothing", &shown(value));
         steps.pop();
     }
 }
 
 /// The tolerance of the value at the end of the steps, by its path and by the key nearest to it.
-fn tolerance(steps: &[Step<'_>], judge: &Judge<'_>) -> crate::question::criteria::Tolerance {
-    let policy = judge.policy();
+fn tolerance(
+    steps: &[Step<'_>],
+    collector: &Collector<'_>,
+) -> crate::question::criteria::Tolerance {
+    let policy = collector.policy();
     if policy.fields.is_empty() {
         return policy.tolerance;
     }

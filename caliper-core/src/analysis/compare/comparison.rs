@@ -1,34 +1,12 @@
-//! How alike two results are: a ladder of ever weaker equalities, with evidence.
-//!
-//! [`compare`] tells the strictest [`Rung`] that two results reach, what had to be looked past to
-//! reach it, and where they part. It never fails: what cannot be read as the format that it should
-//! have is compared more strictly, and [`Comparison::unread`] says why.
-//!
-//! Both results are taken for hostile. Nothing recurses without a limit, nothing takes more than
-//! about linear time, and memory follows what is there and not what is declared.
-//!
-//! ```
-//! use caliper_core::analysis::compare::{Format, Rung, compare};
-//! use caliper_core::question::criteria::Policy;
-//!
-//! let (expected, actual) = (b"loss 0.5 in 1.2s\n", b"loss 0.50000001 in 3.4s\n");
-//! let comparison = compare(Format::Text, expected, actual, &Policy::default());
-//! assert_eq!(comparison.rung, Rung::WithinTolerance);
-//! let divergence = comparison.divergence.unwrap();
-//! assert_eq!(divergence.place.to_string(), "line 1, column 6");
-//! assert_eq!((&*divergence.expected, &*divergence.actual), ("0.5", "0.50000001"));
-//! ```
+//! What a comparison of two results finds: how alike they are, and where they differ.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::Judge;
-use super::rules;
-use super::{json, npy, npz, show, table, text};
-use crate::question::criteria::Rule;
-use crate::question::criteria::{Policy, Tolerance};
+use super::show;
+use crate::question::criteria::{Rule, Tolerance};
 
 /// How alike two results are, the strictest first.
 #[derive(
@@ -88,20 +66,6 @@ pub enum Format {
     Npz,
 }
 
-impl Format {
-    /// The format that a file name promises; text where it promises none.
-    pub fn of_name(name: &str) -> Self {
-        let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-        match ending.as_deref() {
-            Some("json" | "ipynb" | "geojson") => Self::Json,
-            Some("csv") => Self::Csv,
-            Some("npy") => Self::Npy,
-            Some("npz") => Self::Npz,
-            Some(_) | None => Self::Text,
-        }
-    }
-}
-
 /// As what two results were compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -158,7 +122,7 @@ impl Comparison {
         }
     }
 
-    /// Of results of which only this is known, and differs.
+    /// Compares two parts whose content is unknown; only their descriptions differ.
     pub(super) fn of_names(part: &str, expected: String, actual: String) -> Self {
         let place = Place::Whole { name: show::excerpt(part) };
         let (absolute, relative, ulps) = (None, None, None);
@@ -308,14 +272,6 @@ pub struct Numbers {
     pub largest_ulps: Option<u64>,
 }
 
-/// Compares a result with the one that is expected.
-///
-/// `expected` and `actual` are not interchangeable: distances are relative to what is expected. But
-/// for that, and with whole numbers or absolute tolerances alone, the rung is the same either way.
-pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) -> Comparison {
-    compare_numbers(format, expected, actual, policy).0
-}
-
 /// A number that is not written alike in two results of one structure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Apart {
@@ -349,114 +305,3 @@ pub(super) fn hashed(value: &impl Hash) -> u64 {
     value.hash(&mut hasher);
     hasher.finish()
 }
-
-/// Compares as [`compare`] does, and hands out what is not alike.
-pub(super) fn compare_numbers(
-    format: Format,
-    expected: &[u8],
-    actual: &[u8],
-    policy: &Policy,
-) -> (Comparison, Unlike) {
-    if expected == actual {
-        return (Comparison::alike(), Unlike::default());
-    }
-    match format {
-        Format::Text => as_text(expected, actual, policy, Vec::new()),
-        Format::Csv => {
-            let (expected, actual) = (show::decoded(expected), show::decoded(actual));
-            let tables = (table::read(&expected), table::read(&actual));
-            let mut judge = Judge::new(policy);
-            table::compare(&tables.0, &tables.1, &mut judge);
-            judge.done(ReadAs::Csv, Vec::new())
-        }
-        Format::Json => match (json::read(expected), json::read(actual)) {
-            (Ok(left), Ok(right)) => {
-                let mut judge = Judge::new(policy);
-                json::compare(&left, &right, &mut judge);
-                judge.done(ReadAs::Json, Vec::new())
-            }
-            (left, right) => {
-                let unread = unread("JSON", "text", left.err(), right.err());
-                as_text(expected, actual, policy, unread)
-            }
-        },
-        Format::Npy => match (npy::read(expected), npy::read(actual)) {
-            (Ok(left), Ok(right)) => {
-                let mut judge = Judge::new(policy);
-                npy::compare(None, &left, &right, &mut judge);
-                judge.done(ReadAs::Npy, Vec::new())
-            }
-            (left, right) => {
-                let unread = unread("an array", "bytes", left.err(), right.err());
-                as_bytes(expected, actual, policy, unread)
-            }
-        },
-        Format::Npz => match (npz::open(expected), npz::open(actual)) {
-            (Ok(left), Ok(right)) => match npz::compare(left, right, policy) {
-                Ok(comparison) => comparison,
-                Err(reason) => {
-                    as_bytes(expected, actual, policy, vec![format!("{reason}: compared as bytes")])
-                }
-            },
-            (left, right) => {
-                let unread = unread("an archive of arrays", "bytes", left.err(), right.err());
-                as_bytes(expected, actual, policy, unread)
-            }
-        },
-    }
-}
-
-/// What a result looks like but for its numbers, line by line where it is text: where that is alike, the
-/// digests are equal.
-pub(super) fn shapes(format: Format, result: &[u8], policy: &Policy) -> Vec<u64> {
-    match format {
-        Format::Text | Format::Json | Format::Csv => {
-            let text = show::decoded(result);
-            let lines = rules::without_last_break(&text).split('\n');
-            lines.map(|line| hashed(&text::shape(line, policy))).collect()
-        }
-        Format::Npy | Format::Npz => vec![hashed(&result)],
-    }
-}
-
-fn as_text(
-    expected: &[u8],
-    actual: &[u8],
-    policy: &Policy,
-    unread: Vec<String>,
-) -> (Comparison, Unlike) {
-    let (expected, actual) = (show::decoded(expected), show::decoded(actual));
-    let mut judge = Judge::new(policy);
-    text::compare(&expected, &actual, &mut judge);
-    judge.done(ReadAs::Text, unread)
-}
-
-fn as_bytes(
-    expected: &[u8],
-    actual: &[u8],
-    policy: &Policy,
-    unread: Vec<String>,
-) -> (Comparison, Unlike) {
-    let mut judge = Judge::new(policy);
-    judge.bytes(None, expected, actual);
-    judge.done(ReadAs::Bytes, unread)
-}
-
-/// Why two results were not read as `what`, but as something weaker.
-fn unread(
-    what: &str,
-    instead: &str,
-    expected: Option<String>,
-    actual: Option<String>,
-) -> Vec<String> {
-    let sides = [("expected", expected), ("actual", actual)];
-    let reasons = sides.into_iter().filter_map(|(side, reason)| Some((side, reason?)));
-    reasons
-        .map(|(side, reason)| {
-            format!("the {side} result is not {what}, so they were compared as {instead}: {reason}")
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests;

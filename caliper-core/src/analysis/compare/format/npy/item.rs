@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::analysis::compare::judge::hex;
 use crate::analysis::compare::number::{Number, Precision};
+use crate::analysis::compare::show::hex;
 
 /// A value.
 #[derive(Debug, PartialEq)]

@@ -5,10 +5,10 @@ use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
-use super::judge::Judge;
-use super::ladder::{Comparison, Place, ReadAs, Unlike};
-use super::{npy, show};
-use crate::question::criteria::Policy;
+use super::{Outcome, ResultFormat, Unread, Weaker, both, npy};
+use crate::analysis::compare::collector::Collector;
+use crate::analysis::compare::comparison::{Place, ReadAs};
+use crate::analysis::compare::show;
 
 /// How many bytes the files of an archive may hold together, unpacked.
 const MOST: u64 = 1 << 30;
@@ -16,8 +16,30 @@ const MOST: u64 = 1 << 30;
 /// Of how many arrays it is told why they were not read.
 const TOLD: usize = 10;
 
+/// Arrays with names.
+pub(super) struct Npz;
+
+impl ResultFormat for Npz {
+    fn endings(&self) -> &'static [&'static str] {
+        &["npz"]
+    }
+
+    fn read_as(&self) -> ReadAs {
+        ReadAs::Npz
+    }
+
+    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+        let what = "an archive of arrays";
+        let (expected, actual) = both(what, Weaker::Bytes, open(expected), open(actual))?;
+        compare(expected, actual, collector).map_err(|reason| Unread {
+            reasons: vec![format!("{reason}: compared as bytes")],
+            weaker: Weaker::Bytes,
+        })
+    }
+}
+
 /// An archive, of which nothing is unpacked yet.
-pub(super) struct Archive<'a> {
+struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
     /// The places of files, by their names.
     files: BTreeMap<String, usize>,
@@ -25,7 +47,7 @@ pub(super) struct Archive<'a> {
     left: u64,
 }
 
-pub(super) fn open(bytes: &[u8]) -> Result<Archive<'_>, String> {
+fn open(bytes: &[u8]) -> Result<Archive<'_>, String> {
     let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     let mut files: BTreeMap<String, usize> = BTreeMap::new();
     for place in 0..zip.len() {
@@ -60,12 +82,11 @@ impl Archive<'_> {
     }
 }
 
-pub(super) fn compare(
+fn compare(
     mut expected: Archive<'_>,
     mut actual: Archive<'_>,
-    policy: &Policy,
-) -> Result<(Comparison, Unlike), String> {
-    let mut judge = Judge::new(policy);
+    collector: &mut Collector<'_>,
+) -> Result<Vec<String>, String> {
     let mut opaque = Vec::new();
     let missing = |one: &Archive<'_>, other: &Archive<'_>| {
         one.files.keys().find(|name| !other.files.contains_key(*name)).cloned()
@@ -75,7 +96,7 @@ pub(super) fn compare(
         (missing(&actual, &expected), ["nothing", "an array"]),
     ] {
         if let Some(name) = name {
-            judge.other(
+            collector.other(
                 &|| Place::Array { array: show::excerpt(array(&name)) },
                 sides[0],
                 sides[1],
@@ -84,18 +105,18 @@ pub(super) fn compare(
     }
     let names: Vec<String> = expected.files.keys().cloned().collect();
     for (array_number, file) in (0..).zip(names) {
-        judge.begin(array_number);
-        if judge.decided() {
+        collector.begin(array_number);
+        if collector.decided() {
             break;
         }
         let name = array(&file);
         let (left, right) = (expected.file(&file)?, actual.file(&file)?);
         match (npy::read(&left), npy::read(&right)) {
-            (Ok(left), Ok(right)) => npy::compare(Some(name), &left, &right, &mut judge),
+            (Ok(left), Ok(right)) => npy::compare(Some(name), &left, &right, collector),
             (one, other) => {
                 let reason = one.err().or(other.err()).unwrap_or_default();
                 opaque.push(format!("`{}` was compared as bytes: {reason}", show::excerpt(name)));
-                judge.bytes(Some(name), &left, &right);
+                collector.bytes(Some(name), &left, &right);
             }
         }
     }
@@ -105,7 +126,7 @@ pub(super) fn compare(
     if more > 0 {
         opaque.push(format!("{more} more arrays were compared as bytes"));
     }
-    Ok(judge.done(ReadAs::Npz, opaque))
+    Ok(opaque)
 }
 
 /// The name of the array in a file.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::ladder::{Apart, Comparison, Divergence, Numbers, Place, ReadAs, Rung, Unlike};
+use super::comparison::{Apart, Comparison, Divergence, Numbers, Place, ReadAs, Rung, Unlike};
 use super::number::{Distance, Number, Precision};
 use super::rules::Line;
-use super::show;
-use super::text::{self, Found};
+use super::show::{self, hex};
+use super::tokens::{self, Found};
 use crate::question::criteria::Rule;
 use crate::question::criteria::{Nan, Policy, Tolerance};
 
@@ -14,7 +14,7 @@ use crate::question::criteria::{Nan, Policy, Tolerance};
 pub(super) type At<'f> = &'f dyn Fn() -> Place;
 
 /// What is known so far of two results that are not the same bytes.
-pub(super) struct Judge<'a> {
+pub(super) struct Collector<'a> {
     policy: &'a Policy,
     rung: Rung,
     numbers: Numbers,
@@ -79,7 +79,7 @@ impl Weighed {
     }
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Collector<'a> {
     pub(super) fn new(policy: &'a Policy) -> Self {
         Self {
             policy,
@@ -113,7 +113,7 @@ impl<'a> Judge<'a> {
     ) {
         self.next(1);
         if expected == actual && tolerance.nan() == Nan::Equal {
-            self.numbers.compared += text::count(expected);
+            self.numbers.compared += tokens::count(expected);
             return;
         }
         let left = Line::under(&self.policy.rules, expected);
@@ -123,7 +123,7 @@ impl<'a> Judge<'a> {
         }
         // A place takes as long to find as the line is long, so it is found once for a line.
         let mut worst: Option<(usize, Weighed, String, String)> = None;
-        text::tokens(&left.text, &right.text, &mut |found| match found {
+        tokens::tokens(&left.text, &right.text, &mut |found| match found {
             Found::Numbers(start, one, other) => {
                 let pair = Pair {
                     expected: Number::of(one),
@@ -360,13 +360,8 @@ impl<'a> Judge<'a> {
         tolerance: &Tolerance,
     ) -> bool {
         let policy = Policy { rules: rules.clone(), ..Policy::default() };
-        let mut judge = Judge::new(&policy);
-        judge.line(expected, actual, tolerance, &|_| Place::Line { line: 1, column: 1 });
-        judge.rung > self.rung
+        let mut collector = Collector::new(&policy);
+        collector.line(expected, actual, tolerance, &|_| Place::Line { line: 1, column: 1 });
+        collector.rung > self.rung
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

@@ -1,0 +1,170 @@
+//! The formats of results, and how two results of one format are compared.
+//!
+//! [`compare`] tells the strictest [`Rung`] that two results reach, which rules had to be applied to
+//! reach it, and where the results differ. It never fails: a result that cannot be read in its format
+//! is compared more strictly, as text or as bytes, and [`Comparison::unread`] says why.
+//!
+//! Results are untrusted input. Recursion is limited, time is about linear, and memory is bounded by
+//! the actual size of the data, not by the size that a header declares.
+//!
+//! Each format is a file of this folder with a [`ResultFormat`] in it. To add one, write that file and
+//! name it in [`Format`] and [`Format::reader`].
+//!
+//! ```
+//! use caliper_core::analysis::compare::{Format, Policy, Rung, compare};
+//!
+//! let (expected, actual) = (b"loss 0.5 in 1.2s\n", b"loss 0.50000001 in 3.4s\n");
+//! let comparison = compare(Format::Text, expected, actual, &Policy::default());
+//! assert_eq!(comparison.rung, Rung::WithinTolerance);
+//! let divergence = comparison.divergence.unwrap();
+//! assert_eq!(divergence.place.to_string(), "line 1, column 6");
+//! assert_eq!((&*divergence.expected, &*divergence.actual), ("0.5", "0.50000001"));
+//! ```
+
+mod json;
+mod npy;
+mod npz;
+mod table;
+mod text;
+
+use super::collector::Collector;
+#[cfg(doc)]
+use super::comparison::Rung;
+use super::comparison::hashed;
+use super::comparison::{Comparison, Format, ReadAs, Unlike};
+use crate::question::criteria::Policy;
+
+/// How results of one format are read and compared.
+trait ResultFormat: Sync {
+    /// The endings of file names that promise this format, in lower case and without the dot.
+    fn endings(&self) -> &'static [&'static str];
+
+    /// What [`Comparison::read_as`] says when both results could be read.
+    fn read_as(&self) -> ReadAs;
+
+    /// Reads both results and reports every difference to `collector`.
+    ///
+    /// Returns a sentence for each part that could not be read and was compared as bytes.
+    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome;
+
+    /// Digests of a result without its numbers, line by line where the format has lines. Two results
+    /// with equal shapes differ in numbers only.
+    fn shapes(&self, result: &[u8], _policy: &Policy) -> Vec<u64> {
+        vec![hashed(&result)]
+    }
+}
+
+/// What [`ResultFormat::compare`] returns.
+type Outcome = Result<Vec<String>, Unread>;
+
+/// Why two results could not be read in their format.
+struct Unread {
+    /// A sentence for each result.
+    reasons: Vec<String>,
+    /// How to compare them instead.
+    weaker: Weaker,
+}
+
+/// How results are compared that cannot be read in their format.
+#[derive(Clone, Copy)]
+enum Weaker {
+    Text,
+    Bytes,
+}
+
+impl Format {
+    /// All formats.
+    const ALL: [Self; 5] = [Self::Text, Self::Json, Self::Csv, Self::Npy, Self::Npz];
+
+    fn reader(self) -> &'static dyn ResultFormat {
+        match self {
+            Self::Text => &text::Text,
+            Self::Json => &json::Json,
+            Self::Csv => &table::Csv,
+            Self::Npy => &npy::Npy,
+            Self::Npz => &npz::Npz,
+        }
+    }
+
+    /// The format that the ending of a file name promises; [`Format::Text`] for an unknown ending.
+    pub fn of_name(name: &str) -> Self {
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+        let promised = ending.and_then(|ending| {
+            Self::ALL.into_iter().find(|format| format.reader().endings().contains(&&*ending))
+        });
+        promised.unwrap_or(Self::Text)
+    }
+}
+
+/// Compares a result with the one that is expected.
+///
+/// `expected` and `actual` are not interchangeable: distances are relative to what is expected. Apart
+/// from that, and with whole numbers or absolute tolerances alone, the rung is the same either way.
+pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) -> Comparison {
+    compare_numbers(format, expected, actual, policy).0
+}
+
+/// Compares as [`compare`] does, and also returns the differences that the test for noise needs.
+pub(super) fn compare_numbers(
+    format: Format,
+    expected: &[u8],
+    actual: &[u8],
+    policy: &Policy,
+) -> (Comparison, Unlike) {
+    if expected == actual {
+        return (Comparison::alike(), Unlike::default());
+    }
+    let reader = format.reader();
+    let mut collector = Collector::new(policy);
+    match reader.compare(expected, actual, &mut collector) {
+        Ok(unread) => collector.done(reader.read_as(), unread),
+        // What was collected before reading failed does not count: begin again.
+        Err(Unread { reasons, weaker }) => {
+            let mut collector = Collector::new(policy);
+            let read_as = match weaker {
+                Weaker::Text => {
+                    text::compare_bytes(expected, actual, &mut collector);
+                    ReadAs::Text
+                }
+                Weaker::Bytes => {
+                    collector.bytes(None, expected, actual);
+                    ReadAs::Bytes
+                }
+            };
+            collector.done(read_as, reasons)
+        }
+    }
+}
+
+/// Digests of a result without its numbers, line by line where it is text.
+pub(super) fn shapes(format: Format, result: &[u8], policy: &Policy) -> Vec<u64> {
+    format.reader().shapes(result, policy)
+}
+
+/// Both results as they were read, or why one of them could not be read as `what`.
+fn both<T>(
+    what: &str,
+    weaker: Weaker,
+    expected: Result<T, String>,
+    actual: Result<T, String>,
+) -> Result<(T, T), Unread> {
+    let (expected, actual) = match (expected, actual) {
+        (Ok(expected), Ok(actual)) => return Ok((expected, actual)),
+        (expected, actual) => (expected.err(), actual.err()),
+    };
+    let instead = match weaker {
+        Weaker::Text => "text",
+        Weaker::Bytes => "bytes",
+    };
+    let sides = [("expected", expected), ("actual", actual)];
+    let reasons = sides.into_iter().filter_map(|(side, reason)| {
+        let reason = reason?;
+        Some(format!(
+            "the {side} result is not {what}, so they were compared as {instead}: {reason}"
+        ))
+    });
+    Err(Unread { reasons: reasons.collect(), weaker })
+}
+
+#[cfg(test)]
+mod tests;
