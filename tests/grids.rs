@@ -1,4 +1,4 @@
-//! The conformance suite: `tests/grids/` on every backend that this machine has.
+//! The conformance suite: `caliper-cli/grids/` on every backend that this machine has.
 
 use crate::support::{World, has_uv, skip};
 

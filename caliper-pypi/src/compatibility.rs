@@ -82,7 +82,7 @@ impl SupportedTags {
     /// The rank of the best tag of `wheel` that is accepted, or `None` if the wheel does not fit.
     ///
     /// A lower rank is better.
-    pub fn rank(&self, wheel: &WheelName) -> Option<u32> {
+    pub(crate) fn rank(&self, wheel: &WheelName) -> Option<u32> {
         let mut best: Option<u32> = None;
         for starts in self.starts_of(wheel) {
             for platform in wheel.platforms() {

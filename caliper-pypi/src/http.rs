@@ -1,8 +1,9 @@
 //! Requests that survive the world: limits on time and size, bounded retries, credentials that reach
 //! their own host only and no text at all.
 
-mod credentials;
+pub(crate) mod credentials;
 mod error;
+mod logins;
 mod notice;
 mod options;
 mod proxies;
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
 pub(crate) use credentials::Credentials;
-use credentials::Logins;
 pub use error::RequestError;
+use logins::Logins;
 pub use notice::{Notice, Notices};
 pub use options::ClientOptions;
 use proxies::Proxies;
@@ -52,6 +53,10 @@ impl Answer {
     /// A header's value, if it is there and is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn headers(&self) -> &ureq::http::HeaderMap {
+        self.response.headers()
     }
 
     /// Reads the whole body.

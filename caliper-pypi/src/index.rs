@@ -8,7 +8,9 @@ mod address;
 mod answer;
 mod cache;
 mod client;
+mod collector;
 mod error;
+mod freshness;
 mod html;
 mod json;
 mod memory;
@@ -28,10 +30,8 @@ pub use project::{
 
 /// Something that knows projects and their files.
 ///
-/// The real one is [`IndexClient`]; [`IndexInMemory`] is for tests, and [`FolderServer`] makes a real
-/// one out of a folder.
-///
-/// [`FolderServer`]: crate::serve::FolderServer
+/// [`IndexClient`] asks a server, [`IndexInMemory`] is for tests, and `serve::FolderServer` makes a server out of a
+/// folder.
 pub trait PackageIndex: Send + Sync {
     /// Everything that the index offers of the project called `name`.
     ///

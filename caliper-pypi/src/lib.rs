@@ -6,8 +6,8 @@
 //! interpreter accepts is an ordered list of such tags ([`compatibility::SupportedTags`]).
 //! [`resolve::resolve`] brings the two together and lays out a [`Grid`](caliper_core::question::grid::Grid)
 //! whose every cell holds the file that pip would choose, or the reason why there is none. A
-//! [`download::Downloader`] then fetches files, verified, and a [`serve::FolderServer`] is an index
-//! of one's own.
+//! [`download::Downloader`] then fetches and verifies files. With the feature `server` (on by default) a
+//! `serve::FolderServer` offers a folder of files as an index; with `testing`, `pack` writes small distributions.
 //!
 //! ```
 //! use caliper_core::question::grid::Choice;
@@ -51,8 +51,8 @@
 //! # }
 //! ```
 //!
-//! Nothing here prints, starts a process, or runs code of a package: names, answers and archives
-//! are read as text from strangers, with a limit on each.
+//! This crate never prints, starts a process, or runs code of a package. Names, answers and archives come from
+//! strangers: each is read with a limit on its size.
 
 pub mod cache;
 pub mod compatibility;
@@ -64,9 +64,11 @@ mod http;
 pub mod index;
 pub mod metadata;
 pub mod netrc;
+#[cfg(feature = "testing")]
 pub mod pack;
 pub mod resolve;
 pub mod sdist;
+#[cfg(feature = "server")]
 pub mod serve;
 pub mod tag;
 pub mod wheel;

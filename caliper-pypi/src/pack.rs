@@ -1,5 +1,4 @@
-//! Writing small distributions, to offer them with [`crate::serve`]: worlds in miniature, in which it
-//! is known what a tool should find.
+//! Writes small distributions for tests in which the right answer is known. `serve` can offer them as an index.
 
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -144,10 +144,10 @@ pub enum LegacyManyLinux {
 
 impl LegacyManyLinux {
     /// All three, the oldest first.
-    pub const ALL: [Self; 3] = [Self::One, Self::TwentyTen, Self::TwentyFourteen];
+    pub(crate) const ALL: [Self; 3] = [Self::One, Self::TwentyTen, Self::TwentyFourteen];
 
     /// The word in front of the processor.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::One => "manylinux1",
             Self::TwentyTen => "manylinux2010",
@@ -156,7 +156,7 @@ impl LegacyManyLinux {
     }
 
     /// The version of glibc that it stands for.
-    pub const fn glibc(self) -> (u16, u16) {
+    pub(crate) const fn glibc(self) -> (u16, u16) {
         match self {
             Self::One => (2, 5),
             Self::TwentyTen => (2, 12),

@@ -46,7 +46,7 @@ impl WheelName {
 
     /// Whether this is a wheel of `project`, by normal form
     /// ([PEP 503](https://peps.python.org/pep-0503/#normalized-names)).
-    pub fn is_of(&self, project: &PackageName) -> bool {
+    pub(crate) fn is_of(&self, project: &PackageName) -> bool {
         is_spelling_of(self.project(), project)
     }
 
@@ -56,12 +56,12 @@ impl WheelName {
     }
 
     /// The ABI tags, in lower case.
-    pub fn abis(&self) -> impl Iterator<Item = &str> + Clone {
+    pub(crate) fn abis(&self) -> impl Iterator<Item = &str> + Clone {
         self.tags[self.abi_start..self.platform_start - 1].split('.')
     }
 
     /// The platform tags, in lower case.
-    pub fn platforms(&self) -> impl Iterator<Item = &str> + Clone {
+    pub(crate) fn platforms(&self) -> impl Iterator<Item = &str> + Clone {
         self.tags[self.platform_start..].split('.')
     }
 

@@ -84,7 +84,7 @@ try:
 except OSError as error:
     print(count, error)
 EOF
-sed -n '/^  fork-bomb.py: |/,/^tests:/{s/^    //p}' "$here/tests/grids/fork-bomb.yaml" >"$project/bomb.py"
+sed -n '/^  fork-bomb.py: |/,/^tests:/{s/^    //p}' "$here/caliper-cli/grids/fork-bomb.yaml" >"$project/bomb.py"
 
 cat >"$root/try.sh" <<'EOF'
 #!/bin/bash

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-/// One small world. See `tests/grids/`.
+/// One small world. See `grids/`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
@@ -90,7 +90,7 @@ fn answer() -> BTreeMap<String, String> {
 
 macro_rules! grids {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../tests/grids/", $name, ".yaml")))),*]
+        &[$(($name, include_str!(concat!("../../grids/", $name, ".yaml")))),*]
     };
 }
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_file_is_a_scenario() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/grids");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/grids");
         let files: BTreeSet<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

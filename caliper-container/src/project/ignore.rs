@@ -6,7 +6,7 @@ use globset::{GlobBuilder, GlobMatcher};
 /// The rules of a `.dockerignore`, as the
 /// [Docker documentation](https://docs.docker.com/build/concepts/context/#dockerignore-files) has them.
 ///
-/// Patterns are relative to the project; `*` stops at a `/` and `**` does not; a pattern that matches a
+/// Patterns are relative to the project; `*` stops at a `/` and `**` does not; braces are literal; a pattern that matches a
 /// folder matches all below it; `!` takes back in; the last line that matches decides.
 #[derive(Debug, Clone, Default)]
 pub struct Ignore {
@@ -69,7 +69,7 @@ impl Ignore {
                 None => (line, false),
             };
             let pattern = pattern.trim_start_matches("./").trim_matches('/');
-            let glob = GlobBuilder::new(pattern)
+            let glob = GlobBuilder::new(&literal_braces(pattern))
                 .literal_separator(true)
                 .backslash_escape(true)
                 .build()
@@ -98,6 +98,27 @@ impl Ignore {
     pub fn has_exceptions(&self) -> bool {
         self.rules.iter().any(|rule| rule.exception)
     }
+}
+
+/// The pattern with its braces escaped.
+///
+/// Docker matches like Go's [`filepath.Match`](https://pkg.go.dev/path/filepath#Match), for which `{a,b}` is a name
+/// with braces. `globset` reads it as a choice, and has no option against that. Inside of a class (`[{]`) a brace
+/// is literal already, and a backslash there would become a member of the class.
+fn literal_braces(pattern: &str) -> String {
+    let mut escaped = String::with_capacity(pattern.len());
+    let (mut in_class, mut after_backslash) = (false, false);
+    for character in pattern.chars() {
+        match character {
+            '{' | '}' if !in_class && !after_backslash => escaped.push('\\'),
+            '[' if !after_backslash => in_class = true,
+            ']' => in_class = false,
+            _ => {}
+        }
+        escaped.push(character);
+        after_backslash = character == '\\' && !after_backslash && !in_class;
+    }
+    escaped
 }
 
 impl Rule {
@@ -132,5 +153,25 @@ mod tests {
             assert_eq!(ignore.matches(path), ignored, "{path}");
         }
         assert!(Ignore::parse("a[").is_err());
+    }
+
+    #[test]
+    fn braces_are_characters_like_any_other() {
+        let cases: &[(&str, &str, bool)] = &[
+            ("{a,b}.txt", "a.txt", false), // a choice in many shells, not for Docker
+            ("{a,b}.txt", "{a,b}.txt", true),
+            ("{{cookiecutter.name}}", "{{cookiecutter.name}}/setup.py", true),
+            ("a{", "a{", true),
+            ("a}", "a}", true),
+            (r"\{a\}", "{a}", true), // escaped already
+            (r"\\{a", r"\{a", true), // an escaped backslash, then a brace
+            ("[{]a", "{a", true),
+            ("[{]a", "a", false),
+            (r"\[{a,b}", "[{a,b}", true),
+        ];
+        for (pattern, path, ignored) in cases {
+            let ignore = Ignore::parse(pattern).unwrap();
+            assert_eq!(ignore.matches(path), *ignored, "{pattern} {path}");
+        }
     }
 }

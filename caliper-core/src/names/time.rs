@@ -43,7 +43,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let date = || -> Option<jiff::Timestamp> {
             let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
-            Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+            Some(date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?.timestamp())
         };
         text.parse()
             .ok()

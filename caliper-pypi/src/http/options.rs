@@ -25,7 +25,7 @@ pub struct ClientOptions {
     pub answer_timeout: Duration,
     /// How long a project's answer may take in all, retries and waits included.
     pub whole_timeout: Duration,
-    /// How long a kept answer holds whose server does not say (`Cache-Control`).
+    /// How long a kept answer holds whose server does not say (`Cache-Control`, `Expires`).
     pub assumed_freshness: Duration,
     /// The largest answer to accept, in bytes after decompression.
     pub largest_answer: u64,

@@ -2,12 +2,14 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use caliper_core::names::PackageName;
+use ureq::http::HeaderMap;
 use url::Url;
 
 use super::answer;
-use super::cache::{Cache, Freshness, Head};
+use super::cache::{Cache, Head};
+use super::freshness::Freshness;
 use super::{IndexAddress, IndexError, PackageIndex, Project};
-use crate::http::{Answer, ClientOptions, Http, Notice, RequestError};
+use crate::http::{ClientOptions, Http, Notice, RequestError};
 
 /// What to accept, the richest form first; the same weights as pip's.
 const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
@@ -42,6 +44,13 @@ struct Inner {
 struct Source {
     address: IndexAddress,
     cache: Option<Cache>,
+}
+
+/// What an index replies to a request for a project.
+enum Reply {
+    New(Head, Vec<u8>),
+    /// 304: what was kept still holds, with these headers.
+    Unchanged(HeaderMap, SystemTime),
 }
 
 impl IndexClient {
@@ -114,7 +123,8 @@ impl Inner {
         let mut kept = source.cache.as_ref().and_then(|cache| cache.load(name, &url));
         let now = SystemTime::now();
         if let Some((head, body)) = &kept
-            && (self.options.offline || head.is_fresh(now))
+            && (self.options.offline
+                || head.freshness.is_fresh(self.options.assumed_freshness, now))
         {
             match self.parse(source, name, head, body) {
                 Ok(project) => return Ok(project),
@@ -132,7 +142,7 @@ impl Inner {
             });
         }
         let asked = self.ask(source, &url, name, kept);
-        let (head, body, freshness) = match asked {
+        let (head, body) = match asked {
             Err(error @ IndexError::NotFound { .. }) => {
                 self.keep(source, name, |cache| cache.store_absent(name));
                 return Err(error);
@@ -141,7 +151,7 @@ impl Inner {
         };
         // Only what can be read is kept.
         let project = self.parse(source, name, &head, &body)?;
-        if freshness.keep {
+        if head.freshness.may_be_kept() {
             self.keep(source, name, |cache| cache.store(name, &head, &body));
         }
         Ok(project)
@@ -168,40 +178,39 @@ impl Inner {
         url: &Url,
         name: &PackageName,
         kept: Option<(Head, Vec<u8>)>,
-    ) -> Result<(Head, Vec<u8>, Freshness), IndexError> {
+    ) -> Result<(Head, Vec<u8>), IndexError> {
         let mut headers = vec![("Accept", ACCEPT)];
         if let Some((head, _)) = &kept {
-            headers.extend(head.etag.as_deref().map(|etag| ("If-None-Match", etag)));
-            headers.extend(head.last_modified.as_deref().map(|date| ("If-Modified-Since", date)));
+            headers.extend(head.freshness.conditions());
         }
         let deadline = Instant::now() + self.options.whole_timeout;
         let limit = self.options.largest_answer;
-        let answer = self.http.with_retries(deadline, |_| {
+        let reply = self.http.with_retries(deadline, |_| {
             let answer = self.http.get_ok(url, &headers, &[304], deadline)?;
-            let freshness = freshness(&answer);
+            let now = SystemTime::now();
             if answer.status == 304 {
-                return Ok((None, freshness));
+                return Ok(Reply::Unchanged(answer.headers().clone(), now));
             }
-            let header = |name| answer.header(name).map(str::to_owned);
+            let freshness = Freshness::of(answer.headers(), now);
+            let content_type = answer.header("content-type").unwrap_or_default().to_owned();
             // A query may hold a signature, and relative addresses do not need it.
             let mut final_url = answer.url.clone();
             final_url.set_query(None);
-            let content_type = header("content-type");
-            let (etag, last_modified) = (header("etag"), header("last-modified"));
             let body = answer.read(limit)?;
-            let content_type = content_type.unwrap_or_default();
-            let mut head = Head::new(url, &final_url, content_type, &body);
-            (head.etag, head.last_modified) = (etag, last_modified);
-            Ok((Some((head, body)), freshness))
+            let head = Head::new(url, &final_url, content_type, freshness, &body);
+            Ok(Reply::New(head, body))
         });
-        let (fresh, freshness) = answer.map_err(|error| source.name_project(name, error))?;
-        let Some((mut head, body)) = fresh.or(kept) else {
-            // Not modified since nothing: no index says so.
-            let url = crate::http::shown(url);
-            return Err(RequestError::Status { url, status: 304 }.into());
-        };
-        head.renew(freshness, self.options.assumed_freshness, SystemTime::now());
-        Ok((head, body, freshness))
+        match (reply.map_err(|error| source.name_project(name, error))?, kept) {
+            (Reply::New(head, body), _) => Ok((head, body)),
+            (Reply::Unchanged(headers, now), Some((mut head, body))) => {
+                head.freshness.confirm(&headers, now);
+                Ok((head, body))
+            }
+            // The request had no condition, so this answer breaks the protocol.
+            (Reply::Unchanged(..), None) => {
+                Err(RequestError::Status { url: crate::http::shown(url), status: 304 }.into())
+            }
+        }
     }
 
     fn parse(
@@ -256,8 +265,4 @@ impl Source {
             error => error.into(),
         }
     }
-}
-
-fn freshness(answer: &Answer) -> Freshness {
-    Freshness::of(answer.header("cache-control"), answer.header("age"))
 }

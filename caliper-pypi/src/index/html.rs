@@ -7,7 +7,7 @@ use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 use percent_encoding::percent_decode_str;
 
-use super::answer::{Collector, Entry, MOST_FILES, check_version};
+use super::collector::{Collector, Entry, MOST_FILES, check_version};
 use super::project::CoreMetadata;
 
 /// Reads `text` into `collector`. Tells whether the page says of itself that it is one of an index;

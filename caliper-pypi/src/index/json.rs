@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::answer::{Collector, Entry, MOST_FILES, check_version};
+use super::collector::{Collector, Entry, MOST_FILES, check_version};
 use super::project::CoreMetadata;
 
 /// Reads `text` into `collector`.

@@ -36,6 +36,41 @@ fn a_stale_answer_is_asked_about() {
 }
 
 #[test]
+fn an_answer_with_expires_is_kept_and_then_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let expires = "\nDate: Sun, 06 Nov 1994 08:49:37 GMT\nExpires: Sun, 06 Nov 1994 08:49:38 GMT\nETag: \"one\"";
+    let server = Scripted::start(vec![
+        json_with(expires, DEMO),
+        reply("304 Not Modified", ""),
+        reply("500 Oh", ""),
+    ]);
+    let options = || ClientOptions { cache: Some(folder.path().into()), ..hasty() };
+    let ask = || server.client(options()).project(&"demo".parse().unwrap());
+    let first = ask().unwrap();
+    // It holds for the one second from its `Date` to its `Expires`.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(ask().unwrap().releases(), first.releases());
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].to_lowercase().contains("if-none-match: \"one\""), "{}", requests[1]);
+    // The confirmation said nothing new: the same second counts again, and then the index fails.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    ask().unwrap_err();
+}
+
+#[test]
+fn an_answer_that_must_not_be_stored_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = || json_with("\nCache-Control: max-age=600, no-store", DEMO);
+    let server = Scripted::start(vec![answer(), answer()]);
+    let options = || ClientOptions { cache: Some(folder.path().into()), ..hasty() };
+    for _ in 0..2 {
+        server.client(options()).project(&"demo".parse().unwrap()).unwrap();
+    }
+    assert_eq!((server.requests().len(), walk(folder.path()).len()), (2, 0));
+}
+
+#[test]
 fn offline_answers_from_what_is_kept_or_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Scripted::start(vec![json_with("\nCache-Control: no-cache", DEMO)]);
