@@ -1,6 +1,5 @@
 //! One cell: build, import, test, finish.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -339,21 +338,21 @@ impl<'a> Running<'a> {
     /// Saves the finished runs of a cell that was interrupted, so that the next run makes only the
     /// rest. The cell is not reported: a reader of events or of the outcome never sees it as measured.
     fn keep_partial(&self, open: &Open<'_>, mut record: Record) {
-        record.tests.retain(|test| !test.outcome.is_spurious());
-        // Runs of one test go side by side, so that the ones that were cut off may have any number.
-        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         for test in &mut record.tests {
-            let number = numbers.entry(test.name.clone()).or_default();
-            *number += 1;
-            test.attempt = *number;
+            test.runs.retain(|run| !run.outcome.is_spurious());
+            // Runs of one test go side by side, so that the ones that were cut off may have any number.
+            for (number, run) in (1..).zip(&mut test.runs) {
+                run.attempt = number;
+            }
         }
+        record.tests.retain(|test| !test.runs.is_empty());
         record.reason = Some(PARTIAL.to_owned());
         record.finished = SystemTime::now().into();
         let identity = &self.tasks[open.index].identity;
         let older = self.context.store.load(&record.id()).ok().flatten();
         // With `Rerun::All` the store may hold more valid runs than were made until the interrupt.
-        let valid = |older| identity.part_of(older).map_or(0, |older| older.tests.len());
-        if older.map_or(0, valid) >= record.tests.len() {
+        let valid = |older| identity.part_of(older).map_or(0, |older| older.runs().count());
+        if older.map_or(0, valid) >= record.runs().count() {
             return;
         }
         if let Err(error) = self.context.store.save(&record) {

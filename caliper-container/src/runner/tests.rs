@@ -426,9 +426,9 @@ fn an_interrupt_keeps_the_finished_runs_of_an_open_cell() {
     assert_eq!(count.load(Ordering::SeqCst), 50 - had as usize);
     let record = &outcome.records[1];
     assert_eq!((record.attempts("a"), &record.reason), (50, &None));
-    let attempts = record.tests.iter().filter(|test| test.name == "a").map(|test| test.attempt);
+    let attempts = record.test("a").unwrap().runs.iter().map(|run| run.attempt);
     assert_eq!(attempts.collect::<Vec<_>>(), (1..=50).collect::<Vec<_>>());
-    let first = record.tests.iter().filter(|test| test.output == "a of the first run").count();
+    let first = record.runs().filter(|(_, run)| run.output == "a of the first run").count();
     assert_eq!(first, had as usize);
     assert_eq!(fresh.run(&plan).measured, 0);
 }

@@ -3,8 +3,9 @@ use std::io::Write as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::analysis::compare::comparison::Rung;
 use crate::analysis::compare::format::npy::tests::array;
-use crate::question::criteria::{Nan, Tolerance};
+use crate::question::criteria::{Nan, Rule, Tolerance};
 
 fn of(format: Format, expected: &str, actual: &str) -> Comparison {
     compare(format, expected.as_bytes(), actual.as_bytes(), &Policy::default())
