@@ -26,7 +26,7 @@ pub(crate) fn print(worlds: u64, only: Option<u64>) {
                 }
                 let mut counts = Counts::default();
                 for world in 0..worlds {
-                    counts.add(&mut records(world, noise, drift, runs));
+                    counts.add(&records(world, noise, drift, runs));
                 }
                 println!("{noise:>8.0e} {drift:>8.0e} {runs:>5}  {counts}");
             }

@@ -154,7 +154,7 @@ mod tests {
         let fresh = |after: u64| freshness.is_fresh(ASSUMED, at(after));
         let (mut low, mut high) = (0, 200_000);
         while low < high {
-            let middle = (low + high) / 2;
+            let middle = u64::midpoint(low, high);
             if fresh(middle) { low = middle + 1 } else { high = middle }
         }
         low
