@@ -23,6 +23,7 @@ pub use address::{DEFAULT_INDEX, IndexAddress, ParseIndexAddressError};
 pub use client::IndexClient;
 pub use error::IndexError;
 pub use memory::IndexInMemory;
+#[cfg(feature = "server")]
 pub(crate) use project::kind_of;
 pub use project::{
     CoreMetadata, FileFault, FileName, MalformedFile, Project, ProjectFile, Release,
