@@ -50,7 +50,7 @@ fn a_result_is_different_when_it_can_be_told_from_noise() {
     let shown = world.caliper(&["show", &format!("1.10/{python}")]).expect(0).out;
     for part in [
         "different result",
-        "out/loss.csv, held against 1.19",
+        "out/loss.csv, compared with 1.19",
         "row 2, loss:",
         "by chance with p =",
     ] {
@@ -105,7 +105,7 @@ fn standard_error_is_a_result_when_asked() {
     world.caliper(&run).expect(0);
     assert_eq!(verdicts(&world), ["undecided", "same"]);
     let shown = world.caliper(&["show", &format!("1.0/{python}")]).expect(0).out;
-    assert!(shown.contains("stderr, held against 1.1"), "{shown}");
+    assert!(shown.contains("stderr, compared with 1.1"), "{shown}");
 }
 
 #[test]

@@ -14,16 +14,16 @@ use caliper_pypi::index::{IndexError, ParseIndexAddressError};
 use caliper_pypi::netrc::NetrcError;
 use caliper_pypi::resolve::ResolveError;
 
-/// How `caliper` ends.
+/// The outcome of `caliper`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Every planned cell has an outcome, and every expectation holds.
     Done,
     /// Measured, and an expectation does not hold.
     Unexpected,
-    /// The question was wrong: arguments, configuration, template.
+    /// A mistake in the request: arguments, configuration, template.
     Question,
-    /// The world failed: at least one cell could not be measured.
+    /// An infrastructure failure: at least one cell could not be measured.
     World,
     /// SIGINT; what was measured is kept.
     Interrupted,
@@ -44,23 +44,23 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error with the exit code that it stands for.
+/// An error with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) error: Box<dyn Error + Send + Sync>,
 }
 
-/// What a command comes to.
+/// The result of a command.
 pub(crate) type Outcome = Result<Exit, Failure>;
 
 impl Failure {
-    /// The question was wrong, and this is why.
+    /// A mistake in the request, with its explanation.
     pub(crate) fn question(message: impl fmt::Display) -> Self {
         Self { exit: Exit::Question, error: message.to_string().into() }
     }
 
-    /// The world failed at `action`.
+    /// An infrastructure failure during `action`.
     pub(crate) fn world(
         action: impl fmt::Display,
         source: impl Error + Send + Sync + 'static,
@@ -70,7 +70,7 @@ impl Failure {
     }
 }
 
-/// An error with what was being done.
+/// An error with the action that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{action}")]
 struct Wrapped {

@@ -28,7 +28,7 @@ use crate::terminal::Terminal;
 /// An index, and how it was chosen.
 pub(crate) struct Index {
     pub(crate) client: IndexClient,
-    /// The addresses for installers, with credentials; none if nobody chose any.
+    /// The addresses for installers, with credentials; empty if no index was chosen.
     pub(crate) chosen: Vec<String>,
     pub(crate) offline: bool,
 }
@@ -180,7 +180,7 @@ pub(crate) fn local(index: &Index, cache: &Path, disk: Option<u64>) -> LocalBack
     LocalBackend::new(options)
 }
 
-/// What is done in cells where nobody said anything.
+/// The setup of cells without a configuration.
 pub(crate) fn plain_setup() -> Setup {
     Setup {
         dockerfile: None,

@@ -44,14 +44,14 @@ impl Terminal {
     }
 
     /// Prints data. A reader that has gone away (`| head`) is no error.
-    #[expect(clippy::unused_self, reason = "whoever may print is handed a terminal")]
+    #[expect(clippy::unused_self, reason = "only code that holds a terminal may print")]
     pub(crate) fn data(self, text: &str) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     /// Where data goes that is printed piece by piece.
-    #[expect(clippy::unused_self, reason = "whoever may print is handed a terminal")]
+    #[expect(clippy::unused_self, reason = "only code that holds a terminal may print")]
     pub(crate) fn writer(self) -> impl io::Write {
         io::BufWriter::new(io::stdout().lock())
     }
@@ -76,7 +76,7 @@ impl Terminal {
     }
 
     /// Says why it ends badly, also to those who want quiet.
-    #[expect(clippy::unused_self, reason = "whoever may print is handed a terminal")]
+    #[expect(clippy::unused_self, reason = "only code that holds a terminal may print")]
     pub(crate) fn verdict(self, text: &str) {
         err(text);
     }

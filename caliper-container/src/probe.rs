@@ -24,7 +24,7 @@ pub(crate) struct Answer {
     pub(crate) executable: PathBuf,
     /// Where its library is: tells apart installations that are linked under several names.
     pub(crate) prefix: PathBuf,
-    /// Whether it is a virtual environment, which is somebody's work and no place to build on.
+    /// Whether it is a virtual environment, which belongs to a user and is not used as a base.
     pub(crate) r#virtual: bool,
 }
 

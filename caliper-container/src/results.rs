@@ -47,7 +47,7 @@ impl Collector {
         }
         let mut globs = GlobSetBuilder::new();
         for pattern in patterns {
-            // Checked where the configuration was read; whoever embeds Caliper may have written it.
+            // Globs of a configuration were validated; those of an embedder may be invalid.
             globs.add(glob(pattern).ok()?);
         }
         let globs = globs.build().ok()?;

@@ -31,7 +31,7 @@ pub(super) fn run(folder: &Path, terminal: Terminal) -> Outcome {
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for (name, text) in FILES {
         let path = folder.join(name);
-        // `create_new` also holds if somebody else writes the same file at this moment.
+        // `create_new` does not overwrite a file that another process creates at this moment.
         File::create_new(&path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(|error| failed(&path, error))?;

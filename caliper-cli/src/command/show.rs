@@ -191,9 +191,9 @@ fn why(evidence: &Evidence) -> String {
     let Evidence { baseline, of_baseline, part, comparison, noise } = evidence;
     let mut text = if *of_baseline {
         let rung = comparison.rung;
-        format!("  {part}, like the first run of {baseline}, of which another is not: {rung}")
+        format!("  {part}, equal to the first run of {baseline}, whose runs differ: {rung}")
     } else {
-        format!("  {part}, held against {baseline}: {}", comparison.rung)
+        format!("  {part}, compared with {baseline}: {}", comparison.rung)
     };
     let rules: Vec<String> = comparison.rules.iter().map(ToString::to_string).collect();
     if !rules.is_empty() {

@@ -131,7 +131,7 @@ pub(super) fn run(
     Ok(if holds { Exit::Done } else { Exit::Unexpected })
 }
 
-/// What a `pyproject.toml` declares, held against the results.
+/// Compares what a `pyproject.toml` declares with the results.
 fn declared(
     path: &Path,
     results: &Results,

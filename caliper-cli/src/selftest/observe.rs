@@ -29,7 +29,7 @@ pub(crate) struct Observed {
     pub(crate) text: String,
     /// What was left behind or changed that should not be, one sentence each.
     pub(crate) faults: Vec<String>,
-    /// What the program said, for whoever looks for the reason of a difference.
+    /// The output of the program, to find the reason of a deviation.
     pub(crate) said: String,
 }
 

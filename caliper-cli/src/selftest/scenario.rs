@@ -38,7 +38,7 @@ pub(crate) struct Scenario {
     /// As in a configuration.
     #[serde(default)]
     pub(crate) limits: BTreeMap<String, Value>,
-    /// The backends that it applies to; all if there is none.
+    /// The backends that it applies to; empty for all.
     #[serde(default)]
     backends: Vec<String>,
     /// Files that must not be there afterwards.

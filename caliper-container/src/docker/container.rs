@@ -328,7 +328,7 @@ impl Order {
         let mut body = answer.into_body();
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(std::io::Error::other);
-            // Whoever reads has seen enough, or has met an error.
+            // The reader has stopped, or has met an error.
             if sender.send(piece).await.is_err() {
                 break;
             }
@@ -543,7 +543,7 @@ fn end(status: i32, command: &[String], output: &[u8], error: &[u8]) -> TestEnd 
 /// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02>). But a
 /// shell that a test runs is a program that was started, and ended with that status by itself.
 fn refusal_of_tini(error: &[u8]) -> Option<String> {
-    // Where it says so nobody else has said anything: a program that was started may quote it.
+    // Only if nothing else was printed: a program that was started may quote this text.
     let text = std::str::from_utf8(error).ok()?.trim();
     let (_, reason) = text.strip_prefix("[FATAL tini (")?.split_once(")]")?;
     (!reason.contains('\n')).then(|| reason.trim().to_owned())
@@ -609,7 +609,7 @@ pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), Fault> {
         match engine.bytes(Method::DELETE, &path, None).await {
             Ok(_) => return Ok(()),
             Err(fault) if fault.is_missing() => return Ok(()),
-            // Somebody else is removing it, or the engine has not let go of it yet.
+            // It is being removed already, or the engine has not released it yet.
             Err(fault) if attempt < 50 && fault.is_conflict() => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

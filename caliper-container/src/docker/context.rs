@@ -62,7 +62,7 @@ fn stream(
         let written = write(&mut archive).and_then(|()| archive.finish());
         drop(archive);
         if let Err(error) = written.and_then(|()| pieces.flush()) {
-            // Nobody listens any more if the work was given up: then nothing is lost.
+            // Fails if the build was cancelled and the receiver is gone; then the error does not matter.
             let _ = pieces.sender.blocking_send(Err(error));
         }
     });

@@ -29,7 +29,7 @@ pub(super) enum BadHost {
 }
 
 impl Host {
-    /// Where an engine is unless somebody says otherwise.
+    /// The default address of an engine.
     pub(super) const DEFAULT: &str = "unix:///var/run/docker.sock";
 
     /// Reads an address: `unix:///path`, `tcp://name:port` or `ssh://user@name:port/path`.

@@ -292,7 +292,7 @@ pub(super) async fn untag(engine: &Engine, tag: &str) -> Result<(), Fault> {
     }
 }
 
-/// Removes one layer, if it is Caliper's and nobody needs it.
+/// Removes one layer, if it is Caliper's and not needed.
 pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault> {
     let Some(image) = inspect(engine, id).await? else {
         return Ok(());
@@ -302,7 +302,7 @@ pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault>
         return Ok(());
     }
     match delete(engine, &image.id).await {
-        // Somebody else was faster, or something stands on it.
+        // It was removed already, or another image is built on it.
         Err(fault) if !fault.is_missing() && !fault.is_conflict() => Err(fault),
         _ => Ok(()),
     }

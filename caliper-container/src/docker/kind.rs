@@ -75,8 +75,8 @@ impl EngineKind {
         })))
     }
 
-    /// Where engines of this kind are: the first is the one that a run uses if nobody says
-    /// otherwise. Never empty, and whether an engine answers there is not looked at.
+    /// The usual addresses of engines of this kind; a run uses the first by default. Never empty. Whether
+    /// an engine answers there is not checked.
     pub fn addresses(self) -> Vec<String> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         match (variable(self.variable()), self) {

@@ -98,7 +98,7 @@ mod tests {
         assert!(!this.is_gone());
         let read = Owner::parse(&this.to_string()).unwrap();
         assert_eq!(&read, this);
-        // The number was given to somebody else since.
+        // The number belongs to another process now.
         assert!(Owner { started: "1".into(), ..this.clone() }.is_gone());
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let process = child.id().to_string();

@@ -16,8 +16,8 @@ use crate::backend::BackendError;
 use crate::interrupt::Interrupt;
 use crate::probe::{Answer, PROBE};
 
-/// The releases of CPython for which an image is looked for where nobody named any: 2.7, and all from
-/// the first for which wheels for Linux are common.
+/// The releases of CPython whose images are looked for by default: 2.7, and all from the first with
+/// common Linux wheels.
 fn usual() -> impl Iterator<Item = PythonVersion> {
     std::iter::once(PythonVersion::new(2, 7))
         .chain((5..=15).map(|minor| PythonVersion::new(3, minor)))

@@ -67,7 +67,7 @@ impl Destination {
     }
 
     fn arguments(&self, kind: EngineKind) -> Vec<String> {
-        // Nobody is there to be asked for a password, least of all once for each connection.
+        // A password cannot be asked for, because each connection would ask again.
         let mut words = vec!["-o", "ConnectTimeout=30", "-o", "BatchMode=yes", "-T"];
         if let Some(user) = &self.user {
             words.extend(["-l", user]);

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use super::ssh::Ssh;
 use super::tls::Tls;
 
-/// How long the answer to what was sent last may still come, once nobody waits for it any more.
+/// How long an answer may still arrive after the client has closed its end.
 pub(super) const PARTING: Duration = Duration::from_secs(5);
 
 /// What is at the other end.
@@ -83,8 +83,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A socket that has no name any more: what holds on to it is an open file of this process, so
-/// nobody else can connect, and nothing is left whatever ends this process.
+/// A socket without a name: only an open file of this process refers to it. So no other process can
+/// connect, and nothing is left however this process ends.
 #[cfg(target_os = "linux")]
 fn bind() -> io::Result<(UnixListener, Kept, String)> {
     use rustix::fs::{Mode, OFlags, open};
@@ -127,7 +127,7 @@ pub(super) async fn carry(
     let down = tokio::io::copy(&mut from_engine, &mut to_client);
     let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
     let ended = tokio::select! {
-        // The engine is done; what the client still says reaches nobody.
+        // The engine has closed the connection; nothing would read further data of the client.
         ended = &mut down => ended,
         ended = &mut up => match ended {
             Ok(_) => tokio::time::timeout(PARTING, down).await.unwrap_or(Ok(0)),

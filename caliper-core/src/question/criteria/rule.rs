@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 pub enum Rule {
     /// Carriage returns at the end of a line, and line breaks at the end of the text.
     LineEndings,
-    /// What a carriage return lets be overwritten is left as a terminal would leave it. Of what tqdm
-    /// prints, the percentage, the bar, the times and the rate become `<progress>`; how far it came,
-    /// and what the program added, stay.
+    /// Text overwritten after a carriage return is removed, as on a terminal. In the progress bars of
+    /// tqdm the percentage, the bar, the times and the rate become `<progress>`; the counts and the
+    /// program's own text stay.
     ProgressBars,
     /// Escape sequences: colours, movements, titles, links.
     Ansi,
