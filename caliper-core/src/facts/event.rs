@@ -1,4 +1,4 @@
-//! What a run tells while it goes on: the one interface between the runner and whoever watches it.
+//! The events of a run: the only interface between the runner and its observers.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,8 +14,8 @@ pub const SCHEMA: u32 = 1;
 
 /// Something that happened in a run.
 ///
-/// Each carries all that a reader needs, and they come in order: a cell's start before its tests,
-/// its record (saved already) after them.
+/// Each carries everything that a reader needs. Events are ordered: the start of a cell comes before its
+/// tests, and its record (saved already) after them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,7 +58,7 @@ pub enum Event {
         cell: String,
         /// Whether there is an environment now.
         ok: bool,
-        /// Why there is none.
+        /// Why the build failed.
         reason: Option<BuildReason>,
         /// Wall-clock time, in seconds.
         seconds: f64,
@@ -111,11 +111,11 @@ pub enum Event {
     },
 }
 
-/// Somebody who watches a run.
+/// An observer of a run.
 ///
-/// Calls come one at a time. A reporter should return soon: the run waits for it.
+/// Calls are never concurrent. A reporter should return quickly, because the run waits for it.
 pub trait Reporter: Send + Sync {
-    /// Takes notice of an event.
+    /// Called for each event.
     fn report(&self, event: &Event);
 }
 

@@ -1,4 +1,4 @@
-//! Rows for reading: where each test changes along the releases, and what nobody looked at.
+//! Rows as text: where each test changes along the releases, and what was not measured.
 
 use std::collections::BTreeMap;
 

@@ -168,8 +168,8 @@ enum Next {
 
 /// Finds the exception that was raised last.
 ///
-/// Of chained exceptions that is the one which nobody caught. Tracebacks that Python prints and goes
-/// on after (`Exception ignored in`, threads, logging) count only where there is no other.
+/// Of chained exceptions that is the uncaught one. Tracebacks after which Python continues (`Exception
+/// ignored in`, threads, logging) count only if there is no other.
 pub(super) fn raised(text: &str) -> Option<Raised> {
     let mut reader = Reader::default();
     for line in text.lines() {

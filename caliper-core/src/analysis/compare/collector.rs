@@ -145,7 +145,7 @@ impl<'a> Collector<'a> {
         if let Some((start, weighed, one, other)) = worst {
             self.take(weighed, &|| at(left.origin(start)), &one, &other);
         }
-        // Only white space is left to differ, which is more than nothing.
+        // All tokens match, so only white space differs: report `WithinTolerance`.
         if self.rung == Rung::SameNormalised && left.text != right.text {
             self.spelling(&|| at(0), &left.text, &right.text);
         }

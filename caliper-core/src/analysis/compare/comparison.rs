@@ -263,8 +263,8 @@ pub struct Numbers {
     pub compared: u64,
     /// How many of them lie beyond their tolerance.
     pub beyond: u64,
-    /// The largest finite distance. This and the next two are of the pairs that are not written alike,
-    /// and `None` where there are none.
+    /// The largest finite distance. This and the next two only concern pairs with different spelling, and
+    /// are `None` without such pairs.
     pub largest_absolute: Option<f64>,
     /// The largest relative to its expected number, where that is not 0.
     pub largest_relative: Option<f64>,

@@ -20,7 +20,7 @@ pub struct RowSummary {
     /// Where it changes so slowly that no step shows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drifts: Vec<Drift<String>>,
-    /// Where nobody looked, between ends that are alike or at the ends of the row.
+    /// The unmeasured gaps, between equal ends or at the ends of the row.
     pub unprobed: Vec<Stretch<String>>,
     /// Whether it changes between passing and failing once at most.
     pub monotone: bool,

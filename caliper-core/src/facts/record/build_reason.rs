@@ -148,7 +148,7 @@ impl BuildReason {
             .map_or(Self::Unknown, |(reason, _)| *reason)
     }
 
-    /// Whether the world is to blame, so that the cell must be measured again.
+    /// Whether it is an infrastructure failure, so that the cell must be measured again.
     pub fn is_spurious(self) -> bool {
         match self {
             Self::DependencyConflict

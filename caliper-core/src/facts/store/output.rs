@@ -7,15 +7,15 @@ const INLINE: usize = 16 << 10;
 /// What a program printed, as a record keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// As text; shortened in the middle where it is long.
+    /// The output as text; shortened in the middle if it is long.
     pub text: String,
-    /// All of it, where the text is not.
+    /// The whole output, if the text is not.
     pub blob: Option<BlobRef>,
 }
 
 impl Output {
-    /// Keeps `bytes`, in whose middle `dropped` more are missing already. Long or strange ones go to
-    /// `store`.
+    /// Stores output. `dropped` bytes were already cut from its middle. Long, cut or non-UTF-8 output goes
+    /// to a blob in `store`.
     ///
     /// # Errors
     ///

@@ -5,10 +5,10 @@ use super::literal::{self, Literal};
 use super::{AXES, Array};
 use crate::analysis::compare::show;
 
-/// As long as a header of version 1 can be. NumPy itself reads no more than 10,000 bytes unless told to.
+/// The maximum length of a header of version 1. NumPy itself reads at most 10,000 bytes by default.
 const LONGEST: usize = 65_535;
 
-/// Reads an array but for its values, or says why it is none that can be compared.
+/// Parses the header; returns why the array cannot be compared.
 pub(in crate::analysis::compare) fn read(bytes: &[u8]) -> Result<Array<'_>, String> {
     let short = || "its header is cut off".to_owned();
     let Some(rest) = bytes.strip_prefix(b"\x93NUMPY") else {
