@@ -54,9 +54,7 @@ fn resolve_says_which_file_and_why_not() {
     json.extend(["--format", "json"]);
     let said = world.caliper(&json).expect(0);
     let grid: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    let schema = world.caliper(&["schema", "grid"]).expect(0).out;
-    let schema = serde_json::from_str(&schema).unwrap();
-    jsonschema::validate(&schema, &grid).unwrap();
+    world.follows("grid", &said.out);
     assert_eq!(grid["cells"][7]["missing"]["mismatch"], "platform");
     let error = world.caliper(&["resolve", "demo", "--platform", "beos"]).error(2);
     insta::assert_snapshot!(error, @"error: `beos` is not the tag of a platform; write one such as `manylinux_2_28_x86_64`, `musllinux_1_2_aarch64`, `macosx_14_0_arm64` or `win_amd64`");
@@ -76,6 +74,8 @@ fn plan_measures_nothing() {
     2 files to download, without what they depend on: 0.0 MiB
     ");
     assert!(!world.project().join(".caliper/records").exists());
+    let json = world.caliper(&["plan", "--python", &python(), "--format", "json"]).expect(0).out;
+    world.follows("plan", &json);
 }
 
 #[test]
@@ -88,7 +88,11 @@ fn show_without_results_says_what_to_do() {
 #[test]
 fn schemas_and_completions_are_printed() {
     let world = World::new();
-    for format in ["config", "results", "record", "event", "grid"] {
+    let formats = [
+        "config", "results", "record", "event", "grid", "plan", "suggest", "compare", "doctor",
+        "selftest",
+    ];
+    for format in formats {
         let said = world.caliper(&["schema", format]).expect(0);
         jsonschema::meta::validate(&serde_json::from_str(&said.out).unwrap()).unwrap();
     }
@@ -105,6 +109,7 @@ fn doctor_says_what_there_is() {
     let diagnosis: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     let pythons = diagnosis["pythons"].as_array().unwrap();
     assert!(pythons.iter().any(|each| each["python"] == python()), "{said}", said = said.out);
+    world.follows("doctor", &said.out);
     let engines = diagnosis["engines"].as_array().unwrap();
     assert_eq!(
         engines.iter().map(|each| &each["backend"]).collect::<Vec<_>>(),

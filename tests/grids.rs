@@ -5,11 +5,12 @@ use crate::support::{World, has_uv, skip};
 /// Measures all scenarios on `backend`; `false` if it is not there.
 fn conforms(backend: &str) -> bool {
     let world = World::new();
-    let said = world.caliper(&["selftest", "--backend", backend]);
+    let said = world.caliper(&["selftest", "--backend", backend, "--format", "json"]);
     if said.code == 3 && said.err.contains("could not reach the container engine") {
         return false;
     }
     assert_eq!(said.code, 0, "{}{}", said.err, said.out);
+    world.follows("selftest", &said.out);
     true
 }
 

@@ -41,6 +41,13 @@ impl World {
         world
     }
 
+    /// Checks what a command printed against the schema of its format.
+    pub fn follows(&self, schema: &str, printed: &str) {
+        let schema = self.caliper(&["schema", schema]).expect(0).out;
+        let schema = serde_json::from_str(&schema).unwrap();
+        jsonschema::validate(&schema, &serde_json::from_str(printed).unwrap()).unwrap();
+    }
+
     pub fn project(&self) -> PathBuf {
         self.folder.path().join("project")
     }

@@ -158,6 +158,11 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
     let said = world.caliper(&["suggest", "--check", "pyproject.toml"]).expect(1);
     assert!(said.out.contains(">=1.2: refuted, it allows"), "{}", said.out);
 
+    let said = world.caliper(&["suggest", "--check", "pyproject.toml", "--format", "json"]);
+    world.follows("suggest", &said.expect(1).out);
+
+    let said = world.caliper(&["compare", "1.3", "1.19", "--format", "json"]).expect(0);
+    world.follows("compare", &said.out);
     let said = world.caliper(&["compare", "1.3", "1.19"]).expect(0);
     assert!(said.out.contains("fixed (1)\n  1.19/"), "{}", said.out);
     let error = world.caliper(&["compare", "1.3", "9"]).error(2);
@@ -225,6 +230,46 @@ fn results_of_the_original_are_imported() {
         world.caliper(&["show", "imported"]).expect(0).out.lines().last(),
         said.out.lines().last()
     );
+    for (schema, arguments) in [
+        ("results", &["show", "imported"][..]),
+        ("suggest", &["suggest", "imported"]),
+        ("compare", &["compare", "imported", "imported"]),
+        ("record", &["show", "imported", "1.3/2.7"]),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--format", "json"]).collect();
+        world.follows(schema, &world.caliper(&arguments).expect(0).out);
+    }
     let error = world.caliper(&["import", "imported"]).error(2);
     insta::assert_snapshot!(error, @"error: none of the 1 files in `imported` is a result of caliper 0.0");
+}
+
+#[test]
+fn a_summary_is_made_again_from_records_that_were_merged() {
+    let world = World::with_config("");
+    assert!(world.caliper(&["show", "--rebuild"]).error(2).contains("there is no record"));
+    let file = |version: &str| {
+        format!(
+            r#"{{"inputs": {{"dependency": "demo", "dockerfile": "FROM python:2.7", "name":
+               "pypi-demo-{version}-python-cp27", "tests": "a.py"}}, "tests": {{"build":
+               {{"retval": 0}}, "a.py": {{"retval": 0, "seconds": 1.5, "output": ["5\n"],
+               "error": []}}}}, "requirements.txt": ["demo==1\n"]}}"#
+        )
+    };
+    for (folder, version) in [("here", "1.0"), ("there", "1.1")] {
+        let path = format!("{folder}/pypi-demo-{version}-python-cp27.json");
+        world.write(&path, &file(version));
+        world.caliper(&["import", folder, "--into", &format!("{folder}-imported")]).expect(0);
+    }
+    let project = world.project();
+    std::fs::rename(project.join("here-imported"), project.join(".caliper")).unwrap();
+    for entry in std::fs::read_dir(project.join("there-imported/records")).unwrap() {
+        let from = entry.unwrap().path();
+        let to = project.join(".caliper/records").join(from.file_name().unwrap());
+        std::fs::copy(from, to).unwrap();
+    }
+    assert!(world.caliper(&["show"]).expect(0).out.contains("\n1 cells"));
+    let said = world.caliper(&["show", "--rebuild"]).expect(0);
+    assert!(said.out.contains("\n2 cells · 2 the same"), "{}", said.out);
+    let shown = world.caliper(&["show"]).expect(0);
+    assert_eq!(shown.out, said.out, "it is kept");
 }

@@ -113,11 +113,16 @@ Ctrl-C stops at once and keeps what was measured."
 Examples:
   caliper show
   caliper show 2.10.1/3.11
-  caliper show study/caliper.yaml --format json")]
+  caliper show study/caliper.yaml --format json
+  caliper show --rebuild")]
     Show {
         /// The configuration, and a cell such as 2.10.1/3.11; either may be left out.
         #[arg(num_args = 0..=2, value_names = ["CONFIG", "CELL"])]
         what: Vec<String>,
+        /// Make the summary again from the records alone, for example after records of another folder
+        /// were copied into this one; needs the configuration, and measures nothing.
+        #[arg(long)]
+        rebuild: bool,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -455,6 +460,16 @@ pub(crate) enum SchemaName {
     Event,
     /// resolve --format json.
     Grid,
+    /// plan --format json.
+    Plan,
+    /// suggest --format json.
+    Suggest,
+    /// compare --format json.
+    Compare,
+    /// doctor --format json.
+    Doctor,
+    /// selftest --format json.
+    Selftest,
 }
 
 #[cfg(test)]

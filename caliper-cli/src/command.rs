@@ -43,7 +43,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         }
         Command::Plan { work, format } => plan::run(&work, format.format, terminal),
         Command::Run { work, how, format } => run::run(&work, &how, format.format, terminal),
-        Command::Show { what, format } => show::run(&what, format.format, terminal),
+        Command::Show { what, rebuild, format } => {
+            show::run(&what, rebuild, format.format, terminal)
+        }
         Command::Compare { first, second, config, format } => {
             compare::run(&first, &second, &config, format.format, terminal)
         }

@@ -14,6 +14,7 @@ use caliper_core::analysis::results::Results;
 use caliper_core::analysis::search::Search;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::ResultStore;
+use caliper_core::question::config::Config;
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Plan;
@@ -183,6 +184,26 @@ impl Study {
         results.blind = Blind::of(&results.cells, again, criteria, blobs);
         Some(results)
     }
+}
+
+/// Makes the summary from records alone, for example of folders of results that were merged. It knows
+/// of no release without a record. `again` and `blobs` are as in [`Study::results`].
+///
+/// `None` if there is no record.
+pub fn rebuild(
+    config: &Config,
+    records: Vec<Record>,
+    again: &[Record],
+    blobs: Blobs<'_>,
+) -> Option<Results> {
+    let criteria = &config.compare;
+    // The summary names the backend of the last run.
+    let backend = records.iter().max_by_key(|record| record.finished)?.backend.clone();
+    let releases: Vec<Version> = records.iter().map(|record| record.version.clone()).collect();
+    let results = Results::new(&config.name, config.dependency.clone(), backend, records)?;
+    let mut results = results.read_through(&releases, config.baseline.as_ref(), criteria, blobs);
+    results.blind = Blind::of(&results.cells, again, criteria, blobs);
+    Some(results)
 }
 
 /// The records in the store that are valid for the cells of `plan`.

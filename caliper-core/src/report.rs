@@ -3,5 +3,6 @@
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
 pub mod grid;
+pub mod model;
 pub mod rows;
 pub mod schema;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use caliper_core::analysis::changes::{Change, Difference, differences};
@@ -8,8 +8,8 @@ use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::{CellId, Variant};
+use caliper_core::report::model::Comparison;
 use pep440_rs::Version;
-use serde::Serialize;
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
@@ -18,16 +18,6 @@ use crate::terminal::{Terminal, printable};
 
 /// More than these of a kind are counted, not listed.
 const LISTED: usize = 20;
-
-/// Two sides of a comparison, as JSON.
-#[derive(Serialize)]
-struct Comparison<'a> {
-    schema: u32,
-    first: &'a str,
-    second: &'a str,
-    counts: BTreeMap<Change, usize>,
-    differences: &'a [Difference],
-}
 
 /// One side: records, and where their long outputs are.
 struct Side {
@@ -72,21 +62,16 @@ pub(super) fn run(
         }
         differences(&one.records, &other.records, position, same)
     };
-    let mut counts: BTreeMap<Change, usize> = BTreeMap::new();
-    for difference in &found {
-        *counts.entry(difference.change).or_default() += 1;
-    }
+    let comparison = Comparison::new(first, second, found);
     match format {
-        FormatName::Json => {
-            let comparison = Comparison { schema: 1, first, second, counts, differences: &found };
-            super::print_json(&comparison, terminal)?;
-        }
-        FormatName::Text => terminal.data(&printable(&text(&found, &counts))),
+        FormatName::Json => super::print_json(&comparison, terminal)?,
+        FormatName::Text => terminal.data(&printable(&text(&comparison))),
     }
     Ok(Exit::Done)
 }
 
-fn text(found: &[Difference], counts: &BTreeMap<Change, usize>) -> String {
+fn text(comparison: &Comparison) -> String {
+    let Comparison { counts, differences: found, .. } = comparison;
     let mut text = String::new();
     for (change, count) in counts {
         if *change == Change::Same {

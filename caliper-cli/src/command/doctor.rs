@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -6,11 +5,11 @@ use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind, GpuRequests};
 use caliper_container::runner::chain;
 use caliper_core::names::ParsePackageNameError;
-use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
+use caliper_core::question::interpreter::{Libc, Platform};
 use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::Setup;
+use caliper_core::report::model::{self, Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
 use caliper_pypi::index::{IndexClient, IndexError, PackageIndex as _};
-use serde::Serialize;
 
 use crate::args::{FormatName, IndexArgs};
 use crate::exit::{Exit, Outcome};
@@ -18,58 +17,13 @@ use crate::setting;
 use crate::sources::{self, Index};
 use crate::terminal::{Terminal, printable};
 
-/// What this machine can do.
-#[derive(Debug, Serialize)]
-struct Diagnosis {
-    schema: u32,
-    caliper: &'static str,
-    cpus: usize,
-    pythons: Vec<Interpreter>,
-    notes: Vec<String>,
-    /// Of the `local` backend.
-    local: Given,
-    engines: Vec<Place>,
-    index: Result<String, String>,
-}
-
-/// Where an engine may be, and what is there.
-#[derive(Debug, Serialize)]
-struct Place {
-    backend: &'static str,
-    endpoint: String,
-    engine: Result<Engine, String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Engine {
-    name: String,
-    version: String,
-    api: String,
-    rootless: bool,
-    storage_driver: String,
-    cgroup_version: Option<String>,
-    cpus: u64,
-    memory: u64,
-    init: bool,
-    gpus: GpuRequests,
-    limits: Given,
-}
-
-/// Which limits a backend can keep.
-#[derive(Debug, Serialize)]
-struct Given {
-    kept: Vec<&'static str>,
-    /// Why it would refuse the others.
-    refused: BTreeMap<&'static str, String>,
-}
-
 pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> Outcome {
     let cache = setting::cache(Path::new("caliper.yaml"));
     let index = Index::open(args, &cache, terminal)?;
     let local = sources::local(&index, &cache, None);
     let diagnosis = Diagnosis {
-        schema: 1,
-        caliper: env!("CARGO_PKG_VERSION"),
+        schema: model::SCHEMA,
+        caliper: env!("CARGO_PKG_VERSION").to_owned(),
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         pythons: sources::found(&local),
         notes: local.notes(),
@@ -85,7 +39,7 @@ pub(super) fn run(args: &IndexArgs, format: FormatName, terminal: Terminal) -> O
 }
 
 /// What is at every place where an engine may be.
-fn places(index: &Index, cache: &Path) -> Vec<Place> {
+fn places(index: &Index, cache: &Path) -> Vec<EnginePlace> {
     let all = EngineKind::ALL.into_iter();
     all.flat_map(|kind| kind.addresses().into_iter().map(move |endpoint| (kind, endpoint)))
         .map(|(kind, endpoint)| {
@@ -95,16 +49,16 @@ fn places(index: &Index, cache: &Path) -> Vec<Place> {
                 ..sources::engine_options(index, cache)
             };
             let engine = engine(options).map_err(|error| chain(&error));
-            Place { backend: kind.name(), endpoint, engine }
+            EnginePlace { backend: kind.name().to_owned(), endpoint, engine }
         })
         .collect()
 }
 
-fn engine(options: DockerOptions) -> Result<Engine, BackendError> {
+fn engine(options: DockerOptions) -> Result<EngineFacts, BackendError> {
     let backend = DockerBackend::connect(options)?;
     let facts = backend.facts();
     let more = [("swap", facts.limits_swap)];
-    Ok(Engine {
+    Ok(EngineFacts {
         name: facts.kind.to_string(),
         version: facts.version.clone(),
         api: facts.api.clone(),
@@ -114,7 +68,11 @@ fn engine(options: DockerOptions) -> Result<Engine, BackendError> {
         cpus: facts.cpus,
         memory: facts.memory,
         init: facts.init,
-        gpus: facts.gpus,
+        gpus: match facts.gpus {
+            GpuRequests::None => Gpus::None,
+            GpuRequests::Toolkit => Gpus::Toolkit,
+            GpuRequests::Cdi => Gpus::Cdi,
+        },
         limits: given(&backend, facts.runtimes.first().map(String::as_str), &more),
     })
 }
@@ -125,18 +83,18 @@ fn given(
     backend: &dyn ContainerBackend,
     runtime: Option<&str>,
     more: &[(&'static str, bool)],
-) -> Given {
-    let mut given = Given { kept: Vec::new(), refused: BTreeMap::new() };
+) -> LimitSupport {
+    let mut given = LimitSupport::default();
     for (name, limits) in Limits::each(runtime.unwrap_or("runc")) {
         let setup = Setup { limits, ..sources::plain_setup() };
         match backend.check(&setup) {
-            Ok(()) => given.kept.push(name),
+            Ok(()) => given.kept.push(name.to_owned()),
             Err(error) => {
-                given.refused.insert(name, chain(&error));
+                given.refused.insert(name.to_owned(), chain(&error));
             }
         }
     }
-    given.kept.extend(more.iter().filter(|(_, can)| *can).map(|(name, _)| name));
+    given.kept.extend(more.iter().filter(|(_, can)| *can).map(|(name, _)| (*name).to_owned()));
     given
 }
 
@@ -188,7 +146,7 @@ fn text(diagnosis: &Diagnosis) -> String {
                 let rights = if engine.rootless { "rootless" } else { "as root" };
                 let cgroup = engine.cgroup_version.as_deref().unwrap_or("?");
                 line(
-                    place.backend,
+                    &place.backend,
                     &format!("{} {} at {}", engine.name, engine.version, place.endpoint),
                 );
                 line(
@@ -211,13 +169,13 @@ fn text(diagnosis: &Diagnosis) -> String {
                 line(
                     "",
                     match engine.gpus {
-                        GpuRequests::Toolkit => "GPUs, with NVIDIA's toolkit",
-                        GpuRequests::Cdi => "GPUs, if it was told of any (in /etc/cdi)",
-                        GpuRequests::None => "no GPUs",
+                        Gpus::Toolkit => "GPUs, with NVIDIA's toolkit",
+                        Gpus::Cdi => "GPUs, if it was told of any (in /etc/cdi)",
+                        Gpus::None => "no GPUs",
                     },
                 );
             }
-            Err(error) => line(place.backend, &format!("not usable: {error}")),
+            Err(error) => line(&place.backend, &format!("not usable: {error}")),
         }
     }
     match &diagnosis.index {
@@ -231,10 +189,10 @@ fn text(diagnosis: &Diagnosis) -> String {
     text
 }
 
-fn limits(given: &Given) -> String {
+fn limits(given: &LimitSupport) -> String {
     let mut text = format!("limits {}", given.kept.join(", "));
     if !given.refused.is_empty() {
-        let refused: Vec<&str> = given.refused.keys().copied().collect();
+        let refused: Vec<&str> = given.refused.keys().map(String::as_str).collect();
         text += &format!("; not {}", refused.join(", "));
     }
     text

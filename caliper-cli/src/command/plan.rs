@@ -7,39 +7,13 @@ use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{CellAction, RunContext, estimate, preview};
 use caliper_core::facts::event::Collected;
 use caliper_core::facts::store::DirStore;
-use serde::Serialize;
+use caliper_core::report::model::Forecast;
 
 use crate::args::{FormatName, Work};
 use crate::exit::{Exit, Outcome};
 use crate::layout::lay_out;
 use crate::sources::{self, Purpose};
 use crate::terminal::Terminal;
-
-/// What a run would do.
-#[derive(Debug, Serialize)]
-struct Forecast {
-    schema: u32,
-    backend: &'static str,
-    cells: usize,
-    nothing_to_install: usize,
-    recorded: usize,
-    to_measure: Vec<String>,
-    not_measurable: Vec<(String, String)>,
-    /// How many of the cells to measure have an environment that was kept, and will be taken up.
-    environments_kept: usize,
-    /// The base images of the cells to measure; none on the `local` backend.
-    images: BTreeSet<String>,
-    /// Those of them that are not on the engine, and will be pulled.
-    images_to_pull: BTreeSet<String>,
-    /// Files of the dependency that are not there yet, without what they depend on.
-    downloads: usize,
-    /// Their size, where the index gives it.
-    download_bytes: u64,
-    /// Files whose size the index does not give.
-    downloads_of_unknown_size: usize,
-    /// From what recorded cells took; `null` if there are none.
-    expected_seconds: Option<f64>,
-}
 
 pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcome {
     let layout = lay_out(work, Purpose::Look, terminal)?;
@@ -54,22 +28,7 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         interrupt: &Interrupt::default(),
     };
     let actions = preview(&layout.plan, context, &layout.options)?;
-    let mut forecast = Forecast {
-        schema: 1,
-        backend: layout.backend.name(),
-        cells: actions.len(),
-        nothing_to_install: 0,
-        recorded: 0,
-        to_measure: Vec::new(),
-        not_measurable: Vec::new(),
-        environments_kept: 0,
-        images: BTreeSet::new(),
-        images_to_pull: BTreeSet::new(),
-        downloads: 0,
-        download_bytes: 0,
-        downloads_of_unknown_size: 0,
-        expected_seconds: None,
-    };
+    let mut forecast = Forecast::new(layout.backend.name(), actions.len());
     let mut fetched = BTreeSet::new();
     for (cell, action) in layout.plan.cells.iter().zip(actions) {
         match (action, cell.file()) {

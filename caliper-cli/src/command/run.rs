@@ -1,4 +1,4 @@
-mod blind;
+pub(super) mod blind;
 
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, RunContext};

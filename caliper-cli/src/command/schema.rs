@@ -11,6 +11,11 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Record => Format::Record,
         SchemaName::Event => Format::Event,
         SchemaName::Grid => Format::Grid,
+        SchemaName::Plan => Format::Forecast,
+        SchemaName::Suggest => Format::Advice,
+        SchemaName::Compare => Format::Comparison,
+        SchemaName::Doctor => Format::Diagnosis,
+        SchemaName::Selftest => Format::Selftest,
     }));
     Exit::Done
 }

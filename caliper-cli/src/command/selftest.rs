@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use caliper_container::backend::ContainerBackend;
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_core::names::PythonVersion;
-use serde::Serialize;
+use caliper_core::report::model::{self, ScenarioResult, SelftestReport};
 
 use crate::args::{FormatName, IndexArgs, SelftestBackend};
 use crate::exit::{Exit, Failure, Outcome};
@@ -14,30 +14,6 @@ use crate::selftest::{Bench, Scenario, all};
 use crate::sources::{self, Index};
 use crate::terminal::{Terminal, printable};
 use crate::{layout, setting};
-
-/// What came of it.
-#[derive(Debug, Serialize)]
-struct Report {
-    schema: u32,
-    /// Why backends were left out that were not asked for by name.
-    left_out: Vec<String>,
-    /// Folders that runs left behind.
-    left_behind: Vec<PathBuf>,
-    results: Vec<Line>,
-}
-
-/// One scenario on one backend.
-#[derive(Debug, Serialize)]
-struct Line {
-    scenario: String,
-    about: String,
-    backend: String,
-    passed: bool,
-    expected: String,
-    observed: String,
-    faults: Vec<String>,
-    seconds: f64,
-}
 
 pub(super) fn run(
     backends: &[SelftestBackend],
@@ -57,8 +33,12 @@ pub(super) fn run(
     }
     let cache = setting::cache(Path::new("caliper.yaml"));
     let index = Index::open(index, &cache, terminal)?;
-    let mut report =
-        Report { schema: 1, left_out: Vec::new(), left_behind: Vec::new(), results: Vec::new() };
+    let mut report = SelftestReport {
+        schema: model::SCHEMA,
+        left_out: Vec::new(),
+        left_behind: Vec::new(),
+        results: Vec::new(),
+    };
     let mut available = Vec::new();
     for backend in SelftestBackend::ALL {
         let asked = backends.contains(&backend);
@@ -107,7 +87,7 @@ pub(super) fn run(
         }
         Ok::<(), Failure>(())
     })?;
-    let place = |line: &Line| {
+    let place = |line: &ScenarioResult| {
         work.iter().position(|(scenario, backend, ..)| {
             scenario.name == line.scenario && backend.name() == line.backend
         })
@@ -130,7 +110,7 @@ fn measure(
     backend: SelftestBackend,
     python: PythonVersion,
     expected: &str,
-) -> Result<Line, Failure> {
+) -> Result<ScenarioResult, Failure> {
     let began = std::time::Instant::now();
     let observed = bench.observe(scenario, backend.name(), python).map_err(|error| {
         Failure::world(format!("could not measure the scenario `{}`", scenario.name), error)
@@ -140,7 +120,7 @@ fn measure(
     if !passed {
         faults.extend(observed.said.lines().map(str::to_owned));
     }
-    Ok(Line {
+    Ok(ScenarioResult {
         scenario: scenario.name.clone(),
         about: scenario.about.clone(),
         backend: backend.name().to_owned(),
@@ -173,7 +153,7 @@ fn python(backend: SelftestBackend, index: &Index, cache: &Path) -> Result<Pytho
     })
 }
 
-fn text(report: &Report, available: &[(SelftestBackend, PythonVersion)]) -> String {
+fn text(report: &SelftestReport, available: &[(SelftestBackend, PythonVersion)]) -> String {
     let mut text = String::new();
     for left_out in &report.left_out {
         let _ = writeln!(text, "left out {left_out}");

@@ -1,17 +1,23 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use caliper_container::study::rebuild;
 use caliper_core::analysis::compare::{Evidence, Judged, Noise, Verdicts};
 use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::grid::{CellId, FileKind};
 
+use super::run::blind::Second;
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::setting::Setting;
 use crate::terminal::{Terminal, printable};
 
-pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Outcome {
+pub(super) fn run(what: &[String], anew: bool, format: FormatName, terminal: Terminal) -> Outcome {
     let (config, cell) = subject(what)?;
+    if anew {
+        rebuild_summary(&config, terminal)?;
+    }
     let (store, results) = super::recorded(&config)?;
     let Some(id) = cell else {
         match format {
@@ -36,6 +42,30 @@ pub(super) fn run(what: &[String], format: FormatName, terminal: Terminal) -> Ou
         FormatName::Text => terminal.data(&printable(&details(record, &results.verdicts, &store)?)),
     }
     Ok(Exit::Done)
+}
+
+/// Makes the summary of the results of a configuration again, from their records.
+fn rebuild_summary(config: &Path, terminal: Terminal) -> Result<(), Failure> {
+    let setting = Setting::open(config)?;
+    let folder = setting.results();
+    let nothing = || {
+        let folder = folder.display();
+        Failure::question(format!("there is no record in `{folder}` to make a summary of"))
+    };
+    if !folder.is_dir() {
+        return Err(nothing());
+    }
+    // Opened for writing: a run under way would replace the summary at its end.
+    let store = DirStore::open(&folder)?;
+    let (records, unreadable) = store.records()?;
+    for problem in unreadable {
+        terminal.warning(&format!("not part of the summary: {}", problem.error));
+    }
+    let second = Second::open(&store, terminal)?;
+    let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
+    let results = rebuild(&setting.config, records, &second.records, &blobs);
+    store.save_results(&results.ok_or_else(nothing)?)?;
+    Ok(())
 }
 
 /// Which configuration and which cell. One word alone is a cell if it reads as one and no such file

@@ -1,63 +1,17 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::suggest::{
-    Columns, Declared, Known, Suggested, check, declarations, on_python, releases, requires_python,
-    suggest, suggest_python,
+    Columns, Known, Suggested, check, declarations, on_python, releases, requires_python,
 };
-use caliper_core::names::{PackageName, PythonVersion};
-use caliper_core::question::grid::Variant;
+use caliper_core::names::PythonVersion;
+use caliper_core::report::model::{Advice, Checked, VariantAdvice};
 use pep440_rs::Version;
-use serde::Serialize;
 
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::{Terminal, printable};
-
-/// What the results support.
-#[derive(Serialize)]
-struct Advice {
-    schema: u32,
-    package: PackageName,
-    /// For all tests on all Pythons together.
-    all: Suggested,
-    /// For each test.
-    tests: BTreeMap<String, Suggested>,
-    /// For each Python, all tests together.
-    pythons: BTreeMap<PythonVersion, Suggested>,
-    requires_python: Suggested,
-    /// For each variant, all tests together; empty if the grid has no further axes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    variants: Vec<OfVariant>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    declared: Vec<Checked>,
-}
-
-/// What the cells of one variant support by themselves.
-#[derive(Serialize)]
-struct OfVariant {
-    variant: Variant,
-    suggested: Suggested,
-}
-
-impl OfVariant {
-    fn named(&self) -> (String, &Suggested) {
-        let name = if self.variant.is_empty() {
-            "no variant".to_owned()
-        } else {
-            self.variant.to_string()
-        };
-        (name, &self.suggested)
-    }
-}
-
-/// A declaration and what speaks against it.
-#[derive(Serialize)]
-struct Checked {
-    section: String,
-    declared: Declared,
-}
 
 /// What is known of each release.
 type Releases = Vec<(Version, Known)>;
@@ -85,43 +39,10 @@ pub(super) fn run(
         )));
     }
     let wanted = |name: &str| test.is_none_or(|test| test == name);
-    let of = |tests: &dyn Fn(&str) -> bool, columns: Columns<'_>| -> Releases {
-        releases(&results, tests, columns)
-    };
-    let variants: BTreeSet<&Variant> = results.cells.iter().map(|record| &record.variant).collect();
-    // One variant alone says what all cells together say.
-    let variants = if variants.len() > 1 { variants } else { BTreeSet::new() };
-    let pythons: BTreeSet<PythonVersion> =
-        results.cells.iter().map(|record| record.python).collect();
-    let everything = of(&wanted, Columns::default());
-    let all = suggest(&everything);
-    let of_python = |python: &PythonVersion| (*python, on_python(&results, &wanted, *python));
-    let mut advice = Advice {
-        schema: 1,
-        package: results.dependency.clone(),
-        all,
-        tests: all_tests
-            .iter()
-            .filter(|name| wanted(name))
-            .map(|name| ((*name).to_owned(), suggest(&of(&|one| one == *name, Columns::default()))))
-            .collect(),
-        pythons: pythons
-            .iter()
-            .map(|python| (*python, suggest(&of(&wanted, Columns::of_python(*python)))))
-            .collect(),
-        requires_python: suggest_python(&pythons.iter().map(of_python).collect::<Vec<_>>()),
-        variants: variants
-            .into_iter()
-            .map(|variant| {
-                let columns = Columns { python: None, variant: Some(variant) };
-                let suggested = suggest(&of(&wanted, columns));
-                OfVariant { variant: variant.clone(), suggested }
-            })
-            .collect(),
-        declared: Vec::new(),
-    };
+    let mut advice = Advice::of(&results, &wanted);
     if let Some(path) = pyproject {
-        advice.declared = declared(path, &results, &everything)?;
+        advice.declared =
+            declared(path, &results, &releases(&results, &wanted, Columns::default()))?;
     }
     match format {
         FormatName::Json => super::print_json(&advice, terminal)?,
@@ -197,7 +118,7 @@ fn text(advice: &Advice) -> String {
     for (title, suggestions) in [
         ("by test", advice.tests.iter().map(|(test, one)| (test.clone(), one)).collect::<Vec<_>>()),
         ("by Python", advice.pythons.iter().map(|(one, said)| (one.to_string(), said)).collect()),
-        ("by variant", advice.variants.iter().map(OfVariant::named).collect()),
+        ("by variant", advice.variants.iter().map(named).collect()),
     ] {
         // What all say alike was said.
         if suggestions.iter().any(|(_, suggested)| **suggested != advice.all) {
@@ -215,6 +136,12 @@ fn text(advice: &Advice) -> String {
         }
     }
     text
+}
+
+fn named(advice: &VariantAdvice) -> (String, &Suggested) {
+    let VariantAdvice { variant, suggested } = advice;
+    let name = if variant.is_empty() { "no variant".to_owned() } else { variant.to_string() };
+    (name, suggested)
 }
 
 fn short(name: &str, suggested: &Suggested) -> String {

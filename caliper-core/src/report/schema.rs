@@ -1,5 +1,6 @@
-//! The formats of Caliper as [JSON Schema](https://json-schema.org/draft/2020-12), for whoever reads
-//! or writes them.
+//! The formats of Caliper as [JSON Schema](https://json-schema.org/draft/2020-12).
+
+use super::model;
 
 /// A format that has a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,32 @@ pub enum Format {
     Event,
     /// `resolve --format json`.
     Grid,
+    /// `plan --format json`.
+    Forecast,
+    /// `suggest --format json`.
+    Advice,
+    /// `compare --format json`.
+    Comparison,
+    /// `doctor --format json`.
+    Diagnosis,
+    /// `selftest --format json`.
+    Selftest,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 10] = [
+        Self::Config,
+        Self::Results,
+        Self::Record,
+        Self::Event,
+        Self::Grid,
+        Self::Forecast,
+        Self::Advice,
+        Self::Comparison,
+        Self::Diagnosis,
+        Self::Selftest,
+    ];
 }
 
 /// The schema of a format, as JSON with a line break at the end.
@@ -24,6 +51,11 @@ pub fn schema(format: Format) -> String {
         Format::Record => schemars::schema_for!(crate::facts::record::Record),
         Format::Event => schemars::schema_for!(crate::facts::event::Event),
         Format::Grid => schemars::schema_for!(crate::question::grid::Grid),
+        Format::Forecast => schemars::schema_for!(model::Forecast),
+        Format::Advice => schemars::schema_for!(model::Advice),
+        Format::Comparison => schemars::schema_for!(model::Comparison),
+        Format::Diagnosis => schemars::schema_for!(model::Diagnosis),
+        Format::Selftest => schemars::schema_for!(model::SelftestReport),
     };
     // A schema is plain JSON; printing it cannot fail.
     format!("{:#}\n", schema.as_value())
@@ -40,8 +72,7 @@ mod tests {
 
     #[test]
     fn every_schema_is_one() {
-        for format in [Format::Config, Format::Results, Format::Record, Format::Event, Format::Grid]
-        {
+        for format in Format::ALL {
             jsonschema::meta::validate(&parsed(format)).unwrap();
         }
     }

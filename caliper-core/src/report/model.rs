@@ -1,0 +1,21 @@
+//! What reports say, as values. A renderer turns them into text, and `--format json` prints them.
+//!
+//! Every type that a command prints as JSON stands here or beside what it describes, and has a schema
+//! in [`super::schema`].
+
+mod advice;
+mod comparison;
+mod diagnosis;
+mod forecast;
+mod selftest;
+
+pub use advice::{Advice, Checked, VariantAdvice};
+pub use comparison::Comparison;
+pub use diagnosis::{Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
+pub use forecast::Forecast;
+pub use selftest::{ScenarioResult, SelftestReport};
+
+/// The version of the formats of this module.
+///
+/// 1: the first.
+pub const SCHEMA: u32 = 1;

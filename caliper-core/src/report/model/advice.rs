@@ -1,0 +1,92 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA;
+use crate::analysis::results::Results;
+use crate::analysis::suggest::{
+    Columns, Declared, Suggested, on_python, releases, suggest, suggest_python,
+};
+use crate::names::{PackageName, PythonVersion};
+use crate::question::grid::Variant;
+
+/// The version specifiers that results support: `suggest --format json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Advice {
+    /// The version of this format: [`SCHEMA`].
+    pub schema: u32,
+    /// The package that was measured.
+    pub package: PackageName,
+    /// The specifier for all tests on all Pythons together.
+    pub all: Suggested,
+    /// The specifier for each test.
+    pub tests: BTreeMap<String, Suggested>,
+    /// The specifier for each Python, all tests together.
+    #[schemars(with = "BTreeMap<String, Suggested>")]
+    pub pythons: BTreeMap<PythonVersion, Suggested>,
+    /// The specifier for the Pythons.
+    pub requires_python: Suggested,
+    /// The specifier for each variant, all tests together; empty if there is only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<VariantAdvice>,
+    /// What a project declares, checked against the results.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declared: Vec<Checked>,
+}
+
+/// What the cells of one variant support by themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct VariantAdvice {
+    /// The variant.
+    pub variant: Variant,
+    /// The specifier.
+    pub suggested: Suggested,
+}
+
+/// A declaration, checked against the results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Checked {
+    /// Where it is declared, such as `project.dependencies`.
+    pub section: String,
+    /// The specifier, and what the results say of it.
+    pub declared: Declared,
+}
+
+impl Advice {
+    /// What `results` support, from the tests whose names `wanted` accepts.
+    pub fn of(results: &Results, wanted: &dyn Fn(&str) -> bool) -> Self {
+        let tests: BTreeSet<&str> = results
+            .cells
+            .iter()
+            .flat_map(|record| record.tests.iter().map(|test| test.name.as_str()))
+            .filter(|name| wanted(name))
+            .collect();
+        let pythons: BTreeSet<PythonVersion> =
+            results.cells.iter().map(|record| record.python).collect();
+        let variants: BTreeSet<&Variant> =
+            results.cells.iter().map(|record| &record.variant).collect();
+        // One variant alone supports what all cells together support.
+        let variants = if variants.len() > 1 { variants } else { BTreeSet::new() };
+        let of_test = |test: &str| {
+            suggest(&releases(results, &|name: &str| name == test, Columns::default()))
+        };
+        let of_python = |python| suggest(&releases(results, wanted, Columns::of_python(python)));
+        let of_variant = |variant: &Variant| {
+            let columns = Columns { python: None, variant: Some(variant) };
+            let suggested = suggest(&releases(results, wanted, columns));
+            VariantAdvice { variant: variant.clone(), suggested }
+        };
+        let passing: Vec<_> =
+            pythons.iter().map(|python| (*python, on_python(results, wanted, *python))).collect();
+        Self {
+            schema: SCHEMA,
+            package: results.dependency.clone(),
+            all: suggest(&releases(results, wanted, Columns::default())),
+            tests: tests.into_iter().map(|test| (test.to_owned(), of_test(test))).collect(),
+            pythons: pythons.into_iter().map(|python| (python, of_python(python))).collect(),
+            requires_python: suggest_python(&passing),
+            variants: variants.into_iter().map(of_variant).collect(),
+            declared: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA;
+
+/// What a run would do: `plan --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Forecast {
+    /// The version of this format: [`SCHEMA`].
+    pub schema: u32,
+    /// The name of the backend.
+    pub backend: String,
+    /// How many cells the plan has.
+    pub cells: usize,
+    /// How many cells have no file to install.
+    pub nothing_to_install: usize,
+    /// How many cells have a valid record.
+    pub recorded: usize,
+    /// The cells that would be measured.
+    pub to_measure: Vec<String>,
+    /// The cells that cannot be measured now, and why.
+    pub not_measurable: Vec<(String, String)>,
+    /// How many of the cells to measure have an environment that an earlier run kept.
+    pub environments_kept: usize,
+    /// The base images of the cells to measure; empty on the `local` backend.
+    pub images: BTreeSet<String>,
+    /// The base images that would be pulled, because the engine does not have them.
+    pub images_to_pull: BTreeSet<String>,
+    /// How many files of the dependency would be downloaded, without what they depend on.
+    pub downloads: usize,
+    /// The size of these files as far as the index gives it, in bytes.
+    pub download_bytes: u64,
+    /// How many of these files have a size that the index does not give.
+    pub downloads_of_unknown_size: usize,
+    /// The expected time of the run in seconds, from the times of recorded cells; `None` if there are
+    /// none.
+    pub expected_seconds: Option<f64>,
+}
+
+impl Forecast {
+    /// A forecast for a plan of `cells` cells of which nothing else is known yet.
+    pub fn new(backend: impl Into<String>, cells: usize) -> Self {
+        Self {
+            schema: SCHEMA,
+            backend: backend.into(),
+            cells,
+            nothing_to_install: 0,
+            recorded: 0,
+            to_measure: Vec::new(),
+            not_measurable: Vec::new(),
+            environments_kept: 0,
+            images: BTreeSet::new(),
+            images_to_pull: BTreeSet::new(),
+            downloads: 0,
+            download_bytes: 0,
+            downloads_of_unknown_size: 0,
+            expected_seconds: None,
+        }
+    }
+}
