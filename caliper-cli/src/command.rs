@@ -15,14 +15,13 @@ mod selftest;
 mod show;
 mod suggest;
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
-use caliper_core::analysis::compare::{Comparison, Rung, Verdict, Verdicts};
 use caliper_core::analysis::results::Results;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::report::grid::{self, Tone};
+use caliper_core::report::model::{LookedPast, OpenQuestions};
 use caliper_core::report::rows;
 use serde::Serialize;
 use serde_json::Error;
@@ -91,72 +90,15 @@ fn print_results(results: &Results, terminal: Terminal) {
     if more > 0 {
         terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
     }
-    if let Some(open) = open_questions(&results.verdicts) {
-        terminal.lines(&[Vec::new(), vec![(Tone::Notable, open)]]);
+    if let Some(open) = OpenQuestions::of(&results.verdicts) {
+        terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);
     }
-    if let Some(looked_past) = looked_past(&results.verdicts) {
-        terminal.lines(&[Vec::new(), vec![(Tone::Dim, looked_past)]]);
+    if let Some(past) = LookedPast::of(&results.verdicts) {
+        terminal.lines(&[Vec::new(), vec![(Tone::Dim, past.to_string())]]);
     }
     if let Some(blind) = &results.blind {
         terminal.data(&printable(&format!("\n{blind}\n")));
     }
-}
-
-/// What would decide the undecided.
-fn open_questions(verdicts: &Verdicts) -> Option<String> {
-    let open: Vec<Option<u32>> = verdicts
-        .iter()
-        .filter(|test| test.verdict == Some(Verdict::Undecided))
-        .filter_map(|test| Some(test.evidence.as_ref()?.noise.as_ref()?.needed))
-        .collect();
-    if open.is_empty() {
-        return None;
-    }
-    let say = |count: usize| match count {
-        1 => "1 result is not that of the baseline".to_owned(),
-        more => format!("{more} results are not those of the baseline"),
-    };
-    let needed: Vec<u32> = open.iter().flatten().copied().collect();
-    let mut said = Vec::new();
-    if let Some(most) = needed.iter().max() {
-        said.push(format!(
-            "{}, which may be noise; {most} runs of each would tell, and `caliper run --confirm` \
-             makes them",
-            say(needed.len())
-        ));
-    }
-    if needed.len() < open.len() {
-        let count = say(open.len() - needed.len());
-        said.push(format!(
-            "{count}, and runs as different as these do not tell whether that is noise"
-        ));
-    }
-    Some(said.join("\n"))
-}
-
-/// What had to be looked past for results to be the same.
-fn looked_past(verdicts: &Verdicts) -> Option<String> {
-    let same = verdicts.iter().filter(|test| test.verdict == Some(Verdict::Same));
-    let found = same.filter_map(|test| Some(&test.evidence.as_ref()?.comparison));
-    let found: Vec<&Comparison> =
-        found.filter(|comparison| comparison.rung != Rung::SameBytes).collect();
-    if found.is_empty() {
-        return None;
-    }
-    let rules: BTreeSet<String> =
-        found.iter().flat_map(|comparison| &comparison.rules).map(ToString::to_string).collect();
-    let farthest = found.iter().filter_map(|one| one.numbers.as_ref()?.largest_relative);
-    let farthest = farthest.fold(0.0, f64::max);
-    let mut past: Vec<String> = rules.into_iter().collect();
-    if farthest > 0.0 {
-        past.push(format!("distances of numbers of up to {farthest:.1e} of their value"));
-    }
-    let past = if past.is_empty() { "spelling".to_owned() } else { past.join(", ") };
-    let count = match found.len() {
-        1 => "1 result is".to_owned(),
-        more => format!("{more} results are"),
-    };
-    Some(format!("{count} the same by looking past {past} (`compare` in the configuration)"))
 }
 
 /// What of a long list is shown on a terminal.

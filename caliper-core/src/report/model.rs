@@ -7,12 +7,16 @@ mod advice;
 mod comparison;
 mod diagnosis;
 mod forecast;
+mod looked_past;
+mod open_questions;
 mod selftest;
 
 pub use advice::{Advice, Checked, VariantAdvice};
 pub use comparison::Comparison;
 pub use diagnosis::{Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
 pub use forecast::Forecast;
+pub use looked_past::LookedPast;
+pub use open_questions::OpenQuestions;
 pub use selftest::{ScenarioResult, SelftestReport};
 
 /// The version of the formats of this module.
