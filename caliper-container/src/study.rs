@@ -198,7 +198,7 @@ pub fn rebuild(
 ) -> Option<Results> {
     let criteria = &config.compare;
     // The summary names the backend of the last run.
-    let backend = records.iter().max_by_key(|record| record.finished)?.backend.clone();
+    let backend = records.iter().max_by_key(|record| record.finished)?.environment.backend.clone();
     let releases: Vec<Version> = records.iter().map(|record| record.version.clone()).collect();
     let results = Results::new(&config.name, config.dependency.clone(), backend, records)?;
     let mut results = results.read_through(&releases, config.baseline.as_ref(), criteria, blobs);
