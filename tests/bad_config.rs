@@ -63,7 +63,7 @@ fn a_template_variable_that_is_unknown() {
     error: template `bad.Dockerfile`, line 2: there is no variable `filname`
               2 | RUN pip install {{ filname }}
            help: did you mean `filename`?
-           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements
+           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints
      --> caliper.yaml:3:15
       |
     3 |   dockerfile: bad.Dockerfile

@@ -82,7 +82,7 @@ fn plan_measures_nothing() {
 fn show_without_results_says_what_to_do() {
     let world = World::with_config("");
     insta::assert_snapshot!(world.caliper(&["show"]).error(2), @"error: there are no results in `./.caliper`; run `caliper run caliper.yaml` first");
-    insta::assert_snapshot!(world.caliper(&["show", "caliper.yaml", "nonsense"]).error(2), @"error: `nonsense` is not a cell; write one such as `2.10.1/3.11`");
+    insta::assert_snapshot!(world.caliper(&["show", "caliper.yaml", "nonsense"]).error(2), @"error: `nonsense` is not a cell (it has no `/`); write one such as `2.10.1/3.11` or `2.10.1/3.11[seed=3]`");
 }
 
 #[test]

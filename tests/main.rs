@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(unreachable_pub, reason = "one binary, whose modules show each other what they share")]
 
+mod axes;
 mod bad_config;
 mod bad_index;
 mod bad_machine;

@@ -95,6 +95,8 @@ Examples:
   caliper run
   caliper run study/caliper.yaml --backend docker --python 3.9 --python 3.11
   caliper run --only '2.10.*/3.11' --rerun failed
+  caliper run --only '*/3.11[seed=3]'
+  caliper plan --format json > plan.json && caliper run --plan plan.json
   caliper analyze --config caliper.yaml
 
 Results are kept in .caliper beside the configuration; a second run measures only what changed.
@@ -251,13 +253,17 @@ pub(crate) struct Work {
     /// The configuration, as the original spells it.
     #[arg(long = "config", value_name = "CONFIG", conflicts_with = "config", hide = true)]
     pub(crate) config_flag: Option<PathBuf>,
-    /// Where cells run; `auto` is `docker` if the configuration has a `dockerfile`, else `local`.
+    /// Where cells run; `auto` is `docker` if the configuration has a `dockerfile`, else `local`. With
+    /// another, the cells have the axis `backend`.
     #[arg(long, value_enum, default_value_t = BackendName::Auto)]
     pub(crate) backend: BackendName,
     /// How many builds and tests to run in parallel; default: the CPUs that this process may use.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
-    /// Only these cells, such as `2.10.*/3.11`; may be given several times.
+    /// Run this plan, as `caliper plan --format json` printed it, and not what the index offers now.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["versions", "python", "as_of", "pre", "yanked"])]
+    pub(crate) plan: Option<PathBuf>,
+    /// Only these cells, such as `2.10.*/3.11` or `*/*[seed=3]`; may be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Vec<String>,
     /// Only tests whose name matches; the import of the dependency always runs.
@@ -347,7 +353,7 @@ pub(crate) struct Select {
     /// Include yanked files.
     #[arg(long)]
     pub(crate) yanked: bool,
-    /// Use the index as of this date.
+    /// Look at the index as it was then; the cells have the axis `as_of`.
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<Timestamp>,
 }

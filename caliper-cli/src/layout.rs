@@ -2,19 +2,21 @@
 //! the releases.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::project::Project;
 use caliper_container::runner::{Rerun, Retry, RunOptions};
-use caliper_core::names::PythonVersion;
+use caliper_core::names::{PythonVersion, Timestamp};
+use caliper_core::question::axes::{AsOf, Axes, Axis, AxisValue};
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellPattern;
 use caliper_core::question::plan::{Plan, Setup};
 use caliper_core::question::selection::Selection;
 use caliper_pypi::index::PackageIndex as _;
-use caliper_pypi::resolve::{pythons_wanted, resolve_project};
+use caliper_pypi::resolve::{self, Question, pythons_wanted};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde_json::Value;
 
 use crate::args::{RerunName, Select, Work};
 use crate::exit::Failure;
@@ -63,31 +65,13 @@ pub(crate) fn lay_out(
     let backend = sources::backend(work, purpose, config, &index, &cache, terminal)?;
     backend.check(&setup)?;
     let project = Project::read(&setting.folder(), Some(&setting.path))?;
-    // Asked first: a package that does not exist is told before anything is started.
-    let offered = index.client.project(&config.dependency)?;
-    let mut wanted: BTreeSet<PythonVersion> = if work.selection.python.is_empty() {
-        &config.python_versions
-    } else {
-        &work.selection.python
+    let mut plan = match &work.plan {
+        Some(file) => plan_of_file(file, config)?,
+        None => resolved(config, &setup, &selection, work, &index, &*backend)?,
+    };
+    for setup in plan.setups() {
+        backend.check(setup)?;
     }
-    .iter()
-    .copied()
-    .collect();
-    if wanted.is_empty() && backend.name() != sources::LOCAL {
-        wanted = pythons_wanted(&offered, &selection, || {
-            let present = backend.interpreters(&BTreeSet::new(), &setup)?;
-            Ok::<_, BackendError>(present.iter().map(|interpreter| interpreter.python).collect())
-        })?;
-    }
-    let interpreters = backend.interpreters(&wanted, &setup)?;
-    if interpreters.is_empty() {
-        return Err(Failure::question(format!(
-            "there is no Python for the `{}` backend; install one, or use `--backend docker`",
-            backend.name()
-        )));
-    }
-    let grid = resolve_project(&offered, &config.dependency, &selection, &interpreters)?;
-    let mut plan = Plan::new(&config.name, setup, interpreters, grid);
     let mut rest = plan.part(|_| false);
     if !only.is_empty() {
         let (chosen, left) = std::mem::take(&mut plan.cells)
@@ -111,6 +95,95 @@ pub(crate) fn lay_out(
     let retry = Retry { times: work.retries, ..Retry::default() };
     let options = RunOptions { jobs, rerun, retry, ..RunOptions::default() };
     Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
+}
+
+/// Asks the index for the releases and the backend for its Pythons.
+fn resolved(
+    config: &Config,
+    setup: &Setup,
+    selection: &Selection,
+    work: &Work,
+    index: &Index,
+    backend: &dyn ContainerBackend,
+) -> Result<Plan, Failure> {
+    // Asked first: a package that does not exist is told before anything is started.
+    let offered = index.client.project(&config.dependency)?;
+    let mut wanted: BTreeSet<PythonVersion> = if work.selection.python.is_empty() {
+        &config.python_versions
+    } else {
+        &work.selection.python
+    }
+    .iter()
+    .copied()
+    .collect();
+    if wanted.is_empty() && backend.name() != sources::LOCAL {
+        wanted = pythons_wanted(&offered, selection, || {
+            let present = backend.interpreters(&BTreeSet::new(), setup)?;
+            Ok::<_, BackendError>(present.iter().map(|interpreter| interpreter.python).collect())
+        })?;
+    }
+    let interpreters = backend.interpreters(&wanted, setup)?;
+    if interpreters.is_empty() {
+        return Err(Failure::question(format!(
+            "there is no Python for the `{}` backend; install one, or use `--backend docker`",
+            backend.name()
+        )));
+    }
+    let axes = axes(config, work, backend.name());
+    let question = Question {
+        analysis: &config.name,
+        package: &config.dependency,
+        selection,
+        setup,
+        axes: &axes,
+        today: end_of_today(),
+    };
+    Ok(resolve::plan(question, &offered, interpreters, &index.client)?)
+}
+
+/// The axes of the configuration, and those that the command line stands for.
+///
+/// A date or a backend that was typed is an axis of its own, so that what it measures does not replace
+/// what was measured without it: records have names of their own.
+fn axes(config: &Config, work: &Work, backend: &str) -> Axes {
+    let mut axes = config.axes.clone();
+    if let Some(date) = work.selection.as_of {
+        // Dates are shown as they are typed: a day, where it is the beginning of one.
+        let text = date.to_string();
+        let label = text.strip_suffix("T00:00:00Z").unwrap_or(&text);
+        axes.set(Axis::new("as_of", vec![AxisValue::as_of(label, AsOf::Date(date))]));
+    }
+    if backend != sources::usual(config) {
+        axes.set(Axis::new("backend", vec![AxisValue::named(backend)]));
+    }
+    axes
+}
+
+/// What `as_of: today` stands for: the end of this day in UTC. The runs of one day ask the same
+/// question, so that one that was interrupted goes on.
+fn end_of_today() -> Timestamp {
+    const DAY: i64 = 24 * 3600;
+    let now = Timestamp::from(std::time::SystemTime::now()).unix_seconds();
+    Timestamp::from_unix_seconds((now.div_euclid(DAY) + 1) * DAY)
+}
+
+/// A plan that was kept: alone, or in what `plan --format json` prints.
+fn plan_of_file(path: &Path, config: &Config) -> Result<Plan, Failure> {
+    let read = || -> Result<Plan, String> {
+        let text = std::fs::read(path).map_err(|error| error.to_string())?;
+        let mut value: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+        let inner = value.get_mut("plan").map(Value::take);
+        serde_json::from_value(inner.unwrap_or(value)).map_err(|error| error.to_string())
+    };
+    let told = |problem: String| {
+        Failure::question(format!("`{}` is not a plan that can be run: {problem}", path.display()))
+    };
+    let plan = read().map_err(told)?;
+    if plan.dependency != config.dependency {
+        let (planned, configured) = (&plan.dependency, &config.dependency);
+        return Err(told(format!("it is for {planned}, and the configuration for {configured}")));
+    }
+    Ok(plan)
 }
 
 /// What the configuration selects, with what the arguments say in its place.

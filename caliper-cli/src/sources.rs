@@ -1,6 +1,6 @@
 //! Picks the implementations: which index, which backend.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,6 +90,11 @@ pub(crate) enum Purpose {
     Look,
     /// To be carried out.
     Run,
+}
+
+/// The name of the backend that a configuration is measured on where nobody names another.
+pub(crate) fn usual(config: &Config) -> &'static str {
+    if config.dockerfile.is_some() { EngineKind::Docker.name() } else { LOCAL }
 }
 
 /// The backend that was asked for, or the one that the configuration needs.
@@ -187,6 +192,8 @@ pub(crate) fn plain_setup() -> Setup {
         base: Template::new("base", Config::BASE),
         args: Args::default(),
         requirements: Vec::new(),
+        constraints: Vec::new(),
+        variables: BTreeMap::new(),
         tests: Vec::new(),
         results: Vec::new(),
         limits: Limits::default(),

@@ -62,7 +62,7 @@
 //! let outcome = run(&plan, context, &RunOptions { jobs: 2, ..RunOptions::default() })?;
 //!
 //! let ends: Vec<String> =
-//!     outcome.records[0].tests.iter().map(|t| format!("{} {}", t.name, t.outcome)).collect();
+//!     outcome.records[0].runs().map(|(test, run)| format!("{} {}", test.name, run.outcome)).collect();
 //! assert_eq!(ends, ["import passed", "smoke failed"]);
 //! assert_eq!(store.records(), outcome.records);
 //! # Ok(())

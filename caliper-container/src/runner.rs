@@ -187,7 +187,9 @@ fn tasks<'a>(
     run: &RunId,
     found: &Found,
 ) -> Result<Vec<Task<'a>>, RunError> {
-    context.backend.check(&plan.setup)?;
+    for setup in plan.setups() {
+        context.backend.check(setup)?;
+    }
     plan.cells.iter().map(|cell| task(plan, cell, context, options, run, found)).collect()
 }
 
@@ -283,7 +285,7 @@ fn request<'a>(
         dependency: &plan.dependency,
         cell,
         interpreter: plan.interpreter(cell.id.python)?,
-        setup: &plan.setup,
+        setup: plan.setup_of(cell),
         project: context.project,
         files: context.files,
         interrupt: context.interrupt,

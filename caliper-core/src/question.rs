@@ -2,6 +2,7 @@
 //!
 //! Builds on [`names`](crate::names) alone.
 
+pub mod axes;
 pub mod config;
 pub mod criteria;
 pub mod files;

@@ -7,6 +7,7 @@
 mod cell;
 mod error;
 mod made_for;
+mod plan;
 mod releases;
 mod requires_python;
 
@@ -19,6 +20,7 @@ use caliper_core::question::selection::Selection;
 
 pub use error::ResolveError;
 pub use made_for::{PythonsMadeFor, SUPPORTED_PYTHONS, pythons_made_for, pythons_wanted};
+pub use plan::{Question, plan, releases_of};
 
 use crate::compatibility::SupportedTags;
 use crate::index::{PackageIndex, Project};

@@ -28,7 +28,7 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         interrupt: &Interrupt::default(),
     };
     let actions = preview(&layout.plan, context, &layout.options)?;
-    let mut forecast = Forecast::new(layout.backend.name(), actions.len());
+    let mut forecast = Forecast::new(layout.backend.name(), layout.plan.clone());
     let mut fetched = BTreeSet::new();
     for (cell, action) in layout.plan.cells.iter().zip(actions) {
         match (action, cell.file()) {

@@ -22,8 +22,12 @@ pub(super) const DOCKERFILE: &str = ".caliper.Dockerfile";
 /// installed is what Caliper verified.
 const BUILT_IN: &str = r#"FROM {{ base }}
 COPY {{ basename }} /tmp/caliper/
-RUN PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 \
+RUN {% if constraints %}printf '%s\n' \
+    {% for constraint in constraints %}'{{ constraint | replace(from="'", to="'\\''") }}' {% endfor -%}
+    > /tmp/caliper/constraints.txt && {% endif -%}
+    PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 \
     python -m pip --disable-pip-version-check install --no-cache-dir \
+    {% if constraints %}--constraint /tmp/caliper/constraints.txt {% endif -%}
     {% for requirement in requirements %}'{{ requirement | replace(from="'", to="'\\''") }}' {% endfor -%}
     /tmp/caliper/{{ basename }}
 "#;

@@ -17,6 +17,7 @@ impl DockerBackend {
             python: python.to_string(),
             abi: python.usual_abi().to_string(),
             requirements: setup.requirements.clone(),
+            constraints: setup.constraints.clone(),
             ..Variables::default()
         };
         Ok(setup.base.render(&variables, &setup.args)?.trim().to_owned())
@@ -69,6 +70,7 @@ impl DockerBackend {
             python: order.interpreter.python.to_string(),
             abi: order.interpreter.abi.to_string(),
             requirements: setup.requirements.clone(),
+            constraints: setup.constraints.clone(),
         };
         let base = setup.base.render(&variables, &setup.args)?.trim().to_owned();
         variables.base.clone_from(&base);

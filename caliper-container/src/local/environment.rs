@@ -70,6 +70,12 @@ impl Builder<'_> {
         if self.offline {
             command.arg("--offline");
         }
+        if !order.setup.constraints.is_empty() {
+            let path = around.path().join("constraints.txt");
+            fs::write(&path, order.setup.constraints.join("\n") + "\n")
+                .map_err(BackendError::machine(format!("could not write `{}`", path.display())))?;
+            command.arg("--constraint").arg(path);
+        }
         command.arg("--").arg(&file).args(&order.setup.requirements);
         command.env_clear().envs(variables::clean(None, &home, &temporary));
         command.env("UV_CACHE_DIR", self.cache).env("NO_COLOR", "1");

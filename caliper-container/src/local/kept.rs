@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::record::Installed;
-use caliper_core::names::{Sha256, Sha256Stream};
+use caliper_core::names::{Sha256, Sha256Stream, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::pythons::Python;
@@ -86,7 +86,8 @@ impl Name {
         let setup = order.setup;
         let sha256 = order.cell.file()?.sha256?;
         // A requirement that is an address or a path names something that may change in secret.
-        if setup.requirements.iter().any(|text| text.contains(['/', '@', '\\'])) {
+        let named = || setup.requirements.iter().chain(&setup.constraints);
+        if named().any(|text| text.contains(['/', '@', '\\'])) {
             return None;
         }
         let tool = |path: &Path| {
@@ -95,7 +96,7 @@ impl Name {
         };
         let mut digest = Sha256Stream::default();
         for field in [
-            "environment 1",
+            "environment 2",
             &sha256.to_string(),
             &tool(uv)?,
             &tool(&python.executable)?,
@@ -105,10 +106,13 @@ impl Name {
         ] {
             digest.field(field.as_bytes());
         }
-        for requirement in &setup.requirements {
+        digest.field(setup.requirements.len().to_string().as_bytes());
+        for requirement in named() {
             digest.field(requirement.as_bytes());
         }
-        Some(Self { digest: digest.finish(), lasting: setup.as_of.is_some() })
+        // As of a date to come, the index may still offer more.
+        let lasting = setup.as_of.is_some_and(|date| date <= Timestamp::from(SystemTime::now()));
+        Some(Self { digest: digest.finish(), lasting })
     }
 
     fn folder(&self) -> String {

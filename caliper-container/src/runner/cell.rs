@@ -179,9 +179,9 @@ impl<'a> Running<'a> {
                 }
             }
         }
-        let tests = [Test::import(&environment.modules)].into_iter();
+        let tests = [order.setup.import(&environment.modules)].into_iter();
         let runs: Vec<PlannedRun> = tests
-            .chain(self.plan.setup.tests.iter().cloned())
+            .chain(order.setup.tests.iter().cloned())
             .flat_map(|test| {
                 let had = older.map_or(0, |older| older.attempts(&test.name));
                 let key = task.identity.test(&test.name);
@@ -227,7 +227,7 @@ impl<'a> Running<'a> {
                 },
             );
             match ran {
-                Ok(ended) => match self.recorded(planned, &ended) {
+                Ok(ended) => match self.recorded(open, planned, &ended) {
                     Ok(run) => self.test_ended(open, which, cell, run),
                     Err(error) => {
                         self.give_up(error);
@@ -274,7 +274,7 @@ impl<'a> Running<'a> {
         not_measured
     }
 
-    fn recorded(&self, of: &PlannedRun, ran: &TestRun) -> Result<Run, StoreError> {
+    fn recorded(&self, open: &Open<'_>, of: &PlannedRun, ran: &TestRun) -> Result<Run, StoreError> {
         let keep = |captured: &Captured| {
             Output::keep(&captured.bytes, captured.dropped, self.context.store)
         };
@@ -290,12 +290,12 @@ impl<'a> Running<'a> {
             });
         }
         run.batch = Some(self.run.to_string());
-        run.reason = reason(&of.test, &ran.end, self.plan.setup.limits.timeout);
+        run.reason = reason(&of.test, &ran.end, open.order.setup.limits.timeout);
         (run.retval, run.signal) = (ran.end.status(), ran.end.signal());
         run.nanoseconds = nanoseconds(Duration::try_from_secs_f64(ran.seconds).unwrap_or_default());
         run.peak_memory = ran.peak_memory;
         run.limits = Some(RecordedLimits {
-            asked: self.plan.setup.limits.clone(),
+            asked: open.order.setup.limits.clone(),
             granted: ran.granted.limits.clone(),
             by: ran.granted.by.clone(),
         });
@@ -391,7 +391,7 @@ impl<'a> Running<'a> {
         (record.abi, record.missing) = (abi, missing);
         let environment = &mut record.environment;
         environment.key = Some(task.identity.environment);
-        environment.as_of = self.plan.setup.as_of;
+        environment.as_of = self.plan.setup_of(task.cell).as_of;
         environment.index.clone_from(&self.plan.index);
         environment.base.clone_from(&task.recipe.base);
         environment.dockerfile.clone_from(&task.recipe.dockerfile);

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::*;
 use crate::fake::{FakeBackend, FakeRun};
 
+mod axes;
 mod retries;
 
 /// A bench to run plans on.

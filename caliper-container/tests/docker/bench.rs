@@ -1,6 +1,6 @@
 //! What the tests share: an engine, a project, a package, and a look at what is left afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -136,6 +136,8 @@ impl Bench {
             base: Template::new("base", "python:{{ python }}"),
             args: Args::default(),
             requirements: Vec::new(),
+            constraints: Vec::new(),
+            variables: BTreeMap::new(),
             tests: Vec::new(),
             results: Vec::new(),
             limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
@@ -151,6 +153,7 @@ impl Bench {
         let cell = PlannedCell {
             id: CellId::new("1.0".parse().unwrap(), python),
             choice: Choice::File { abi: "cp311".parse().unwrap(), file: file.clone() },
+            setup: None,
         };
         Some(Self {
             backend,

@@ -1,21 +1,27 @@
 //! What a result depends on, as digests.
 
-use std::fmt;
+mod canonical;
+
+use pep440_rs::Version;
+use serde::Serialize;
 
 use crate::facts::record::{Record, TestRecord};
-use crate::names::{Sha256, Sha256Stream};
-use crate::question::grid::Choice;
+use crate::names::{PackageName, Sha256, Timestamp};
+use crate::question::grid::{Choice, Missing};
+use crate::question::interpreter::Interpreter;
+use crate::question::limits::Limits;
 use crate::question::plan::{Plan, PlannedCell, Recipe, Test};
 
 /// What decides the results of a cell.
 ///
-/// Two records with equal digests answer the same question, so that one can stand for the other. What
-/// a digest is made over has names and lengths and cannot run into each other; it begins with the
-/// version of the list.
+/// Two records with equal digests answer the same question, so that one can stand for the other. A
+/// digest is made over canonical JSON: keys are sorted, and what is empty is left out, so that a new
+/// field that nobody uses changes no digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Over all that decides what stands in the environment: the file's digest (or its URL, where the
-    /// index gives none), the interpreter, the recipe, the requirements and the index date.
+    /// index gives none), the interpreter, the recipe, the requirements and constraints, the index and
+    /// its date. The name of the cell is not in it, so that cells can share an environment.
     pub environment: Sha256,
     /// For each test, in the order of [`Setup::all_tests`](crate::question::plan::Setup::all_tests), its name
     /// and a digest over the environment and all that decides how it ends in that: its command,
@@ -35,28 +41,22 @@ impl Identity {
         found: &dyn Fn(&Test) -> Sha256,
     ) -> Self {
         let environment = environment(plan, cell, recipe);
+        let setup = plan.setup_of(cell);
         // A cell without a file builds nothing and runs nothing: what would be run cannot matter.
-        let tests = plan.setup.all_tests().filter(|_| cell.file().is_some());
+        let tests = setup.all_tests().filter(|_| cell.file().is_some());
         let tests: Vec<(String, Sha256)> = tests
             .map(|test| {
-                let mut fields = Fields::default();
-                fields.put("environment", &environment.to_string());
-                fields.put("name", &test.name);
-                fields.put("command", &test.command);
-                fields.put("variables", &test.environment);
-                fields.put("timeout", &test.timeout);
-                fields.put("limits", &plan.setup.limits);
-                fields.put("results", &plan.setup.results);
-                fields.put("files", &found(&test).to_string());
-                (test.name, fields.finish())
+                let files = found(&test);
+                // How often it is run does not decide how it ends; what it finds stands in `files`.
+                let test = Test { repeat: 1, files: None, ..test };
+                let (limits, results) = (&setup.limits, &setup.results);
+                let decides = DecidesTest { environment, test: &test, limits, results, files };
+                let digest = canonical::digest(&decides);
+                (test.name, digest)
             })
             .collect();
-        let mut fields = Fields::default();
-        fields.put("environment", &environment.to_string());
-        for (_, test) in &tests {
-            fields.put("test", &test.to_string());
-        }
-        Self { environment, tests, cell: fields.finish() }
+        let digests: Vec<Sha256> = tests.iter().map(|(_, digest)| *digest).collect();
+        Self { environment, tests, cell: canonical::digest(&(environment, digests)) }
     }
 
     /// The digest of a test.
@@ -83,43 +83,69 @@ impl Identity {
     }
 }
 
+/// All that decides what stands in an environment, written once. What acts when tests are run (variables,
+/// limits) is not here, nor is the name of the cell: cells for which this is equal share an environment.
+///
+/// The template, the base and the template arguments act through the recipe alone, which holds the
+/// rendered Dockerfile and the digest of the base image.
+#[derive(Serialize)]
+struct Decides<'a> {
+    /// Raised whenever what any of the digests is made over changes: what an older Caliper measured is
+    /// then measured again.
+    key: u32,
+    dependency: &'a PackageName,
+    version: &'a Version,
+    /// The file's digest, or its address where the index gives no digest.
+    file: Option<String>,
+    missing: Option<&'a Missing>,
+    interpreter: Option<&'a Interpreter>,
+    index: Option<&'a str>,
+    as_of: Option<Timestamp>,
+    requirements: &'a [String],
+    constraints: &'a [String],
+    recipe: Option<&'a Recipe>,
+}
+
+/// What decides how a test ends in an environment.
+#[derive(Serialize)]
+struct DecidesTest<'a> {
+    environment: Sha256,
+    test: &'a Test,
+    limits: &'a Limits,
+    results: &'a [String],
+    files: Sha256,
+}
+
 fn environment(plan: &Plan, cell: &PlannedCell, recipe: &Recipe) -> Sha256 {
-    let setup = &plan.setup;
-    let mut fields = Fields::default();
-    // Raised whenever what any of the digests is made over changes: what an older Caliper measured is
-    // then measured again.
-    fields.put("key", &4);
-    fields.put("cell", &cell.id.to_string());
-    match &cell.choice {
-        Choice::File { file, .. } => match &file.sha256 {
-            Some(digest) => fields.put("file", &digest.to_string()),
-            None => fields.put("url", &file.url),
+    const KEY: u32 = 5;
+    let setup = plan.setup_of(cell);
+    let nothing = Decides {
+        key: KEY,
+        dependency: &plan.dependency,
+        version: &cell.id.version,
+        file: None,
+        missing: None,
+        interpreter: None,
+        index: None,
+        as_of: None,
+        requirements: &[],
+        constraints: &[],
+        recipe: None,
+    };
+    canonical::digest(&match &cell.choice {
+        Choice::Missing(missing) => Decides { missing: Some(missing), ..nothing },
+        Choice::File { file, .. } => Decides {
+            file: Some(file.sha256.map_or_else(|| file.url.clone(), |sha256| sha256.to_string())),
+            interpreter: plan.interpreter(cell.id.python),
+            index: plan.index.as_deref(),
+            as_of: setup.as_of,
+            requirements: &setup.requirements,
+            constraints: &setup.constraints,
+            recipe: Some(recipe),
+            ..nothing
         },
-        Choice::Missing(missing) => fields.put("missing", missing),
-    }
-    fields.put("backend", &recipe.backend);
-    if cell.file().is_some() {
-        fields.put("interpreter", &plan.interpreter(cell.id.python));
-        fields.put("base", &recipe.base);
-        fields.put("dockerfile", &recipe.dockerfile);
-        fields.put("context", &recipe.context);
-        fields.put("requirements", &setup.requirements);
-        fields.put("as_of", &setup.as_of.map(|time| time.to_string()));
-    }
-    fields.finish()
+    })
 }
 
-#[derive(Default)]
-struct Fields(Sha256Stream);
-
-impl Fields {
-    fn put(&mut self, name: &str, value: &dyn fmt::Debug) {
-        self.0.field(name.as_bytes());
-        // `Debug` of these plain values is injective: strings are quoted and escaped.
-        self.0.field(format!("{value:?}").as_bytes());
-    }
-
-    fn finish(self) -> Sha256 {
-        self.0.finish()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ pub use problem::ConfigError;
 pub use units::bytes;
 
 use crate::names::{PackageName, PythonVersion};
+use crate::question::axes::Axes;
 use crate::question::criteria::Criteria;
 use crate::question::limits::Limits;
 use crate::question::plan::{Setup, Test};
@@ -41,6 +42,10 @@ pub struct Config {
     pub args: Args,
     /// Requirements that are installed together with the dependency.
     pub requirements: Vec<String>,
+    /// What binds what is installed anyway.
+    pub constraints: Vec<String>,
+    /// The further axes of the grid.
+    pub axes: Axes,
     /// The tests, in order.
     pub tests: Vec<Test>,
     /// The files that tests write as results, as globs.
@@ -87,6 +92,8 @@ impl Config {
             base: self.base.clone(),
             args: self.args.clone(),
             requirements: self.requirements.clone(),
+            constraints: self.constraints.clone(),
+            variables: std::collections::BTreeMap::new(),
             tests: self.tests.clone(),
             results: self.results.clone(),
             limits: self.limits.clone(),
@@ -101,15 +108,15 @@ mod tests;
 /// For the test of the schema.
 #[cfg(test)]
 pub(crate) mod tests_support {
-    use super::read::{ANALYSIS, COMPARE, LIMITS, TEST, VERSIONS};
+    use super::read::{ANALYSIS, BUNDLE, COMPARE, LIMITS, TEST, VERSIONS};
 
-    /// The keys of `analysis`, `limits`, a test, `versions` and `compare`, each sorted.
-    pub(crate) fn keys() -> [Vec<String>; 5] {
+    /// The keys of `analysis`, `limits`, a test, `versions`, `compare` and a bundle, each sorted.
+    pub(crate) fn keys() -> [Vec<String>; 6] {
         let sorted = |keys: &[&str]| {
             let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             keys.sort();
             keys
         };
-        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE].map(sorted)
+        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE].map(sorted)
     }
 }

@@ -277,7 +277,7 @@ impl From<CpuSet> for String {
 }
 
 /// Times as numbers of seconds.
-mod seconds {
+pub(in crate::question) mod seconds {
     use super::{Deserialize, Duration};
     use serde::{Deserializer, Serializer, de::Error as _};
 
@@ -289,12 +289,12 @@ mod seconds {
         Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
     }
 
-    pub(super) mod or_none {
+    pub(in crate::question) mod or_none {
         use super::{Deserialize, Deserializer, Duration, Serializer};
         use serde::de::Error as _;
 
         #[expect(clippy::ref_option, reason = "the form that serde calls")]
-        pub(in super::super) fn serialize<S: Serializer>(
+        pub(in crate::question) fn serialize<S: Serializer>(
             time: &Option<Duration>,
             to: S,
         ) -> Result<S::Ok, S::Error> {
@@ -304,7 +304,7 @@ mod seconds {
             }
         }
 
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        pub(in crate::question) fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Option<Duration>, D::Error> {
             let seconds = Option::<f64>::deserialize(from)?;

@@ -1,8 +1,13 @@
 //! What a run will do: the cells, and what is done in each.
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::iter;
+use std::sync::Arc;
 use std::time::Duration;
+
+pub use file::{CellSpec, EnvironmentSpec, SCHEMA};
 
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, Grid};
@@ -12,7 +17,12 @@ use crate::question::template::{Args, Template};
 use serde::{Deserialize, Serialize};
 
 /// Everything that a run will do, as plain values: what to install where, and what to run in it.
-#[derive(Debug, Clone)]
+///
+/// It is written as environments and cells, see [`EnvironmentSpec`]: a plan can be kept, sent, and
+/// run elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(into = "file::PlanFile", try_from = "file::PlanFile")]
+#[schemars(with = "file::PlanFile")]
 pub struct Plan {
     /// The title of the analysis.
     pub analysis: String,
@@ -20,7 +30,7 @@ pub struct Plan {
     pub dependency: PackageName,
     /// The address of the index that its files are from, without credentials.
     pub index: Option<String>,
-    /// What is done in every cell.
+    /// What is done in every cell of which no axis says anything else; see [`Plan::setup_of`].
     pub setup: Setup,
     /// The Pythons, one for each column of the grid.
     pub interpreters: Vec<Interpreter>,
@@ -36,8 +46,11 @@ impl Plan {
         interpreters: Vec<Interpreter>,
         grid: Grid,
     ) -> Self {
-        let cells =
-            grid.cells.into_iter().map(|cell| PlannedCell { id: cell.id, choice: cell.choice });
+        let cells = grid.cells.into_iter().map(|cell| PlannedCell {
+            id: cell.id,
+            choice: cell.choice,
+            setup: None,
+        });
         Self {
             analysis: analysis.into(),
             dependency: grid.package,
@@ -46,6 +59,26 @@ impl Plan {
             interpreters,
             cells: cells.collect(),
         }
+    }
+
+    /// What is done in a cell of this plan.
+    pub fn setup_of<'a>(&'a self, cell: &'a PlannedCell) -> &'a Setup {
+        cell.setup.as_deref().unwrap_or(&self.setup)
+    }
+
+    /// Each setup that cells of this plan have, once.
+    pub fn setups(&self) -> Vec<&Setup> {
+        let mut setups = vec![&self.setup];
+        for cell in &self.cells {
+            let setup = self.setup_of(cell);
+            // Cells of one combination share theirs, so that a look at the last is enough mostly.
+            if setups.last().is_none_or(|last| !std::ptr::eq(*last, setup))
+                && !setups.iter().any(|known| std::ptr::eq(*known, setup))
+            {
+                setups.push(setup);
+            }
+        }
+        setups
     }
 
     /// The same plan for those of its cells that `keep` accepts.
@@ -69,12 +102,14 @@ impl Plan {
 }
 
 /// One cell of a plan.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlannedCell {
     /// Which cell it is.
     pub id: CellId,
     /// What to install in it.
     pub choice: Choice,
+    /// What is done in it, where an axis says something else than [`Plan::setup`].
+    pub setup: Option<Arc<Setup>>,
 }
 
 impl PlannedCell {
@@ -87,8 +122,8 @@ impl PlannedCell {
     }
 }
 
-/// What is done in every cell: how its environment is made, and what is run in it.
-#[derive(Debug, Clone)]
+/// What is done in a cell: how its environment is made, and what is run in it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Setup {
     /// The user's Dockerfile template; `None` for the built-in one.
     pub dockerfile: Option<Template>,
@@ -99,9 +134,15 @@ pub struct Setup {
     /// Requirements ([PEP 508](https://peps.python.org/pep-0508/)) that are installed beside the
     /// dependency.
     pub requirements: Vec<String>,
+    /// Requirements that bind only what is installed anyway
+    /// ([constraints](https://pip.pypa.io/en/stable/user_guide/#constraints-files)).
+    pub constraints: Vec<String>,
     /// The tests, in the order of the configuration. The import of the dependency comes before
     /// them and does not stand here.
     pub tests: Vec<Test>,
+    /// Environment variables of the import; the tests have them among their own. See
+    /// [`Setup::set_variables`].
+    pub variables: BTreeMap<String, String>,
     /// The files in its project that a test leaves as its results, beside what it prints: globs, in
     /// which `*` stops at a `/` and `**` does not.
     pub results: Vec<String>,
@@ -115,25 +156,47 @@ impl Setup {
     /// The import of the dependency, as far as it is known before there is an environment, and the
     /// tests.
     pub fn all_tests(&self) -> impl Iterator<Item = Test> {
-        iter::once(Test::import(&[])).chain(self.tests.iter().cloned())
+        iter::once(self.import(&[])).chain(self.tests.iter().cloned())
+    }
+
+    /// The test that imports `modules`, see [`Test::import`].
+    pub fn import(&self, modules: &[String]) -> Test {
+        Test { environment: self.variables.clone(), ..Test::import(modules) }
+    }
+
+    /// Gives all tests these environment variables, in place of those of the same name.
+    pub fn set_variables(&mut self, variables: &BTreeMap<String, String>) {
+        self.variables.extend(variables.clone());
+        for test in &mut self.tests {
+            test.environment.extend(variables.clone());
+        }
     }
 }
 
 /// A command that is run in every cell, and whose outcome is what Caliper measures.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Test {
     /// Its name, unique within an analysis.
     pub name: String,
     /// The program and its arguments; nothing is left to a shell.
     pub command: Vec<String>,
     /// Environment variables, beside the few that every test gets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
-    /// Its own limit on wall-clock time, in place of [`Limits::timeout`].
+    /// Its own limit on wall-clock time, in place of [`Limits::timeout`]; in seconds where it is
+    /// written down.
+    #[serde(
+        default,
+        with = "crate::question::limits::seconds::or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<f64>")]
     pub timeout: Option<Duration>,
     /// How many times it is run in each cell; at least 1.
     pub repeat: u32,
     /// Which files of the project it finds in its folder, as globs in which `*` stops at a `/` and
     /// `**` does not; a folder stands for all in it. `None` for the whole project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<String>>,
 }
 
@@ -156,7 +219,7 @@ impl Test {
 }
 
 /// How a backend will make the environment of one cell, as far as that decides a result.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Recipe {
     /// The name of the backend.
     pub backend: String,

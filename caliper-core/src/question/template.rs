@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A template and its name for error messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Template {
     /// The name in error messages: a path, or a key of the configuration.
     pub name: String,
@@ -15,7 +15,7 @@ pub struct Template {
 }
 
 /// The user's template variables: the key `args` of the configuration.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Args(serde_json::Map<String, serde_json::Value>);
 
@@ -39,6 +39,16 @@ impl Args {
         Ok(())
     }
 
+    /// Takes the variables of `others` too, in place of those of the same name.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(others.0.clone());
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The names of the variables, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -56,6 +66,7 @@ pub const VARIABLES: &[&str] = &[
     "python",
     "abi",
     "requirements",
+    "constraints",
 ];
 
 /// The values of [`VARIABLES`].
@@ -79,6 +90,8 @@ pub struct Variables {
     pub abi: String,
     /// Requirements that are installed together with the dependency.
     pub requirements: Vec<String>,
+    /// What binds what is installed anyway.
+    pub constraints: Vec<String>,
 }
 
 impl Template {
@@ -261,17 +274,17 @@ mod tests {
         template `Dockerfile`, line 2: there is no variable `bse`
            2 | FROM {{ bse }}
         help: did you mean `base`?
-        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, additionaldeps
+        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, additionaldeps
         ");
         insta::assert_snapshot!(render("{% for d in extradeps %}{{ d }}{% endfor %}").unwrap_err(), @"
         template `Dockerfile`, line 1: there is no variable `extradeps`
            1 | {% for d in extradeps %}{{ d }}{% endfor %}
-        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, additionaldeps
+        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, additionaldeps
         ");
         insta::assert_snapshot!(render("{% if nothing %}x{% endif %}").unwrap_err(), @"
         template `Dockerfile`, line 1: there is no variable `nothing`
            1 | {% if nothing %}x{% endif %}
-        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, additionaldeps
+        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, additionaldeps
         ");
     }
 

@@ -67,6 +67,7 @@ impl Bench {
             cell: PlannedCell {
                 id: CellId::new("1.0".parse().unwrap(), interpreter.python),
                 choice: Choice::File { file, abi },
+                setup: None,
             },
             interpreter,
             setup,
@@ -120,6 +121,8 @@ pub(super) fn setup() -> Setup {
         base: Template::new("base", "python:{{ python }}"),
         args: Args::default(),
         requirements: Vec::new(),
+        constraints: Vec::new(),
+        variables: std::collections::BTreeMap::new(),
         tests: Vec::new(),
         results: Vec::new(),
         limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },

@@ -11,7 +11,8 @@
 //! name it in [`Format`] and [`Format::reader`].
 //!
 //! ```
-//! use caliper_core::analysis::compare::{Format, Policy, Rung, compare};
+//! use caliper_core::analysis::compare::{Format, Rung, compare};
+//! use caliper_core::question::criteria::Policy;
 //!
 //! let (expected, actual) = (b"loss 0.5 in 1.2s\n", b"loss 0.50000001 in 3.4s\n");
 //! let comparison = compare(Format::Text, expected, actual, &Policy::default());

@@ -1,9 +1,12 @@
 //! From a tree to a [`Config`], collecting every problem on the way.
 
+mod axes_key;
 mod compare_key;
 mod limits_key;
 mod tests_key;
 
+#[cfg(test)]
+pub(super) use axes_key::BUNDLE;
 #[cfg(test)]
 pub(super) use compare_key::COMPARE;
 #[cfg(test)]
@@ -35,6 +38,11 @@ pub(super) const ANALYSIS: &[&str] = &[
     "base",
     "args",
     "requirements",
+    "constraints",
+    "as_of",
+    "axes",
+    "exclude",
+    "include",
     "tests",
     "results",
     "limits",
@@ -141,11 +149,16 @@ impl Reader<'_> {
             entries.remove("python_versions").map(|node| self.pythons(&node)).unwrap_or_default();
         let sdist = entries.remove("sdist").and_then(|node| self.sdist(&node));
         let requirements =
-            entries.remove("requirements").map(|node| self.requirements(&node)).unwrap_or_default();
+            entries.remove("requirements").map(|node| self.requirements(&node, "`requirements`"));
+        let constraints =
+            entries.remove("constraints").map(|node| self.constraints(&node)).unwrap_or_default();
+        let as_of = entries.remove("as_of").and_then(|node| self.parsed(&node, "`as_of`"));
         let args = entries.remove("args").map(|node| self.args(&node)).unwrap_or_default();
         let base = self.base(entries.remove("base"), &args);
         let dockerfile =
             entries.remove("dockerfile").and_then(|node| self.dockerfile(&node, &args));
+        let axes = ["axes", "exclude", "include"].map(|key| entries.remove(key));
+        let axes = self.grid_axes(axes, &args);
         let tests = entries.remove("tests").map(|node| self.tests(&node)).unwrap_or_default();
         let results = entries.remove("results").map(|node| {
             let help = "a test runs in a copy of the project, and leaves its results there";
@@ -162,6 +175,7 @@ impl Reader<'_> {
             selection: Selection {
                 versions: versions.unwrap_or_default(),
                 sdist: sdist.unwrap_or_default(),
+                as_of,
                 ..Selection::default()
             },
             dependency,
@@ -169,7 +183,9 @@ impl Reader<'_> {
             dockerfile,
             base,
             args,
-            requirements,
+            requirements: requirements.unwrap_or_default(),
+            constraints,
+            axes,
             tests,
             results,
             limits,
@@ -317,24 +333,55 @@ impl Reader<'_> {
         None
     }
 
-    fn requirements(&mut self, at: &At<'_>) -> Vec<String> {
-        let nodes = self.list(at, "`requirements`");
+    fn requirements(&mut self, at: &At<'_>, what: &str) -> Vec<String> {
         let mut requirements = Vec::new();
-        for node in nodes {
+        for node in self.list(at, what) {
             let Some(text) = self.text(&node, "a requirement") else { continue };
-            // Anything else could pass for an option of the installer, or break a Dockerfile.
-            let first = text.chars().next().unwrap_or(' ');
-            if !first.is_ascii_alphanumeric() || text.contains(['\n', '\r', '`', '$', '\\']) {
-                self.problem_with_help(
-                    &node,
-                    format!("`{}` is not a requirement", shorten(&text)),
-                    "name a package and what may be installed of it: `numpy<2`",
-                );
-                continue;
+            if self.is_requirement(&node, &text) {
+                requirements.push(text);
             }
-            requirements.push(text);
         }
         requirements
+    }
+
+    /// Anything else could pass for an option of the installer, or break a Dockerfile.
+    fn is_requirement(&mut self, at: &At<'_>, text: &str) -> bool {
+        let first = text.chars().next().unwrap_or(' ');
+        let fine = first.is_ascii_alphanumeric() && !text.contains(['\n', '\r', '`', '$', '\\']);
+        if !fine {
+            self.problem_with_help(
+                at,
+                format!("`{}` is not a requirement", shorten(text)),
+                "name a package and what may be installed of it: `numpy<2`",
+            );
+        }
+        fine
+    }
+
+    /// Constraints, and files of the project that hold one on each line: names that end in `.txt`.
+    fn constraints(&mut self, at: &At<'_>) -> Vec<String> {
+        let mut constraints = Vec::new();
+        for node in self.list(at, "`constraints`") {
+            let Some(text) = self.text(&node, "a constraint") else { continue };
+            let ends_in_txt =
+                std::path::Path::new(&text).extension().is_some_and(|end| end == "txt");
+            let lines = if ends_in_txt {
+                let Some(content) = self.file(&node, &text) else { continue };
+                let content = String::from_utf8_lossy(&content).into_owned();
+                let lines =
+                    content.lines().map(|line| line.split(" #").next().unwrap_or(line).trim());
+                let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+                lines.map(str::to_owned).collect()
+            } else {
+                vec![text]
+            };
+            for line in lines {
+                if self.is_requirement(&node, &line) {
+                    constraints.push(line);
+                }
+            }
+        }
+        constraints
     }
 
     fn args(&mut self, at: &At<'_>) -> Args {

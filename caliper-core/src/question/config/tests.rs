@@ -201,7 +201,7 @@ fn a_broken_template_is_shown() {
     template `broken`, line 1: there is no variable `bse`
               1 | FROM {{ bse }}
            help: did you mean `base`?
-           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements
+           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints
      --> caliper.yaml:3:15
       |
     3 |   dockerfile: broken
@@ -248,6 +248,169 @@ fn requirements_cannot_pass_for_options() {
       = help: name a package and what may be installed of it: `numpy<2`
     "
     );
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one snapshot for each message")]
+fn axes_are_read_strictly() {
+    insta::assert_snapshot!(problems(
+        r"
+analysis:
+  dependency: x
+  args: {blas: none}
+  axes:
+    version: [1]
+    cpu: [1]
+    cpus: [1, many]
+    as_of: [release, yesterday, release]
+    seed: {values: [1]}
+    numpy: {releases: '=>1'}
+    a b: {plain: {}}
+    flavour: {plain: , mkl: {requirement: [mkl], args: {x: 1}}}
+  exclude: [{as_of: relase}, {sed: 1}, {version: '<a'}]
+"
+    ), @r#"
+    `version` is a name that cells have already
+     --> caliper.yaml:6:5
+      |
+    6 |     version: [1]
+      |     ^^^^^^^
+      |
+      = help: choose another name
+
+    `cpu` is not an axis that Caliper knows
+     --> caliper.yaml:7:10
+      |
+    7 |     cpu: [1]
+      |          ^^
+      |
+      = help: an axis is a list (of dates for `as_of`, or of values of a limit such as `cpus`), `{env: NAME, values: […]}`, `{releases: SPECIFIERS}`, or bundles such as `{plain: {}, mkl: {requirements: [mkl]}}`
+
+    `cpus`: invalid float literal
+     --> caliper.yaml:8:15
+      |
+    8 |     cpus: [1, many]
+      |               ^^^^
+
+    `yesterday` is not a date of the index
+     --> caliper.yaml:9:22
+      |
+    9 |     as_of: [release, yesterday, release]
+      |                      ^^^^^^^^^
+      |
+      = help: write `release`, `today`, or a date such as `2021-03-01`
+
+    `release` is in the list twice
+     --> caliper.yaml:9:33
+      |
+    9 |     as_of: [release, yesterday, release]
+      |                                 ^^^^^^^
+
+    it is not said which variable has these values
+      --> caliper.yaml:10:11
+       |
+    10 |     seed: {values: [1]}
+       |           ^^^^^^^
+       |
+       = help: name an environment variable: `{env: SEED, values: [0, 1]}`
+
+    `versions`: `=>1` does not select releases (Failed to parse version: no such comparison operator "=>", must be one of ~= == != <= >= < > ===:): write specifiers such as `>=1.0,<2`, versions, `latest-patch`, `latest: 5` or `since: 2021-03-01`
+      --> caliper.yaml:11:23
+       |
+    11 |     numpy: {releases: '=>1'}
+       |                       ^^^^^
+
+    `a b` cannot be the name of an axis
+      --> caliper.yaml:12:5
+       |
+    12 |     a b: {plain: {}}
+       |     ^^^
+       |
+       = help: use letters, digits, `_`, `-` and `.`
+
+    `plain` must say what it changes
+      --> caliper.yaml:13:22
+       |
+    13 |     flavour: {plain: , mkl: {requirement: [mkl], args: {x: 1}}}
+       |                      ^
+       |
+       = help: write `plain: {}` for nothing; an axis is a list (of dates for `as_of`, or of values of a limit such as `cpus`), `{env: NAME, values: […]}`, `{releases: SPECIFIERS}`, or bundles such as `{plain: {}, mkl: {requirements: [mkl]}}`
+
+    unknown key `requirement`
+      --> caliper.yaml:13:30
+       |
+    13 |     flavour: {plain: , mkl: {requirement: [mkl], args: {x: 1}}}
+       |                              ^^^^^^^^^^^
+       |
+       = help: did you mean `requirements`?
+
+    `x` does not stand under the `args` of the analysis
+      --> caliper.yaml:13:56
+       |
+    13 |     flavour: {plain: , mkl: {requirement: [mkl], args: {x: 1}}}
+       |                                                        ^^
+       |
+       = help: give it the value there that it has in all other cells
+
+    `relase` is not a value of `as_of`
+      --> caliper.yaml:14:21
+       |
+    14 |   exclude: [{as_of: relase}, {sed: 1}, {version: '<a'}]
+       |                     ^^^^^^
+       |
+       = help: did you mean `release`?
+
+    unknown key `sed`
+      --> caliper.yaml:14:31
+       |
+    14 |   exclude: [{as_of: relase}, {sed: 1}, {version: '<a'}]
+       |                               ^^^
+       |
+       = help: the keys here are `version`, `python`, `cpus`, `as_of`, `flavour`
+
+    a condition: Failed to parse version: expected version to start with a number, but no leading ASCII digits were found:
+      --> caliper.yaml:14:50
+       |
+    14 |   exclude: [{as_of: relase}, {sed: 1}, {version: '<a'}]
+       |                                                  ^^^^
+    "#);
+}
+
+#[test]
+fn axes_are_lists_of_overlays() {
+    let config = parse(
+        r"
+analysis:
+  dependency: x
+  as_of: 2024-05-01
+  constraints: ['numpy<2']
+  axes:
+    cpuset: [0, '0-1']
+    gpus: [all, [0, 1]]
+    seed: {env: SEED, values: [0, 1]}
+    np: {package: numpy, releases: {latest: 2}}
+    flavour: {plain: {}, mkl: {limits: {memory: 1GiB}}}
+",
+    )
+    .unwrap();
+    assert_eq!(config.selection.as_of, Some("2024-05-01".parse().unwrap()));
+    assert_eq!(config.setup().constraints, ["numpy<2"]);
+    let told: Vec<String> = config
+        .axes
+        .axes
+        .iter()
+        .map(|axis| {
+            let labels: Vec<&str> = axis.listed().iter().map(|value| &*value.label).collect();
+            format!("{}: {}", axis.name, labels.join(" "))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    cpuset: 0 0-1
+    gpus: all 0+1
+    seed: 0 1
+    np: 
+    flavour: plain mkl
+    ");
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
+use crate::question::plan::Plan;
 
 /// What a run would do: `plan --format json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -36,15 +37,17 @@ pub struct Forecast {
     /// The expected time of the run in seconds, from the times of recorded cells; `None` if there are
     /// none.
     pub expected_seconds: Option<f64>,
+    /// Everything that would be done, for `run --plan`.
+    pub plan: Plan,
 }
 
 impl Forecast {
-    /// A forecast for a plan of `cells` cells of which nothing else is known yet.
-    pub fn new(backend: impl Into<String>, cells: usize) -> Self {
+    /// A forecast for a plan of which nothing else is known yet.
+    pub fn new(backend: impl Into<String>, plan: Plan) -> Self {
         Self {
             schema: SCHEMA,
             backend: backend.into(),
-            cells,
+            cells: plan.cells.len(),
             nothing_to_install: 0,
             recorded: 0,
             to_measure: Vec::new(),
@@ -56,6 +59,7 @@ impl Forecast {
             download_bytes: 0,
             downloads_of_unknown_size: 0,
             expected_seconds: None,
+            plan,
         }
     }
 }

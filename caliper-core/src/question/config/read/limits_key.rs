@@ -25,42 +25,49 @@ impl Reader<'_> {
     pub(super) fn limits(&mut self, at: &At<'_>) -> Limits {
         let mut limits = Limits::default();
         let Some(mut entries) = self.mapping(at, "`limits`", LIMITS) else { return limits };
-        if let Some(timeout) = entries.remove("timeout").and_then(|node| self.duration(&node)) {
-            limits.timeout = timeout;
-        }
-        limits.idle = entries.remove("idle").and_then(|node| self.duration(&node));
-        limits.memory = entries.remove("memory").and_then(|node| self.bytes(&node));
-        limits.disk = entries.remove("disk").and_then(|node| self.bytes(&node));
-        if let Some(output) = entries.remove("output").and_then(|node| self.bytes(&node)) {
-            limits.output = output;
-        }
-        if let Some(node) = entries.remove("cpus") {
-            limits.cpus = self.parsed(&node, "`cpus`");
-            if limits.cpus.is_some_and(|cpus| !(0.01..=1e4).contains(&cpus)) {
-                self.problem(&node, "`cpus` must be a number of processors, such as 1 or 0.5");
+        for key in LIMITS {
+            if let Some(node) = entries.remove(key) {
+                self.limit(&mut limits, key, &node);
             }
-        }
-        if let Some(node) = entries.remove("cpuset")
-            && let Some(text) = self.text(&node, "`cpuset`")
-        {
-            limits.cpuset = text.parse().map_err(|message| self.problem(&node, message)).ok();
-        }
-        if let Some(node) = entries.remove("pids") {
-            limits.pids = self.parsed(&node, "`pids`");
-            if limits.pids == Some(0) {
-                self.problem(&node, "`pids` must leave room for one process");
-            }
-        }
-        if let Some(node) = entries.remove("network") {
-            let choices = [("full", Network::Full), ("none", Network::None)];
-            limits.network = self.choice(&node, "`network`", &choices).unwrap_or_default();
-        }
-        limits.gpus = entries.remove("gpus").and_then(|node| self.gpus(&node));
-        limits.runtime = entries.remove("runtime").and_then(|node| self.runtime(&node));
-        if let Some(node) = entries.remove("capabilities") {
-            limits.capabilities = self.capabilities(&node);
         }
         limits
+    }
+
+    /// Reads one of [`LIMITS`].
+    pub(super) fn limit(&mut self, limits: &mut Limits, key: &str, node: &At<'_>) {
+        match key {
+            "timeout" => limits.timeout = self.duration(node).unwrap_or(limits.timeout),
+            "idle" => limits.idle = self.duration(node),
+            "memory" => limits.memory = self.bytes(node),
+            "disk" => limits.disk = self.bytes(node),
+            "output" => limits.output = self.bytes(node).unwrap_or(limits.output),
+            "cpus" => {
+                limits.cpus = self.parsed(node, "`cpus`");
+                if limits.cpus.is_some_and(|cpus| !(0.01..=1e4).contains(&cpus)) {
+                    self.problem(node, "`cpus` must be a number of processors, such as 1 or 0.5");
+                }
+            }
+            "cpuset" => {
+                if let Some(text) = self.text(node, "`cpuset`") {
+                    limits.cpuset =
+                        text.parse().map_err(|message| self.problem(node, message)).ok();
+                }
+            }
+            "pids" => {
+                limits.pids = self.parsed(node, "`pids`");
+                if limits.pids == Some(0) {
+                    self.problem(node, "`pids` must leave room for one process");
+                }
+            }
+            "network" => {
+                let choices = [("full", Network::Full), ("none", Network::None)];
+                limits.network = self.choice(node, "`network`", &choices).unwrap_or_default();
+            }
+            "gpus" => limits.gpus = self.gpus(node),
+            "runtime" => limits.runtime = self.runtime(node),
+            "capabilities" => limits.capabilities = self.capabilities(node),
+            other => unreachable!("`{other}` is not one of the limits"),
+        }
     }
 
     /// `all`, a number, or a list of numbers and UUIDs.

@@ -108,7 +108,7 @@ impl Reader<'_> {
         })
     }
 
-    fn environment(&mut self, at: &At<'_>) -> BTreeMap<String, String> {
+    pub(super) fn environment(&mut self, at: &At<'_>) -> BTreeMap<String, String> {
         let mut environment = BTreeMap::new();
         let Node::Mapping(pairs) = at.node else {
             self.problem(at, "`env` must be names with values: `{SEED: \"0\"}`");

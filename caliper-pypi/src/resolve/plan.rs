@@ -1,0 +1,96 @@
+//! From a grid to a plan, along the further axes.
+
+use std::collections::BTreeMap;
+
+use caliper_core::names::{PackageName, Timestamp};
+use caliper_core::question::axes::{Axes, Grids};
+use caliper_core::question::grid::Grid;
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::plan::{Plan, Setup};
+use caliper_core::question::selection::{Selection, Versions};
+use pep440_rs::Version;
+
+use super::releases::select;
+use super::{ResolveError, resolve_project};
+use crate::index::{PackageIndex, Project};
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The title of the analysis.
+    pub analysis: &'a str,
+    /// The package whose releases are measured.
+    pub package: &'a PackageName,
+    /// Which of its releases and files.
+    pub selection: &'a Selection,
+    /// What is done in every cell.
+    pub setup: &'a Setup,
+    /// The further axes.
+    pub axes: &'a Axes,
+    /// What `as_of: today` stands for.
+    pub today: Timestamp,
+}
+
+/// Lays out every cell that `question` asks for; `offered` is what `index` answered for its package.
+///
+/// The index is asked again only for the packages of axes of releases.
+///
+/// # Errors
+///
+/// As [`super::resolve`], also for second packages.
+pub fn plan(
+    question: Question<'_>,
+    offered: &Project,
+    interpreters: Vec<Interpreter>,
+    index: &dyn PackageIndex,
+) -> Result<Plan, ResolveError> {
+    let Question { analysis, package, selection, setup, axes, today } = question;
+    let grid = |as_of: Option<Timestamp>| -> Result<Grid, ResolveError> {
+        let selection = Selection { as_of, ..selection.clone() };
+        resolve_project(offered, package, &selection, &interpreters)
+    };
+    let plain = grid(selection.as_of)?;
+    if axes.is_empty() {
+        return Ok(Plan::new(analysis, setup.clone(), interpreters, plain));
+    }
+    let releases = |package: &PackageName, versions: &Versions| {
+        releases_of(package, versions, selection.as_of, index)
+    };
+    let axes = axes.clone().with_releases(releases)?;
+    let mut dated = BTreeMap::new();
+    for date in axes.dates(today) {
+        let found = match grid(Some(date)) {
+            Ok(grid) => grid,
+            // Nothing of what is selected existed then: each cell says so for itself.
+            Err(
+                ResolveError::NoRelease { .. }
+                | ResolveError::NotListed { .. }
+                | ResolveError::Empty { .. },
+            ) => Grid { as_of: Some(date), cells: Vec::new(), ..plain.clone() },
+            Err(error) => return Err(error),
+        };
+        dated.insert(date, found);
+    }
+    let cells = axes.lay_out(setup, Grids { plain: &plain, dated: &dated }, today);
+    Ok(Plan { cells, ..Plan::new(analysis, setup.clone(), interpreters, plain) })
+}
+
+/// The releases of a second package, the oldest first.
+///
+/// # Errors
+///
+/// As [`super::resolve`].
+pub fn releases_of(
+    package: &PackageName,
+    versions: &Versions,
+    as_of: Option<Timestamp>,
+    index: &dyn PackageIndex,
+) -> Result<Vec<Version>, ResolveError> {
+    let project = index.project(package).map_err(|source| ResolveError::Index {
+        package: package.clone(),
+        source: Box::new(source),
+    })?;
+    let selection = Selection { versions: versions.clone(), as_of, ..Selection::default() };
+    let selected = select(&project, package, &selection)?;
+    Ok(selected.iter().map(|selected| selected.release.version().clone()).collect())
+}

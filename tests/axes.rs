@@ -1,0 +1,128 @@
+//! Further axes of the grid, from the configuration to `show`, `compare` and `suggest`.
+
+use crate::support::{World, has_uv, python};
+
+/// Releases of two packages, of which the second breaks the first from 2.0 on.
+fn world() -> World {
+    let world = World::with_config(
+        "  tests: [show.py]
+  axes:
+    as_of: [release, today]
+    helper: {releases: '>=1'}
+    seed: {env: SEED, values: [0, 1]}
+  exclude: [{as_of: release, helper: '>=2'}, {seed: 1, version: '2.0'}]
+",
+    );
+    let wheel = |name: &str, version: &str, uploaded: &str, text: &str| {
+        world.wheel(name, version, &[(&format!("{name}.py"), text)]);
+        let file = format!("{name}-{version}-py3-none-any.whl.uploaded");
+        std::fs::write(world.packages().join(file), uploaded).unwrap();
+    };
+    wheel("demo", "1.0", "2020-01-01T00:00:00Z", "import helper\nVALUE = 1\n");
+    wheel("demo", "2.0", "2021-01-01T00:00:00Z", "import helper\nVALUE = 2\n");
+    wheel("helper", "1.0", "2019-01-01T00:00:00Z", "VALUE = 1\n");
+    wheel("helper", "2.0", "2020-06-01T00:00:00Z", "VALUE = 2\n");
+    world.write(
+        "show.py",
+        "import demo, helper, os\nassert helper.VALUE == 1 or demo.VALUE == 2\nprint(os.environ['SEED'])\n",
+    );
+    world
+}
+
+#[test]
+fn every_combination_is_a_cell_that_every_command_understands() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    let run = ["run", "--python", &python, "--progress", "none"];
+    let said = world.caliper(&run).expect(0);
+    let results = world.results();
+    let cells: Vec<String> = results["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cell| {
+            let test = &cell["tests"][1];
+            format!(
+                "{} {} {} {}",
+                cell["version"],
+                cell["variant"],
+                test["runs"][0]["outcome"],
+                test["runs"][0]["output"]
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(cells.join("\n"), @"");
+    insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"");
+    let cell = |variant: &str| format!("1.0/{python}[{variant}]");
+
+    let shown = world.caliper(&["show", &cell("seed=1,as_of=today,helper=1.0")]).expect(0).out;
+    assert!(shown.starts_with(&cell("as_of=today,helper=1.0,seed=1")), "{shown}");
+    let missing = world.caliper(&["show", &format!("2.0/{python}[seed=9]")]).error(2);
+    assert!(missing.contains("of that release and Python there are 2.0/"), "{missing}");
+
+    let (one, other) =
+        (cell("as_of=today,helper=1.0,seed=0"), cell("as_of=today,helper=2.0,seed=0"));
+    let compared = world.caliper(&["compare", &one, &other]).expect(0).out;
+    assert!(compared.contains("`show.py`: passed, then failed"), "{compared}");
+
+    let advice = world.caliper(&["suggest", "--format", "json"]).expect(0).out;
+    let advice: serde_json::Value = serde_json::from_str(&advice).unwrap();
+    assert_eq!(advice["variants"].as_array().unwrap().len(), 6);
+
+    // Nothing is measured twice, and a part of the axes chooses cells.
+    let again = world.caliper(&run).expect(0);
+    assert!(again.err.contains("0 measured, 9 reused"), "{}", again.err);
+    let only = ["plan", "--python", &python, "--only", "*/*[helper=2.0]", "--format", "json"];
+    let forecast: serde_json::Value =
+        serde_json::from_str(&world.caliper(&only).expect(0).out).unwrap();
+    assert_eq!((&forecast["cells"], &forecast["recorded"]), (&3.into(), &3.into()));
+}
+
+#[test]
+fn a_plan_is_kept_and_run() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    let planned = world.caliper(&["plan", "--python", &python, "--format", "json"]).expect(0).out;
+    let forecast: serde_json::Value = serde_json::from_str(&planned).unwrap();
+    let schema = world.caliper(&["schema", "plan"]).expect(0).out;
+    jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &forecast).unwrap();
+    // Two releases, each as of its own date and today with one helper, and today with the other.
+    assert_eq!(forecast["plan"]["environments"].as_array().unwrap().len(), 6);
+    assert_eq!(forecast["plan"]["cells"].as_array().unwrap().len(), 9);
+    world.write("plan.json", &planned);
+    // What the index offers since is not in the plan.
+    world.wheel("demo", "3.0", &[("demo.py", "")]);
+    let run = ["run", "--plan", "plan.json", "--progress", "none", "--only", "1.0/*[seed=0]"];
+    let said = world.caliper(&run).expect(0);
+    assert!(said.err.contains("3 measured"), "{}", said.err);
+    world.write("caliper.yaml", "analysis: {dependency: other}");
+    let error = world.caliper(&["run", "--plan", "plan.json"]).error(2);
+    assert!(error.contains("it is for demo, and the configuration for other"), "{error}");
+}
+
+#[test]
+fn a_date_on_the_command_line_replaces_no_record() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    let uploaded = world.packages().join("demo-1.0-py3-none-any.whl.uploaded");
+    std::fs::write(uploaded, "2020-01-01T00:00:00Z").unwrap();
+    let python = python();
+    let run = ["run", "--python", &python, "--progress", "none"];
+    world.caliper(&run).expect(0);
+    let dated = [&run[..], &["--as-of", "2021-03-01"]].concat();
+    world.caliper(&dated).expect(0);
+    assert_eq!(world.results()["cells"][0]["variant"]["as_of"], "2021-03-01");
+    for arguments in [&run[..], &dated] {
+        let said = world.caliper(arguments).expect(0);
+        assert!(said.err.contains("0 measured, 1 reused"), "{}", said.err);
+    }
+}
