@@ -64,7 +64,7 @@ fn several_axes_go_from_the_plan_to_the_rows() {
     assert_eq!(outcome.measured, 16);
     let records = outcome.records;
     // Seeds and limits share an environment, and each cell has a key of its own.
-    let environments: BTreeSet<_> = records.iter().map(|record| record.environment).collect();
+    let environments: BTreeSet<_> = records.iter().map(|record| record.environment.key).collect();
     assert_eq!(environments.len(), 2 * 2);
     let keys: BTreeSet<_> = records.iter().map(|record| record.key).collect();
     assert_eq!(keys.len(), 16);
@@ -103,7 +103,7 @@ fn several_axes_go_from_the_plan_to_the_rows() {
 
     let results = Results::new("demo", plan.dependency.clone(), "fake", records).unwrap();
     let all: Vec<_> = ["1.0", "1.1"].map(|version| version.parse().unwrap()).to_vec();
-    let results = results.read_through(&all, &Criteria::default(), &|_| None);
+    let results = results.read_through(&all, None, &Criteria::default(), &|_| None);
     // Two tests in eight variants; only those of today break.
     assert_eq!(results.rows.len(), 16);
     let breaking: Vec<String> = results
@@ -118,7 +118,7 @@ fn several_axes_go_from_the_plan_to_the_rows() {
     t as_of=today,seed=0,cpus=2
     t as_of=today,seed=1,cpus=2
     ");
-    let lines = caliper_core::report::grid::lines(&results.cells);
+    let lines = caliper_core::report::grid::lines(&results.cells, &results.verdicts);
     let heading: String = lines[0].iter().map(|(_, text)| text.as_str()).collect();
     assert!(heading.contains("3.11 as_of=today,seed=1,cpus=2"), "{heading}");
     let known = |date: &str| -> Vec<Known> {
