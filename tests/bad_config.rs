@@ -27,7 +27,7 @@ fn unknown_and_misspelt_keys() {
     4 |   colour: red
       |   ^^^^^^
       |
-      = help: the keys here are `name`, `packagemanager`, `dependency`, `versions`, `python_versions`, `sdist`, `dockerfile`, `base`, `args`, `requirements`, `tests`, `results`, `limits`, `compare`, `baseline`, `expect`
+      = help: the keys here are `name`, `packagemanager`, `dependency`, `versions`, `python_versions`, `sdist`, `dockerfile`, `base`, `args`, `requirements`, `constraints`, `as_of`, `axes`, `exclude`, `include`, `tests`, `results`, `limits`, `compare`, `baseline`, `expect`
     ");
 }
 

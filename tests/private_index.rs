@@ -136,7 +136,7 @@ fn a_package_and_what_it_needs_come_from_the_first_index_that_has_them() {
     own.caliper(&arguments).expect(0);
     let results = own.results();
     assert_eq!(cells(&results), ["1.0: tested [import passed]"]);
-    assert_eq!(results["cells"][0]["index"], first);
+    assert_eq!(results["cells"][0]["environment"]["index"], first);
     let schema = own.caliper(&["schema", "results"]).expect(0).out;
     jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &results).unwrap();
     let installed = results["cells"][0]["environment"]["installed"].to_string();

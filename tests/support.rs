@@ -101,6 +101,11 @@ impl World {
         self.said(self.command(arguments).output().unwrap())
     }
 
+    /// Text of [`Said`] with the address of the index in it again.
+    pub fn unmasked(&self, text: &str) -> String {
+        text.replace("[INDEX]", &self.server.listening().to_string())
+    }
+
     /// What came out, without what differs from machine to machine.
     pub fn said(&self, output: Output) -> Said {
         let text = |bytes: Vec<u8>| {
