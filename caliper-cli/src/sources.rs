@@ -92,7 +92,7 @@ pub(crate) enum Purpose {
     Run,
 }
 
-/// The name of the backend that a configuration is measured on where nobody names another.
+/// The name of the backend that a configuration leads to without `--backend`.
 pub(crate) fn usual(config: &Config) -> &'static str {
     if config.dockerfile.is_some() { EngineKind::Docker.name() } else { LOCAL }
 }

@@ -84,7 +84,8 @@ fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
     })
 }
 
-/// Names the variants of that release and Python, if it is only the variant that there is none of.
+/// The error for a cell without a record. It names the variants that were measured of that release and
+/// Python, if there are any.
 fn no_such_cell(id: &CellId, records: &[Record]) -> Failure {
     let variants =
         records.iter().filter(|record| record.version == id.version && record.python == id.python);

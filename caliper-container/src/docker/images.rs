@@ -323,10 +323,11 @@ async fn delete(engine: &Engine, reference: &str) -> Result<(), Fault> {
     deleted.map(drop)
 }
 
-/// What Podman leaves to whoever has an image removed. A conflict, as from Docker, if another stands on
-/// it: Podman would remove it, and then no build finds the layer any more. Else gives a name to the
-/// image that `reference` was built from, if it is not Caliper's and has none: Podman 4 does not know
-/// `noprune`, and removes what has no name up to the first that has.
+/// Protects other images before Podman removes one, because Podman does not protect them itself.
+///
+/// If another image was built from it, the answer is a conflict, as from Docker: Podman would remove the
+/// layer, and no later build could reuse it. Otherwise, an unnamed parent that is not Caliper's gets a
+/// temporary name: Podman 4 ignores `noprune` and removes unnamed parents up to the first named one.
 async fn guard(engine: &Engine, reference: &str) -> Result<Option<String>, Fault> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let Some(image) = inspect(engine, reference).await? else { return Ok(None) };

@@ -96,7 +96,7 @@ impl Results {
         self
     }
 
-    /// Holds `records`, without conclusions yet. `None` if there are none.
+    /// A summary of `records`, without conclusions yet; `None` if `records` is empty.
     pub fn new(
         analysis: impl Into<String>,
         dependency: PackageName,

@@ -15,8 +15,8 @@ use crate::question::plan::{Plan, PlannedCell, Recipe, Test};
 /// What decides the results of a cell.
 ///
 /// Two records with equal digests answer the same question, so that one can stand for the other. A
-/// digest is made over canonical JSON: keys are sorted, and what is empty is left out, so that a new
-/// field that nobody uses changes no digest.
+/// digest is made over canonical JSON: keys are sorted, and empty values are left out, so that a
+/// new field changes no digest until it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Over all that decides what stands in the environment: the file's digest (or its URL, where the

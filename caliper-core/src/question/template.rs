@@ -44,7 +44,7 @@ impl Args {
         self.0.extend(others.0.clone());
     }
 
-    /// Whether there are none.
+    /// Whether it holds no variables.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
