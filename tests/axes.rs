@@ -1,6 +1,6 @@
 //! Further axes of the grid, from the configuration to `show`, `compare` and `suggest`.
 
-use crate::support::{World, has_uv, python};
+use crate::support::{World, has_uv, python, skip};
 
 /// Releases of two packages, of which the second breaks the first from 2.0 on.
 fn world() -> World {
@@ -65,6 +65,12 @@ fn every_combination_is_a_cell_that_every_command_understands() {
     "2.0" {"as_of":"today","helper":"1.0","seed":"0"} "passed" "0\n"
     "2.0" {"as_of":"today","helper":"2.0","seed":"0"} "passed" "0\n"
     "#);
+    // One build for all seeds.
+    let built = |results: &serde_json::Value| {
+        let cells = results["cells"].as_array().unwrap().iter();
+        cells.filter(|cell| cell["build"]["reused"].is_null()).count()
+    };
+    assert_eq!(built(&results), 6);
     insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"
     2x AssertionError (show.py in <module>) in 1.0
 
@@ -148,5 +154,58 @@ fn a_date_on_the_command_line_replaces_no_record() {
     for arguments in [&run[..], &dated] {
         let said = world.caliper(arguments).expect(0);
         assert!(said.err.contains("0 measured, 1 reused"), "{}", said.err);
+    }
+}
+
+#[test]
+fn seeds_and_limits_share_an_image() {
+    let world = World::with_config(
+        "  dockerfile: Dockerfile
+  args: {flavour: plain}
+  tests: [show.py]
+  axes:
+    flavour: {plain: {}, other: {args: {flavour: other}}}
+    seed: {env: SEED, values: [0, 1]}
+    cpus: [0.5, 1]
+",
+    );
+    for version in ["1.0", "2.0"] {
+        world.wheel("demo", version, &[("demo.py", "")]);
+    }
+    world.write(
+        "Dockerfile",
+        "FROM {{ base }}\nCOPY {{ basename }} /\nRUN pip install --no-deps /{{ basename }}\n\
+         RUN echo {{ flavour }} > /flavour\n",
+    );
+    world.write("show.py", "import os\nprint(open('/flavour').read(), os.environ['SEED'])\n");
+    let run = ["run", "--backend", "docker", "--python", "3.11", "--progress", "json"];
+    let said = world.caliper(&run);
+    if said.code != 0 && said.err.contains("could not reach the container engine") {
+        skip("there is no container engine");
+        return;
+    }
+    let said = said.expect(0);
+    let events: Vec<serde_json::Value> =
+        said.err.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!((count("build_started"), count("cell_finished")), (2 * 2, 2 * 2 * 2 * 2));
+    let results = world.results();
+    let cells = results["cells"].as_array().unwrap();
+    let keys: std::collections::BTreeSet<&str> =
+        cells.iter().map(|cell| cell["environment"]["key"].as_str().unwrap()).collect();
+    assert_eq!((cells.len(), keys.len()), (16, 4));
+    for cell in cells {
+        let (variant, run) = (&cell["variant"], &cell["tests"][1]["runs"][0]);
+        let told = format!(
+            "{}\n {}\n",
+            variant["flavour"].as_str().unwrap(),
+            variant["seed"].as_str().unwrap()
+        );
+        assert_eq!(run["output"], told);
+        assert_eq!(
+            variant["cpus"],
+            run["limits"]["granted"]["cpus"].to_string().trim_end_matches(".0")
+        );
+        assert!(cell["environment"]["tools"]["docker"].is_string(), "{cell}");
     }
 }

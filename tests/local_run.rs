@@ -129,6 +129,19 @@ fn a_cell_can_be_traced() {
     for part in ["ImportError: broken", "demo-1.1-py3-none-any.whl", "sha256:", "exit status 1"] {
         assert!(shown.contains(part), "{part} in {shown}");
     }
+    let cell = &world.results()["cells"][0];
+    assert_eq!(cell["id"], format!("1.0/{python}"));
+    assert!(cell["environment"]["tools"]["uv"].is_string(), "{cell}");
+    assert_eq!(cell["environment"]["installed"][0]["file"], cell["environment"]["file"]);
+    let machine = cell["machine"].as_object().unwrap();
+    assert!(machine["cores"].as_u64().unwrap() > 0 && machine["kernel"].is_string());
+    if cfg!(target_os = "linux") {
+        let run = &cell["tests"][0]["runs"][0];
+        assert!(run["cpu_nanoseconds"].is_u64(), "{run}");
+    }
+    for part in ["built by     uv ", "machine ", "processors, "] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
     let shown = world.caliper(&["show", &format!("1.4/{python}")]).expect(0).out;
     assert!(shown.contains("nosuch"), "the log of the build says what is missing: {shown}");
     let missing = world.caliper(&["show", "9.9/3.11"]).error(2);

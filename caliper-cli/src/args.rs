@@ -260,6 +260,9 @@ pub(crate) struct Work {
     /// How many builds and tests to run in parallel; default: the CPUs that this process may use.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
+    /// Which test is run when.
+    #[arg(long, value_enum, default_value_t = ScheduleName::Parallel)]
+    pub(crate) schedule: ScheduleName,
     /// Run this plan, as `caliper plan --format json` printed it, and not what the index offers now.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["versions", "python", "as_of", "pre", "yanked"])]
     pub(crate) plan: Option<PathBuf>,
@@ -430,6 +433,17 @@ pub(crate) enum ProgressName {
     Plain,
     Json,
     None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScheduleName {
+    /// As many builds and tests at once as `--jobs` allows.
+    Parallel,
+    /// While a test runs, nothing else does: for measurements of time.
+    Exclusive,
+    /// Every test of every cell once, then all a second time, and so on; nothing else runs meanwhile. All
+    /// environments stand at the same time.
+    Interleaved,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::project::Project;
-use caliper_container::runner::{Rerun, Retry, RunOptions};
+use caliper_container::runner::{Rerun, Retry, RunOptions, Schedule};
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::axes::{AsOf, Axes, Axis, AxisValue};
 use caliper_core::question::config::Config;
@@ -18,7 +18,7 @@ use caliper_pypi::resolve::{self, Question, pythons_wanted};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde_json::Value;
 
-use crate::args::{RerunName, Select, Work};
+use crate::args::{RerunName, ScheduleName, Select, Work};
 use crate::exit::Failure;
 use crate::setting::{self, Setting};
 use crate::sources::{self, Index, Purpose};
@@ -93,7 +93,12 @@ pub(crate) fn lay_out(
     };
     let jobs = jobs(work.jobs);
     let retry = Retry { times: work.retries, ..Retry::default() };
-    let options = RunOptions { jobs, rerun, retry, ..RunOptions::default() };
+    let schedule = match work.schedule {
+        ScheduleName::Parallel => Schedule::Parallel,
+        ScheduleName::Exclusive => Schedule::Exclusive,
+        ScheduleName::Interleaved => Schedule::Interleaved,
+    };
+    let options = RunOptions { jobs, schedule, rerun, retry, ..RunOptions::default() };
     Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
 }
 

@@ -6,7 +6,7 @@ mod plain;
 
 use std::io::{self, IsTerminal as _};
 
-use caliper_core::facts::event::{Event, Reporter};
+use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
 use caliper_core::facts::record::{CellOutcome, Record, TestOutcome};
 
 use crate::args::ProgressName;
@@ -33,6 +33,20 @@ impl Reporter for Silent {
             self.0.warning(message);
         }
     }
+}
+
+/// What a round is for, where it is not simply the measurement of the plan.
+fn round(purpose: RoundPurpose, cells: usize) -> Option<String> {
+    Some(match purpose {
+        RoundPurpose::Search { steps_left } => {
+            format!("search: {cells} cells next, about {steps_left} steps left")
+        }
+        RoundPurpose::Confirm => "confirm: tests are repeated where a verdict is open".to_owned(),
+        RoundPurpose::Blind { of } => {
+            format!("blind check: a second measurement of {cells} of {of} cells")
+        }
+        _ => return None,
+    })
 }
 
 /// How a cell ended, for a line of its own.

@@ -1,26 +1,32 @@
 //! The interface between the runner and what builds environments and runs tests in them.
 
-use std::collections::BTreeSet;
-use std::fmt;
+mod error;
 
-use caliper_core::facts::record::{BuildReason, Installed, TestEnd};
-use caliper_core::names::{PackageName, PythonVersion};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use caliper_core::facts::record::{BuildReason, Installed, Machine, TestEnd};
+use caliper_core::names::{PackageName, PythonVersion, Sha256};
 use caliper_core::question::files::FileSource;
+use caliper_core::question::grid::CellId;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
+
+pub use error::BackendError;
 
 use crate::capture::Captured;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::results::ResultFile;
 
-/// Makes environments and runs tests in them.
+/// Makes environments.
 ///
-/// The calls for one cell come in order: [`recipe`](Self::recipe), [`build`](Self::build), then any
-/// number of concurrent [`run`](Self::run)s, then [`remove`](Self::remove). Calls for different cells
-/// may be concurrent. A build or a test that fails is `Ok`: it is what Caliper measures. `Err` means that the
-/// backend could not do its work, so that the cell must be measured again.
+/// The calls come in order: [`recipe`](Self::recipe) for every cell, [`prepare`](Self::prepare) once with
+/// all environments that will be built, then [`build`](Self::build) for each. Calls for different
+/// environments may be concurrent. A build or a test that fails is `Ok`: it is what Caliper measures. `Err`
+/// means that the backend could not do its work, so that the cell must be measured again.
 pub trait ContainerBackend: Send + Sync {
     /// The name by which users choose it: `local`, `docker`.
     fn name(&self) -> &'static str;
@@ -43,75 +49,132 @@ pub trait ContainerBackend: Send + Sync {
         setup: &Setup,
     ) -> Result<Vec<Interpreter>, BackendError>;
 
-    /// Describes how the environment of a cell will be built, as far as that can change a result.
-    /// Builds nothing. Called for every cell of every run, so it should be quick.
+    /// The machine on which tests run, as far as it is known.
+    fn machine(&self) -> Option<Machine> {
+        None
+    }
+
+    /// Describes how an environment will be built, as far as that can change a result. Builds nothing and
+    /// remembers nothing. Called for every cell of every run, so it should be quick.
     ///
     /// # Errors
     ///
     /// [`BackendError`] if the backend cannot find out.
-    fn recipe(&self, cell: &CellRequest<'_>) -> Result<Recipe, BackendError>;
+    fn recipe(&self, request: &EnvironmentRequest<'_>) -> Result<Recipe, BackendError>;
 
-    /// Estimates what it takes to build the environment of a cell. Builds nothing.
+    /// Announces environments that are likely to be built, so that what they have in common can be built
+    /// once. Optional: environments can be built without it, only slower.
+    fn prepare(&self, requests: &[EnvironmentRequest<'_>]) {
+        let _ = requests;
+    }
+
+    /// Estimates what it takes to build an environment; `key` is as in [`build`](Self::build). Builds
+    /// nothing.
     ///
     /// # Errors
     ///
     /// [`BackendError`] if the backend cannot find out.
     fn estimate(
         &self,
-        cell: &CellRequest<'_>,
+        request: &EnvironmentRequest<'_>,
         recipe: &Recipe,
+        key: &Sha256,
     ) -> Result<BuildEstimate, BackendError> {
-        let _ = (cell, recipe);
+        let _ = (request, recipe, key);
         Ok(BuildEstimate { ready: false, fetches: true, base: None, pulls: false })
     }
 
-    /// Builds the environment of a cell. If the build fails because of what is built, the answer holds
-    /// the reason in place of an environment, and there is nothing to [`remove`](Self::remove).
+    /// Builds an environment. If the build fails because of what is built, the answer holds the reason in
+    /// place of an environment.
+    ///
+    /// `key` is the digest of everything that decides what the environment holds, see
+    /// [`Identity::environment`](caliper_core::facts::identity::Identity::environment): an environment
+    /// that an earlier run built under the same key may be reused.
     ///
     /// # Errors
     ///
     /// [`BackendError`] if the backend itself failed. Nothing is left behind.
-    fn build(&self, cell: &CellRequest<'_>, recipe: &Recipe) -> Result<Built, BackendError>;
+    fn build<'a>(
+        &'a self,
+        request: &EnvironmentRequest<'_>,
+        recipe: &Recipe,
+        key: &Sha256,
+    ) -> Result<Built<'a>, BackendError>;
+}
 
-    /// Runs a test once in an environment, in a folder that holds a fresh copy of
-    /// [`CellRequest::project`]: the part of it that the test is to find.
+/// A built environment, in which tests can run. Any number of [`run`](Self::run)s may be concurrent.
+///
+/// One that is dropped is released too, but cannot say what was left behind.
+pub trait Environment: Send + Sync {
+    /// What the backend calls it: a folder, the digest of an image.
+    fn id(&self) -> &str;
+
+    /// What is installed in it, sorted by name.
+    fn installed(&self) -> &[Installed];
+
+    /// The top-level modules that the dependency's file installed; never empty.
+    fn modules(&self) -> &[String];
+
+    /// Runs a test once, in a folder that holds a fresh copy of [`RunRequest::project`].
     ///
     /// # Errors
     ///
     /// [`BackendError`] if the backend itself failed. Nothing is left behind.
-    fn run(
-        &self,
-        cell: &CellRequest<'_>,
-        environment: &Environment,
-        test: &Test,
-    ) -> Result<TestRun, BackendError>;
+    fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError>;
 
-    /// Removes an environment and all that belongs to it.
+    /// Runs a Python program in the environment, with access to what is installed, and returns what it
+    /// printed on standard output. For questions of Caliper's own, not for tests.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError::Refused`] if the program failed, with what it said; others if the backend failed.
+    fn probe(&self, program: &str, interrupt: &Interrupt) -> Result<Vec<u8>, BackendError>;
+
+    /// Releases the environment and removes all that belongs to it, unless it is kept for later runs.
+    /// Called once, when no run is left.
     ///
     /// # Errors
     ///
     /// [`BackendError`] if something is left behind.
-    fn remove(&self, environment: &Environment) -> Result<(), BackendError>;
+    fn release(self: Box<Self>) -> Result<(), BackendError>;
 }
 
-/// What a backend needs to know about one cell.
-pub struct CellRequest<'a> {
+/// What a backend needs to know to build an environment.
+#[derive(Clone, Copy)]
+pub struct EnvironmentRequest<'a> {
     /// The name of this run. A backend labels everything that it makes with it.
     pub run: &'a RunId,
     /// The package that is measured.
     pub dependency: &'a PackageName,
-    /// The cell. It has a file to install.
+    /// A cell that uses the environment; others may share it. It has a file to install.
     pub cell: &'a PlannedCell,
     /// The Python of the cell.
     pub interpreter: &'a Interpreter,
-    /// What is done in every cell.
+    /// What is done in the cell.
     pub setup: &'a Setup,
-    /// The user's files.
+    /// The user's files, from which the environment may be built.
     pub project: &'a Project,
     /// Provides the files to install.
     pub files: &'a dyn FileSource,
     /// Raised when the run must stop: unfinished work then returns
     /// [`BackendError::Interrupted`].
+    pub interrupt: &'a Interrupt,
+}
+
+/// What a backend needs to know to run a test once.
+#[derive(Clone, Copy)]
+pub struct RunRequest<'a> {
+    /// The cell that the test is run for.
+    pub cell: &'a CellId,
+    /// The test.
+    pub test: &'a Test,
+    /// The files that the test finds in its folder.
+    pub project: &'a Project,
+    /// What this run may use: the test's own limit on time is among them.
+    pub limits: &'a Limits,
+    /// Globs of the files that the test leaves as results, see [`Setup::results`].
+    pub results: &'a [String],
+    /// As in [`EnvironmentRequest::interrupt`].
     pub interrupt: &'a Interrupt,
 }
 
@@ -153,33 +216,39 @@ pub struct BuildEstimate {
 }
 
 /// The result of a build.
-#[derive(Debug, Clone)]
-pub struct Built {
+pub struct Built<'a> {
     /// The environment, or why the build failed.
-    pub environment: Result<Environment, BuildReason>,
+    pub environment: Result<Box<dyn Environment + 'a>, BuildReason>,
     /// Everything that the build printed, standard output and standard error interleaved.
     pub log: Vec<u8>,
+    /// The programs that built it, with their versions.
+    pub tools: BTreeMap<String, String>,
     /// Whether an earlier run built this environment in the same way; the log is then the log of that
     /// build.
     pub reused: bool,
 }
 
-impl Built {
+impl<'a> Built<'a> {
     /// The result of a build that this run made.
-    pub fn new(environment: Result<Environment, BuildReason>, log: Vec<u8>) -> Self {
-        Self { environment, log, reused: false }
+    pub fn new(environment: Result<Box<dyn Environment + 'a>, BuildReason>, log: Vec<u8>) -> Self {
+        Self { environment, log, tools: BTreeMap::new(), reused: false }
+    }
+
+    /// The result of a build that failed.
+    pub fn failed(reason: BuildReason, log: Vec<u8>) -> Self {
+        Self::new(Err(reason), log)
     }
 }
 
-/// A built environment, in which tests can run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Environment {
-    /// What the backend calls it: a directory, the digest of an image.
-    pub id: String,
-    /// What is installed in it, sorted by name.
-    pub installed: Vec<Installed>,
-    /// The top-level modules that the dependency's file installed; never empty.
-    pub modules: Vec<String>,
+impl fmt::Debug for Built<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let environment = self.environment.as_ref().map(|environment| environment.id());
+        formatter
+            .debug_struct("Built")
+            .field("environment", &environment)
+            .field("reused", &self.reused)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One run of one test.
@@ -187,8 +256,11 @@ pub struct Environment {
 pub struct TestRun {
     /// How it ended.
     pub end: TestEnd,
-    /// Wall-clock time, in seconds.
-    pub seconds: f64,
+    /// Wall-clock time.
+    pub elapsed: Duration,
+    /// Processor time of the program and of those of its children that it waited for, or of all of its
+    /// processes where a control group counts it; `None` if the backend cannot tell.
+    pub cpu_time: Option<Duration>,
     /// What it was granted.
     pub granted: Granted,
     /// Peak memory in bytes, if the backend measures it.
@@ -208,93 +280,4 @@ pub struct Granted {
     pub limits: Limits,
     /// What enforces them, and how, in words for people.
     pub by: String,
-}
-
-/// Why a backend could not do its work.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BackendError {
-    /// The engine did not answer.
-    #[error("could not reach the container engine at `{endpoint}`")]
-    Unreachable {
-        /// Where it should be.
-        endpoint: String,
-        /// What went wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The engine answered that it could not do something.
-    #[error("{action}: the container engine refused: {message}")]
-    Refused {
-        /// What the engine was asked to do.
-        action: String,
-        /// Its answer.
-        message: String,
-    },
-    /// A base image is not on the engine, and could not be pulled.
-    #[error("there is no image `{image}`, and it could not be pulled: {message}")]
-    NoImage {
-        /// The image.
-        image: String,
-        /// What the engine said.
-        message: String,
-    },
-    /// A wanted Python is missing.
-    #[error("there is no Python {python} for the `{backend}` backend; it has {found}")]
-    NoPython {
-        /// The Python.
-        python: PythonVersion,
-        /// The backend.
-        backend: &'static str,
-        /// The Pythons that it has, and a fix, for people.
-        found: String,
-    },
-    /// This backend does not support what the configuration asks for.
-    #[error("the `{backend}` backend cannot give {what}; {fix}")]
-    Unsupported {
-        /// The backend.
-        backend: &'static str,
-        /// What was asked for.
-        what: String,
-        /// What to do instead.
-        fix: String,
-    },
-    /// A template could not be rendered.
-    #[error(transparent)]
-    Template(#[from] caliper_core::question::template::TemplateError),
-    /// A file to install could not be fetched.
-    #[error(transparent)]
-    File(#[from] caliper_core::question::files::FileError),
-    /// The machine failed: for example a full disk, or a process that could not be started.
-    #[error("{action}")]
-    Machine {
-        /// What was being done.
-        action: String,
-        /// What went wrong.
-        source: std::io::Error,
-    },
-    /// The run was asked to stop.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl BackendError {
-    /// Whether the same operation may succeed a little later without a change by the user.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } | Self::Refused { .. } | Self::Machine { .. } => true,
-            // Downloads were retried already.
-            Self::File(_)
-            | Self::NoImage { .. }
-            | Self::NoPython { .. }
-            | Self::Unsupported { .. }
-            | Self::Template(_)
-            | Self::Interrupted => false,
-        }
-    }
-
-    /// For `map_err`: an I/O error while doing `action`.
-    pub fn machine(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
-        let action = action.into();
-        move |source| Self::Machine { action, source }
-    }
 }

@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-use caliper_core::facts::record::BuildReason;
-use caliper_core::names::PythonVersion;
+use caliper_core::facts::record::{BuildReason, Machine};
+use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::question::grid::CellId;
 use caliper_core::question::interpreter::Interpreter;
-use caliper_core::question::plan::{Recipe, Setup, Test};
+use caliper_core::question::plan::{Recipe, Setup};
 
 use crate::backend::{
-    BackendError, BuildEstimate, Built, CellRequest, ContainerBackend, Environment, RunId, TestRun,
+    BackendError, BuildEstimate, Built, ContainerBackend, EnvironmentRequest, RunId,
 };
 use crate::interrupt::Interrupt;
 
@@ -34,6 +34,7 @@ mod kept;
 mod kind;
 mod labels;
 mod leftovers;
+mod make;
 mod pythons;
 mod recipe;
 mod ssh;
@@ -90,8 +91,6 @@ pub struct DockerBackend {
     bases: Bases,
     /// For the names of containers and images.
     counter: AtomicU64,
-    /// The names by which this run holds on to images, by the digest of the image.
-    held: Mutex<BTreeMap<String, Vec<environment::Held>>>,
     /// What the Dockerfiles of cells have before their file to install, by the name of their base.
     planned: Mutex<BTreeMap<String, BTreeMap<CellId, String>>>,
     /// What the next cell on a base can start from, by the name of the base: at first what all begin
@@ -157,7 +156,6 @@ impl DockerBackend {
             facts,
             bases: Bases::default(),
             counter: AtomicU64::new(0),
-            held: Mutex::default(),
             planned: Mutex::default(),
             standing: Mutex::default(),
             turns: Mutex::default(),
@@ -229,7 +227,7 @@ impl DockerBackend {
 
 impl Drop for DockerBackend {
     fn drop(&mut self) {
-        self.release();
+        self.release_all();
         if self.swept.is_completed() {
             // Once more: what a dead run had asked of a busy engine may have come to be only after the
             // first time.
@@ -349,36 +347,37 @@ impl ContainerBackend for DockerBackend {
         if wanted.is_empty() { self.present(setup) } else { self.wanted(wanted, setup) }
     }
 
-    fn recipe(&self, cell: &CellRequest<'_>) -> Result<Recipe, BackendError> {
-        self.recipe_of(cell)
+    fn machine(&self) -> Option<Machine> {
+        Some(self.facts.machine())
+    }
+
+    fn recipe(&self, request: &EnvironmentRequest<'_>) -> Result<Recipe, BackendError> {
+        self.recipe_of(request)
+    }
+
+    fn prepare(&self, requests: &[EnvironmentRequest<'_>]) {
+        self.take_down(requests);
     }
 
     fn estimate(
         &self,
-        cell: &CellRequest<'_>,
+        request: &EnvironmentRequest<'_>,
         recipe: &Recipe,
+        key: &Sha256,
     ) -> Result<BuildEstimate, BackendError> {
-        self.estimate_of(cell, recipe)
+        self.estimate_of(request, recipe, key)
     }
 
-    fn build(&self, cell: &CellRequest<'_>, recipe: &Recipe) -> Result<Built, BackendError> {
+    fn build<'a>(
+        &'a self,
+        request: &EnvironmentRequest<'_>,
+        recipe: &Recipe,
+        key: &Sha256,
+    ) -> Result<Built<'a>, BackendError> {
         self.sweep_once();
-        self.build_cell(cell, recipe)
-    }
-
-    fn run(
-        &self,
-        cell: &CellRequest<'_>,
-        environment: &Environment,
-        test: &Test,
-    ) -> Result<TestRun, BackendError> {
-        self.run_test(cell, environment, test)
-    }
-
-    /// The last image of a cell on each base stays until the backend is dropped: the next cell may
-    /// have layers in common with it.
-    fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
-        self.remove_image(&environment.id)
+        let engine = (self.facts.kind.name().to_owned(), self.facts.version.clone());
+        let tools = BTreeMap::from([engine]);
+        Ok(Built { tools, ..self.build_image(request, recipe, key)? })
     }
 }
 

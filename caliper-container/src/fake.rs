@@ -3,18 +3,21 @@
 //! For the tests of whoever embeds Caliper, and for Caliper's own.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use caliper_core::facts::record::{BuildReason, TestEnd};
-use caliper_core::names::PythonVersion;
+use caliper_core::facts::record::{BuildReason, Installed, TestEnd};
+use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::question::grid::CellId;
 use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
-use caliper_core::question::plan::{Recipe, Setup, Test};
+use caliper_core::question::plan::{Recipe, Setup};
 
 use crate::backend::{
-    BackendError, Built, CellRequest, ContainerBackend, Environment, Granted, TestRun,
+    BackendError, Built, ContainerBackend, Environment, EnvironmentRequest, Granted, RunRequest,
+    TestRun,
 };
 use crate::capture::Captured;
+use crate::interrupt::Interrupt;
 
 type Building = dyn Fn(&CellId) -> Result<(), BuildReason> + Send + Sync;
 type Running = dyn Fn(&CellId, &str) -> Result<FakeRun, BackendError> + Send + Sync;
@@ -25,7 +28,15 @@ pub struct FakeBackend {
     pythons: Vec<PythonVersion>,
     build: Box<Building>,
     run: Box<Running>,
-    standing: Mutex<BTreeSet<String>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The environments that were built, each by the cell that it was built for.
+    builds: Vec<String>,
+    /// Those that were not released.
+    standing: BTreeSet<String>,
 }
 
 /// How a test ends on a [`FakeBackend`].
@@ -56,7 +67,7 @@ impl FakeBackend {
             pythons: pythons.into_iter().collect(),
             build: Box::new(|_| Ok(())),
             run: Box::new(|_, _| Ok(FakeRun::passes(""))),
-            standing: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -80,10 +91,18 @@ impl FakeBackend {
         self
     }
 
-    /// The environments that were made and not removed.
+    /// The environments that were built and not released, each by the cell that it was built for.
     pub fn standing(&self) -> Vec<String> {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.iter().cloned().collect()
+        self.state().standing.iter().cloned().collect()
+    }
+
+    /// The environments that were built, in order, each by the cell that it was built for.
+    pub fn builds(&self) -> Vec<String> {
+        self.state().builds.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,32 +132,55 @@ impl ContainerBackend for FakeBackend {
         Ok(chosen.map(|python| Interpreter::assumed(*python, platform.clone())).collect())
     }
 
-    fn recipe(&self, _: &CellRequest<'_>) -> Result<Recipe, BackendError> {
+    fn recipe(&self, _: &EnvironmentRequest<'_>) -> Result<Recipe, BackendError> {
         Ok(Recipe { backend: self.name().to_owned(), ..Recipe::default() })
     }
 
-    fn build(&self, order: &CellRequest<'_>, _: &Recipe) -> Result<Built, BackendError> {
-        let id = order.cell.id.to_string();
-        let environment = (self.build)(&order.cell.id).map(|()| {
-            let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-            standing.insert(id.clone());
-            let modules = vec![order.dependency.escaped()];
-            Environment { id, installed: Vec::new(), modules }
+    fn build<'a>(
+        &'a self,
+        request: &EnvironmentRequest<'_>,
+        _: &Recipe,
+        _: &Sha256,
+    ) -> Result<Built<'a>, BackendError> {
+        let id = request.cell.id.to_string();
+        self.state().builds.push(id.clone());
+        let environment = (self.build)(&request.cell.id).map(|()| {
+            self.state().standing.insert(id.clone());
+            let modules = vec![request.dependency.escaped()];
+            Box::new(FakeEnvironment { backend: self, id, modules }) as Box<dyn Environment>
         });
         Ok(Built::new(environment, Vec::new()))
     }
+}
 
-    fn run(
-        &self,
-        order: &CellRequest<'_>,
-        _: &Environment,
-        test: &Test,
-    ) -> Result<TestRun, BackendError> {
-        let run = (self.run)(&order.cell.id, &test.name)?;
+/// An environment of a [`FakeBackend`].
+struct FakeEnvironment<'a> {
+    backend: &'a FakeBackend,
+    /// The cell that it was built for.
+    id: String,
+    modules: Vec<String>,
+}
+
+impl Environment for FakeEnvironment<'_> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn installed(&self) -> &[Installed] {
+        &[]
+    }
+
+    fn modules(&self) -> &[String] {
+        &self.modules
+    }
+
+    fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {
+        let run = (self.backend.run)(request.cell, &request.test.name)?;
         Ok(TestRun {
             end: run.end,
-            seconds: 0.0,
-            granted: Granted { limits: order.setup.limits.clone(), by: "the script".to_owned() },
+            elapsed: Duration::ZERO,
+            cpu_time: None,
+            granted: Granted { limits: request.limits.clone(), by: "the script".to_owned() },
             peak_memory: None,
             output: Captured { bytes: run.output.into_bytes(), ..Captured::default() },
             error: Captured::default(),
@@ -146,9 +188,12 @@ impl ContainerBackend for FakeBackend {
         })
     }
 
-    fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.remove(&environment.id);
+    fn probe(&self, _: &str, _: &Interrupt) -> Result<Vec<u8>, BackendError> {
+        Ok(Vec::new())
+    }
+
+    fn release(self: Box<Self>) -> Result<(), BackendError> {
+        self.backend.state().standing.remove(&self.id);
         Ok(())
     }
 }

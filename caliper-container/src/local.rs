@@ -7,25 +7,29 @@
 //! A test runs as the user who started Caliper and can reach whatever that user can: for code that
 //! nobody trusts there are containers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use caliper_core::names::PythonVersion;
+use caliper_core::facts::record::{BuildReason, Machine};
+use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::question::interpreter::Interpreter;
-use caliper_core::question::plan::{Recipe, Setup, Test};
+use caliper_core::question::plan::{Recipe, Setup};
 
-use crate::backend::{BackendError, Built, CellRequest, ContainerBackend, Environment, TestRun};
-use crate::cache;
+use crate::backend::{
+    BackendError, Built, ContainerBackend, Environment, EnvironmentRequest, RunId,
+};
 #[cfg(doc)]
 use crate::interrupt::Interrupt;
+use crate::{cache, machine};
 
 mod control;
 mod environment;
 mod family;
+mod install;
 mod installed;
 mod kept;
 mod limits;
@@ -41,7 +45,8 @@ mod uv;
 mod variables;
 mod work;
 
-use environment::Builder;
+use environment::LocalEnvironment;
+use install::{Builder, Filled};
 use kept::{Held, Name, Shelf};
 use limits::Keeper;
 use pythons::{Places, Python, Pythons};
@@ -112,8 +117,7 @@ pub struct LocalBackend {
     pythons: OnceLock<Pythons>,
     keeper: OnceLock<Keeper>,
     ready: Mutex<Option<Arc<Ready>>>,
-    /// The environments in use that may be kept, by their names.
-    held: Mutex<HashMap<String, Held>>,
+    machine: OnceLock<Machine>,
 }
 
 /// What is made when the first environment is: a run that makes none needs none of it.
@@ -121,6 +125,7 @@ struct Ready {
     workspace: Workspace,
     shelf: Shelf,
     uv: PathBuf,
+    uv_version: Option<String>,
     configuration: PathBuf,
     cache: PathBuf,
 }
@@ -136,7 +141,7 @@ impl LocalBackend {
             pythons: OnceLock::new(),
             keeper: OnceLock::new(),
             ready: Mutex::default(),
-            held: Mutex::default(),
+            machine: OnceLock::new(),
         }
     }
 
@@ -168,7 +173,7 @@ impl LocalBackend {
 }
 
 impl LocalBackend {
-    fn ready(&self, order: &CellRequest<'_>) -> Result<Arc<Ready>, BackendError> {
+    fn ready(&self, run: &RunId) -> Result<Arc<Ready>, BackendError> {
         // Held all the while: `uv` must be fetched once, not once for every thread.
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = &*ready {
@@ -176,7 +181,7 @@ impl LocalBackend {
         }
         let options = &self.options;
         let root = options.work.clone().unwrap_or_else(|| options.cache.join(cache::WORK));
-        let workspace = Workspace::open(&root, order.run)?;
+        let workspace = Workspace::open(&root, run)?;
         let failed =
             |path: &Path| BackendError::machine(format!("could not make `{}`", path.display()));
         let uv_cache = options.cache.join(cache::UV);
@@ -188,48 +193,103 @@ impl LocalBackend {
         let shelf =
             Shelf::open(&options.cache.join(cache::ENVIRONMENTS), options.keep, &workspace)?;
         let configuration = workspace.folder().join("uv.toml");
-        let text = environment::configuration(&options.index_urls);
+        let text = install::configuration(&options.index_urls);
         write_private(&configuration, &text).map_err(failed(&configuration))?;
-        let made = Arc::new(Ready { workspace, shelf, uv, configuration, cache: uv_cache });
+        let made = Arc::new(Ready {
+            workspace,
+            shelf,
+            uv_version: uv::version(&uv).map(|version| version.to_string()),
+            uv,
+            configuration,
+            cache: uv_cache,
+        });
         *ready = Some(Arc::clone(&made));
         Ok(made)
     }
 }
 
-impl LocalBackend {
-    fn held(&self) -> MutexGuard<'_, HashMap<String, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What came of a build.
+struct Made<'a> {
+    environment: Result<LocalEnvironment<'a>, BuildReason>,
+    log: Vec<u8>,
+    tools: BTreeMap<String, String>,
+    reused: bool,
+}
 
-    /// Takes up an environment again, or makes it where it can stay.
-    fn build_to_keep(
+impl LocalBackend {
+    /// Builds an environment, or takes up one that was kept.
+    fn make(
         &self,
-        builder: &Builder<'_>,
-        order: &CellRequest<'_>,
-        python: &Python,
-        mut held: Held,
-    ) -> Result<Built, BackendError> {
-        let ready = self.ready(order)?;
-        let built = match held.reuse(&ready.shelf) {
-            Ok(Some(built)) => Ok(built),
-            Ok(None) => {
-                let built = builder.build(order, python, &held.environment());
-                if let Ok(Built { environment: Ok(environment), log, .. }) = &built {
-                    held.made(environment, log);
-                }
-                built
-            }
-            Err(error) => Err(error),
-        };
-        match &built {
-            Ok(Built { environment: Ok(environment), .. }) => {
-                self.held().insert(environment.id.clone(), held);
-            }
-            // Nothing was made, so nothing is kept.
-            _ => ready.shelf.give_back(held, &ready.workspace)?,
+        request: &EnvironmentRequest<'_>,
+        key: &Sha256,
+    ) -> Result<Made<'_>, BackendError> {
+        if request.interrupt.is_raised() {
+            return Err(BackendError::Interrupted);
         }
-        built
+        let feature = request.interpreter.python;
+        let Some(python) = self.pythons().of(feature) else {
+            return Err(self.pythons().lacks(feature));
+        };
+        let ready = self.ready(request.run)?;
+        let builder = Builder {
+            uv: &ready.uv,
+            configuration: &ready.configuration,
+            cache: &ready.cache,
+            netrc: self.options.netrc.as_deref(),
+            offline: self.options.offline,
+            workspace: &ready.workspace,
+        };
+        let name = Name::of(request, key, python, &ready.uv, &self.options.index_urls);
+        let held = name.map(|name| ready.shelf.take(name)).transpose()?.flatten();
+        let (folder, held, filled, reused) = if let Some(mut held) = held {
+            let folder = held.environment();
+            match fill(&mut held, &ready.shelf, &builder, request, python) {
+                Ok((filled, reused)) if filled.contents.is_ok() => {
+                    (folder, Some(held), filled, reused)
+                }
+                // Nothing was made, so nothing is kept.
+                failed => {
+                    ready.shelf.give_back(held, &ready.workspace)?;
+                    let (filled, reused) = failed?;
+                    (folder, None, filled, reused)
+                }
+            }
+        } else {
+            let place = ready.workspace.place('e')?;
+            let folder = place.path().to_owned();
+            let filled = builder.build(request, python, &folder)?;
+            if filled.contents.is_ok() {
+                place.keep();
+            }
+            (folder, None, filled, false)
+        };
+        let version = ready.uv_version.clone();
+        let tools = version.into_iter().map(|version| ("uv".to_owned(), version)).collect();
+        let Filled { contents, log } = filled;
+        let environment = contents.map(|contents| {
+            LocalEnvironment::new(self, Arc::clone(&ready), folder, held, contents)
+        });
+        Ok(Made { environment, log, tools, reused })
     }
+}
+
+/// Takes up the environment that is kept in this place, or makes it there. The second value says whether
+/// it was there.
+fn fill(
+    held: &mut Held,
+    shelf: &Shelf,
+    builder: &Builder<'_>,
+    request: &EnvironmentRequest<'_>,
+    python: &Python,
+) -> Result<(Filled, bool), BackendError> {
+    if let Some(filled) = held.reuse(shelf)? {
+        return Ok((filled, true));
+    }
+    let filled = builder.build(request, python, &held.environment())?;
+    if let Ok(contents) = &filled.contents {
+        held.made(contents, &filled.log);
+    }
+    Ok((filled, false))
 }
 
 /// The address of an index may hold a password.
@@ -262,71 +322,22 @@ impl ContainerBackend for LocalBackend {
         self.pythons().choose(wanted)
     }
 
-    fn recipe(&self, _: &CellRequest<'_>) -> Result<Recipe, BackendError> {
+    fn machine(&self) -> Option<Machine> {
+        Some(self.machine.get_or_init(machine::here).clone())
+    }
+
+    fn recipe(&self, _: &EnvironmentRequest<'_>) -> Result<Recipe, BackendError> {
         Ok(Recipe { backend: NAME.to_owned(), ..Recipe::default() })
     }
 
-    fn build(&self, order: &CellRequest<'_>, _: &Recipe) -> Result<Built, BackendError> {
-        if order.interrupt.is_raised() {
-            return Err(BackendError::Interrupted);
-        }
-        let feature = order.interpreter.python;
-        let Some(python) = self.pythons().of(feature) else {
-            return Err(self.pythons().lacks(feature));
-        };
-        let ready = self.ready(order)?;
-        let builder = Builder {
-            uv: &ready.uv,
-            configuration: &ready.configuration,
-            cache: &ready.cache,
-            netrc: self.options.netrc.as_deref(),
-            offline: self.options.offline,
-            workspace: &ready.workspace,
-        };
-        let name = Name::of(order, python, &ready.uv, &self.options.index_urls);
-        if let Some(name) = name
-            && let Some(held) = ready.shelf.take(name)?
-        {
-            return self.build_to_keep(&builder, order, python, held);
-        }
-        let place = ready.workspace.place('e')?;
-        let built = builder.build(order, python, place.path())?;
-        if built.environment.is_ok() {
-            place.keep();
-        }
-        Ok(built)
-    }
-
-    fn run(
-        &self,
-        order: &CellRequest<'_>,
-        environment: &Environment,
-        test: &Test,
-    ) -> Result<TestRun, BackendError> {
-        if order.interrupt.is_raised() {
-            return Err(BackendError::Interrupted);
-        }
-        let run =
-            process::run(order, environment, test, &self.ready(order)?.workspace, self.keeper())?;
-        if let Some(held) = self.held().get(&environment.id) {
-            held.look_at(&run.error.bytes);
-        }
-        Ok(run)
-    }
-
-    fn remove(&self, environment: &Environment) -> Result<(), BackendError> {
-        let folder = Path::new(&environment.id);
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let held = self.held().remove(&environment.id);
-        match ready {
-            Some(ready) => match held {
-                Some(held) => ready.shelf.give_back(held, &ready.workspace),
-                None => ready.workspace.discard(folder),
-            },
-            None => work::remove(folder).map_err(BackendError::machine(format!(
-                "could not remove the environment in `{}`",
-                folder.display()
-            ))),
-        }
+    fn build<'a>(
+        &'a self,
+        request: &EnvironmentRequest<'_>,
+        _: &Recipe,
+        key: &Sha256,
+    ) -> Result<Built<'a>, BackendError> {
+        let Made { environment, log, tools, reused } = self.make(request, key)?;
+        let environment = environment.map(|made| Box::new(made) as Box<dyn Environment + 'a>);
+        Ok(Built { environment, log, tools, reused })
     }
 }

@@ -1,33 +1,42 @@
 //! From a plan to records.
 //!
-//! A pool of `jobs` threads takes the cells in order. As many cells are open at once as there are
-//! threads; each builds its environment, imports the dependency, and then offers its tests to
-//! whichever thread is free. The thread that ran the last test finishes the cell: it removes the
-//! environment, saves the record, and only then reports it.
+//! The cells that are to be measured are grouped by their environment: cells that differ only by what acts
+//! when tests are run (variables, limits) share one. A pool of `jobs` threads builds the environments, in
+//! which the tests of all their cells are run; the [`Schedule`] says which test is run when. The thread
+//! that makes the last run of a cell finishes it: it releases the environment if no other cell needs it,
+//! saves the record, and only then reports it.
 
 mod cell;
+mod environment;
 mod retry;
+mod schedule;
 mod search;
+mod session;
+mod task;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use caliper_core::facts::event::{self, Event, Reporter};
+use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
 use caliper_core::facts::identity::Identity;
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::facts::store::{ResultStore, StoreError};
 use caliper_core::question::files::FileSource;
-use caliper_core::question::grid::{CellId, Choice};
-use caliper_core::question::plan::{Plan, PlannedCell, Recipe, Test};
+use caliper_core::question::grid::CellId;
+use caliper_core::question::plan::{Plan, PlannedCell};
 
-use crate::backend::{BackendError, BuildEstimate, CellRequest, ContainerBackend, RunId};
+use crate::backend::{BackendError, BuildEstimate, ContainerBackend, RunId};
 use crate::interrupt::Interrupt;
 use crate::project::{Project, ProjectError};
 
 pub use retry::Retry;
+pub use schedule::Schedule;
 pub use search::{Recorded, SearchedRow, Searching, rows, search};
+pub use session::Session;
+
+use schedule::Gate;
+use task::{Found, Task, found, request, tasks};
 
 /// The services that a run uses.
 #[derive(Clone, Copy)]
@@ -51,6 +60,8 @@ pub struct RunContext<'a> {
 pub struct RunOptions {
     /// How many builds and tests run at the same time; at least 1.
     pub jobs: usize,
+    /// Which test is run when.
+    pub schedule: Schedule,
     /// Which cells are measured although a record with an equal key exists.
     pub rerun: Rerun,
     /// How infrastructure failures are retried.
@@ -66,7 +77,13 @@ pub type Attempts = BTreeMap<String, u32>;
 impl Default for RunOptions {
     /// One job; cells that have a valid record are not measured again.
     fn default() -> Self {
-        Self { jobs: 1, rerun: Rerun::Nothing, retry: Retry::default(), attempts: BTreeMap::new() }
+        Self {
+            jobs: 1,
+            schedule: Schedule::Parallel,
+            rerun: Rerun::Nothing,
+            retry: Retry::default(),
+            attempts: BTreeMap::new(),
+        }
     }
 }
 
@@ -132,22 +149,6 @@ pub enum CellAction {
     NotMeasurable(String),
 }
 
-/// A cell with its identity and what to do about it.
-#[derive(Debug, Clone)]
-struct Task<'a> {
-    cell: &'a PlannedCell,
-    recipe: Recipe,
-    identity: Identity,
-    action: CellAction,
-    /// How many runs of each test are wanted at least.
-    attempts: Attempts,
-    /// The part of an earlier record that is still valid, if it lacks runs.
-    older: Option<Record>,
-}
-
-/// The part of the project that each test sees, by the name of the test.
-type Found = BTreeMap<String, Project>;
-
 /// Returns for each cell of `plan`, in order, what [`run`] would do about it. Measures nothing.
 ///
 /// # Errors
@@ -177,119 +178,8 @@ pub fn estimate(
     let run = RunId::fresh();
     let Some(request) = request(plan, cell, context, &run) else { return Ok(None) };
     let recipe = context.backend.recipe(&request)?;
-    Ok(Some(context.backend.estimate(&request, &recipe)?))
-}
-
-fn tasks<'a>(
-    plan: &'a Plan,
-    context: RunContext<'a>,
-    options: &RunOptions,
-    run: &RunId,
-    found: &Found,
-) -> Result<Vec<Task<'a>>, RunError> {
-    for setup in plan.setups() {
-        context.backend.check(setup)?;
-    }
-    plan.cells.iter().map(|cell| task(plan, cell, context, options, run, found)).collect()
-}
-
-fn found(plan: &Plan, project: &Project) -> Result<Found, ProjectError> {
-    plan.setup.all_tests().map(|test| Ok((test.name.clone(), project.for_test(&test)?))).collect()
-}
-
-fn task<'a>(
-    plan: &'a Plan,
-    cell: &'a PlannedCell,
-    context: RunContext<'a>,
-    options: &RunOptions,
-    run: &RunId,
-    found: &Found,
-) -> Result<Task<'a>, RunError> {
-    let identity =
-        |recipe: &Recipe| Identity::of(plan, cell, recipe, &|test| *found[&test.name].digest());
-    let nothing = || Recipe { backend: context.backend.name().to_owned(), ..Recipe::default() };
-    let recipe = match request(plan, cell, context, run) {
-        Some(request) => context.backend.recipe(&request),
-        None => Ok(nothing()),
-    };
-    let recipe = match recipe {
-        Ok(recipe) => recipe,
-        // A template that does not render is an error in the configuration, so it affects all cells.
-        Err(error @ BackendError::Template(_)) => return Err(error.into()),
-        Err(error) => {
-            let action = CellAction::NotMeasurable(chain(&error));
-            return Ok(Task {
-                cell,
-                identity: identity(&nothing()),
-                recipe: nothing(),
-                action,
-                attempts: Attempts::new(),
-                older: None,
-            });
-        }
-    };
-    let identity = identity(&recipe);
-    let known = context.store.load(&cell.id)?.and_then(|record| identity.part_of(record));
-    let known = known.filter(|record| {
-        let again = match options.rerun {
-            Rerun::Nothing => false,
-            Rerun::Failed => !record.passed(),
-            Rerun::All => true,
-        };
-        !again || cell.file().is_none()
-    });
-    let attempts = options.attempts.get(&cell.id).cloned().unwrap_or_default();
-    let lacks = |record: &Record| {
-        record.outcome == CellOutcome::Tested
-            && plan
-                .setup
-                .all_tests()
-                .any(|test| record.attempts(&test.name) < wanted(&attempts, &test))
-    };
-    let (older, recorded) = match known {
-        Some(record) if lacks(&record) => (Some(record), None),
-        // If tests were only removed, the record is still complete, under the key of today's cell.
-        // A record of an interrupted run is complete too once less is wanted.
-        known => (
-            None,
-            known.map(|mut record| {
-                record.key = identity.cell;
-                record.reason = None;
-                record
-            }),
-        ),
-    };
-    let action = match (recorded, &cell.choice) {
-        (Some(record), _) => CellAction::Recorded(Box::new(record)),
-        (None, Choice::Missing(_)) => CellAction::Unavailable,
-        (None, Choice::File { .. }) => CellAction::ToMeasure,
-    };
-    Ok(Task { cell, recipe, identity, action, attempts, older })
-}
-
-/// How many runs of a test a complete record holds.
-fn wanted(attempts: &Attempts, test: &Test) -> u32 {
-    attempts.get(&test.name).copied().unwrap_or_default().max(test.repeat)
-}
-
-/// The request for the environment of a cell; `None` if there is nothing to install.
-fn request<'a>(
-    plan: &'a Plan,
-    cell: &'a PlannedCell,
-    context: RunContext<'a>,
-    run: &'a RunId,
-) -> Option<CellRequest<'a>> {
-    cell.file()?;
-    Some(CellRequest {
-        run,
-        dependency: &plan.dependency,
-        cell,
-        interpreter: plan.interpreter(cell.id.python)?,
-        setup: plan.setup_of(cell),
-        project: context.project,
-        files: context.files,
-        interrupt: context.interrupt,
-    })
+    let key = Identity::of_environment(plan, cell, &recipe);
+    Ok(Some(context.backend.estimate(&request, &recipe, &key)?))
 }
 
 /// Measures every cell of `plan` that has no valid record, and keeps the records.
@@ -306,78 +196,24 @@ pub fn run(
     context: RunContext<'_>,
     options: &RunOptions,
 ) -> Result<Outcome, RunError> {
-    let begun = Instant::now();
-    let id = RunId::fresh();
-    let found = found(plan, context.project)?;
-    let tasks = tasks(plan, context, options, &id, &found)?;
-    let jobs = options.jobs.max(1);
-    let running = Running {
-        plan,
-        context,
-        run: &id,
-        next: AtomicUsize::new(0),
-        retries: options.retry,
-        infrastructure_is_down: AtomicBool::new(false),
-        done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
-        tasks,
-        found,
-    };
-    let to_measure = |task: &&Task<'_>| {
-        matches!(task.action, CellAction::ToMeasure | CellAction::NotMeasurable(_))
-    };
-    running.report(&Event::RunStarted {
-        schema: event::SCHEMA,
-        run: id.to_string(),
-        backend: context.backend.name().to_owned(),
-        analysis: plan.analysis.clone(),
-        dependency: plan.dependency.clone(),
-        cells: plan.cells.len(),
-        to_measure: running.tasks.iter().filter(to_measure).count(),
-        jobs,
-    });
-    running.settle_the_rest();
-    if running.tasks.iter().any(|task| to_measure(&task)) {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(jobs)
-            .thread_name(|index| format!("cell-{index}"))
-            .build()
-            .map_err(|source| RunError::Threads { jobs, source: source.into() })?;
-        pool.scope(|scope| {
-            for _ in 0..jobs {
-                scope.spawn(|scope| running.open_cells(scope));
-            }
-        });
-    }
-    let interrupted = context.interrupt.is_raised();
-    let Done { records, measured, reused, not_measured, failure } =
-        running.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let outcome = Outcome {
-        records: records.into_iter().flatten().collect(),
-        measured,
-        reused,
-        not_measured,
-        interrupted,
-    };
-    context.reporter.report(&Event::RunFinished {
-        measured,
-        reused,
-        not_measured: outcome.not_measured.len(),
-        interrupted,
-        seconds: rounded(begun.elapsed().as_secs_f64()),
-    });
-    failure.map_or(Ok(outcome), |failure| Err(failure.into()))
+    Session::new(plan, context.reporter).round(plan, context, options, RoundPurpose::Measure)
 }
 
-/// The state of a run.
+/// What one round works with.
 struct Running<'a> {
     plan: &'a Plan,
     context: RunContext<'a>,
     run: &'a RunId,
+    /// See [`Run::batch`](caliper_core::facts::record::Run::batch).
+    batch: String,
     tasks: Vec<Task<'a>>,
+    /// The tasks that measure, by the places of those that share an environment.
+    groups: Vec<Vec<usize>>,
     found: Found,
-    /// The next cell to open.
+    /// The next group to open.
     next: AtomicUsize,
     retries: Retry,
+    gate: Gate,
     /// Set when an operation used up its retries; cleared by the next success.
     infrastructure_is_down: AtomicBool,
     done: Mutex<Done>,
@@ -414,7 +250,10 @@ impl Running<'_> {
     fn settle_the_rest(&self) {
         for (index, task) in self.tasks.iter().enumerate() {
             match &task.action {
-                CellAction::ToMeasure | CellAction::NotMeasurable(_) => {}
+                CellAction::ToMeasure => {}
+                CellAction::NotMeasurable(reason) => {
+                    self.not_measured(index, self.blank(task, CellOutcome::NotMeasured), reason);
+                }
                 CellAction::Recorded(record) => {
                     let mut done = self.done();
                     done.reused += 1;

@@ -12,6 +12,7 @@ mod confirm;
 use caliper_core::analysis::compare::{Blind, Blobs, same_results};
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::search::Search;
+use caliper_core::facts::event::RoundPurpose;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::ResultStore;
 use caliper_core::question::config::Config;
@@ -21,7 +22,7 @@ use caliper_core::question::plan::Plan;
 use pep440_rs::Version;
 
 use crate::runner::{
-    self, CellAction, Outcome, RunContext, RunError, RunOptions, Searching, preview,
+    self, CellAction, Outcome, RunContext, RunError, RunOptions, Searching, Session, preview,
 };
 
 /// What is to be found out.
@@ -38,7 +39,7 @@ pub struct Question<'a> {
 }
 
 /// How the measurements are made, beyond going through the cells once.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Method<'a> {
     /// Measures only what this search needs; `None` measures every cell.
     pub search: Option<RowSearch<'a>>,
@@ -46,15 +47,6 @@ pub struct Method<'a> {
     pub confirm: bool,
     /// Measures a share of the cells a second time; `None` for no blind check.
     pub blind: Option<BlindCheck<'a>>,
-    /// Called before each step of the measurement.
-    pub progress: &'a dyn Fn(Progress),
-}
-
-impl Default for Method<'_> {
-    /// Measures every cell once and reports no progress.
-    fn default() -> Self {
-        Self { search: None, confirm: false, blind: None, progress: &|_| {} }
-    }
 }
 
 /// A search for the releases at which something changes.
@@ -74,31 +66,6 @@ pub struct BlindCheck<'a> {
     pub share: f64,
     /// Where the second measurements are kept. They never take the place of the first.
     pub store: &'a dyn ResultStore,
-}
-
-/// What a study is about to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress {
-    /// A search takes its next step.
-    Search {
-        /// How many cells it measures now.
-        cells: usize,
-        /// About how many steps are left.
-        steps_left: u32,
-    },
-    /// Tests are repeated until what is undecided is decided.
-    Confirm {
-        /// Which round this is, from 1.
-        round: usize,
-    },
-    /// Cells are measured a second time.
-    Blind {
-        /// How many cells.
-        cells: usize,
-        /// How many cells there are to choose from.
-        of: usize,
-    },
 }
 
 /// How many rounds of repeats there are at most. After each round there are fewer open questions, or
@@ -133,9 +100,10 @@ pub fn measure(
     options: &RunOptions,
     method: &Method<'_>,
 ) -> Result<Study, RunError> {
+    let session = Session::new(question.plan, context.reporter);
     let outcome = match &method.search {
-        Some(search) => search_rows(question, context, options, search, method.progress)?,
-        None => runner::run(question.plan, context, options)?,
+        Some(search) => search_rows(&session, question, context, options, search)?,
+        None => session.round(question.plan, context, options, RoundPurpose::Measure)?,
     };
     let Outcome { records, not_measured, interrupted, .. } = outcome;
     let rest = question.rest.map(|rest| recorded(rest, context, options)).transpose()?;
@@ -147,12 +115,12 @@ pub fn measure(
         backend: context.backend.name().to_owned(),
     };
     if method.confirm {
-        study.confirm(question, context, options, method.progress)?;
+        study.confirm(&session, question, context, options)?;
     }
     if let Some(check) = &method.blind
         && !context.interrupt.is_raised()
     {
-        study.measure_again(question, context, options, check, method.progress)?;
+        study.measure_again(&session, question, context, options, check)?;
     }
     Ok(study)
 }
@@ -221,20 +189,19 @@ fn recorded(
 
 /// Measures only the cells that a search asks for.
 fn search_rows(
+    session: &Session<'_>,
     question: &Question<'_>,
     context: RunContext<'_>,
     options: &RunOptions,
     search: &RowSearch<'_>,
-    progress: &dyn Fn(Progress),
 ) -> Result<Outcome, RunError> {
     let blobs = |blob| context.store.blob(blob).ok();
     let searching = Searching {
         search: search.search,
         tests: &|name| search.test.is_none_or(|test| test == name),
         same: &|left, right, test| same_results(left, right, test, question.criteria, &blobs),
-        step: &|cells, steps_left| progress(Progress::Search { cells, steps_left }),
     };
-    runner::search(question.plan, context, options, &searching)
+    runner::search(session, question.plan, context, options, &searching)
 }
 
 #[cfg(test)]

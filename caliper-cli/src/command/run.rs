@@ -2,7 +2,7 @@ pub(super) mod blind;
 
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, RunContext};
-use caliper_container::study::{BlindCheck, Method, Progress, Question, RowSearch, Study, measure};
+use caliper_container::study::{BlindCheck, Method, Question, RowSearch, Study, measure};
 use caliper_core::analysis::expect::{FailOn, violations};
 use caliper_core::analysis::search::{Answer, Goal, Search};
 use caliper_core::facts::record::{Record, TestOutcome};
@@ -12,7 +12,7 @@ use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Test;
 
 use super::{LISTED, say_how_many_more};
-use crate::args::{FailOnName, FormatName, GoalName, How, ProgressName, Work};
+use crate::args::{FailOnName, FormatName, GoalName, How, Work};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::{Layout, lay_out};
 use crate::progress;
@@ -47,7 +47,6 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         search: how.search.map(|goal| search_for(&layout, how, goal)).transpose()?,
         confirm: how.confirm,
         blind: how.blind.zip(second.as_ref()).map(|(share, store)| BlindCheck { share, store }),
-        progress: &|progress| say_progress(progress, how, terminal),
     };
     let study = measure(&question, context, &layout.options, &method)?;
     drop(second);
@@ -135,19 +134,6 @@ fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSe
             Err(Failure::question(format!("there is no test `{test}` to search for")))
         }
         _ => Ok(RowSearch { search: Search { probes: how.probes, goal: goal_of(goal) }, test }),
-    }
-}
-
-fn say_progress(progress: Progress, how: &How, terminal: Terminal) {
-    match progress {
-        // Progress that is read by programs is one event a line.
-        Progress::Search { cells, steps_left } if how.progress != ProgressName::Json => {
-            terminal.note(&format!("search: {cells} cells next, about {steps_left} steps left"));
-        }
-        Progress::Blind { cells, of } => {
-            terminal.note(&format!("blind check: a second measurement of {cells} of {of} cells"));
-        }
-        _ => {}
     }
 }
 

@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use caliper_container::study::rebuild;
 use caliper_core::analysis::compare::{Evidence, Judged, Noise, Verdicts};
@@ -118,6 +119,7 @@ fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<Str
         line("nearest", missing.nearest.clone().unwrap_or_default());
     }
     line("index", record.environment.index.clone().unwrap_or_default());
+    line("as of", record.environment.as_of.map(|date| date.to_string()).unwrap_or_default());
     if let Some(file) = &record.environment.file {
         let built = match file.kind {
             FileKind::Wheel => "",
@@ -134,6 +136,9 @@ fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<Str
         line("python", format!("{} ({})", interpreter.version, interpreter.abi));
     }
     line("backend", record.environment.backend.clone());
+    let tools = record.environment.tools.iter().map(|(name, version)| format!("{name} {version}"));
+    line("built by", tools.collect::<Vec<_>>().join(", "));
+    line("machine", record.machine.as_ref().map(ToString::to_string).unwrap_or_default());
     line("measured", record.started.to_string());
     line("key", record.key.to_string());
     let installed: Vec<String> = record
@@ -145,11 +150,11 @@ fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<Str
     line("installed", installed.join(", "));
     if let Some(build) = &record.build {
         let how = match build.reason {
-            Some(reason) => format!("failed: {reason}"),
-            None if build.reused => "made by an earlier run, taken up again".to_owned(),
-            None => "made".to_owned(),
+            Some(reason) => format!("failed: {reason} in {:.1} s", build.seconds()),
+            None if build.reused => "built by an earlier run or for another cell".to_owned(),
+            None => format!("built in {:.1} s", build.seconds()),
         };
-        line("environment", format!("{how} in {:.1} s", build.seconds()));
+        line("environment", how);
     }
     // The import has no limits of its own: the last run shows what the tests were granted.
     if let Some(limits) = record.runs().filter_map(|(_, run)| run.limits.as_ref()).last() {
@@ -194,6 +199,16 @@ fn run_details(
         run.seconds()
     );
     let _ = writeln!(text, "  $ {}", test.command.join(" "));
+    let used = [
+        run.cpu_nanoseconds.map(|time| {
+            format!("{:.2} s of processor time", Duration::from_nanos(time).as_secs_f64())
+        }),
+        run.peak_memory.map(|bytes| format!("{} MiB of memory at most", bytes >> 20)),
+    ];
+    let used: Vec<String> = used.into_iter().flatten().collect();
+    if !used.is_empty() {
+        let _ = writeln!(text, "  used {}", used.join(", "));
+    }
     // Said once, with the first run.
     if let Some(evidence) = judged.and_then(|judged| judged.evidence.as_ref())
         && run.attempt == 1

@@ -78,14 +78,22 @@ impl Bar {
 impl Reporter for Bar {
     fn report(&self, event: &Event) {
         match event {
-            Event::RunStarted { analysis, to_measure, .. } => {
-                let total = self.screen.add(ProgressBar::new(*to_measure as u64));
+            Event::RunStarted { analysis, .. } => {
+                let total = self.screen.add(ProgressBar::new(0));
                 total.set_style(Self::style(
                     "{prefix} [{bar:30}] {pos}/{len} cells · {msg} · {elapsed}, {eta} left",
                 ));
                 total.set_prefix(printable(analysis));
                 total.enable_steady_tick(Duration::from_millis(200));
                 self.shown().total = Some(total);
+            }
+            Event::RoundStarted { purpose, to_measure, cells, .. } => {
+                if let Some(line) = super::round(*purpose, *cells) {
+                    self.screen.suspend(|| self.terminal.note(&line));
+                }
+                if let Some(total) = &self.shown().total {
+                    total.inc_length(*to_measure as u64);
+                }
             }
             Event::BuildStarted { cell } => self.say(cell, "making the environment"),
             Event::TestStarted { cell, test, .. } => self.say(cell, test),

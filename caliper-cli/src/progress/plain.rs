@@ -21,11 +21,16 @@ impl Plain {
 impl Reporter for Plain {
     fn report(&self, event: &Event) {
         match event {
-            Event::RunStarted { analysis, backend, cells, to_measure, jobs, .. } => {
-                self.all.store(*to_measure, Ordering::SeqCst);
+            Event::RunStarted { analysis, backend, cells, jobs, .. } => {
                 self.terminal.note(&printable(&format!(
-                    "{analysis}: {cells} cells, {to_measure} to measure on {backend}, {jobs} at once"
+                    "{analysis}: {cells} cells on {backend}, {jobs} at once"
                 )));
+            }
+            Event::RoundStarted { purpose, cells, to_measure, .. } => {
+                self.all.fetch_add(*to_measure, Ordering::SeqCst);
+                let line = super::round(*purpose, *cells);
+                let line = line.map_or_else(String::new, |line| format!("{line}: "));
+                self.terminal.note(&format!("{line}{to_measure} cells to measure"));
             }
             Event::CellFinished { record } if record.outcome != CellOutcome::Unavailable => {
                 let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;

@@ -1,37 +1,23 @@
-//! The life of a cell's image: built, looked into, run, removed.
+//! The image of an environment, and the containers in which tests are run.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Duration;
 
-use caliper_core::question::grid::FileKind;
-use caliper_core::question::limits::Limits;
-use caliper_core::question::plan::{Recipe, Test};
-use pep440_rs::Version;
+use caliper_core::facts::record::{Installed, TestEnd};
+use caliper_core::question::limits::{Limits, Network};
 use serde_json::json;
 
-use super::dockerfile::{Dockerfile, WORK};
-use super::installed::{self, Inventory};
-use super::kept::{Kept, Key};
+use super::dockerfile::WORK;
+use super::kept::Key;
 use super::labels::{self, Owner};
-use super::{BuildReason, DockerBackend, Interrupt, build, container, images, leftovers, lock};
-use crate::backend::{
-    BackendError, BuildEstimate, Built, CellRequest, Environment, Granted, RunId, TestRun,
-};
+use super::{DockerBackend, Interrupt, container, lock};
+use crate::backend::{BackendError, Environment, Granted, RunId, RunRequest, TestRun};
 
-/// How many processes and threads a test may have that was given no limit: far more than any needs
-/// that is not out of hand, and few enough for the machine to live with.
+/// How many processes and threads a test may have that was given no limit: far more than a working test
+/// needs, and few enough for the machine to go on working.
 const MOST_PROCESSES: u32 = 4096;
 
-/// The version that is installed in place of the cell's own: what is measured would be something else.
-///
-/// What is built from source may well call itself otherwise than its file, and did in many releases.
-fn another<'a>(order: &CellRequest<'_>, inventory: &'a Inventory) -> Option<&'a str> {
-    let wheel = order.cell.file().is_some_and(|file| file.kind == FileKind::Wheel);
-    let version = inventory.version(order.dependency).filter(|_| wheel)?;
-    let same = version.parse().is_ok_and(|version: Version| version == order.cell.id.version);
-    (!same).then_some(version)
-}
+/// How long a question of Caliper's own may take.
+const PROBE: Duration = Duration::from_secs(120);
 
 /// How this run holds on to an image.
 #[derive(Debug, Clone)]
@@ -39,289 +25,59 @@ pub(super) struct Held {
     pub(super) tag: String,
     /// The layers of the image that may be Caliper's, the lowest first.
     pub(super) layers: Vec<String>,
-    /// Whether the image says which language its programs speak.
-    sets_locale: bool,
+    /// Whether the image sets a locale.
+    pub(super) sets_locale: bool,
     /// The name of the image that it is built on.
-    base: String,
-    /// Under which it is kept, if that may be.
-    key: Option<Key>,
+    pub(super) base: String,
+    /// The key under which it is kept; `None` if it must not be kept.
+    pub(super) key: Option<Key>,
 }
 
-impl DockerBackend {
-    pub(super) fn build_cell(
-        &self,
-        order: &CellRequest<'_>,
-        recipe: &Recipe,
-    ) -> Result<Built, BackendError> {
-        let (dockerfile, base) = Self::dockerfile(order)?;
-        let base = dockerfile.base.clone().unwrap_or(base);
-        self.check_base(recipe, &base)?;
-        let project = dockerfile.part_of(order.project);
-        let key = self.key(order, recipe, &dockerfile, &project)?;
-        let tag = self.fresh_tag(order.run);
-        if let Some(key) = key.as_ref().filter(|_| !self.options.anew)
-            && let Some(Kept { image, layers, log }) = self.take_up(key, &tag)?
-        {
-            let held = Held {
-                tag,
-                layers,
-                sets_locale: image.sets_locale(),
-                base,
-                key: Some(key.clone()),
-            };
-            let built = self.hold(order, &image, held, log)?;
-            return Ok(Built { reused: true, ..built });
-        }
-        let file = match order.cell.file() {
-            Some(file) if dockerfile.uses_file => Some(order.files.fetch(file)?),
-            _ => None,
-        };
-        self.hold_beginning(order, &base);
-        let action = format!("build the image of {} {}", order.dependency, order.cell.id);
-        let build = build::Order {
-            action,
-            dockerfile: &dockerfile,
-            file,
-            project,
-            tag: &tag,
-            mark: self.mark(order.run),
-            index_url: self.options.index_url.as_deref(),
-        };
-        let (finished, held) = self.try_build(&build, &base, order.interrupt)?;
-        let image = match finished.image {
-            Ok(image) => image,
-            Err(reason) => {
-                self.let_go(&held)?;
-                return Ok(Built::new(Err(reason), finished.log));
-            }
-        };
-        if key.is_some() && self.options.keep > 0 {
-            self.keep_log(&image.id, &finished.log);
-        }
-        let held = Held { sets_locale: image.sets_locale(), key, ..held };
-        self.hold(order, &image, held, finished.log)
+/// An image in which tests can run.
+pub(super) struct DockerEnvironment<'a> {
+    pub(super) backend: &'a DockerBackend,
+    pub(super) run: RunId,
+    /// The digest of the image.
+    pub(super) image: String,
+    /// `None` once it was released.
+    pub(super) held: Option<Held>,
+    pub(super) installed: Vec<Installed>,
+    pub(super) modules: Vec<String>,
+    /// Whether the template itself copies the whole project.
+    pub(super) copies_all: bool,
+}
+
+impl Environment for DockerEnvironment<'_> {
+    fn id(&self) -> &str {
+        &self.image
     }
 
-    /// Takes an image down as that of a cell, if the dependency is in it.
-    fn hold(
-        &self,
-        order: &CellRequest<'_>,
-        image: &images::Image,
-        held: Held,
-        log: Vec<u8>,
-    ) -> Result<Built, BackendError> {
-        lock(&self.held).entry(image.id.clone()).or_default().push(held);
-        let looked = self.look_into(order, &image.id, log);
-        if !matches!(&looked, Ok(Built { environment: Ok(_), .. })) {
-            let removed = self.give_back(&image.id).map_or(Ok(()), |held| self.let_go(&held));
-            if looked.is_ok() {
-                removed?;
-            }
-        }
-        looked
+    fn installed(&self) -> &[Installed] {
+        &self.installed
     }
 
-    /// What it takes to have the image of a cell.
-    pub(super) fn estimate_of(
-        &self,
-        order: &CellRequest<'_>,
-        recipe: &Recipe,
-    ) -> Result<BuildEstimate, BackendError> {
-        let (dockerfile, base) = Self::dockerfile(order)?;
-        let key = self.key(order, recipe, &dockerfile, &dockerfile.part_of(order.project))?;
-        let ready = match key.filter(|_| !self.options.anew) {
-            Some(key) => self.has_kept(&key)?,
-            None => false,
-        };
-        Ok(BuildEstimate {
-            ready,
-            fetches: dockerfile.uses_file && !ready,
-            base: Some(dockerfile.base.unwrap_or(base)),
-            pulls: recipe.base.is_none(),
-        })
+    fn modules(&self) -> &[String] {
+        &self.modules
     }
 
-    /// Builds, and leaves nothing behind if that ends with an error.
-    fn try_build(
-        &self,
-        build: &build::Order<'_>,
-        base: &str,
-        interrupt: &Interrupt,
-    ) -> Result<(build::Finished, Held), BackendError> {
-        let began = SystemTime::now();
-        let mut reached = build::Reached::default();
-        let finished = build::build(&self.engine, build, interrupt, &mut reached);
-        let given_up = match &finished {
-            Ok(finished) => matches!(finished.image, Err(BuildReason::TimedOut)),
-            Err(_) => true,
-        };
-        if given_up {
-            // The first error says more than that something stayed behind because of it.
-            let _ = self.engine.block_on(leftovers::after_giving_up(&self.engine, &reached, began));
-        }
-        let held = Held {
-            tag: build.tag.to_owned(),
-            layers: reached.layers,
-            sets_locale: false,
-            base: base.to_owned(),
-            key: None,
-        };
-        if finished.is_err() {
-            let _ = self.let_go(&held);
-        }
-        finished.map(|finished| (finished, held))
-    }
-
-    /// Makes the layers that all cells with this base begin with, at least the one with Caliper's
-    /// label: side by side each cell would make its own, and the storage of some engines takes seconds
-    /// for any layer.
-    fn hold_beginning(&self, order: &CellRequest<'_>, base: &str) {
-        // One at a time on each base; what stands on another base does not wait.
-        let turn = Arc::clone(lock(&self.turns).entry(base.to_owned()).or_default());
-        let mut tried = lock(&turn);
-        if std::mem::replace(&mut *tried, true) {
-            return;
-        }
-        let dockerfile = {
-            let planned = lock(&self.planned);
-            let texts = planned.get(base).filter(|texts| texts.len() > 1);
-            let texts = texts.into_iter().flat_map(BTreeMap::values);
-            Dockerfile::beginning(base, texts.map(String::as_str))
-        };
-        let tag = self.fresh_tag(order.run);
-        let build = build::Order {
-            action: format!("build on the image `{base}`"),
-            dockerfile: &dockerfile,
-            file: None,
-            project: dockerfile.part_of(order.project),
-            tag: &tag,
-            mark: self.mark(order.run),
-            index_url: self.options.index_url.as_deref(),
-        };
-        // Only saves time: the build of the cell says what is wrong.
-        match self.try_build(&build, base, order.interrupt) {
-            Ok((build::Finished { image: Ok(_), .. }, layers)) => {
-                lock(&self.standing).insert(base.to_owned(), layers);
-            }
-            Ok((_, layers)) => {
-                let _ = self.let_go(&layers);
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// The value of Caliper's label. The engine takes up layers only from builds with the same one.
-    fn mark<'a>(&self, run: &'a RunId) -> &'a str {
-        if self.options.anew { run.as_str() } else { "1" }
-    }
-
-    /// Lets go of everything.
-    pub(super) fn release(&self) {
-        let layers = std::mem::take(&mut *lock(&self.standing));
-        let held = std::mem::take(&mut *lock(&self.held));
-        for held in held.into_values().flatten().chain(layers.into_values()) {
-            // Nobody is left to tell; the next run finds what stays.
-            let _ = self.let_go(&held);
-        }
-    }
-
-    /// A name that holds on to an image.
-    fn fresh_tag(&self, run: &RunId) -> String {
-        let owner = Owner::this().map_or_else(|| "0-0-0".to_owned(), ToString::to_string);
-        format!("{}:{owner}_{}", labels::HELD, self.fresh_name(Some(run)))
-    }
-
-    /// Makes sure that the image is there, and still the one that the cell's key speaks of.
-    fn check_base(&self, recipe: &Recipe, name: &str) -> Result<(), BackendError> {
-        let engine = &self.engine;
-        let failed = |fault| engine.error(format!("look at the image `{name}`"), fault);
-        let Some(base) = &recipe.base else {
-            let failure = self.bases.failure(name);
-            let message = failure.unwrap_or_else(|| "it was not there when the run began".into());
-            return Err(BackendError::NoImage { image: name.to_owned(), message });
-        };
-        let now = engine.block_on(images::inspect(engine, name)).map_err(failed)?;
-        match now {
-            Some(image) if image.id == base.digest => Ok(()),
-            Some(image) => Err(BackendError::Refused {
-                action: format!("start from the image `{name}`"),
-                message: format!(
-                    "it was {} when the run began and is {} now; run again to measure with that",
-                    base.digest, image.id
-                ),
-            }),
-            None => Err(BackendError::NoImage {
-                image: name.to_owned(),
-                message: "it was removed while the run went on".to_owned(),
-            }),
-        }
-    }
-
-    /// Finds out what is installed in an image that was just built.
-    fn look_into(
-        &self,
-        order: &CellRequest<'_>,
-        image: &str,
-        mut log: Vec<u8>,
-    ) -> Result<Built, BackendError> {
-        let read = |output: &[u8]| Inventory::parse(output).map_err(|error| error.to_string());
-        let question = installed::question(order.dependency);
-        let answer = self.ask_image(image, &question, Some(order.interrupt), read)?;
-        let problem = match &answer {
-            Ok(inventory) => match (another(order, inventory), inventory.modules(order.dependency))
-            {
-                (Some(version), _) => {
-                    format!("{} {version} is installed for its `python`", order.dependency)
-                }
-                (None, Some(modules)) => {
-                    let installed = inventory.installed();
-                    let environment = Environment { id: image.to_owned(), installed, modules };
-                    return Ok(Built::new(Ok(environment), log));
-                }
-                (None, None) => format!("{} is not installed for its `python`", order.dependency),
-            },
-            Err(problem) => format!("its `python` does not say what is installed: {problem}"),
-        };
-        log.extend_from_slice(
-            format!(
-                "caliper: the image was built, but {problem}. The Dockerfile must install \
-                 {{{{ filename }}}} or {{{{ basename }}}} with the pip of that `python`.\n"
-            )
-            .as_bytes(),
-        );
-        Ok(Built::new(Err(BuildReason::Unknown), log))
-    }
-
-    pub(super) fn run_test(
-        &self,
-        order: &CellRequest<'_>,
-        environment: &Environment,
-        test: &Test,
-    ) -> Result<TestRun, BackendError> {
-        let action = format!("run the test `{}` of {}", test.name, order.cell.id);
-        let mut container = self.container(&action, &environment.id, Some(order.run));
-        container.labels[labels::CELL] = json!(order.cell.id.to_string());
+    fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {
+        let RunRequest { cell, test, project, limits, results, interrupt } = request;
+        let backend = self.backend;
+        let action = format!("run the test `{}` of {cell}", test.name);
+        let mut container = backend.container(&action, &self.image, Some(&self.run));
+        container.labels[labels::CELL] = json!(cell.to_string());
         container.command.clone_from(&test.command);
-        let (dockerfile, _) = Self::dockerfile(order)?;
-        // A template that copies the project is taken at its word, but for a test that is not to find
-        // all of it.
-        if !dockerfile.copies_all || test.files.is_some() {
+        // If the template copies the project, it also decides where it is. A test that must not find all
+        // of the project gets a folder of its own all the same.
+        if !self.copies_all || test.files.is_some() {
             container.folder = Some(WORK);
-            container.project = Some(order.project.clone());
+            container.project = Some((*project).clone());
         }
-        container.results.clone_from(&order.setup.results);
-        let limits = &order.setup.limits;
-        container.limits = Limits {
-            timeout: test.timeout.unwrap_or(limits.timeout),
-            pids: limits.pids.or(self.facts.limits_pids.then_some(MOST_PROCESSES)),
-            ..limits.clone()
-        };
-        let sets_locale = {
-            let held = lock(&self.held);
-            held.get(&environment.id).and_then(|held| held.first()).map(|held| held.sets_locale)
-        };
-        if sets_locale == Some(false) {
-            // Python 3.6 and older print only ASCII where nobody says otherwise.
+        container.results = results.to_vec();
+        let pids = limits.pids.or(backend.facts.limits_pids.then_some(MOST_PROCESSES));
+        container.limits = Limits { pids, ..(*limits).clone() };
+        if self.held.as_ref().is_some_and(|held| !held.sets_locale) {
+            // Python 3.6 and older print only ASCII where no locale is set.
             container.environment.push("LANG=C.UTF-8".to_owned());
         }
         // As on the `local` backend: between releases the order of sets is noise.
@@ -329,19 +85,68 @@ impl DockerBackend {
         container
             .environment
             .extend(test.environment.iter().map(|(name, value)| format!("{name}={value}")));
-        let finished = container.run(&self.engine, Some(order.interrupt))?;
+        let finished = container.run(&backend.engine, Some(interrupt))?;
         Ok(TestRun {
             end: finished.end,
-            seconds: finished.seconds,
-            granted: self.granted(finished.granted),
-            // The engine does not keep it, and to ask it while a test runs would slow the test down.
+            elapsed: Duration::try_from_secs_f64(finished.seconds).unwrap_or_default(),
+            // The engine keeps neither, and to ask it while a test runs would slow the test down.
+            cpu_time: None,
             peak_memory: None,
+            granted: backend.granted(finished.granted),
             output: finished.output,
             error: finished.error,
             files: finished.files,
         })
     }
 
+    fn probe(&self, program: &str, interrupt: &Interrupt) -> Result<Vec<u8>, BackendError> {
+        let action = "run a program of Caliper's own in an environment";
+        let mut container = self.backend.container(action, &self.image, Some(&self.run));
+        container.command = ["python", "-c", program].map(str::to_owned).to_vec();
+        container.environment = vec!["PYTHONDONTWRITEBYTECODE=1".to_owned()];
+        container.limits.network = Network::None;
+        container.limits.timeout = PROBE;
+        let finished = container.run(&self.backend.engine, Some(interrupt))?;
+        match finished.end {
+            TestEnd::Exited(0) => Ok(finished.output.bytes),
+            end => {
+                let said = String::from_utf8_lossy(&finished.error.bytes).trim().to_owned();
+                let message = format!("{}: {said}", end.outcome());
+                Err(BackendError::Refused { action: action.to_owned(), message })
+            }
+        }
+    }
+
+    /// The image stays on the engine if it is to be kept. The last image on each base stays until the
+    /// backend is dropped, because the next one may have layers in common with it.
+    fn release(mut self: Box<Self>) -> Result<(), BackendError> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        let backend = self.backend;
+        if let Some(key) = held.key.as_ref().filter(|_| backend.options.keep > 0) {
+            backend.keep(&self.image, key)?;
+        }
+        let last = lock(&backend.standing).insert(held.base.clone(), held);
+        last.map_or(Ok(()), |last| backend.let_go(&last))
+    }
+}
+
+impl DockerEnvironment<'_> {
+    /// Removes an image that is of no use.
+    pub(super) fn abandon(mut self) -> Result<(), BackendError> {
+        self.held.take().map_or(Ok(()), |held| self.backend.let_go(&held))
+    }
+}
+
+impl Drop for DockerEnvironment<'_> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            // An error is on its way already; the next run finds what stays.
+            let _ = self.backend.let_go(&held);
+        }
+    }
+}
+
+impl DockerBackend {
     fn granted(&self, limits: Limits) -> Granted {
         let cgroup = self.facts.cgroup_version.as_deref();
         let cgroup = cgroup.map(|version| format!(", control groups v{version}"));
@@ -378,40 +183,5 @@ impl DockerBackend {
             swap_limit: self.facts.limits_swap,
             init: self.facts.init,
         }
-    }
-
-    /// Gives the image of a cell back. It stays if it is to be kept, and until the next cell on the
-    /// same base is done.
-    pub(super) fn remove_image(&self, image: &str) -> Result<(), BackendError> {
-        let Some(held) = self.give_back(image) else { return Ok(()) };
-        if let Some(key) = held.key.as_ref().filter(|_| self.options.keep > 0) {
-            self.keep(image, key)?;
-        }
-        let last = lock(&self.standing).insert(held.base.clone(), held);
-        last.map_or(Ok(()), |last| self.let_go(&last))
-    }
-
-    /// Takes one hold on an image out of the account.
-    fn give_back(&self, image: &str) -> Option<Held> {
-        let mut all = lock(&self.held);
-        let held = all.get_mut(image).and_then(Vec::pop);
-        if all.get(image).is_some_and(Vec::is_empty) {
-            all.remove(image);
-        }
-        held
-    }
-
-    /// Takes a name off its image and removes the layers that nobody else needs.
-    fn let_go(&self, held: &Held) -> Result<(), BackendError> {
-        let engine = &self.engine;
-        let removing = async {
-            images::untag(engine, &held.tag).await?;
-            for layer in held.layers.iter().rev() {
-                // What stays is needed by an image of another cell, and goes with that.
-                images::remove_layer(engine, layer).await?;
-            }
-            Ok(())
-        };
-        engine.block_on(removing).map_err(|fault| engine.error("remove an image", fault))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use caliper_core::facts::record::Machine;
 use serde::Deserialize;
 
 use super::engine::{Engine, Fault};
 use super::kind::EngineKind;
+use crate::machine;
 
 /// What an engine is, and what it can do: for people, and for deciding beforehand whether a limit
 /// can be had.
@@ -31,6 +33,10 @@ pub struct EngineFacts {
     pub cpus: u64,
     /// Memory of its machine, in bytes.
     pub memory: u64,
+    /// The release of the kernel of its machine.
+    pub kernel: Option<String>,
+    /// The operating system of its machine.
+    pub os: Option<String>,
     /// Whether it runs without being root itself.
     pub rootless: bool,
     /// Whether it has an init program, which tells signals from exit statuses and ends orphans.
@@ -100,6 +106,8 @@ struct Info {
     #[serde(rename = "NCPU")]
     cpus: u64,
     mem_total: u64,
+    kernel_version: Option<String>,
+    operating_system: Option<String>,
     memory_limit: bool,
     swap_limit: bool,
     #[serde(rename = "CpuCfsQuota")]
@@ -189,6 +197,8 @@ impl EngineFacts {
             storage_driver: info.driver,
             cpus: info.cpus,
             memory: info.mem_total,
+            kernel: info.kernel_version.filter(|text| !text.is_empty()),
+            os: info.operating_system.filter(|text| !text.is_empty()),
             rootless,
             // Docker lists the program only if it could run it. Podman does not list it: without one
             // it refuses to make the container, and says so.
@@ -206,6 +216,19 @@ impl EngineFacts {
             facts.keep_to(&engine.ask::<PodmanInfo>(&own).await?.host);
         }
         Ok(facts)
+    }
+
+    /// The machine that tests run on.
+    pub(super) fn machine(&self) -> Machine {
+        let here = machine::here();
+        let mut machine = Machine::default();
+        // The engine does not tell the model of the processor. With the same kernel it is this machine.
+        let same = self.kernel.is_some() && self.kernel == here.kernel;
+        machine.cpu = here.cpu.filter(|_| same);
+        machine.cores = u32::try_from(self.cpus).ok().filter(|cores| *cores > 0);
+        machine.memory = Some(self.memory).filter(|bytes| *bytes > 0);
+        (machine.kernel, machine.os) = (self.kernel.clone(), self.os.clone());
+        machine
     }
 
     /// A Podman without root answers what the kernel can, and leaves out without a word what it may

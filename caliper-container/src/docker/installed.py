@@ -135,8 +135,8 @@ for folder in folders():
         # What comes first on the path hides what comes later.
         if not project or not version or normal(project) in installed:
             continue
-        installed[normal(project)] = [project, version]
+        installed[normal(project)] = [project, version, read(folder, name, "direct_url.json")]
         if normal(project) == wanted:
             paths = files(folder, name)
 
-print(json.dumps({"installed": sorted(installed.values()), "paths": paths}))
+print(json.dumps({"installed": [installed[name] for name in sorted(installed)], "paths": paths}))

@@ -6,6 +6,7 @@ use caliper_core::question::modules::importable;
 use serde::{Deserialize, Serialize};
 
 use super::pythons::Question;
+use crate::direct_url;
 
 /// What an image is asked for [`Inventory::parse`], of the distribution with that normalised name.
 ///
@@ -19,7 +20,8 @@ pub(super) fn question(dependency: &PackageName) -> Question<'_> {
 /// What a Python has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Inventory {
-    installed: Vec<(String, String)>,
+    /// Name, version, and the text of `direct_url.json`.
+    installed: Vec<(String, String, Option<String>)>,
     /// The files of the distribution in question, if it is installed.
     paths: Option<Vec<String>>,
 }
@@ -33,7 +35,11 @@ impl Inventory {
 
     /// Everything that is installed, sorted by name.
     pub(super) fn installed(&self) -> Vec<Installed> {
-        let all = self.installed.iter().map(|(name, version)| Installed::new(name, version));
+        let all = self.installed.iter().map(|(name, version, direct)| {
+            let mut one = Installed::new(name, version);
+            one.file = direct.as_ref().and_then(|text| direct_url::read(text.as_bytes()));
+            one
+        });
         let mut all: Vec<Installed> = all.collect();
         all.sort_by_cached_key(|one| one.name.to_lowercase());
         all
@@ -42,7 +48,7 @@ impl Inventory {
     /// The version of `dependency` that is installed, as its metadata spells it.
     pub(super) fn version(&self, dependency: &PackageName) -> Option<&str> {
         let is = |name: &str| name.parse().is_ok_and(|name: PackageName| name == *dependency);
-        self.installed.iter().find(|(name, _)| is(name)).map(|(_, version)| version.as_str())
+        self.installed.iter().find(|(name, ..)| is(name)).map(|(_, version, _)| version.as_str())
     }
 
     /// The modules to import in order to see that `dependency` works, if it is installed. Where its

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use caliper_core::names::Sha256Stream;
+use caliper_core::names::{Sha256, Sha256Stream};
 use caliper_core::question::plan::Recipe;
 
 use super::dockerfile::Dockerfile;
@@ -16,8 +16,7 @@ use super::engine::Fault;
 use super::images::{self, Image, ListedImage};
 use super::pythons::write_whole;
 use super::{DockerBackend, labels};
-use crate::backend::{BackendError, CellRequest};
-use crate::project::Project;
+use crate::backend::{BackendError, EnvironmentRequest};
 
 /// Everything that is put into the making of an image, as a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,21 +39,24 @@ pub(super) struct Kept {
 }
 
 impl DockerBackend {
-    /// The key of the image of a cell; `None` if it cannot be told beforehand what it is made from.
+    /// The key of an image; `None` if what it is made from is not known before the build. It is made over
+    /// `key`, which decides what the environment holds, and what only this backend knows.
     ///
     /// What a build fetches by itself is not in it: a kept image holds the answers of its day.
     pub(super) fn key(
         &self,
-        order: &CellRequest<'_>,
+        request: &EnvironmentRequest<'_>,
         recipe: &Recipe,
         dockerfile: &Dockerfile,
-        project: &Project,
+        key: &Sha256,
     ) -> Result<Option<Key>, BackendError> {
-        let (Some(base), Some(bases)) = (&recipe.base, &dockerfile.bases) else { return Ok(None) };
-        let mut digest = Sha256Stream::default();
-        for field in ["image 1", &base.digest, &dockerfile.text, &project.digest().hex()] {
-            digest.field(field.as_bytes());
+        let (Some(_), Some(bases)) = (&recipe.base, &dockerfile.bases) else { return Ok(None) };
+        if dockerfile.uses_file && request.cell.file().is_none_or(|file| file.sha256.is_none()) {
+            return Ok(None);
         }
+        let mut digest = Sha256Stream::default();
+        digest.field(b"image 2");
+        digest.field(key.hex().as_bytes());
         for name in bases {
             let found = self
                 .engine
@@ -62,12 +64,6 @@ impl DockerBackend {
                 .map_err(|fault| self.engine.error(format!("look at the image `{name}`"), fault))?;
             let Some(found) = found else { return Ok(None) };
             digest.field(found.as_bytes());
-        }
-        if dockerfile.uses_file {
-            let Some(sha256) = order.cell.file().and_then(|file| file.sha256) else {
-                return Ok(None);
-            };
-            digest.field(sha256.hex().as_bytes());
         }
         digest.field(self.options.index_url.as_deref().unwrap_or_default().as_bytes());
         Ok(Some(Key(digest.finish().hex()[..32].to_owned())))

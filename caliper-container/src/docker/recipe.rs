@@ -8,7 +8,7 @@ use caliper_core::question::template::Variables;
 
 use super::dockerfile::{Dockerfile, built_in};
 use super::{DockerBackend, lock};
-use crate::backend::{BackendError, CellRequest};
+use crate::backend::{BackendError, EnvironmentRequest};
 
 impl DockerBackend {
     /// The name of the base image of a Python, of which nothing else is known yet.
@@ -23,19 +23,17 @@ impl DockerBackend {
         Ok(setup.base.render(&variables, &setup.args)?.trim().to_owned())
     }
 
-    pub(super) fn recipe_of(&self, order: &CellRequest<'_>) -> Result<Recipe, BackendError> {
-        let (dockerfile, base) = Self::dockerfile(order)?;
+    pub(super) fn recipe_of(
+        &self,
+        request: &EnvironmentRequest<'_>,
+    ) -> Result<Recipe, BackendError> {
+        let (dockerfile, base) = Self::dockerfile(request)?;
         let name = dockerfile.base.clone().unwrap_or(base);
         let digest = self
             .engine
             .block_on(self.bases.digest(&self.engine, &name))
             .map_err(|fault| self.engine.error(format!("look at the image `{name}`"), fault))?;
-        let cell = order.cell.id.clone();
-        lock(&self.planned)
-            .entry(name.clone())
-            .or_default()
-            .insert(cell, dockerfile.general.clone());
-        let context = Some(*dockerfile.part_of(order.project).digest());
+        let context = Some(*dockerfile.part_of(request.project).digest());
         Ok(Recipe {
             backend: self.options.kind.name().to_owned(),
             // Without an image the cell cannot be built, which its build will say.
@@ -45,12 +43,24 @@ impl DockerBackend {
         })
     }
 
+    /// Takes down what the Dockerfiles have before their file to install: what many have in common is
+    /// built once.
+    pub(super) fn take_down(&self, requests: &[EnvironmentRequest<'_>]) {
+        for request in requests {
+            // Its build will say what is wrong with it.
+            let Ok((dockerfile, base)) = Self::dockerfile(request) else { continue };
+            let name = dockerfile.base.unwrap_or(base);
+            let cell = request.cell.id.clone();
+            lock(&self.planned).entry(name).or_default().insert(cell, dockerfile.general);
+        }
+    }
+
     /// The Dockerfile of a cell, and the name of its Python's base image.
     pub(super) fn dockerfile(
-        order: &CellRequest<'_>,
+        request: &EnvironmentRequest<'_>,
     ) -> Result<(Dockerfile, String), BackendError> {
-        let setup = order.setup;
-        let file = order.cell.file();
+        let setup = request.setup;
+        let file = request.cell.file();
         if let Some(file) = file {
             refuse_commands(&file.filename, &file.filename)?;
             if setup.dockerfile.is_some() {
@@ -65,10 +75,10 @@ impl DockerBackend {
                 .and_then(|file| file.sha256.as_ref())
                 .map(caliper_core::names::Sha256::hex)
                 .unwrap_or_default(),
-            dependency: order.dependency.to_string(),
-            version: order.cell.id.version.to_string(),
-            python: order.interpreter.python.to_string(),
-            abi: order.interpreter.abi.to_string(),
+            dependency: request.dependency.to_string(),
+            version: request.cell.id.version.to_string(),
+            python: request.interpreter.python.to_string(),
+            abi: request.interpreter.abi.to_string(),
             requirements: setup.requirements.clone(),
             constraints: setup.constraints.clone(),
         };

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use caliper_core::question::limits::Limits;
 use rustix::process::Pid;
@@ -205,6 +206,13 @@ impl Group {
     pub(super) fn peak_memory(&self) -> Option<u64> {
         fs::read_to_string(self.folder.join("memory.peak")).ok()?.trim().parse().ok()
     }
+
+    /// The processor time of all processes of the group, those that have ended too.
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        let text = fs::read_to_string(self.folder.join("cpu.stat")).ok()?;
+        let microseconds = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+        microseconds.trim().parse().ok().map(Duration::from_micros)
+    }
 }
 
 impl Drop for Group {
@@ -226,7 +234,7 @@ fn remove(folder: &Path) {
         {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

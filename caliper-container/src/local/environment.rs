@@ -1,305 +1,122 @@
-//! Making the environment of a cell: a virtual environment, and `uv` to fill it.
-//!
-//! `uv` installs with `--prefix` for the Python that the environment is made from, which it knows
-//! already. Given the environment's own Python it would have to start that one first to ask what it
-//! is: on one machine 175 ms instead of 23 ms for Jinja2 with everything in the cache, and a process
-//! of `uv venv` before it.
-
-use std::ffi::OsStr;
-use std::fs;
-use std::io;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
-
-use caliper_core::facts::record::BuildReason;
-
-use super::pythons::Python;
-use super::supervise::{How, Program};
-use super::work::Workspace;
-use super::{installed, variables};
-use crate::backend::{BackendError, Built, CellRequest, Environment};
-
-/// How long a build may take.
-const TIMEOUT: Duration = Duration::from_secs(30 * 60);
-
-/// What is done to make environments.
-pub(super) struct Builder<'a> {
-    pub(super) uv: &'a Path,
-    /// The only configuration that `uv` reads.
-    pub(super) configuration: &'a Path,
-    /// Where `uv` keeps what it downloads.
-    pub(super) cache: &'a Path,
-    /// The file with the logins of hosts.
-    pub(super) netrc: Option<&'a Path>,
-    pub(super) offline: bool,
-    pub(super) workspace: &'a Workspace,
-}
-
-impl Builder<'_> {
-    /// Makes the environment of a cell in an empty folder.
-    pub(super) fn build(
-        &self,
-        order: &CellRequest<'_>,
-        python: &Python,
-        folder: &Path,
-    ) -> Result<Built, BackendError> {
-        let Some(file) = order.cell.file() else {
-            let log = b"there is no file to install".to_vec();
-            return Ok(Built::new(Err(BuildReason::NoMatchingDistribution), log));
-        };
-        let file = order.files.fetch(file)?;
-        create(folder, python).map_err(BackendError::machine(format!(
-            "could not make an environment in `{}`",
-            folder.display()
-        )))?;
-
-        let around = self.workspace.place('b')?;
-        let (home, temporary) = (around.folder("home")?, around.folder("tmp")?);
-        let mut command = Command::new(self.uv);
-        command.args(["pip", "install", "--no-progress", "--no-python-downloads"]);
-        // Not the faster hard links: a test that writes to a file of its environment would write to
-        // the cache, and so to all other environments. For Jinja2 a copy takes 3 ms more.
-        command.args(["--link-mode", "copy"]);
-        command.arg("--config-file").arg(self.configuration);
-        command.arg("--python").arg(&python.executable).arg("--prefix").arg(folder);
-        if let Some(time) = order.setup.as_of {
-            command.args(["--exclude-newer", &time.to_string()]);
-        }
-        if self.offline {
-            command.arg("--offline");
-        }
-        if !order.setup.constraints.is_empty() {
-            let path = around.path().join("constraints.txt");
-            fs::write(&path, order.setup.constraints.join("\n") + "\n")
-                .map_err(BackendError::machine(format!("could not write `{}`", path.display())))?;
-            command.arg("--constraint").arg(path);
-        }
-        command.arg("--").arg(&file).args(&order.setup.requirements);
-        command.env_clear().envs(variables::clean(None, &home, &temporary));
-        command.env("UV_CACHE_DIR", self.cache).env("NO_COLOR", "1");
-        // Else it would look into the home that it is given, which is empty.
-        command.envs(self.netrc.map(|netrc| ("NETRC", netrc)));
-        // Whom the machine trusts, not a list that came with `uv`: the name of this now, and before.
-        command.env("UV_SYSTEM_CERTS", "1").env("UV_NATIVE_TLS", "1");
-        command.current_dir(around.path());
-
-        let program = Program::new(command, TIMEOUT).until(order.interrupt).merged();
-        let ended = program
-            .run()
-            .map_err(BackendError::machine(format!("could not run `{}`", self.uv.display())))?;
-        let log = ended.output.bytes;
-        let failed = |reason| Ok(Built::new(Err(reason), log.clone()));
-        match ended.how {
-            How::Interrupted => return Err(BackendError::Interrupted),
-            // Of all limits it has the one on time.
-            How::TimedOut | How::Idle | How::OutOfMemory => {
-                return failed(BuildReason::TimedOut);
-            }
-            How::Ended(status) => match status.code() {
-                Some(0) => {}
-                Some(code) => match fault(code, &String::from_utf8_lossy(&log)) {
-                    Ok(reason) => return failed(reason),
-                    Err(line) => return Err(uv_failed(line)),
-                },
-                // Whoever killed it, it was not what it installs.
-                None => return Err(uv_failed(format!("uv ended with {status}"))),
-            },
-        }
-        let read = (|| {
-            adopt_scripts(folder, python)?;
-            installed::read(folder, order.dependency)
-        })();
-        let (installed, modules) = read.map_err(BackendError::machine(format!(
-            "could not read the environment in `{}`",
-            folder.display()
-        )))?;
-        let id = folder.to_string_lossy().into_owned();
-        Ok(Built::new(Ok(Environment { id, installed, modules }), log))
-    }
-}
-
-/// Why a build failed; `Err` with what uv says if it could not do its own work. It exits with 1 for
-/// what it found out, and with 2 for what kept it from finding out.
-fn fault(code: i32, log: &str) -> Result<BuildReason, String> {
-    let reason = BuildReason::read(log);
-    let own = ["(os error ", "Usage: uv ", "Failed to initialize cache"];
-    // With more than 2 it ends where it panics.
-    let of_itself = code > 2 || (code == 2 && own.iter().any(|own| log.contains(own)));
-    if of_itself && reason == BuildReason::Unknown {
-        let errors = log.lines().filter_map(|line| {
-            let line = line.trim();
-            line.strip_prefix("error: ").or_else(|| line.strip_prefix("cause: "))
-        });
-        let said = errors.collect::<Vec<_>>().join(": ");
-        return Err(if said.is_empty() { format!("it ended with status {code}") } else { said });
-    }
-    Ok(reason)
-}
-
-fn uv_failed(message: String) -> BackendError {
-    BackendError::Machine {
-        action: "uv could not install".to_owned(),
-        source: io::Error::other(message),
-    }
-}
-
-/// The configuration of `uv` for these indexes, the first first.
-///
-/// Only the first that has a package is asked for it, as for the dependency itself. The last is the
-/// default, in whose place `uv` would ask the public one.
-///
-/// What the index answered is believed for ten minutes, which is what the public one asks for. Many
-/// others ask for nothing, and would be asked anew for every cell. A file is never changed, only
-/// withdrawn.
-pub(super) fn configuration(index_urls: &[String]) -> String {
-    if index_urls.is_empty() {
-        return String::new();
-    }
-    let mut text = "index-strategy = \"first-index\"\n".to_owned();
-    for (number, url) in (1..).zip(index_urls) {
-        // The strings of JSON are strings of TOML.
-        let url = serde_json::Value::from(url.as_str());
-        let default = number == index_urls.len();
-        text += &format!(
-            "\n[[index]]\nname = \"caliper-{number}\"\nurl = {url}\ndefault = {default}\n\
-             cache-control = {{ api = \"max-age=600\", files = \"max-age=365000000, immutable\" }}\n"
-        );
-    }
-    text
-}
-
-/// Makes an empty virtual environment in an empty folder, as PEP 405 describes it.
-pub(super) fn create(folder: &Path, python: &Python) -> io::Result<()> {
-    let version = &python.interpreter.version;
-    let feature = python.interpreter.python;
-    let home = python.executable.parent().unwrap_or(Path::new("/"));
-    fs::write(
-        folder.join("pyvenv.cfg"),
-        format!(
-            "home = {}\nimplementation = CPython\nversion = {version}\n\
-             include-system-site-packages = false\n",
-            home.display()
-        ),
-    )?;
-    let bin = folder.join("bin");
-    fs::create_dir(&bin)?;
-    symlink(&python.executable, bin.join("python"))?;
-    symlink("python", bin.join(format!("python{}", feature.major())))?;
-    symlink("python", bin.join(format!("python{feature}")))?;
-    fs::create_dir_all(folder.join("lib").join(format!("python{feature}")).join("site-packages"))?;
-    if cfg!(all(target_os = "linux", target_pointer_width = "64")) {
-        // Where some distributions put extension modules.
-        symlink("lib", folder.join("lib64"))?;
-    }
-    Ok(())
-}
-
-/// Lets the scripts of an environment run on its own Python: for `--prefix` uv names the one that
-/// it was made from.
-fn adopt_scripts(folder: &Path, python: &Python) -> io::Result<()> {
-    let bin = folder.join("bin");
-    let own = bin.join("python");
-    for entry in fs::read_dir(&bin)? {
-        let entry = entry?;
-        if !entry.file_type()?.is_file() {
-            continue;
-        }
-        let text = fs::read(entry.path())?;
-        if let Some(new) = adopted(&text, &python.executable, &own) {
-            // Keeps its permissions.
-            fs::write(entry.path(), new)?;
-        }
-    }
-    Ok(())
-}
-
-/// A script with another interpreter; `None` if it is not a script of the Python `base`.
-fn adopted(text: &[u8], base: &Path, own: &Path) -> Option<Vec<u8>> {
-    let encoded = |path: &Path| OsStr::as_encoded_bytes(path.as_os_str()).to_vec();
-    let (base, own) = (encoded(base), encoded(own));
-    let plain = [b"#!", base.as_slice()].concat();
-    let through_shell =
-        |path: &[u8]| [b"#!/bin/sh\n'''exec' '", path, b"' \"$0\" \"$@\"\n' '''\n"].concat();
-    let rest = if let Some(rest) = text.strip_prefix(plain.as_slice()) {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        // The last part of a longer name, or an option.
-        if !rest[..end].trim_ascii().is_empty() {
-            return None;
-        }
-        &rest[end + 1..]
-    } else {
-        text.strip_prefix(through_shell(&base).as_slice())?
-    };
-    // https://man7.org/linux/man-pages/man2/execve.2.html: 127 bytes on kernels before 5.1
-    let fits = own.len() < 120 && !own.contains(&b' ');
-    let start = if fits { [b"#!", own.as_slice(), b"\n"].concat() } else { through_shell(&own) };
-    Some([start.as_slice(), rest].concat())
-}
+//! A virtual environment in which tests are run.
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
-    #[test]
-    fn scripts_are_adopted() {
-        let base = Path::new("/usr/bin/python3.11");
-        let own = Path::new("/cells/e1/bin/python");
-        let long = format!("/{}/python", "x".repeat(130));
-        let adopt = |text: &str, own: &Path| {
-            adopted(text.as_bytes(), base, own).map(|text| String::from_utf8(text).unwrap())
-        };
-        assert_eq!(
-            adopt("#!/usr/bin/python3.11\nimport x\n", own).unwrap(),
-            "#!/cells/e1/bin/python\nimport x\n"
-        );
-        assert_eq!(
-            adopt("#!/usr/bin/python3.11\nimport x\n", Path::new(&long)).unwrap(),
-            format!("#!/bin/sh\n'''exec' '{long}' \"$0\" \"$@\"\n' '''\nimport x\n")
-        );
-        assert_eq!(
-            adopt("#!/bin/sh\n'''exec' '/usr/bin/python3.11' \"$0\" \"$@\"\n' '''\nx\n", own)
-                .unwrap(),
-            "#!/cells/e1/bin/python\nx\n"
-        );
-        for other in ["#!/bin/sh\nx\n", "#!/usr/bin/python3.11-config\n", "\x7fELF", ""] {
-            assert_eq!(adopt(other, own), None, "{other:?}");
+use caliper_core::facts::record::Installed;
+
+use super::install::Contents;
+use super::kept::Held;
+use super::supervise::{How, Program};
+use super::{LocalBackend, Ready, process, variables};
+use crate::backend::{BackendError, Environment, RunRequest, TestRun};
+use crate::interrupt::Interrupt;
+
+/// How long a question of Caliper's own may take.
+const PROBE: Duration = Duration::from_secs(120);
+
+/// A virtual environment.
+pub(super) struct LocalEnvironment<'a> {
+    backend: &'a LocalBackend,
+    ready: Arc<Ready>,
+    folder: PathBuf,
+    /// The folder as text.
+    id: String,
+    /// The place where it may stay for later runs; `None` if it must not.
+    held: Option<Held>,
+    contents: Contents,
+    released: bool,
+}
+
+impl<'a> LocalEnvironment<'a> {
+    pub(super) fn new(
+        backend: &'a LocalBackend,
+        ready: Arc<Ready>,
+        folder: PathBuf,
+        held: Option<Held>,
+        contents: Contents,
+    ) -> Self {
+        let id = folder.to_string_lossy().into_owned();
+        Self { backend, ready, folder, id, held, contents, released: false }
+    }
+
+    /// Where it is.
+    #[cfg(test)]
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn give_back(&mut self) -> Result<(), BackendError> {
+        if std::mem::replace(&mut self.released, true) {
+            return Ok(());
+        }
+        let Ready { shelf, workspace, .. } = &*self.ready;
+        match self.held.take() {
+            Some(held) => shelf.give_back(held, workspace),
+            None => workspace.discard(&self.folder),
+        }
+    }
+}
+
+impl Environment for LocalEnvironment<'_> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn installed(&self) -> &[Installed] {
+        &self.contents.installed
+    }
+
+    fn modules(&self) -> &[String] {
+        &self.contents.modules
+    }
+
+    fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {
+        if request.interrupt.is_raised() {
+            return Err(BackendError::Interrupted);
+        }
+        let keeper = self.backend.keeper();
+        let run = process::run(&self.folder, request, &self.ready.workspace, keeper)?;
+        if let Some(held) = &self.held {
+            held.look_at(&run.error.bytes);
+        }
+        Ok(run)
+    }
+
+    fn probe(&self, program: &str, interrupt: &Interrupt) -> Result<Vec<u8>, BackendError> {
+        let action = "run a program of Caliper's own in an environment";
+        let place = self.ready.workspace.place('q')?;
+        let (home, temporary) = (place.folder("home")?, place.folder("tmp")?);
+        let mut command = Command::new(self.folder.join("bin/python"));
+        command.args(["-c", program]).current_dir(&home).env_clear();
+        command.envs(variables::of_test(&self.folder, &home, &temporary));
+        // An environment that is kept must stay as it was built.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        let ended = Program::new(command, PROBE).until(interrupt).run();
+        let ended = ended.map_err(BackendError::machine(action))?;
+        match ended.how {
+            How::Ended(status) if status.success() => Ok(ended.output.bytes),
+            How::Interrupted => Err(BackendError::Interrupted),
+            how => {
+                let said = String::from_utf8_lossy(&ended.error.bytes).trim().to_owned();
+                let message = format!("{how:?}: {said}");
+                Err(BackendError::Refused { action: action.to_owned(), message })
+            }
         }
     }
 
-    #[test]
-    fn what_keeps_uv_from_its_work_is_nobodys_fault() {
-        let read_only = "error: Failed to initialize cache at `/c`\n  cause: failed to create directory \
-                         `/c`: Read-only file system (os error 30)\n";
-        insta::assert_snapshot!(fault(2, read_only).unwrap_err(), @"Failed to initialize cache at `/c`: failed to create directory `/c`: Read-only file system (os error 30)");
-        assert!(fault(2, "error: unexpected argument\n\nUsage: uv pip install\n").is_err());
-        assert!(fault(101, "thread 'main' panicked at src/main.rs:9:5:\n").is_err());
-        // A disk that is full is known for what it is, and a file that cannot be read is its own fault.
-        let full = "cause: No space left on device (os error 28)";
-        assert_eq!(fault(2, full), Ok(BuildReason::Disk));
-        let broken = "cause: unable to locate the end of central directory record";
-        assert_eq!(fault(1, broken), Ok(BuildReason::Unknown));
+    fn release(mut self: Box<Self>) -> Result<(), BackendError> {
+        self.give_back()
     }
+}
 
-    #[test]
-    fn the_index_is_written_down_whatever_its_address() {
-        assert_eq!(configuration(&[]), "");
-        let urls = ["https://u:p@index.example/a\"b/simple", "https://other.example/simple"];
-        insta::assert_snapshot!(configuration(&urls.map(str::to_owned)), @r#"
-        index-strategy = "first-index"
-
-        [[index]]
-        name = "caliper-1"
-        url = "https://u:p@index.example/a\"b/simple"
-        default = false
-        cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }
-
-        [[index]]
-        name = "caliper-2"
-        url = "https://other.example/simple"
-        default = true
-        cache-control = { api = "max-age=600", files = "max-age=365000000, immutable" }
-        "#);
+impl Drop for LocalEnvironment<'_> {
+    fn drop(&mut self) {
+        // An error is on its way already; the next run removes what stays.
+        let _ = self.give_back();
     }
 }

@@ -9,6 +9,8 @@ use caliper_core::facts::record::Installed;
 use caliper_core::names::PackageName;
 use caliper_core::question::modules::importable;
 
+use crate::direct_url;
+
 /// Everything that is installed, sorted by name, and the modules of `dependency`.
 pub(super) fn read(
     environment: &Path,
@@ -23,7 +25,9 @@ pub(super) fn read(
                 continue;
             }
             let Some(metadata) = part(&path, "METADATA")? else { continue };
-            let Some(installed) = parse(&String::from_utf8_lossy(&metadata)) else { continue };
+            let Some(mut installed) = parse(&String::from_utf8_lossy(&metadata)) else { continue };
+            installed.file =
+                part(&path, "direct_url.json")?.and_then(|text| direct_url::read(&text));
             if installed.name.parse::<PackageName>().is_ok_and(|name| name == *dependency) {
                 modules = modules_of(&path)?;
             }

@@ -17,9 +17,10 @@ use caliper_core::facts::record::Installed;
 use caliper_core::names::{Sha256, Sha256Stream, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::install::{Contents, Filled};
 use super::pythons::Python;
 use super::work::{Workspace, remove};
-use crate::backend::{BackendError, Built, CellRequest, Environment};
+use crate::backend::{BackendError, EnvironmentRequest};
 
 /// How long an environment stands for what the index would give now. As long as `uv` believes an
 /// answer of the index.
@@ -76,18 +77,21 @@ struct Seal {
 }
 
 impl Name {
-    /// The name of a cell's environment; `None` if it depends on more than can be told beforehand.
+    /// The name of an environment; `None` if what it holds is not known before it is built. It is made
+    /// over `key`, which decides what the environment holds, and what only this backend knows.
     pub(super) fn of(
-        order: &CellRequest<'_>,
+        request: &EnvironmentRequest<'_>,
+        key: &Sha256,
         python: &Python,
         uv: &Path,
         index_urls: &[String],
     ) -> Option<Self> {
-        let setup = order.setup;
-        let sha256 = order.cell.file()?.sha256?;
+        let setup = request.setup;
+        // Without a digest the file behind an address may change.
+        request.cell.file()?.sha256?;
         // A requirement that is an address or a path names something that may change in secret.
-        let named = || setup.requirements.iter().chain(&setup.constraints);
-        if named().any(|text| text.contains(['/', '@', '\\'])) {
+        let mut named = setup.requirements.iter().chain(&setup.constraints);
+        if named.any(|text| text.contains(['/', '@', '\\'])) {
             return None;
         }
         let tool = |path: &Path| {
@@ -96,19 +100,13 @@ impl Name {
         };
         let mut digest = Sha256Stream::default();
         for field in [
-            "environment 2",
-            &sha256.to_string(),
+            "environment 3",
+            &key.hex(),
             &tool(uv)?,
             &tool(&python.executable)?,
-            &python.interpreter.version.to_string(),
             &index_urls.join("\n"),
-            &setup.as_of.map(|time| time.to_string()).unwrap_or_default(),
         ] {
             digest.field(field.as_bytes());
-        }
-        digest.field(setup.requirements.len().to_string().as_bytes());
-        for requirement in named() {
-            digest.field(requirement.as_bytes());
         }
         // As of a date to come, the index may still offer more.
         let lasting = setup.as_of.is_some_and(|date| date <= Timestamp::from(SystemTime::now()));
@@ -218,7 +216,7 @@ impl Held {
     }
 
     /// What an earlier run made here, if that can still be used. Otherwise the place is empty then.
-    pub(super) fn reuse(&mut self, shelf: &Shelf) -> Result<Option<Built>, BackendError> {
+    pub(super) fn reuse(&mut self, shelf: &Shelf) -> Result<Option<Filled>, BackendError> {
         let seal = Seal::read(&self.folder);
         let log = fs::read(self.folder.join(LOG));
         let environment = self.environment();
@@ -233,13 +231,12 @@ impl Held {
         if let (Some(seal), Ok(log)) = (seal, log)
             && seal.name == self.name.digest
             && seal.is_usable()
-            && Contents::of(&environment).is_ok_and(|now| now.files == seal.files)
+            && Files::of(&environment).is_ok_and(|now| now.files == seal.files)
         {
-            let id = environment.to_string_lossy().into_owned();
-            let (installed, modules) = (seal.installed.clone(), seal.modules.clone());
+            let contents =
+                Contents { installed: seal.installed.clone(), modules: seal.modules.clone() };
             self.made = Some(seal);
-            let environment = Ok(Environment { id, installed, modules });
-            return Ok(Some(Built { environment, log, reused: true }));
+            return Ok(Some(Filled { contents: Ok(contents), log }));
         }
         remove(&environment).and_then(|()| fs::create_dir(&environment)).map_err(failed)?;
         Ok(None)
@@ -248,18 +245,18 @@ impl Held {
     /// Takes down what was made, to compare with when it is given back.
     ///
     /// Where that fails, it will not be kept.
-    pub(super) fn made(&mut self, environment: &Environment, log: &[u8]) {
+    pub(super) fn made(&mut self, contents: &Contents, log: &[u8]) {
         let written = fs::write(self.folder.join(LOG), log);
-        let (Ok(()), Ok(contents)) = (written, Contents::of(&self.environment())) else { return };
+        let (Ok(()), Ok(files)) = (written, Files::of(&self.environment())) else { return };
         let made = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.made = Some(Seal {
             name: self.name.digest,
             made: made.as_secs(),
             lasting: self.name.lasting,
-            size: contents.size,
-            files: contents.files,
-            installed: environment.installed.clone(),
-            modules: environment.modules.clone(),
+            size: files.size,
+            files: files.files,
+            installed: contents.installed.clone(),
+            modules: contents.modules.clone(),
         });
     }
 
@@ -274,7 +271,7 @@ impl Held {
     /// Puts the seal on, if the environment is what it was and `fits`, which gets its size in bytes.
     fn seal(&self, fits: impl FnOnce(u64) -> bool) -> bool {
         let Some(made) = &self.made else { return false };
-        let Ok(now) = Contents::of(&self.environment()) else { return false };
+        let Ok(now) = Files::of(&self.environment()) else { return false };
         if self.compiling_spoke.load(Ordering::Relaxed)
             || now.files != made.files
             || !fits(now.size)
@@ -324,8 +321,8 @@ fn age(time: SystemTime) -> Duration {
     SystemTime::now().duration_since(time).unwrap_or_default()
 }
 
-/// What a folder holds.
-struct Contents {
+/// The state of the files in a folder.
+struct Files {
     /// Over everything but bytecode: names, sizes, modes, and when each was last changed in any way
     /// (`st_ctime`), which no program can set.
     files: Sha256,
@@ -333,7 +330,7 @@ struct Contents {
     size: u64,
 }
 
-impl Contents {
+impl Files {
     fn of(folder: &Path) -> io::Result<Self> {
         let mut digest = Sha256Stream::default();
         let mut size = 0;

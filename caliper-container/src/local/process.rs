@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use std::{env, fs};
 
 use caliper_core::facts::record::TestEnd;
-use caliper_core::question::plan::Test;
 use rustix::fs::Access;
 
 use super::control::Group;
@@ -16,34 +16,33 @@ use super::limits::Keeper;
 use super::supervise::{How, Program};
 use super::variables::{self, Variables};
 use super::work::Workspace;
-use crate::backend::{BackendError, CellRequest, Environment, TestRun};
+use crate::backend::{BackendError, RunRequest, TestRun};
 use crate::capture::Captured;
 use crate::results::Collector;
 
-/// Runs `test` once in `environment`.
+/// Runs a test once in the environment in that folder.
 pub(super) fn run(
-    order: &CellRequest<'_>,
-    environment: &Environment,
-    test: &Test,
+    environment: &Path,
+    request: &RunRequest<'_>,
     workspace: &Workspace,
     keeper: &Keeper,
 ) -> Result<TestRun, BackendError> {
-    let environment = Path::new(&environment.id);
+    let RunRequest { test, limits, .. } = request;
     let place = workspace.place('t')?;
     let (home, temporary) = (place.folder("home")?, place.folder("tmp")?);
     let project = place.path().join("project");
-    order.project.copy_to(&project).map_err(BackendError::machine(format!(
+    request.project.copy_to(&project).map_err(BackendError::machine(format!(
         "could not copy the project to `{}`",
         project.display()
     )))?;
     let mut variables = variables::of_test(environment, &home, &temporary);
     variables.extend(test.environment.iter().map(|(name, value)| (name.into(), value.into())));
 
-    let limits = &order.setup.limits;
     let granted = keeper.granted(limits);
     let not_run = |reason: String| TestRun {
         end: TestEnd::NotRun { reason },
-        seconds: 0.0,
+        elapsed: Duration::ZERO,
+        cpu_time: None,
         granted: granted.clone(),
         peak_memory: None,
         output: Captured::default(),
@@ -51,8 +50,8 @@ pub(super) fn run(
         files: Vec::new(),
     };
     if !environment.join("pyvenv.cfg").exists() && workspace.folder().exists() {
-        // Nobody but the tests of this cell knows of it. Whoever did it, this one cannot be run.
-        return Ok(not_run("its environment is gone: a test of this cell removed it".to_owned()));
+        // Only the tests of this environment know where it is, so one of them removed it.
+        return Ok(not_run("its environment is gone: a test removed it".to_owned()));
     }
     let Some((name, arguments)) = test.command.split_first() else {
         return Ok(not_run("the command is empty".to_owned()));
@@ -65,8 +64,8 @@ pub(super) fn run(
     command.args(arguments).current_dir(&project).env_clear().envs(&variables);
     let group = keeper.control().map(|control| control.group(limits)).transpose();
     let group = group.map_err(BackendError::machine("could not make a control group"))?;
-    let ended = Program::new(command, test.timeout.unwrap_or(limits.timeout))
-        .until(order.interrupt)
+    let ended = Program::new(command, limits.timeout)
+        .until(request.interrupt)
         .idle_for(limits.idle)
         .keeping(limits.output)
         .within(limits, group.as_ref())
@@ -98,7 +97,7 @@ pub(super) fn run(
         },
     };
     let mut files = Vec::new();
-    if let Some(mut collector) = Collector::new(&order.setup.results) {
+    if let Some(mut collector) = Collector::new(request.results) {
         collector.folder(&project).map_err(BackendError::machine(format!(
             "could not read what `{}` left in `{}`",
             test.name,
@@ -115,7 +114,8 @@ pub(super) fn run(
     ];
     Ok(TestRun {
         end,
-        seconds: ended.seconds,
+        elapsed: ended.elapsed,
+        cpu_time: group.as_ref().and_then(Group::cpu_time).or(ended.cpu_time),
         granted,
         peak_memory: group.as_ref().and_then(Group::peak_memory).or(ended.peak_memory),
         output: settled(ended.output, &passing),

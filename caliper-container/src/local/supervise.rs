@@ -68,8 +68,11 @@ pub(super) enum How {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) how: How,
-    /// Wall-clock time in seconds, without the time to clean up after it.
-    pub(super) seconds: f64,
+    /// Wall-clock time, without the time to clean up after it.
+    pub(super) elapsed: Duration,
+    /// Processor time of the program, of the children that it waited for, and of what still ran when it
+    /// ended, in steps of 10 ms; `None` where the system does not tell.
+    pub(super) cpu_time: Option<Duration>,
     /// The largest observed memory of it and its children together, in bytes. It is sampled every
     /// [`Interrupt::POLL`], so the true peak can be higher. `None` if there were too few samples.
     pub(super) peak_memory: Option<u64>,
@@ -166,7 +169,9 @@ impl<'a> Program<'a> {
             None => Ok(()),
         };
         let how = how.and_then(|()| watch.wait_for_end(started + timeout, interrupt));
-        let seconds = started.elapsed().as_secs_f64();
+        let elapsed = started.elapsed();
+        // What has ended keeps its account until it is waited for.
+        let cpu_time = cfg!(target_os = "linux").then(|| watch.family.processor_time());
         if let Some(group) = group {
             group.kill();
         }
@@ -179,7 +184,7 @@ impl<'a> Program<'a> {
         let peak_memory = watch.peak_memory.filter(|_| watch.looks >= LOOKS);
         let [output, error] =
             watch.streams.map(|stream| stream.map(Stream::rest).unwrap_or_default());
-        Ok(Ended { how, seconds, peak_memory, output, error })
+        Ok(Ended { how, elapsed, cpu_time, peak_memory, output, error })
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn on_path(path: &OsStr) -> Option<PathBuf> {
 }
 
 /// The version that a `uv` reports: `uv 0.8.3 (a commit and a date)`.
-fn version(uv: &Path) -> Option<Version> {
+pub(super) fn version(uv: &Path) -> Option<Version> {
     let mut command = Command::new(uv);
     command.arg("--version").env("UV_NO_CONFIG", "1");
     let ended = Program::new(command, Duration::from_secs(10)).run().ok()?;

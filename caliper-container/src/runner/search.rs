@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use caliper_core::analysis::row::{Row, State};
 use caliper_core::analysis::search::{Search, Step};
+use caliper_core::facts::event::RoundPurpose;
 use caliper_core::facts::record::Record;
 use caliper_core::names::PythonVersion;
 use caliper_core::question::grid::{CellId, Variant};
 use caliper_core::question::plan::{Plan, Test};
 use pep440_rs::Version;
 
-use super::{CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, preview, run};
+use super::{CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Session, preview};
 
 /// A search over all rows of a grid.
 pub struct Searching<'a> {
@@ -20,8 +21,6 @@ pub struct Searching<'a> {
     pub tests: &'a dyn Fn(&str) -> bool,
     /// Whether the results of a passing test are the same in two cells of a row.
     pub same: &'a dyn Fn(&Record, &Record, &str) -> bool,
-    /// Told before each step: how many cells are wanted, and about how many steps there are still.
-    pub step: &'a dyn Fn(usize, u32),
 }
 
 /// One test on one Python, with the records that it was read from.
@@ -106,8 +105,9 @@ pub fn rows<'a>(plan: &'a Plan, records: &Recorded<'a>) -> Vec<SearchedRow<'a>> 
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// As [`run`](super::run).
 pub fn search(
+    session: &Session<'_>,
     plan: &Plan,
     context: RunContext<'_>,
     options: &RunOptions,
@@ -121,6 +121,7 @@ pub fn search(
             }
         }
     }
+    session.prepare(plan, context);
     let mut given_up: BTreeSet<CellId> = BTreeSet::new();
     let mut outcome = Outcome {
         records: Vec::new(),
@@ -142,8 +143,8 @@ pub fn search(
             break;
         }
         wanted.append(&mut settled);
-        (searching.step)(wanted.len(), steps_left);
-        let done = run(&plan.part(|cell| wanted.contains(cell)), context, options)?;
+        let part = plan.part(|cell| wanted.contains(cell));
+        let done = session.round(&part, context, options, RoundPurpose::Search { steps_left })?;
         let seen: BTreeSet<CellId> = done.records.iter().map(Record::id).collect();
         outcome.measured += done.measured;
         outcome.interrupted = done.interrupted;

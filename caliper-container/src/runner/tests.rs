@@ -6,7 +6,9 @@ use caliper_core::facts::store::MemoryStore;
 use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::question::config::Config;
 use caliper_core::question::files::FilesInMemory;
-use caliper_core::question::grid::{DistFile, FileKind, Grid, GridCell, Missing, MissingReason};
+use caliper_core::question::grid::{
+    Choice, DistFile, FileKind, Grid, GridCell, Missing, MissingReason,
+};
 use caliper_core::question::plan::Test;
 
 use std::sync::atomic::Ordering;
@@ -17,6 +19,7 @@ use crate::fake::{FakeBackend, FakeRun};
 
 mod axes;
 mod retries;
+mod schedules;
 
 /// A bench to run plans on.
 pub(crate) struct Bench {
@@ -24,9 +27,10 @@ pub(crate) struct Bench {
     pub(crate) backend: FakeBackend,
     files: FilesInMemory,
     pub(crate) store: MemoryStore,
-    reporter: Collected,
+    pub(crate) reporter: Collected,
     pub(crate) interrupt: Interrupt,
     attempts: BTreeMap<CellId, Attempts>,
+    schedule: Schedule,
 }
 
 impl Bench {
@@ -39,6 +43,7 @@ impl Bench {
             reporter: Collected::default(),
             interrupt: Interrupt::default(),
             attempts: BTreeMap::new(),
+            schedule: Schedule::default(),
         }
     }
 
@@ -61,7 +66,8 @@ impl Bench {
         let project = self.project();
         let context = self.context(&project);
         let retry = Retry { times: 2, pause: Duration::ZERO };
-        run(plan, context, &RunOptions { jobs, rerun, retry, attempts: self.attempts.clone() })
+        let (schedule, attempts) = (self.schedule, self.attempts.clone());
+        run(plan, context, &RunOptions { jobs, schedule, rerun, retry, attempts })
     }
 
     fn run(&self, plan: &Plan) -> Outcome {
@@ -293,9 +299,9 @@ fn a_search_measures_a_part_and_says_which() {
         search: Search { probes: 4, goal: Goal::AllChanges },
         tests: &|_| true,
         same: &same,
-        step: &|_, _| {},
     };
-    let outcome = search(&plan, context, &RunOptions::default(), &searching).unwrap();
+    let session = Session::new(&plan, context.reporter);
+    let outcome = search(&session, &plan, context, &RunOptions::default(), &searching).unwrap();
     assert!(outcome.measured < 16, "{} of 40", outcome.measured);
     let records = outcome.records.iter().map(|record| (record.id(), record)).collect();
     let rows = rows(&plan, &records);
@@ -310,7 +316,7 @@ fn a_search_measures_a_part_and_says_which() {
     let missed: usize = named.unprobed.iter().map(|stretch| stretch.releases.len()).sum();
     assert_eq!(missed + outcome.measured, 40);
     // There is nothing more to look for.
-    let again = search(&plan, context, &RunOptions::default(), &searching).unwrap();
+    let again = search(&session, &plan, context, &RunOptions::default(), &searching).unwrap();
     assert_eq!((again.measured, again.reused), (0, outcome.measured + 1));
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use caliper_core::analysis::compare::{judge, repeats_to_decide};
+use caliper_core::facts::event::RoundPurpose;
 use caliper_core::facts::record::Record;
 use caliper_core::question::grid::CellId;
 
-use super::{Progress, Question, ROUNDS, Study};
-use crate::runner::{self, Rerun, RunContext, RunError, RunOptions};
+use super::{Question, ROUNDS, Study};
+use crate::runner::{Rerun, RunContext, RunError, RunOptions, Session};
 
 impl Study {
     /// Repeats tests until nothing is left to decide, or for [`ROUNDS`] rounds.
@@ -16,13 +17,13 @@ impl Study {
     /// again and asks anew how many runs each test needs.
     pub(super) fn confirm(
         &mut self,
+        session: &Session<'_>,
         question: &Question<'_>,
         context: RunContext<'_>,
         options: &RunOptions,
-        progress: &dyn Fn(Progress),
     ) -> Result<(), RunError> {
         let blobs = |blob| context.store.blob(blob).ok();
-        for round in 1..=ROUNDS {
+        for _ in 0..ROUNDS {
             let records: Vec<Record> = self.all().cloned().collect();
             let verdicts = judge(&records, question.baseline, question.criteria, &blobs);
             let attempts = repeats_to_decide(&records, &verdicts, question.criteria, &blobs);
@@ -33,14 +34,13 @@ impl Study {
             if !lacks_runs || self.interrupted {
                 break;
             }
-            progress(Progress::Confirm { round });
             // `--rerun` has been obeyed already: only the missing runs are added now.
             let options = RunOptions { rerun: Rerun::Nothing, attempts, ..options.clone() };
             // Cells that a search skipped, or that could not be measured, stay out of it.
             let known = self.records.iter().filter(|record| !record.outcome.is_spurious());
             let known: BTreeSet<CellId> = known.map(Record::id).collect();
             let plan = question.plan.part(|cell| known.contains(cell));
-            let again = runner::run(&plan, context, &options)?;
+            let again = session.round(&plan, context, &options, RoundPurpose::Confirm)?;
             self.not_measured.extend(again.not_measured);
             self.interrupted = again.interrupted;
             // A cell keeps its earlier record unless it was measured anew.

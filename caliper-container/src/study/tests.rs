@@ -1,7 +1,7 @@
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use caliper_core::analysis::search::Goal;
+use caliper_core::facts::event::Event;
 use caliper_core::facts::store::MemoryStore;
 use caliper_core::names::PythonVersion;
 
@@ -18,22 +18,28 @@ fn backend(run: impl Fn(u64) -> FakeRun + Send + Sync + 'static) -> FakeBackend 
     })
 }
 
-/// Runs a study of `plan` on a bench, and lists its steps.
+/// Runs a study of `plan` on a bench, and lists its rounds.
 fn study(
     bench: &Bench,
     plan: &Plan,
     rest: Option<&Plan>,
     method: &Method<'_>,
-) -> (Study, Vec<Progress>) {
-    let steps = Mutex::new(Vec::new());
-    let progress = |step: Progress| steps.lock().unwrap().push(step);
-    let method = Method { progress: &progress, ..*method };
+) -> (Study, Vec<RoundPurpose>) {
     let criteria = Criteria::default();
     let question = Question { plan, rest, baseline: None, criteria: &criteria };
     let project: Project = bench.project();
     let options = RunOptions { jobs: 2, ..RunOptions::default() };
-    let study = measure(&question, bench.context(&project), &options, &method).unwrap();
-    (study, steps.into_inner().unwrap())
+    let before = bench.reporter.events().len();
+    let study = measure(&question, bench.context(&project), &options, method).unwrap();
+    let mut events = bench.reporter.events().split_off(before);
+    // One run, whatever it takes.
+    let ends = events.iter().filter(|event| matches!(event, Event::RunFinished { .. })).count();
+    assert_eq!((matches!(events.remove(0), Event::RunStarted { .. }), ends), (true, 1));
+    let purposes = events.into_iter().filter_map(|event| match event {
+        Event::RoundStarted { purpose, .. } => Some(purpose),
+        _ => None,
+    });
+    (study, purposes.collect())
 }
 
 /// The cells of `records`, with how often the test `t` was run.
@@ -51,11 +57,11 @@ fn a_failure_beside_a_success_is_repeated_until_it_is_sure() {
     let (done, steps) = study(&bench, &plan, None, &confirm);
     // Only 1.1 is suspect: it fails where the next release passes.
     assert_eq!(runs(&done.records), ["0.9 0", "1.0 1", "1.1 3", "1.2 1", "1.3 1"]);
-    assert_eq!(steps, [Progress::Confirm { round: 1 }]);
+    assert_eq!(steps, [RoundPurpose::Measure, RoundPurpose::Confirm]);
     // The store has what the study says.
     assert_eq!(runs(&bench.store.records()), runs(&done.records));
     let (_, steps) = study(&bench, &plan, None, &confirm);
-    assert_eq!(steps, [], "nothing is open any more");
+    assert_eq!(steps, [RoundPurpose::Measure], "nothing is open any more");
 }
 
 #[test]
@@ -68,7 +74,7 @@ fn rounds_end_though_something_stays_open() {
     }));
     let plan = plan(&bench.backend, 3, &["t"]);
     let (done, steps) = study(&bench, &plan, None, &Method { confirm: true, ..Method::default() });
-    assert!((1..=ROUNDS).contains(&steps.len()), "{steps:?}");
+    assert!((2..=1 + ROUNDS).contains(&steps.len()), "{steps:?}");
     let repeated = done.records.iter().filter(|record| record.attempts("t") > 1).count();
     assert_eq!(repeated, 3, "{:?}", runs(&done.records));
 }
@@ -80,7 +86,7 @@ fn a_blind_check_keeps_its_measurements_apart() {
     let second = MemoryStore::default();
     let blind = Some(BlindCheck { share: 0.5, store: &second });
     let (done, steps) = study(&bench, &plan, None, &Method { blind, ..Method::default() });
-    assert_eq!(steps, [Progress::Blind { cells: 2, of: 5 }]);
+    assert_eq!(steps, [RoundPurpose::Measure, RoundPurpose::Blind { of: 5 }]);
     let again = second.records();
     assert_eq!(again.len(), 2);
     assert_eq!(runs(&done.records), ["0.9 0", "1.0 1", "1.1 1", "1.2 1", "1.3 1"]);
@@ -134,7 +140,7 @@ fn an_interrupt_ends_a_study() {
     let method = Method { confirm: true, blind, ..Method::default() };
     let (done, steps) = study(&bench, &plan, None, &method);
     assert!(done.interrupted);
-    assert_eq!(steps, [], "neither repeats nor second measurements are begun");
+    assert_eq!(steps, [RoundPurpose::Measure], "neither repeats nor second measurements are begun");
     assert_eq!(second.records(), []);
     assert_eq!(bench.backend.standing(), [""; 0]);
 }
@@ -146,6 +152,6 @@ fn a_search_measures_what_it_needs() {
     let search = Search { probes: 3, goal: Goal::FirstBad };
     let search = Some(RowSearch { search, test: Some("t") });
     let (done, steps) = study(&bench, &plan, None, &Method { search, ..Method::default() });
-    assert!(matches!(steps[0], Progress::Search { .. }), "{steps:?}");
+    assert!(matches!(steps[0], RoundPurpose::Search { .. }), "{steps:?}");
     assert!((2..20).contains(&done.records.len()), "{:?}", runs(&done.records));
 }

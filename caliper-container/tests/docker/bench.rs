@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{
-    BackendError, BuildEstimate, Built, CellRequest, ContainerBackend as _, Environment, RunId,
-    TestRun,
+    BackendError, BuildEstimate, Built, ContainerBackend as _, Environment, EnvironmentRequest,
+    RunId, RunRequest, TestRun,
 };
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::interrupt::Interrupt;
@@ -183,7 +183,7 @@ impl Bench {
         self.setup.dockerfile = Some(Template::new("Dockerfile", text));
     }
 
-    pub(crate) fn order<T>(&self, work: impl FnOnce(&CellRequest<'_>) -> T) -> T {
+    pub(crate) fn order<T>(&self, work: impl FnOnce(&EnvironmentRequest<'_>) -> T) -> T {
         self.order_of(&self.cell, work)
     }
 
@@ -197,10 +197,10 @@ impl Bench {
     pub(crate) fn order_of<T>(
         &self,
         cell: &PlannedCell,
-        work: impl FnOnce(&CellRequest<'_>) -> T,
+        work: impl FnOnce(&EnvironmentRequest<'_>) -> T,
     ) -> T {
         let project = Project::read(&self.folder.path().join("project"), None).unwrap();
-        work(&CellRequest {
+        work(&EnvironmentRequest {
             run: &self.run,
             dependency: &self.dependency,
             cell,
@@ -217,37 +217,49 @@ impl Bench {
     }
 
     pub(crate) fn estimate(&self) -> BuildEstimate {
-        self.order(|order| self.backend.estimate(order, &self.backend.recipe(order).unwrap()))
-            .unwrap()
+        self.order(|order| {
+            let recipe = self.backend.recipe(order).unwrap();
+            self.backend.estimate(order, &recipe, &Self::key(order, &recipe))
+        })
+        .unwrap()
     }
 
-    pub(crate) fn try_build(&self) -> Result<Built, BackendError> {
-        self.order(|order| self.backend.build(order, &self.backend.recipe(order)?))
+    /// Stands for [`Identity::environment`](caliper_core::facts::identity::Identity::environment), which
+    /// is made from a plan.
+    pub(crate) fn key(order: &EnvironmentRequest<'_>, recipe: &Recipe) -> Sha256 {
+        let file = order.cell.file().map(|file| file.url.as_str());
+        Sha256::of(format!("{} {file:?} {recipe:?}", order.dependency).as_bytes())
     }
 
-    pub(crate) fn build(&self) -> Environment {
+    pub(crate) fn try_build(&self) -> Result<Built<'_>, BackendError> {
+        self.try_build_of(&self.cell)
+    }
+
+    pub(crate) fn try_build_of(&self, cell: &PlannedCell) -> Result<Built<'_>, BackendError> {
+        self.order_of(cell, |order| {
+            let recipe = self.backend.recipe(order)?;
+            self.backend.build(order, &recipe, &Self::key(order, &recipe))
+        })
+    }
+
+    pub(crate) fn build(&self) -> Box<dyn Environment + '_> {
         let built = self.try_build().unwrap();
         let log = String::from_utf8_lossy(&built.log).into_owned();
         built.environment.unwrap_or_else(|reason| panic!("{reason}\n{log}"))
     }
 
-    pub(crate) fn try_test(
-        &self,
-        environment: &Environment,
-        test: &Test,
-    ) -> Result<TestRun, BackendError> {
-        self.order(|order| self.backend.run(order, environment, test))
+    /// Runs in `environment`, with limits and results as they are set up.
+    pub(crate) fn runs<'a>(&'a self, environment: &'a dyn Environment) -> Runs<'a> {
+        Runs { bench: self, environment, setup: self.setup.clone() }
     }
 
     /// Runs a command, and says how it ended and what it printed.
     pub(crate) fn test(
         &self,
-        environment: &Environment,
+        environment: &dyn Environment,
         command: &[&str],
     ) -> (TestEnd, String, String) {
-        let run = self.try_test(environment, &test(command)).unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        (run.end, text(&run.output.bytes), text(&run.error.bytes))
+        self.runs(environment).test(command)
     }
 
     /// Asserts that the engine has again what it had at the start. Others use the engine too: what
@@ -335,4 +347,35 @@ fn wheel(folder: &std::path::Path) -> (DistFile, PathBuf) {
         yanked: false,
     };
     (file, path)
+}
+
+/// Runs of tests in one environment, with a setup of their own.
+pub(crate) struct Runs<'a> {
+    pub(crate) bench: &'a Bench,
+    pub(crate) environment: &'a dyn Environment,
+    pub(crate) setup: Setup,
+}
+
+impl Runs<'_> {
+    pub(crate) fn try_test(&self, test: &Test) -> Result<TestRun, BackendError> {
+        self.bench.order(|order| {
+            let limits = &self.setup.limits;
+            let timeout = test.timeout.unwrap_or(limits.timeout);
+            self.environment.run(&RunRequest {
+                cell: &order.cell.id,
+                test,
+                project: order.project,
+                limits: &Limits { timeout, ..limits.clone() },
+                results: &self.setup.results,
+                interrupt: order.interrupt,
+            })
+        })
+    }
+
+    /// Runs a command, and says how it ended and what it printed.
+    pub(crate) fn test(&self, command: &[&str]) -> (TestEnd, String, String) {
+        let run = self.try_test(&test(command)).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        (run.end, text(&run.output.bytes), text(&run.error.bytes))
+    }
 }

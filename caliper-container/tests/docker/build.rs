@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use caliper_container::backend::{BackendError, Built, ContainerBackend as _};
+use caliper_container::backend::{BackendError, Built, ContainerBackend as _, Environment};
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::question::interpreter::Implementation;
@@ -12,13 +12,17 @@ use caliper_core::question::template::Template;
 
 use crate::bench::{Bench, command, docker, engine, lines, of_docker};
 
-fn log_of(built: &Built) -> Cow<'_, str> {
+fn made(built: Built<'_>) -> Box<dyn Environment + '_> {
+    built.environment.unwrap_or_else(|reason| panic!("{reason}"))
+}
+
+fn log_of<'a>(built: &'a Built<'_>) -> Cow<'a, str> {
     String::from_utf8_lossy(&built.log)
 }
 
 /// Whether the layer of the last instruction was there already. Docker and Podman say so in the same
 /// words.
-fn found_its_layers(built: &Built) -> bool {
+fn found_its_layers(built: &Built<'_>) -> bool {
     log_of(built).rsplit("RUN ").next().is_some_and(|last| last.contains("Using cache"))
 }
 
@@ -39,19 +43,19 @@ fn a_template_may_place_the_project_itself_and_reach_a_local_index() {
     let recorded = bench.recipe().dockerfile.unwrap();
     assert!(!recorded.contains("/project") && !recorded.contains(&url), "{recorded}");
     let built = bench.try_build().unwrap();
-    let log = String::from_utf8(built.log).unwrap();
+    let log = String::from_utf8(built.log.clone()).unwrap();
     assert!(log.contains(&format!("index {url}\nreached\n")), "{log}");
-    let environment = built.environment.unwrap();
+    let environment = made(built);
     let program = "import os, tinier; print(os.getcwd(), sorted(os.listdir('.')), \
                    open('/made.txt').read(), os.environ.get('PIP_INDEX_URL'))";
-    let (end, output, error) = bench.test(&environment, &["python", "-c", program]);
+    let (end, output, error) = bench.test(&*environment, &["python", "-c", program]);
     assert_eq!(end, TestEnd::Exited(0), "{error}");
     // The project and the file, but neither Caliper's Dockerfile nor its list of what to ignore.
     insta::assert_snapshot!(output, @"
     /here ['data', 'script.py', 'tiny-1.0-py2.py3-none-any.whl'] 1 2 3
      None
     ");
-    bench.backend.remove(&environment).unwrap();
+    environment.release().unwrap();
     bench.assert_clean();
 }
 
@@ -87,8 +91,8 @@ fn a_build_that_fails_keeps_its_log_and_leaves_nothing() {
     ] {
         bench.dockerfile(&format!("FROM {{{{ base }}}}\n{instructions}"));
         let built = bench.try_build().unwrap();
-        let log = String::from_utf8(built.log).unwrap();
-        assert_eq!(built.environment.unwrap_err(), reason, "{instructions}{log}");
+        let log = String::from_utf8(built.log.clone()).unwrap();
+        assert_eq!(built.environment.err(), Some(reason), "{instructions}{log}");
         assert!(log.contains(words), "{instructions}{log}");
     }
     bench.assert_clean();
@@ -186,9 +190,11 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     };
     let first = bench.try_build().unwrap();
     assert!(!first.reused);
-    let environment = first.environment.unwrap();
-    bench.backend.remove(&environment).unwrap();
-    let names = names_of(&environment.id);
+    let log = first.log.clone();
+    let environment = made(first);
+    let id = environment.id().to_owned();
+    environment.release().unwrap();
+    let names = names_of(&id);
     assert_eq!(names.len(), 1);
 
     // Another run, and a test that was edited: the project is no part of the image.
@@ -198,10 +204,11 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     assert!(bench.estimate().ready);
     let second = bench.try_build().unwrap();
     assert!(second.reused);
-    assert_eq!(second.log, first.log);
-    assert_eq!(second.environment.unwrap(), environment);
-    assert_eq!(bench.test(&environment, &["python", "script.py"]).1, "edited");
-    bench.backend.remove(&environment).unwrap();
+    assert_eq!(second.log, log);
+    let environment = made(second);
+    assert_eq!(environment.id(), id);
+    assert_eq!(bench.test(&*environment, &["python", "script.py"]).1, "edited");
+    environment.release().unwrap();
 
     // What the template copies of the project is.
     bench.dockerfile("FROM {{ base }}\nCOPY {{ basename }} /\nCOPY data/numbers.txt /\nRUN pip install --no-deps /{{ basename }}\n");
@@ -214,26 +221,27 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     assert!(!bench.estimate().ready);
     let third = bench.try_build().unwrap();
     assert!(!third.reused && found_its_layers(&third), "{}", log_of(&third));
-    bench.backend.remove(&third.environment.unwrap()).unwrap();
+    made(third).release().unwrap();
 
     // Anew: with layers of its own, and in the place of what was kept.
     let bench = bench.with(|options| (options.keep, options.anew) = (u64::MAX, true));
     let anew = bench.try_build().unwrap();
     assert!(!anew.reused && !found_its_layers(&anew), "{}", log_of(&anew));
-    let anew = anew.environment.unwrap();
-    assert_ne!(anew.id, environment.id);
-    bench.backend.remove(&anew).unwrap();
-    assert_eq!(names_of(&anew.id), names);
+    let anew = made(anew);
+    let anew_id = anew.id().to_owned();
+    assert_ne!(anew_id, id);
+    anew.release().unwrap();
+    assert_eq!(names_of(&anew_id), names);
     let is_there = |image: &str| {
         command().args(["image", "inspect", image]).output().unwrap().status.success()
     };
-    assert!(!is_there(&environment.id));
+    assert!(!is_there(&id));
 
     // Whoever wants none kept for long has the last one removed.
     let bench = bench.with(|options| options.keep = 1);
     let last = bench.build();
-    assert_eq!(last.id, anew.id);
-    bench.backend.remove(&last).unwrap();
+    assert_eq!(last.id(), anew_id);
+    last.release().unwrap();
     assert!(!is_there(&names[0]));
     bench.assert_clean();
 }
@@ -248,16 +256,16 @@ fn an_image_stays_while_a_cell_needs_it() {
     // Side by side each may have made its own; one after the other the second is the first.
     let built = bench.try_build().unwrap();
     assert!(found_its_layers(&built), "{}", log_of(&built));
-    let third = built.environment.unwrap();
-    assert!(third == one || third == other);
-    bench.backend.remove(&one).unwrap();
-    bench.backend.remove(&other).unwrap();
-    assert_eq!(bench.test(&third, &["python", "script.py"]).0, TestEnd::Exited(0));
-    bench.backend.remove(&third).unwrap();
+    let third = made(built);
+    assert!(third.id() == one.id() || third.id() == other.id());
+    one.release().unwrap();
+    other.release().unwrap();
+    assert_eq!(bench.test(&*third, &["python", "script.py"]).0, TestEnd::Exited(0));
+    third.release().unwrap();
     // And until the next one on its base is done.
     let again = bench.try_build().unwrap();
     assert!(found_its_layers(&again), "{}", log_of(&again));
-    bench.backend.remove(&again.environment.unwrap()).unwrap();
+    made(again).release().unwrap();
     bench.assert_clean();
 }
 
@@ -269,21 +277,21 @@ fn what_cells_begin_with_is_made_once() {
          COPY {{ basename }} /\nRUN pip install --no-deps /{{ basename }}\n",
     );
     let cells = [bench.variant("one"), bench.variant("other")];
-    let recipes = cells
-        .each_ref()
-        .map(|cell| bench.order_of(cell, |order| bench.backend.recipe(order)).unwrap());
     let bench = bench;
+    for cell in &cells {
+        bench.order_of(cell, |order| bench.backend.prepare(&[*order]));
+    }
     let built = std::thread::scope(|scope| {
-        let building = [0, 1].map(|which| {
-            let (bench, cell, recipe) = (&bench, &cells[which], &recipes[which]);
-            scope.spawn(move || bench.order_of(cell, |order| bench.backend.build(order, recipe)))
+        let building = cells.each_ref().map(|cell| {
+            let bench = &bench;
+            scope.spawn(move || bench.try_build_of(cell))
         });
-        building.map(|one| one.join().unwrap().unwrap().environment.unwrap())
+        building.map(|one| made(one.join().unwrap().unwrap()))
     });
-    let said = built.each_ref().map(|one| bench.test(one, &["cat", "/once"]).1);
+    let said = built.each_ref().map(|one| bench.test(&**one, &["cat", "/once"]).1);
     assert!(said[0].len() > 30 && said[0] == said[1], "{said:?}");
-    for environment in &built {
-        bench.backend.remove(environment).unwrap();
+    for environment in built {
+        environment.release().unwrap();
     }
     bench.assert_clean();
 }

@@ -1,6 +1,5 @@
 //! What is removed, and what is not.
 
-use caliper_container::backend::ContainerBackend as _;
 use caliper_core::question::template::Template;
 
 use crate::bench::{Bench, IMAGE, command, docker, lines};
@@ -50,8 +49,8 @@ fn only_what_is_calipers_and_unneeded_goes() {
 
     // The user gives one of Caliper's images a name while it is there.
     let named = Made("image", "caliper-test-named:1".to_owned());
-    docker(&["tag", &environment.id, &named.1]);
-    bench.backend.remove(&environment).unwrap();
+    docker(&["tag", environment.id(), &named.1]);
+    environment.release().unwrap();
     docker(&["image", "inspect", &tagged.1]);
     for image in [&built, &named] {
         let command =
@@ -74,8 +73,8 @@ fn a_base_without_a_name_stays() {
     let base = Made("image", base.trim_start_matches("sha256:").to_owned());
     bench.setup.base = Template::new("base", &base.1);
     let environment = bench.build();
-    assert_eq!(bench.test(&environment, &["cat", "/users"]).1, "1");
-    bench.backend.remove(&environment).unwrap();
+    assert_eq!(bench.test(&*environment, &["cat", "/users"]).1, "1");
+    environment.release().unwrap();
     let bench = bench.with(|_| {});
     assert_eq!(docker(&["image", "inspect", "--format", "{{.RepoTags}}", &base.1]), "[]");
     drop(base);

@@ -4,8 +4,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use caliper_container::backend::ContainerBackend as _;
-
 use crate::bench::{Bench, docker, test};
 
 const TESTS: usize = 20;
@@ -19,10 +17,10 @@ fn overhead_over_a_bare_run() {
     let environment = bench.build();
     let command = ["python", "-c", "print(1)"];
     let bare = || {
-        docker(&[&["run", "--rm", "--network", "bridge", &environment.id], &command[..]].concat());
+        docker(&[&["run", "--rm", "--network", "bridge", environment.id()], &command[..]].concat());
     };
     let ours = || {
-        let run = bench.try_test(&environment, &test(&command)).unwrap();
+        let run = bench.runs(&*environment).try_test(&test(&command)).unwrap();
         assert_eq!(run.output.bytes, b"1\n");
     };
     let mut total = [Duration::ZERO; 2];
@@ -35,7 +33,7 @@ fn overhead_over_a_bare_run() {
     }
     let ratio = total[1].as_secs_f64() / total[0].as_secs_f64();
     eprintln!("{TESTS} tests, {SIDE_BY_SIDE} side by side: {ratio:.3} of docker run");
-    bench.backend.remove(&environment).unwrap();
+    environment.release().unwrap();
     bench.assert_clean();
 }
 

@@ -7,7 +7,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use caliper_container::backend::ContainerBackend as _;
 use caliper_core::facts::record::TestEnd;
 
 use crate::bench::Bench;
@@ -56,9 +55,9 @@ fn all_requests_but_the_four_of_shiplift_ask_for_one_version() {
     let seen = relay(&path, socket);
     let bench = bench.with(|options| options.host = Some(format!("unix://{}", path.display())));
     let environment = bench.build();
-    let (end, _, error) = bench.test(&environment, &["python", "-c", "print(1)"]);
+    let (end, _, error) = bench.test(&*environment, &["python", "-c", "print(1)"]);
     assert_eq!(end, TestEnd::Exited(0), "{error}");
-    bench.backend.remove(&environment).unwrap();
+    environment.release().unwrap();
 
     let mut without = BTreeSet::new();
     let mut versions = BTreeSet::new();

@@ -8,7 +8,7 @@ use caliper_core::facts::record::TestEnd;
 use caliper_core::question::limits::{Gpus, Network};
 use caliper_core::question::plan::Test;
 
-use crate::bench::{Bench, of_docker, test};
+use crate::bench::{Bench, Runs, of_docker, test};
 
 fn python(text: &str) -> Vec<&str> {
     vec!["python", "-c", text]
@@ -17,51 +17,53 @@ fn python(text: &str) -> Vec<&str> {
 /// One image for all: to make one takes longer than most of what is done in it.
 #[test]
 fn tests_run_in_containers() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(bench) = Bench::new() else { return };
     let environment = bench.build();
-    what_is_installed_is_known(&environment);
-    tests_end_in_every_way(&bench, &environment);
-    tests_find_their_surroundings(&mut bench, &environment);
-    output_is_kept_whole_or_cut_in_the_middle(&mut bench, &environment);
-    limits_hold(&mut bench, &environment);
-    what_is_granted_is_told(&mut bench, &environment);
-    who_does_nothing_is_ended(&mut bench, &environment);
-    results_are_taken_out(&mut bench, &environment);
-    nothing_is_a_superusers(&mut bench, &environment);
-    an_interrupt_stops_a_test(&bench, &environment);
-    bench.backend.remove(&environment).unwrap();
+    what_is_installed_is_known(&*environment);
+    let mut runs = bench.runs(&*environment);
+    tests_end_in_every_way(&mut runs);
+    tests_find_their_surroundings(&mut runs);
+    output_is_kept_whole_or_cut_in_the_middle(&mut runs);
+    limits_hold(&mut runs);
+    what_is_granted_is_told(&mut runs);
+    who_does_nothing_is_ended(&mut runs);
+    results_are_taken_out(&mut runs);
+    nothing_is_a_superusers(&mut runs);
+    an_interrupt_stops_a_test(&mut runs);
+    environment.release().unwrap();
     bench.assert_clean();
 }
 
-fn results_are_taken_out(bench: &mut Bench, environment: &Environment) {
-    bench.setup.results = vec!["out/*.csv".to_owned()];
+fn results_are_taken_out(runs: &mut Runs<'_>) {
+    runs.setup.results = vec!["out/*.csv".to_owned()];
     let program = "import os; os.mkdir('out'); open('out/a.csv', 'w').write('x' * 300000); \
                    open('out/b.txt', 'w'); os.symlink('/etc/passwd', 'out/c.csv')";
-    let run = bench.try_test(environment, &test(&python(program))).unwrap();
+    let run = runs.try_test(&test(&python(program))).unwrap();
     assert_eq!(run.files.len(), 1, "{:?}", run.end);
     assert_eq!((run.files[0].path.as_str(), run.files[0].size), ("out/a.csv", 300_000));
     assert_eq!(run.files[0].content.as_ref().map(Vec::len), Some(300_000));
     // Whoever removes the folder that it stands in leaves nothing.
     let program = "import os, shutil; shutil.rmtree(os.getcwd(), ignore_errors=True)";
-    assert_eq!(bench.try_test(environment, &test(&python(program))).unwrap().files, []);
-    bench.setup.results.clear();
+    assert_eq!(runs.try_test(&test(&python(program))).unwrap().files, []);
+    runs.setup.results.clear();
 }
 
-fn what_is_installed_is_known(environment: &Environment) {
-    assert_eq!(environment.modules, ["tinier"]);
-    assert!(environment.installed.iter().any(|one| one.name == "Tiny" && one.version == "1.0"));
+fn what_is_installed_is_known(environment: &dyn Environment) {
+    assert_eq!(environment.modules(), ["tinier"]);
+    assert!(environment.installed().iter().any(|one| one.name == "Tiny" && one.version == "1.0"));
 }
 
-fn tests_end_in_every_way(bench: &Bench, environment: &Environment) {
-    let import = bench.try_test(environment, &Test::import(&environment.modules)).unwrap();
+fn tests_end_in_every_way(runs: &mut Runs<'_>) {
+    let import = runs.try_test(&Test::import(runs.environment.modules())).unwrap();
     assert_eq!(import.end, TestEnd::Exited(0));
-    assert!(import.seconds > 0.0 && import.seconds < 30.0, "{}", import.seconds);
+    let elapsed = import.elapsed;
+    assert!(elapsed > Duration::ZERO && elapsed < Duration::from_secs(30), "{elapsed:?}");
 
     let program = "import sys; sys.stderr.write('no'); sys.exit(3)";
-    let failed = bench.test(environment, &python(program));
+    let failed = runs.test(&python(program));
     assert_eq!(failed, (TestEnd::Exited(3), String::new(), "no".to_owned()));
 
-    let run = bench.try_test(environment, &test(&["printf", "\\377\\000a"])).unwrap();
+    let run = runs.try_test(&test(&["printf", "\\377\\000a"])).unwrap();
     assert_eq!(run.output.bytes, b"\xff\0a");
 
     for (program, end) in [
@@ -69,23 +71,23 @@ fn tests_end_in_every_way(bench: &Bench, environment: &Environment) {
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", TestEnd::Signalled(11)),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", TestEnd::Signalled(9)),
     ] {
-        assert_eq!(bench.test(environment, &python(program)).0, end, "{program}");
+        assert_eq!(runs.test(&python(program)).0, end, "{program}");
     }
     // The shell was there.
-    assert_eq!(bench.test(environment, &["sh", "-c", "missing"]).0, TestEnd::Exited(127));
+    assert_eq!(runs.test(&["sh", "-c", "missing"]).0, TestEnd::Exited(127));
     for (command, words) in
         [(&["no-such-program"][..], "no-such-program"), (&["/etc/passwd"], "ermission denied")]
     {
-        match bench.test(environment, command).0 {
+        match runs.test(command).0 {
             TestEnd::NotRun { reason } => assert!(reason.contains(words), "{reason}"),
             end => panic!("{command:?}: {end:?}"),
         }
     }
 }
 
-fn tests_find_their_surroundings(bench: &mut Bench, environment: &Environment) {
+fn tests_find_their_surroundings(runs: &mut Runs<'_>) {
     // In the project, with its files, as somebody who may write there.
-    let (end, output, error) = bench.test(environment, &["python", "script.py"]);
+    let (end, output, error) = runs.test(&["python", "script.py"]);
     assert_eq!(
         (end, output.as_str(), error.as_str()),
         (TestEnd::Exited(0), "from the project", "")
@@ -93,7 +95,7 @@ fn tests_find_their_surroundings(bench: &mut Bench, environment: &Environment) {
     let program =
         "import os; open('data/new', 'w'); print(os.getcwd(), sorted(os.listdir('data')))";
     for _ in 0..2 {
-        let (end, output, _) = bench.test(environment, &python(program));
+        let (end, output, _) = runs.test(&python(program));
         // The second run does not find what the first wrote.
         assert_eq!(output, "/project ['new', 'numbers.txt']");
         assert_eq!(end, TestEnd::Exited(0));
@@ -102,77 +104,77 @@ fn tests_find_their_surroundings(bench: &mut Bench, environment: &Environment) {
     // A test's own variables, and one that Caliper sets: the image has it already.
     let mut own = test(&["sh", "-c", "echo $LANG $SEED"]);
     own.environment.insert("SEED".into(), "a b=c".into());
-    assert_eq!(bench.try_test(environment, &own).unwrap().output.bytes, b"C.UTF-8 a b=c\n");
+    assert_eq!(runs.try_test(&own).unwrap().output.bytes, b"C.UTF-8 a b=c\n");
 
-    bench.setup.limits.network = Network::None;
+    runs.setup.limits.network = Network::None;
     let program = "import os; print(sorted(os.listdir('/sys/class/net')))";
-    assert_eq!(bench.test(environment, &python(program)).1, "['lo']");
-    bench.setup.limits.network = Network::Full;
+    assert_eq!(runs.test(&python(program)).1, "['lo']");
+    runs.setup.limits.network = Network::Full;
 }
 
-fn output_is_kept_whole_or_cut_in_the_middle(bench: &mut Bench, environment: &Environment) {
+fn output_is_kept_whole_or_cut_in_the_middle(runs: &mut Runs<'_>) {
     // Nothing of a program that is over at once is lost, whichever stream it used.
     for _ in 0..5 {
-        let (_, output, error) = bench.test(environment, &["sh", "-c", "echo out; echo err >&2"]);
+        let (_, output, error) = runs.test(&["sh", "-c", "echo out; echo err >&2"]);
         assert_eq!((output.as_str(), error.as_str()), ("out", "err"));
     }
-    bench.setup.limits.output = 1000;
+    runs.setup.limits.output = 1000;
     let program = "head -c 50000000 /dev/zero | tr '\\0' x; echo end; echo small >&2";
-    let run = bench.try_test(environment, &test(&["sh", "-c", program])).unwrap();
+    let run = runs.try_test(&test(&["sh", "-c", program])).unwrap();
     assert_eq!(run.output.bytes.len(), 1000);
     assert!(run.output.bytes.ends_with(b"xxxend\n"));
     assert_eq!(run.output.dropped, 50_000_004 - 1000);
     assert_eq!(run.error.bytes, b"small\n");
 }
 
-fn who_does_nothing_is_ended(bench: &mut Bench, environment: &Environment) {
-    if !bench.backend.facts().sees_idle {
+fn who_does_nothing_is_ended(runs: &mut Runs<'_>) {
+    if !runs.bench.backend.facts().sees_idle {
         return;
     }
-    bench.setup.limits.idle = Some(Duration::from_secs(2));
+    runs.setup.limits.idle = Some(Duration::from_secs(2));
     let waits = "import time; print('begun', flush=True)\nwhile True: time.sleep(0.2)";
-    let (end, output, _) = bench.test(environment, &python(waits));
+    let (end, output, _) = runs.test(&python(waits));
     assert_eq!((end, output.as_str()), (TestEnd::Idle, "begun"));
     let prints = "import time\nfor n in range(8): print(n, flush=True); time.sleep(0.6)";
-    assert_eq!(bench.test(environment, &python(prints)).0, TestEnd::Exited(0));
+    assert_eq!(runs.test(&python(prints)).0, TestEnd::Exited(0));
     let computes = "import subprocess, sys\n\
         work = 'import time; end = time.time() + 5\\nwhile time.time() < end: pass'\n\
         subprocess.run([sys.executable, '-c', work])";
-    assert_eq!(bench.test(environment, &python(computes)).0, TestEnd::Exited(0));
-    bench.setup.limits.idle = None;
+    assert_eq!(runs.test(&python(computes)).0, TestEnd::Exited(0));
+    runs.setup.limits.idle = None;
 }
 
-fn nothing_is_a_superusers(bench: &mut Bench, environment: &Environment) {
+fn nothing_is_a_superusers(runs: &mut Runs<'_>) {
     let ask = "import os\n\
         status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n\
         print(os.getuid(), int(status['CapEff'], 16), int(status['CapBnd'], 16), \
         status['NoNewPrivs'].strip(), os.path.exists('/var/run/docker.sock'))";
-    let (_, output, error) = bench.test(environment, &python(ask));
+    let (_, output, error) = runs.test(&python(ask));
     assert_eq!((output.as_str(), error.as_str()), ("0 0 0 1 False", ""));
-    bench.setup.limits.capabilities = ["NET_RAW".to_owned()].into();
+    runs.setup.limits.capabilities = ["NET_RAW".to_owned()].into();
     // capability.h: CAP_NET_RAW is 13.
-    let (_, output, _) = bench.test(environment, &python(ask));
+    let (_, output, _) = runs.test(&python(ask));
     assert_eq!(output, format!("0 {0} {0} 1 False", 1 << 13));
-    bench.setup.limits.capabilities.clear();
-    if bench.backend.facts().limits_pids {
+    runs.setup.limits.capabilities.clear();
+    if runs.bench.backend.facts().limits_pids {
         // Nobody asked for a limit, and the machine lives all the same.
         let forks = "import os, time\ncount = 0\ntry:\n    while True:\n        \
             if os.fork() == 0: time.sleep(60); os._exit(0)\n        count += 1\n\
             except OSError: print(3900 < count < 4100)";
-        let (end, output, _) = bench.test(environment, &python(forks));
+        let (end, output, _) = runs.test(&python(forks));
         assert_eq!((end, output.as_str()), (TestEnd::Exited(0), "True"));
     }
 }
 
-fn what_is_granted_is_told(bench: &mut Bench, environment: &Environment) {
-    let facts = bench.backend.facts().clone();
-    let asked = &mut bench.setup.limits;
+fn what_is_granted_is_told(runs: &mut Runs<'_>) {
+    let facts = runs.bench.backend.facts().clone();
+    let asked = &mut runs.setup.limits;
     asked.cpuset = facts.limits_cpuset.then(|| "0".parse().unwrap());
     asked.disk = facts.limits_disk.then_some(64 << 20);
     let asked = asked.clone();
     let program = "import os\nprint(len(os.sched_getaffinity(0)))\n\
         open('/tmp/large', 'wb').write(b'x' * (200 << 20))";
-    let run = bench.try_test(environment, &test(&python(program))).unwrap();
+    let run = runs.try_test(&test(&python(program))).unwrap();
     // Full, for a program within a limit on the disk.
     assert_eq!(run.end, TestEnd::Exited(i32::from(facts.limits_disk)), "{facts:?}");
     assert!(!facts.limits_cpuset || run.output.bytes == b"1\n");
@@ -181,61 +183,61 @@ fn what_is_granted_is_told(bench: &mut Bench, environment: &Environment) {
     // Without being asked for.
     assert_eq!(granted.limits.pids, facts.limits_pids.then_some(4096));
     assert!(granted.by.contains(&facts.version), "{}", granted.by);
-    bench.setup.limits.cpuset = None;
-    bench.setup.limits.disk = None;
+    runs.setup.limits.cpuset = None;
+    runs.setup.limits.disk = None;
 }
 
-fn limits_hold(bench: &mut Bench, environment: &Environment) {
-    bench.setup.limits.timeout = Duration::from_secs(1);
+fn limits_hold(runs: &mut Runs<'_>) {
+    runs.setup.limits.timeout = Duration::from_secs(1);
     let deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
                 print('begun', flush=True); time.sleep(60)";
     let began = Instant::now();
-    let (end, output, _) = bench.test(environment, &python(deaf));
+    let (end, output, _) = runs.test(&python(deaf));
     assert_eq!((end, output.as_str()), (TestEnd::TimedOut, "begun"));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     // Its own limit comes before everybody's, and output without end is no way around it.
     let mut endless = test(&["yes"]);
     endless.timeout = Some(Duration::from_secs(2));
-    let run = bench.try_test(environment, &endless).unwrap();
+    let run = runs.try_test(&endless).unwrap();
     assert_eq!(run.end, TestEnd::TimedOut);
-    assert!(run.output.dropped > 0 && run.seconds >= 2.0);
-    bench.setup.limits.timeout = Duration::from_secs(60);
+    assert!(run.output.dropped > 0 && run.elapsed >= Duration::from_secs(2));
+    runs.setup.limits.timeout = Duration::from_secs(60);
 
-    if bench.backend.facts().limits_memory && bench.backend.facts().tells_out_of_memory {
-        memory_is_limited(bench, environment);
+    if runs.bench.backend.facts().limits_memory && runs.bench.backend.facts().tells_out_of_memory {
+        memory_is_limited(runs);
     }
 
-    if bench.backend.facts().limits_pids && bench.backend.facts().limits_cpus {
-        bench.setup.limits.pids = Some(20);
-        bench.setup.limits.cpus = Some(0.5);
+    if runs.bench.backend.facts().limits_pids && runs.bench.backend.facts().limits_cpus {
+        runs.setup.limits.pids = Some(20);
+        runs.setup.limits.cpus = Some(0.5);
         let forks = "import subprocess\ntry:\n    for n in range(50): subprocess.Popen(['sleep', '9'])\n\
              except OSError as error: print(n, error)";
-        let (end, output, _) = bench.test(environment, &python(forks));
+        let (end, output, _) = runs.test(&python(forks));
         assert_eq!(end, TestEnd::Exited(0));
         assert!(output.contains("unavailable"), "{output}");
-        (bench.setup.limits.pids, bench.setup.limits.cpus) = (None, None);
+        (runs.setup.limits.pids, runs.setup.limits.cpus) = (None, None);
     }
 }
 
-fn memory_is_limited(bench: &mut Bench, environment: &Environment) {
-    bench.setup.limits.memory = Some(64 << 20);
+fn memory_is_limited(runs: &mut Runs<'_>) {
+    runs.setup.limits.memory = Some(64 << 20);
     let hungry = "x = bytearray(200 << 20); x[::4096] = x[::4096]";
-    let end = bench.test(environment, &python(hungry)).0;
+    let end = runs.test(&python(hungry)).0;
     assert_eq!(end, TestEnd::OutOfMemory { status: None });
     // Only a child is killed, and the program itself does not care.
     let careless = "import subprocess, sys; subprocess.call([sys.executable, '-c', \
                     'x = bytearray(200 << 20); x[::4096] = x[::4096]'])";
-    let end = bench.test(environment, &python(careless)).0;
+    let end = runs.test(&python(careless)).0;
     assert_eq!(end, TestEnd::OutOfMemory { status: Some(0) });
-    bench.setup.limits.memory = None;
+    runs.setup.limits.memory = None;
 }
 
-fn an_interrupt_stops_a_test(bench: &Bench, environment: &Environment) {
+fn an_interrupt_stops_a_test(runs: &mut Runs<'_>) {
     let began = Instant::now();
     let error = std::thread::scope(|scope| {
-        let running = scope.spawn(|| bench.try_test(environment, &test(&["sleep", "60"])));
+        let running = scope.spawn(|| runs.try_test(&test(&["sleep", "60"])));
         std::thread::sleep(Duration::from_secs(2));
-        bench.interrupt.raise();
+        runs.bench.interrupt.raise();
         running.join().unwrap().unwrap_err()
     });
     assert!(matches!(error, BackendError::Interrupted), "{error}");

@@ -34,11 +34,22 @@ pub enum Event {
         dependency: PackageName,
         /// How many cells the grid has.
         cells: usize,
+        /// How many things are done at once.
+        jobs: usize,
+    },
+    /// A round of measurements begins. A plain run has one; a search, for example, has one for each of its
+    /// steps.
+    RoundStarted {
+        /// Which round of this run it is, from 1.
+        round: u32,
+        /// Why it is made.
+        #[serde(flatten)]
+        purpose: RoundPurpose,
+        /// How many cells it goes through.
+        cells: usize,
         /// How many of them are measured now; the others are recorded already or have nothing to
         /// install.
         to_measure: usize,
-        /// How many things are done at once.
-        jobs: usize,
     },
     /// A recorded result with an equal key stands for this cell.
     CellReused {
@@ -108,6 +119,27 @@ pub enum Event {
         interrupted: bool,
         /// Wall-clock time, in seconds.
         seconds: f64,
+    },
+}
+
+/// Why a round of measurements is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "purpose", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RoundPurpose {
+    /// To measure all cells of the plan.
+    Measure,
+    /// A step of a search measures the cells that it needs next.
+    Search {
+        /// About how many steps are left.
+        steps_left: u32,
+    },
+    /// To repeat tests until what is undecided is decided.
+    Confirm,
+    /// To measure cells a second time, for the blind check.
+    Blind {
+        /// How many cells there were to choose from.
+        of: usize,
     },
 }
 

@@ -59,6 +59,11 @@ impl Identity {
         Self { environment, tests, cell: canonical::digest(&(environment, digests)) }
     }
 
+    /// [`Identity::environment`] alone.
+    pub fn of_environment(plan: &Plan, cell: &PlannedCell, recipe: &Recipe) -> Sha256 {
+        environment(plan, cell, recipe)
+    }
+
     /// The digest of a test.
     pub fn test(&self, name: &str) -> Option<Sha256> {
         self.tests.iter().find(|(test, _)| test == name).map(|(_, digest)| *digest)

@@ -15,7 +15,7 @@ mod state;
 mod test;
 
 use pep440_rs::Version;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use blob::BlobRef;
 pub use build_reason::BuildReason;
@@ -34,7 +34,11 @@ use crate::question::grid::{CellId, Missing, Variant};
 pub const SCHEMA: u32 = 1;
 
 /// All that was measured in one cell: what it was made from, and how its tests ended.
+///
+/// Written as JSON it also has the `id` of the cell, which follows from release, Python and variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(remote = "Self")]
+#[schemars(transform = with_id)]
 #[non_exhaustive]
 pub struct Record {
     /// The version of this format: [`SCHEMA`].
@@ -73,6 +77,42 @@ pub struct Record {
     pub started: Timestamp,
     /// When its last test had ended.
     pub finished: Timestamp,
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct WithId<'a> {
+            id: String,
+            #[serde(flatten, serialize_with = "derived")]
+            record: &'a Record,
+        }
+        #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+        fn derived<S: Serializer>(record: &&Record, serializer: S) -> Result<S::Ok, S::Error> {
+            Record::serialize(record, serializer)
+        }
+        WithId { id: self.id().to_string(), record: self }.serialize(serializer)
+    }
+}
+
+/// Adds the `id` that a record is written with.
+fn with_id(schema: &mut schemars::Schema) {
+    let id = serde_json::json!({
+        "type": "string",
+        "description": "The cell: `VERSION/PYTHON`, or `VERSION/PYTHON[axis=value,…]`.",
+    });
+    if let Some(properties) = schema.get_mut("properties").and_then(|one| one.as_object_mut()) {
+        properties.insert("id".to_owned(), id);
+    }
+    if let Some(required) = schema.get_mut("required").and_then(|one| one.as_array_mut()) {
+        required.push("id".into());
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
 }
 
 impl Record {

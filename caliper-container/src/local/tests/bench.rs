@@ -9,10 +9,10 @@ use caliper_core::names::PackageName;
 use caliper_core::question::files::FilesInMemory;
 use caliper_core::question::grid::{CellId, Choice, DistFile, FileKind};
 use caliper_core::question::limits::Limits;
-use caliper_core::question::plan::PlannedCell;
+use caliper_core::question::plan::{PlannedCell, Setup, Test};
 use caliper_core::question::template::{Args, Template};
 
-use crate::backend::RunId;
+use crate::backend::{ContainerBackend as _, RunId, RunRequest, TestRun};
 use crate::interrupt::Interrupt;
 use crate::local::*;
 use crate::project::Project;
@@ -80,18 +80,18 @@ impl Bench {
     }
 
     /// A bench whose environment needs no `uv`, as nothing is installed in it.
-    pub(super) fn bare(project: &[(&str, &str)]) -> (Self, Workspace, Environment) {
+    pub(super) fn bare(project: &[(&str, &str)]) -> (Self, Workspace, PathBuf) {
         let bench = Self::new(project, |folder| folder.join("demo-1.0-py3-none-any.whl"));
         let workspace = Workspace::open(&bench.folder.path().join("work"), &bench.run).unwrap();
         let place = workspace.place('e').unwrap();
         let python = bench.backend.pythons().of(bench.interpreter.python).unwrap();
-        environment::create(place.path(), python).unwrap();
-        let id = place.keep().to_str().unwrap().to_owned();
-        (bench, workspace, Environment { id, installed: Vec::new(), modules: Vec::new() })
+        install::create(place.path(), python).unwrap();
+        let environment = place.keep();
+        (bench, workspace, environment)
     }
 
-    pub(super) fn order(&self) -> CellRequest<'_> {
-        CellRequest {
+    pub(super) fn request(&self) -> EnvironmentRequest<'_> {
+        EnvironmentRequest {
             run: &self.run,
             dependency: &self.dependency,
             cell: &self.cell,
@@ -103,10 +103,30 @@ impl Bench {
         }
     }
 
-    pub(super) fn build(&self) -> Result<Built, BackendError> {
-        let order = self.order();
-        let recipe = self.backend.recipe(&order).unwrap();
-        self.backend.build(&order, &recipe)
+    /// The request for one run of `test`.
+    pub(super) fn run_of<'a>(&'a self, test: &'a Test) -> RunRequest<'a> {
+        RunRequest {
+            cell: &self.cell.id,
+            test,
+            project: &self.project,
+            limits: &self.setup.limits,
+            results: &self.setup.results,
+            interrupt: &self.interrupt,
+        }
+    }
+
+    /// Runs `test` once in the environment in that folder.
+    pub(super) fn run(&self, at: &Path, test: &Test, workspace: &Workspace) -> TestRun {
+        process::run(at, &self.run_of(test), workspace, &unlimited()).unwrap()
+    }
+
+    /// Builds the environment under a key that stands for all that `setup` asks for.
+    pub(super) fn build(&self) -> Result<Made<'_>, BackendError> {
+        self.backend.make(&self.request(), &self.key())
+    }
+
+    pub(super) fn key(&self) -> Sha256 {
+        Sha256::of(format!("{:?}", self.setup).as_bytes())
     }
 }
 

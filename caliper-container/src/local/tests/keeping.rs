@@ -7,8 +7,8 @@ use caliper_core::facts::record::TestEnd;
 use caliper_core::names::{Sha256, Timestamp};
 
 use super::bench::{Bench, has_uv, test, text, wheel};
-use crate::backend::{ContainerBackend as _, Environment};
-use crate::local::{LocalBackend, LocalOptions};
+use crate::backend::Environment as _;
+use crate::local::{LocalBackend, LocalEnvironment, LocalOptions};
 
 /// A bench whose environments may be kept; `None` if there is no `uv`.
 fn bench() -> Option<Bench> {
@@ -23,13 +23,12 @@ fn bench() -> Option<Bench> {
 }
 
 /// Makes the environment and runs a program in it; whether it was there already, and what it is.
-fn cell(bench: &Bench, program: &str) -> (bool, Environment) {
+fn cell<'a>(bench: &'a Bench, program: &str) -> (bool, Box<LocalEnvironment<'a>>) {
     let built = bench.build().unwrap();
-    let environment = built.environment.unwrap();
-    let run =
-        bench.backend.run(&bench.order(), &environment, &test(&["python", "-c", program])).unwrap();
+    let environment = built.environment.unwrap_or_else(|reason| panic!("{reason}"));
+    let run = environment.run(&bench.run_of(&test(&["python", "-c", program]))).unwrap();
     assert_eq!(run.end, TestEnd::Exited(0), "{}", text(&run.error));
-    (built.reused, environment)
+    (built.reused, Box::new(environment))
 }
 
 /// As another run would do it.
@@ -47,25 +46,28 @@ fn an_environment_that_nobody_changed_is_taken_up_again() {
     let Some(mut bench) = bench() else { return };
     let (reused, first) = cell(&bench, "import demo");
     assert!(!reused);
-    bench.backend.remove(&first).unwrap();
+    let folder = first.folder().to_owned();
+    let modules = first.modules().to_vec();
+    first.release().unwrap();
     again(&mut bench, |_| {});
     let built = bench.build().unwrap();
     assert!(built.reused);
     assert!(!built.log.is_empty(), "the log of its making");
-    let environment = built.environment.unwrap();
-    assert_eq!(environment, first);
+    let environment = Box::new(built.environment.unwrap_or_else(|reason| panic!("{reason}")));
+    assert_eq!((environment.folder(), environment.modules()), (&*folder, &*modules));
     // Compiled already, so that it need not be done again.
     let look = "import demo, os; print(os.path.exists(demo.__cached__), demo.value)";
-    let look = bench.backend.run(&bench.order(), &environment, &test(&["python", "-c", look]));
+    let look = environment.run(&bench.run_of(&test(&["python", "-c", look])));
     assert_eq!(text(&look.unwrap().output), "True 1\n");
 
     // While it is in use another one is made, and is gone when it is done.
     let (reused, second) = cell(&bench, "import demo");
     assert!(!reused);
-    assert_ne!(second.id, environment.id);
-    bench.backend.remove(&second).unwrap();
-    assert!(!Path::new(&second.id).exists());
-    bench.backend.remove(&environment).unwrap();
+    assert_ne!(second.folder(), environment.folder());
+    let folder = second.folder().to_owned();
+    second.release().unwrap();
+    assert!(!folder.exists());
+    environment.release().unwrap();
     assert!(cell(&bench, "import demo").0);
 }
 
@@ -84,18 +86,23 @@ fn an_environment_that_a_test_changed_is_made_anew() {
     for change in [written, removed, added, gone, loud] {
         let (reused, environment) = cell(&bench, change);
         assert!(!reused, "before {change}");
-        bench.backend.remove(&environment).unwrap();
-        assert!(!Path::new(&environment.id).exists(), "after {change}");
+        let folder = environment.folder().to_owned();
+        environment.release().unwrap();
+        assert!(!folder.exists(), "after {change}");
     }
     // Nor is one that its run did not give back, or that was changed at rest.
     let (_, environment) = cell(&bench, "import demo");
+    let folder = environment.folder().to_owned();
+    let seal = folder.with_file_name("seal.json");
+    environment.release().unwrap();
+    fs::remove_file(seal).unwrap();
     again(&mut bench, |_| {});
     assert!(!cell(&bench, "import demo").0);
     again(&mut bench, |_| {});
     let (_, same) = cell(&bench, "import demo");
-    assert_eq!(same.id, environment.id);
-    bench.backend.remove(&same).unwrap();
-    fs::write(Path::new(&same.id).join("bin/new"), "").unwrap();
+    assert_eq!(same.folder(), folder);
+    same.release().unwrap();
+    fs::write(folder.join("bin/new"), "").unwrap();
     assert!(!cell(&bench, "import demo").0);
 }
 
@@ -104,11 +111,12 @@ fn an_environment_is_used_only_as_long_as_the_index_would_give_the_same() {
     let Some(mut bench) = bench() else { return };
     let make = |bench: &Bench| {
         let (reused, environment) = cell(bench, "import demo");
-        bench.backend.remove(&environment).unwrap();
-        (reused, environment.id)
+        let folder = environment.folder().to_owned();
+        environment.release().unwrap();
+        (reused, folder)
     };
-    let grow_old = |id: &str| {
-        let seal = Path::new(id).with_file_name("seal.json");
+    let grow_old = |folder: &Path| {
+        let seal = folder.with_file_name("seal.json");
         let text = fs::read_to_string(&seal).unwrap();
         let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
         value["made"] = (value["made"].as_u64().unwrap() - 601).into();
@@ -130,18 +138,18 @@ fn an_environment_is_used_only_as_long_as_the_index_would_give_the_same() {
     grow_old(&id);
     again(&mut bench, |_| {});
     assert!(make(&bench).0);
-    assert!(!Path::new(&id).exists() && Path::new(&dated).exists());
+    assert!(!id.exists() && dated.exists());
 
     // So do those for which there is no room.
     again(&mut bench, |options| options.keep = 1);
     assert!(make(&bench).0, "it is there, so it is used");
     assert!(!make(&bench).0);
-    assert!(!Path::new(&dated).exists());
+    assert!(!dated.exists());
 
     // A requirement that is a path or an address may stand for something else tomorrow.
     bench.setup.requirements = vec!["./demo-1.0-py3-none-any.whl".to_owned()];
     again(&mut bench, |_| {});
-    let order = bench.order();
+    let (request, key) = (bench.request(), bench.key());
     let python = bench.backend.pythons().of(bench.interpreter.python).unwrap();
-    assert!(super::kept::Name::of(&order, python, &python.executable, &[]).is_none());
+    assert!(super::kept::Name::of(&request, &key, python, &python.executable, &[]).is_none());
 }

@@ -10,7 +10,7 @@ use caliper_core::question::limits::Limits;
 use super::*;
 
 /// Two releases with dates, seeds and limits.
-fn plan_with_axes(backend: &FakeBackend) -> Plan {
+pub(super) fn plan_with_axes(backend: &FakeBackend) -> Plan {
     let plain = plan(backend, 2, &["t"]);
     let cells = plain.cells.iter().filter(|cell| cell.file().is_some()).cloned();
     let cells = cells.map(|cell| GridCell { id: cell.id, choice: cell.choice }).collect();
@@ -66,6 +66,18 @@ fn several_axes_go_from_the_plan_to_the_rows() {
     // Seeds and limits share an environment, and each cell has a key of its own.
     let environments: BTreeSet<_> = records.iter().map(|record| record.environment.key).collect();
     assert_eq!(environments.len(), 2 * 2);
+    // Each was built once, for the first of its cells.
+    let mut builds = bench.backend.builds();
+    builds.sort();
+    insta::assert_snapshot!(builds.join("\n"), @"
+    1.0/3.11[as_of=any,seed=0,cpus=1]
+    1.0/3.11[as_of=today,seed=0,cpus=1]
+    1.1/3.11[as_of=any,seed=0,cpus=1]
+    1.1/3.11[as_of=today,seed=0,cpus=1]
+    ");
+    assert!(bench.backend.standing().is_empty());
+    let built = records.iter().filter_map(|record| record.build.as_ref());
+    assert_eq!(built.filter(|build| !build.reused).count(), 4);
     let keys: BTreeSet<_> = records.iter().map(|record| record.key).collect();
     assert_eq!(keys.len(), 16);
     let asked: BTreeSet<_> = records

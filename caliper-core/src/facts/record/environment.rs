@@ -103,8 +103,9 @@ pub struct BuildRecord {
     pub ok: bool,
     /// Wall-clock time, in nanoseconds.
     pub nanoseconds: u64,
-    /// Whether an environment of an earlier run was used again. The log is that run's then, and
-    /// [`BuildRecord::nanoseconds`] is the time it took to open it.
+    /// Whether the environment was built already: by an earlier run, or for another cell of this run, which
+    /// shares it. The log is of that build, and [`BuildRecord::nanoseconds`] is the time it took to open the
+    /// environment; 0 for a shared one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reused: bool,
     /// Why the build failed.

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The machine on which tests ran. It names neither the host nor a user.
@@ -20,4 +22,19 @@ pub struct Machine {
     /// Its operating system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub os: Option<String>,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MEBIBYTE: u64 = 1 << 20;
+        let parts = [
+            self.cpu.clone(),
+            self.cores.map(|cores| format!("{cores} processors")),
+            self.memory.map(|bytes| format!("{} MiB", bytes / MEBIBYTE)),
+            self.os.clone(),
+            self.kernel.as_ref().map(|kernel| format!("kernel {kernel}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        formatter.write_str(&parts.join(", "))
+    }
 }

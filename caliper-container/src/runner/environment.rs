@@ -1,0 +1,209 @@
+//! Building an environment, for all cells that share it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use caliper_core::facts::event::Event;
+use caliper_core::facts::record::{BuildReason, BuildRecord, CellOutcome, Record};
+use caliper_core::facts::store::StoreError;
+
+use super::cell::{OpenCell, nanoseconds};
+use super::retry::Discarded;
+use super::{Running, chain, request, rounded};
+use crate::backend::{BackendError, Built, Environment, EnvironmentRequest, TestRun};
+
+/// An environment that was built and in which the tests of its cells are running.
+pub(super) struct OpenEnvironment<'a> {
+    /// `None` once it was released.
+    environment: RwLock<Option<Box<dyn Environment + 'a>>>,
+    pub(super) cells: Vec<OpenCell<'a>>,
+    /// How many of `cells` have not ended.
+    pub(super) unfinished: AtomicUsize,
+}
+
+/// One run of one test: the place of its cell among those of the environment, and its place among the
+/// runs of that cell.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Which {
+    pub(super) cell: usize,
+    pub(super) run: usize,
+}
+
+impl OpenEnvironment<'_> {
+    /// All runs that are to be made, cell by cell.
+    pub(super) fn runs(&self) -> Vec<Which> {
+        let cells = self.cells.iter().enumerate();
+        cells
+            .flat_map(|(cell, open)| (0..open.runs.len()).map(move |run| Which { cell, run }))
+            .collect()
+    }
+
+    /// Which run of its test it is, among those that are to be made now, from 0.
+    pub(super) fn round_of(&self, which: Which) -> usize {
+        let runs = &self.cells[which.cell].runs;
+        let name = &runs[which.run].test.name;
+        runs[..which.run].iter().filter(|run| run.test.name == *name).count()
+    }
+
+    /// Runs a test once.
+    pub(super) fn run(
+        &self,
+        request: &crate::backend::RunRequest<'_>,
+    ) -> Result<TestRun, BackendError> {
+        let environment = self.environment.read().unwrap_or_else(PoisonError::into_inner);
+        match &*environment {
+            Some(environment) => environment.run(request),
+            None => unreachable!("an environment is released after the last run of its last cell"),
+        }
+    }
+}
+
+/// What all cells of an environment record of its build.
+struct BuildFacts {
+    build: BuildRecord,
+    tools: std::collections::BTreeMap<String, String>,
+}
+
+impl<'a> Running<'a> {
+    /// The request for the environment of a task.
+    pub(super) fn request(&self, index: usize) -> Option<EnvironmentRequest<'_>> {
+        request(self.plan, self.tasks[index].cell, self.context, self.run)
+    }
+
+    /// Builds the environment of the tasks in `group`. `None` if these are finished with that.
+    pub(super) fn open(&self, group: &[usize]) -> Option<OpenEnvironment<'_>> {
+        let records: Vec<Record> = group
+            .iter()
+            .map(|index| self.blank(&self.tasks[*index], CellOutcome::Tested))
+            .collect();
+        let first = &self.tasks[*group.first()?];
+        let cell = first.cell.id.to_string();
+        let request = self.request(group[0])?;
+        self.report(&Event::BuildStarted { cell: cell.clone() });
+        let begun = Instant::now();
+        let built = self.build(&cell, &request, group[0]);
+        let elapsed = begun.elapsed();
+        let seconds = rounded(elapsed.as_secs_f64());
+        let built = match built {
+            Ok(built) => built,
+            Err(BackendError::Interrupted) => return None,
+            Err(error) => {
+                self.report(&Event::BuildFinished { cell, ok: false, reason: None, seconds });
+                let why = chain(&error);
+                for (index, record) in group.iter().zip(records) {
+                    self.not_measured(*index, record, &why);
+                }
+                return None;
+            }
+        };
+        let facts = match self.facts(&built, elapsed) {
+            Ok(facts) => facts,
+            Err(error) => {
+                self.give_up(error);
+                if let Ok(environment) = built.environment {
+                    self.release(environment);
+                }
+                return None;
+            }
+        };
+        let reason = facts.build.reason;
+        self.report(&Event::BuildFinished { cell, ok: reason.is_none(), reason, seconds });
+        let records = (0..).zip(records).map(|(number, mut record): (usize, Record)| {
+            let mut build = facts.build.clone();
+            if number > 0 {
+                // It was built for the first of these cells.
+                (build.reused, build.nanoseconds) = (true, 0);
+            }
+            record.build = Some(build);
+            record.environment.tools.clone_from(&facts.tools);
+            record
+        });
+        let environment = match built.environment {
+            Ok(environment) => environment,
+            Err(reason) => {
+                for (index, record) in group.iter().zip(records) {
+                    self.not_built(*index, record, reason);
+                }
+                return None;
+            }
+        };
+        let cells: Vec<OpenCell<'_>> = group
+            .iter()
+            .zip(records)
+            .map(|(index, record)| self.open_cell(*index, record, &*environment))
+            .collect();
+        Some(OpenEnvironment {
+            environment: RwLock::new(Some(environment)),
+            unfinished: AtomicUsize::new(cells.len()),
+            cells,
+        })
+    }
+
+    fn build(
+        &self,
+        cell: &str,
+        request: &EnvironmentRequest<'_>,
+        index: usize,
+    ) -> Result<Built<'a>, BackendError> {
+        let Self { context, .. } = self;
+        let task = &self.tasks[index];
+        self.retry(
+            cell,
+            || {
+                let _gate = self.gate.build();
+                context.backend.build(request, &task.recipe, &task.identity.environment)
+            },
+            |built| {
+                let reason = built.environment.as_ref().err().filter(|reason| reason.is_spurious());
+                reason.map(|reason| Discarded {
+                    reason: format!("the build failed: {reason}"),
+                    retries: u32::MAX,
+                })
+            },
+        )
+    }
+
+    fn facts(&self, built: &Built<'_>, elapsed: Duration) -> Result<BuildFacts, StoreError> {
+        let log = match built.log.as_slice() {
+            [] => None,
+            log => Some(self.context.store.save_blob(log)?),
+        };
+        let reason = built.environment.as_ref().err().copied();
+        let mut build = BuildRecord::new(reason, nanoseconds(elapsed));
+        (build.reused, build.log) = (built.reused, log);
+        Ok(BuildFacts { build, tools: built.tools.clone() })
+    }
+
+    /// Keeps the record of a cell whose environment could not be built.
+    fn not_built(&self, index: usize, mut record: Record, reason: BuildReason) {
+        if reason.is_spurious() {
+            self.not_measured(index, record, &format!("the build failed: {reason}"));
+        } else {
+            record.outcome = CellOutcome::BuildFailed;
+            record.finished = SystemTime::now().into();
+            self.keep(index, record);
+        }
+    }
+
+    /// Notes that one of the cells has ended, and releases the environment after the last. Returns
+    /// whether it was the last.
+    pub(super) fn cell_ended(&self, open: &OpenEnvironment<'_>) -> bool {
+        let last = open.unfinished.fetch_sub(1, Ordering::SeqCst) == 1;
+        if last {
+            let environment =
+                open.environment.write().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(environment) = environment {
+                self.release(environment);
+            }
+        }
+        last
+    }
+
+    fn release(&self, environment: Box<dyn Environment + '_>) {
+        if let Err(error) = environment.release() {
+            let message = format!("something was left behind: {}", chain(&error));
+            self.report(&Event::Warning { message });
+        }
+    }
+}
