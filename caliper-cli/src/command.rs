@@ -18,8 +18,8 @@ mod suggest;
 use std::io::Write as _;
 use std::path::Path;
 
-use caliper_core::analysis::results::Results;
-use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::analysis::results::{self, Results};
+use caliper_core::facts::store::DirStore;
 use caliper_core::report::grid::{self, Tone};
 use caliper_core::report::model::{LookedPast, OpenQuestions};
 use caliper_core::report::rows;
@@ -108,7 +108,7 @@ const MOST_LINES: usize = 24;
 /// The results that a path names, and where their long outputs are.
 fn recorded(path: &Path) -> Result<(DirStore, Results), Failure> {
     let store = DirStore::read_only(setting::results_of(path));
-    let results = store.results()?.ok_or_else(|| {
+    let results = store.summary(results::SCHEMA)?.ok_or_else(|| {
         Failure::question(format!(
             "there are no results in `{}`; run `caliper run {}` first",
             store.folder().display(),

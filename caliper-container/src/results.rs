@@ -1,8 +1,10 @@
 //! The files that a test leaves as its results.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use caliper_core::names::{Sha256, Sha256Stream};
 use globset::{GlobSet, GlobSetBuilder};
@@ -18,7 +20,7 @@ const MOST_FILES: usize = 1000;
 const MOST_ENTRIES: usize = 200_000;
 
 /// A file that a test left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ResultFile {
     /// Relative to the project; `/` between the components.
     pub path: String,
@@ -27,7 +29,90 @@ pub struct ResultFile {
     /// Of the whole file.
     pub sha256: Sha256,
     /// What it holds; `None` if that is too much to keep.
-    pub content: Option<Vec<u8>>,
+    pub content: Option<Content>,
+}
+
+/// Equal digests mean equal content, so no content is read.
+impl PartialEq for ResultFile {
+    fn eq(&self, other: &Self) -> bool {
+        let about = |file: &Self| (file.size, file.sha256, file.content.is_some());
+        self.path == other.path && about(self) == about(other)
+    }
+}
+
+/// The content of a result file, which may be large: only a small one is held in memory.
+#[derive(Debug, Clone)]
+pub struct Content(Place);
+
+#[derive(Debug, Clone)]
+enum Place {
+    Memory(Arc<[u8]>),
+    /// A file without a name, which the system removes with its last handle.
+    File(Arc<File>),
+}
+
+/// The content of larger files goes to a temporary file.
+const MOST_IN_MEMORY: usize = 256 << 10;
+
+impl Content {
+    /// A reader from the beginning; each has its own position.
+    pub fn open(&self) -> impl Read + '_ {
+        Opened { content: self, position: 0 }
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Place::Memory(bytes.into()))
+    }
+}
+
+struct Opened<'a> {
+    content: &'a Content,
+    position: u64,
+}
+
+impl Read for Opened<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match &self.content.0 {
+            Place::Memory(bytes) => {
+                let start = usize::try_from(self.position).unwrap_or(usize::MAX);
+                bytes.get(start..).unwrap_or_default().read(buffer)?
+            }
+            Place::File(file) => file.read_at(buffer, self.position)?,
+        };
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+/// Takes the bytes of one content.
+#[derive(Debug, Default)]
+struct Spool {
+    memory: Vec<u8>,
+    file: Option<File>,
+}
+
+impl Spool {
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            return file.write_all(bytes);
+        }
+        self.memory.extend_from_slice(bytes);
+        if self.memory.len() > MOST_IN_MEMORY {
+            let mut file = tempfile::tempfile()?;
+            file.write_all(&std::mem::take(&mut self.memory))?;
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Content {
+        Content(match self.file {
+            Some(file) => Place::File(Arc::new(file)),
+            None => Place::Memory(self.memory.into()),
+        })
+    }
 }
 
 /// Takes up the files that match.
@@ -114,7 +199,7 @@ impl Collector {
 
     fn take(&mut self, path: String, mut content: impl Read) -> io::Result<()> {
         let most = MOST_BYTES.min(self.left);
-        let mut kept = Vec::new();
+        let mut kept = Some(Spool::default());
         let mut digest = Sha256Stream::default();
         let mut size = 0;
         let mut buffer = vec![0; 64 << 10];
@@ -125,14 +210,15 @@ impl Collector {
             }
             digest.update(&buffer[..count]);
             size += count as u64;
-            if size <= most {
-                kept.extend_from_slice(&buffer[..count]);
-            } else {
-                kept = Vec::new();
+            if size > most {
+                kept = None;
+            }
+            if let Some(kept) = &mut kept {
+                kept.push(&buffer[..count])?;
             }
         }
-        let content = (size <= most).then_some(kept);
-        self.left -= content.as_ref().map_or(0, |content| content.len() as u64);
+        let content = kept.map(Spool::finish);
+        self.left -= content.as_ref().map_or(0, |_| size);
         self.files.push(ResultFile { path, size, sha256: digest.finish(), content });
         Ok(())
     }
@@ -145,6 +231,26 @@ mod tests {
     fn patterns(patterns: &[&str]) -> Collector {
         let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
         Collector::new(&patterns).unwrap()
+    }
+
+    fn read(file: &ResultFile) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        file.content.as_ref().unwrap().open().read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn large_content_is_not_held_in_memory() {
+        let mut collector = patterns(&["*"]);
+        let all: Vec<u8> = (0..=u8::MAX).cycle().take(MOST_IN_MEMORY * 3 + 1).collect();
+        collector.take("small".into(), &all[..MOST_IN_MEMORY]).unwrap();
+        collector.take("large".into(), all.as_slice()).unwrap();
+        let files = collector.finish();
+        let place = |file: &ResultFile| matches!(file.content, Some(Content(Place::File(_))));
+        assert_eq!(files.iter().map(place).collect::<Vec<_>>(), [true, false]);
+        for _ in 0..2 {
+            assert!(read(&files[0]) == all && read(&files[1]) == all[..MOST_IN_MEMORY]);
+        }
     }
 
     #[test]
@@ -181,7 +287,7 @@ mod tests {
         collector.archive(bytes.as_slice()).unwrap();
         let files = collector.finish();
         assert_eq!((files.len(), &*files[0].path), (1, "out/b.csv"));
-        assert_eq!(files[0].content.as_deref(), Some(&b"b"[..]));
+        assert_eq!(read(&files[0]), b"b");
         assert_eq!(files[0].sha256, Sha256::of(b"b"));
     }
 

@@ -74,7 +74,7 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
     let title = format!("{dependency}, imported");
     if let Some(results) = Results::new(title, dependency, legacy::BACKEND, records) {
         let results = results.read_through(&[], None, &Criteria::default(), &blobs);
-        store.save_results(&results)?;
+        store.save_summary(&results)?;
         match format {
             FormatName::Json => super::print_json(&results, terminal)?,
             FormatName::Text => super::print_results(&results, terminal),

@@ -64,7 +64,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let Some(results) = study.results(&question, &second.records, &blobs) else {
         return Ok(watch.exit().unwrap_or(Exit::Done));
     };
-    store.save_results(&results)?;
+    store.save_summary(&results)?;
     match format {
         FormatName::Json => super::print_json(&results, terminal)?,
         FormatName::Text => super::print_results(&results, terminal),

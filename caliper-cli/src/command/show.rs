@@ -65,7 +65,7 @@ fn rebuild_summary(config: &Path, terminal: Terminal) -> Result<(), Failure> {
     let second = Second::open(&store, terminal)?;
     let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
     let results = rebuild(&setting.config, records, &second.records, &blobs);
-    store.save_results(&results.ok_or_else(nothing)?)?;
+    store.save_summary(&results.ok_or_else(nothing)?)?;
     Ok(())
 }
 

@@ -221,7 +221,9 @@ impl Running<'_> {
         let (output, error) = (keep(&ran.output)?, keep(&ran.error)?);
         let mut run = Run::new(of.attempt, ran.end.outcome());
         for ResultFile { path, size, sha256, content } in &ran.files {
-            let content = content.as_ref().map(|content| self.context.store.save_blob(content));
+            let content = content.as_ref();
+            let content =
+                content.map(|content| self.context.store.save_blob_from(&mut content.open()));
             run.files.push(RecordedResult {
                 path: path.clone(),
                 size: *size,

@@ -3,20 +3,26 @@
 mod dir;
 mod memory;
 mod output;
+mod replace;
 
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 pub use dir::{DirStore, Unreadable};
 pub use memory::MemoryStore;
 pub use output::Output;
 
-use crate::analysis::results::Results;
 use crate::facts::record::{BlobRef, Record};
+use crate::names::Sha256;
 use crate::question::grid::CellId;
 
-/// Keeps records, long outputs, and the summary.
+/// [`ResultStore::blob`] loads no larger blob into memory. The store itself keeps blobs of any size.
+pub const MOST_IN_MEMORY: u64 = 256 << 20;
+
+/// Keeps records and blobs (long outputs, build logs, result files).
 ///
-/// The real one is [`DirStore`]; [`MemoryStore`] is for embedders and for tests.
+/// The real one is [`DirStore`]; [`MemoryStore`] is for embedders and for tests. A summary is not part of
+/// this trait: it is a document that can be made again from the records ([`DirStore::save_summary`]).
 pub trait ResultStore: Send + Sync {
     /// The record of a cell, if there is one that can be read.
     ///
@@ -33,33 +39,64 @@ pub trait ResultStore: Send + Sync {
     /// [`StoreError`] if the store cannot be written.
     fn save(&self, record: &Record) -> Result<(), StoreError>;
 
+    /// Keeps everything that `content` yields under its digest, without holding all of it in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Content`] if `content` cannot be read; otherwise [`StoreError`] if the store cannot be
+    /// written.
+    fn save_blob_from(&self, content: &mut dyn Read) -> Result<BlobRef, StoreError>;
+
     /// Keeps bytes under their digest.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the store cannot be written.
-    fn save_blob(&self, bytes: &[u8]) -> Result<BlobRef, StoreError>;
+    fn save_blob(&self, mut bytes: &[u8]) -> Result<BlobRef, StoreError> {
+        self.save_blob_from(&mut bytes)
+    }
 
-    /// The bytes that [`ResultStore::save_blob`] was given.
+    /// Opens a blob for reading. The reader fails with [`io::ErrorKind::InvalidData`] at the end of the
+    /// content if that does not have the blob's digest.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if there is no such blob, or it is damaged.
-    fn blob(&self, blob: BlobRef) -> Result<Vec<u8>, StoreError>;
+    /// [`StoreError`] if there is no such blob, or it cannot be opened.
+    fn open_blob(&self, blob: BlobRef) -> Result<Box<dyn Read + Send>, StoreError>;
 
-    /// Keeps the summary.
+    /// Reads a blob of at most [`MOST_IN_MEMORY`] bytes.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store cannot be written.
-    fn save_results(&self, results: &Results) -> Result<(), StoreError>;
+    /// [`StoreError`] if there is no such blob, or it is damaged or larger.
+    fn blob(&self, blob: BlobRef) -> Result<Vec<u8>, StoreError> {
+        self.blob_up_to(blob, MOST_IN_MEMORY)
+    }
 
-    /// The summary that was kept last.
+    /// Reads a blob of at most `most` bytes.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if it cannot be read, or is from a newer Caliper.
-    fn results(&self) -> Result<Option<Results>, StoreError>;
+    /// [`StoreError`] if there is no such blob, or it is damaged or larger.
+    fn blob_up_to(&self, blob: BlobRef, most: u64) -> Result<Vec<u8>, StoreError> {
+        let unread = |source| StoreError::Blob { blob, source };
+        let mut bytes = Vec::new();
+        let mut content = self.open_blob(blob)?.take(most.saturating_add(1));
+        content.read_to_end(&mut bytes).map_err(unread)?;
+        if bytes.len() as u64 > most {
+            return Err(unread(io::ErrorKind::FileTooLarge.into()));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Whether `digest` belongs to `blob`; the error of a reader at the end of its content.
+fn verified(blob: BlobRef, digest: Sha256) -> io::Result<()> {
+    if digest == blob.0 {
+        return Ok(());
+    }
+    let problem = "the content does not have the digest that it is kept under";
+    Err(io::Error::new(io::ErrorKind::InvalidData, problem))
 }
 
 /// Why a store cannot be used.
@@ -122,5 +159,19 @@ pub enum StoreError {
         blob: BlobRef,
         /// The store.
         path: PathBuf,
+    },
+    /// A blob cannot be read, or its content is damaged.
+    #[error("could not read `{blob}`")]
+    Blob {
+        /// Its name.
+        blob: BlobRef,
+        /// What was wrong.
+        source: io::Error,
+    },
+    /// The content to be kept cannot be read. Nothing was kept, and the store is as it was.
+    #[error("could not read what was to be kept")]
+    Content {
+        /// What its reader says.
+        source: io::Error,
     },
 }

@@ -5,18 +5,17 @@
 )]
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ResultStore, StoreError};
-use crate::analysis::results;
+use super::replace::{UNFINISHED, Unfinished, replace};
+use super::{ResultStore, StoreError, verified};
 use crate::facts::record;
 use crate::facts::record::{BlobRef, Record};
-use crate::names::Sha256;
+use crate::names::{Sha256, Sha256Stream};
 use crate::question::grid::CellId;
 
 /// A folder of results, made for people to share, diff and merge:
@@ -35,8 +34,6 @@ pub struct DirStore {
     folder: PathBuf,
     /// Held as long as this store may write.
     _lock: Option<File>,
-    /// Numbers the files in the making.
-    serial: AtomicU64,
 }
 
 /// A record that is there and cannot be read.
@@ -45,12 +42,6 @@ pub struct Unreadable {
     /// What is wrong, with the path.
     pub error: StoreError,
 }
-
-/// The beginning of the names of files in the making.
-const UNFINISHED: &str = ".unfinished-";
-
-/// No record or blob of Caliper's own making is larger.
-const MOST_BYTES: u64 = 256 << 20;
 
 impl DirStore {
     /// Opens `folder` for writing, and makes it if need be. Only one at a time can.
@@ -87,14 +78,14 @@ impl DirStore {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(failed)?;
-        let store = Self { folder, _lock: Some(lock), serial: AtomicU64::new(0) };
+        let store = Self { folder, _lock: Some(lock) };
         store.sweep();
         Ok(store)
     }
 
     /// Opens `folder` for reading only; it need not exist.
     pub fn read_only(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), _lock: None, serial: AtomicU64::new(0) }
+        Self { folder: folder.into(), _lock: None }
     }
 
     /// The folder.
@@ -151,26 +142,51 @@ impl DirStore {
         self.folder.join("blobs").join(format!("{}.zst", blob.0.hex()))
     }
 
-    /// Writes beside the target and renames, so that a reader sees the old content or the new.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let unfinished =
-            path.with_file_name(format!("{UNFINISHED}{}-{serial}", std::process::id()));
-        fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path)).map_err(
-            |source| {
-                let _ = fs::remove_file(&unfinished);
-                StoreError::Write { path: path.to_owned(), source }
-            },
-        )
+    /// Keeps a summary of the records in place of the one before: any document with a `schema` number.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot be written.
+    pub fn save_summary(&self, summary: &impl Serialize) -> Result<(), StoreError> {
+        replace_json(&self.folder.join("results.json"), summary)
     }
 
-    fn replace_json(&self, path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
-        let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| StoreError::Write {
-            path: path.to_owned(),
-            source: io::Error::other(error),
-        })?;
-        bytes.push(b'\n');
-        self.replace(path, &bytes)
+    /// The summary that was kept last; `None` without one. `known` is the newest version of its format that
+    /// `T` can hold.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it cannot be read, or is from a newer Caliper.
+    pub fn summary<T: DeserializeOwned>(&self, known: u32) -> Result<Option<T>, StoreError> {
+        read_json(&self.folder.join("results.json"), known)
+    }
+}
+
+fn replace_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    let written = replace(path, |file| {
+        let mut file = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut file, value)?;
+        file.write_all(b"\n")?;
+        file.flush()
+    });
+    written.map_err(|source| StoreError::Write { path: path.to_owned(), source })
+}
+
+/// Reads a blob and compares its digest at the end.
+struct Verified<R> {
+    content: R,
+    blob: BlobRef,
+    digest: Sha256Stream,
+}
+
+impl<R: Read> Read for Verified<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(buffer)?;
+        self.digest.update(&buffer[..count]);
+        if count == 0 && !buffer.is_empty() {
+            verified(self.blob, self.digest.clone().finish())?;
+        }
+        Ok(count)
     }
 }
 
@@ -186,7 +202,7 @@ fn read_json<T: DeserializeOwned>(path: &Path, known: u32) -> Result<Option<T>, 
     let mut bytes = Vec::new();
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(failed)?.take(MOST_BYTES).read_to_end(&mut bytes).map_err(failed)?,
+        file => file.map_err(failed)?.read_to_end(&mut bytes).map_err(failed)?,
     };
     let Schema { schema: found } =
         serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
@@ -208,21 +224,42 @@ impl ResultStore for DirStore {
     }
 
     fn save(&self, record: &Record) -> Result<(), StoreError> {
-        self.replace_json(&self.record_path(&record.id()), record)
+        replace_json(&self.record_path(&record.id()), record)
     }
 
-    fn save_blob(&self, bytes: &[u8]) -> Result<BlobRef, StoreError> {
-        let blob = BlobRef(Sha256::of(bytes));
-        let path = self.blob_path(blob);
-        if !path.exists() {
-            let compressed = zstd::encode_all(bytes, 3)
-                .map_err(|source| StoreError::Write { path: path.clone(), source })?;
-            self.replace(&path, &compressed)?;
+    fn save_blob_from(&self, content: &mut dyn Read) -> Result<BlobRef, StoreError> {
+        let folder = self.folder.join("blobs");
+        let failed = |source| StoreError::Write { path: folder.clone(), source };
+        let mut unfinished = Unfinished::create(&folder).map_err(failed)?;
+        let mut digest = Sha256Stream::default();
+        let mut encoder = zstd::Encoder::new(unfinished.file(), LEVEL).map_err(failed)?;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match content.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    digest.update(&buffer[..count]);
+                    encoder.write_all(&buffer[..count]).map_err(failed)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(StoreError::Content { source }),
+            }
         }
+        encoder.finish().map_err(failed)?;
+        let blob = BlobRef(digest.finish());
+        let path = self.blob_path(blob);
+        // An older file of this name has the same content, or is damaged.
+        unfinished.finish(&path).map_err(|source| StoreError::Write { path, source })?;
         Ok(blob)
     }
 
-    fn blob(&self, blob: BlobRef) -> Result<Vec<u8>, StoreError> {
+    /// Compresses nothing that is there already.
+    fn save_blob(&self, mut bytes: &[u8]) -> Result<BlobRef, StoreError> {
+        let blob = BlobRef(Sha256::of(bytes));
+        if self.blob_path(blob).exists() { Ok(blob) } else { self.save_blob_from(&mut bytes) }
+    }
+
+    fn open_blob(&self, blob: BlobRef) -> Result<Box<dyn Read + Send>, StoreError> {
         let path = self.blob_path(blob);
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -230,28 +267,14 @@ impl ResultStore for DirStore {
             }
             file => file.map_err(|source| StoreError::Read { path: path.clone(), source })?,
         };
-        let mut bytes = Vec::new();
-        zstd::Decoder::new(file)
-            .and_then(|decoder| decoder.take(MOST_BYTES).read_to_end(&mut bytes))
-            .map_err(|error| StoreError::Damaged {
-                path: path.clone(),
-                problem: error.to_string(),
-            })?;
-        if Sha256::of(&bytes) != blob.0 {
-            let problem = "its content does not have its digest".to_owned();
-            return Err(StoreError::Damaged { path, problem });
-        }
-        Ok(bytes)
-    }
-
-    fn save_results(&self, results: &results::Results) -> Result<(), StoreError> {
-        self.replace_json(&self.folder.join("results.json"), results)
-    }
-
-    fn results(&self) -> Result<Option<results::Results>, StoreError> {
-        read_json(&self.folder.join("results.json"), results::SCHEMA)
+        let content = zstd::Decoder::with_buffer(BufReader::new(file))
+            .map_err(|source| StoreError::Blob { blob, source })?;
+        Ok(Box::new(Verified { content, blob, digest: Sha256Stream::default() }))
     }
 }
+
+/// The level of zstd at which blobs are compressed.
+const LEVEL: i32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -273,6 +296,60 @@ mod tests {
         assert_eq!(store.blob(blob).unwrap(), b"hello \xff");
         let missing = BlobRef(Sha256::of(b"other"));
         assert!(matches!(store.blob(missing), Err(StoreError::NoBlob { .. })));
+    }
+
+    /// Yields `left` zeros, then an error or the end.
+    struct Zeros {
+        left: usize,
+        error: Option<io::ErrorKind>,
+    }
+
+    impl Read for Zeros {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = buffer.len().min(self.left);
+            buffer[..count].fill(0);
+            self.left -= count;
+            match self.error.filter(|_| count == 0) {
+                Some(kind) => Err(kind.into()),
+                None => Ok(count),
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_is_kept_under_its_digest_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DirStore::open(folder.path()).unwrap();
+        let files = || fs::read_dir(folder.path().join("blobs")).unwrap().count();
+        let mut cut = Zeros { left: 100, error: Some(io::ErrorKind::ConnectionReset) };
+        assert!(matches!(store.save_blob_from(&mut cut), Err(StoreError::Content { .. })));
+        assert_eq!(files(), 0);
+
+        let left = 1 << 20;
+        let blob = store.save_blob_from(&mut Zeros { left, error: None }).unwrap();
+        assert_eq!(files(), 1);
+        let read = io::copy(&mut store.open_blob(blob).unwrap(), &mut io::sink()).unwrap();
+        assert_eq!(read, left as u64);
+        assert_eq!(store.blob_up_to(blob, read).unwrap(), vec![0; left]);
+        let error = store.blob_up_to(blob, read - 1).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Blob { source, .. } if source.kind() == io::ErrorKind::FileTooLarge),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_summary_is_any_document_with_a_schema() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DirStore::open(folder.path()).unwrap();
+        assert_eq!(store.summary::<serde_json::Value>(1).unwrap(), None);
+        let summary = serde_json::json!({"schema": 2, "cells": 3});
+        store.save_summary(&summary).unwrap();
+        assert_eq!(store.summary(2).unwrap(), Some(summary));
+        assert!(matches!(
+            store.summary::<serde_json::Value>(1),
+            Err(StoreError::TooNew { found: 2, known: 1, .. })
+        ));
     }
 
     #[test]
@@ -302,7 +379,7 @@ mod tests {
 
         let blob = store.save_blob(b"hello").unwrap();
         fs::write(store.blob_path(blob), zstd::encode_all(&b"other"[..], 3).unwrap()).unwrap();
-        assert!(matches!(store.blob(blob), Err(StoreError::Damaged { .. })));
+        assert!(matches!(store.blob(blob), Err(StoreError::Blob { .. })));
     }
 
     #[test]

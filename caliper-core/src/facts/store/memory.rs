@@ -1,22 +1,21 @@
 use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{ResultStore, StoreError};
-use crate::analysis::results::Results;
 use crate::facts::record::{BlobRef, Record};
 use crate::names::Sha256;
 use crate::question::grid::CellId;
 
-/// A [`ResultStore`] that forgets everything with the process.
+/// A [`ResultStore`] in the memory of the process.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
     records: BTreeMap<CellId, Record>,
-    blobs: BTreeMap<Sha256, Vec<u8>>,
-    results: Option<Results>,
+    blobs: BTreeMap<Sha256, Arc<[u8]>>,
 }
 
 impl MemoryStore {
@@ -40,23 +39,17 @@ impl ResultStore for MemoryStore {
         Ok(())
     }
 
-    fn save_blob(&self, bytes: &[u8]) -> Result<BlobRef, StoreError> {
-        let digest = Sha256::of(bytes);
-        self.kept().blobs.insert(digest, bytes.to_owned());
+    fn save_blob_from(&self, content: &mut dyn Read) -> Result<BlobRef, StoreError> {
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes).map_err(|source| StoreError::Content { source })?;
+        let digest = Sha256::of(&bytes);
+        self.kept().blobs.insert(digest, bytes.into());
         Ok(BlobRef(digest))
     }
 
-    fn blob(&self, blob: BlobRef) -> Result<Vec<u8>, StoreError> {
-        let path = PathBuf::from("memory");
-        self.kept().blobs.get(&blob.0).cloned().ok_or(StoreError::NoBlob { blob, path })
-    }
-
-    fn save_results(&self, results: &Results) -> Result<(), StoreError> {
-        self.kept().results = Some(results.clone());
-        Ok(())
-    }
-
-    fn results(&self) -> Result<Option<Results>, StoreError> {
-        Ok(self.kept().results.clone())
+    fn open_blob(&self, blob: BlobRef) -> Result<Box<dyn Read + Send>, StoreError> {
+        let missing = || StoreError::NoBlob { blob, path: PathBuf::from("memory") };
+        let bytes = self.kept().blobs.get(&blob.0).cloned().ok_or_else(missing)?;
+        Ok(Box::new(Cursor::new(bytes)))
     }
 }
