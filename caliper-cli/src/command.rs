@@ -70,8 +70,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
 /// Prints results: why things fail, the grid, and what changes along the releases.
 fn print_results(results: &Results, terminal: Terminal) {
     for cause in results.causes.iter().take(MOST_CAUSES) {
-        let plain = (Tone::Plain, printable(&cause.to_string()));
-        terminal.lines(&[vec![plain]]);
+        for line in cause.lines() {
+            terminal.lines(&[vec![(Tone::Plain, printable(&line))]]);
+        }
     }
     if results.causes.len() > MOST_CAUSES {
         let more = results.causes.len() - MOST_CAUSES;

@@ -1,30 +1,34 @@
-//! Why things fail: failures gathered by their cause.
+//! Why builds and tests fail: failures grouped by their cause.
 //!
-//! A grid has thousands of failures and few causes. Each failing test and each failing build is
-//! given a *signature*, one readable line that leaves out what differs from run to run: numbers,
-//! versions, addresses, the folders of files. Failures with equal signatures have one cause, or are
-//! at least the same to look at.
+//! A grid has thousands of failures and few causes. Each failing test and each failing build is given a
+//! *signature*: one readable line without what differs from run to run (numbers, versions, addresses, the
+//! folders of files). Failures with equal signatures have one cause, or at least look alike.
 //!
-//! A signature is what ended the program: the exception that was raised last, and the innermost
-//! line of the project or of a package that it came through; else the signal, the limit, or the last
-//! thing that was printed. Logs are text from strangers, so time and memory are linear in them, and
-//! what of them reaches a signature is short and printable.
+//! A signature has two levels. The *cause* is what ended the program: the exception that was raised last,
+//! with its message; else the signal, the limit, or the last line that was printed. The *place* is where it
+//! surfaced: the innermost line of the project or of a package that it came through. One cause can surface
+//! in many places, and the name of the user's own script must not make one cause into several.
+//!
+//! Logs are untrusted text, so time and memory are linear in them, and what reaches a signature is short and
+//! printable.
 
 mod build;
 mod mask;
+mod signature;
 mod traceback;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::record::{BlobRef, CellOutcome, Record, Run, TestOutcome};
+use crate::facts::record::{BlobRef, CellOutcome, Record};
+use signature::Signature;
 
 /// What several failures have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Cause {
     /// What is the same in all of them, in one line.
     pub signature: String,
@@ -41,6 +45,23 @@ pub struct Cause {
     pub releases: Vec<Version>,
     /// The cells that have it, as [`crate::question::grid::CellId`] prints them, by release.
     pub cells: Vec<String>,
+    /// Where it surfaced, the most frequent first.
+    pub places: Vec<Place>,
+}
+
+/// Where a cause surfaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct Place {
+    /// The innermost line of the project or of a package, `jinja2/filters.py in <module>`; `None` if
+    /// nothing names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// How many failures there are, counted as in [`Cause::count`].
+    pub count: usize,
+    /// The tests that ended there, sorted; none for builds.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tests: BTreeSet<String>,
 }
 
 /// A failure.
@@ -52,10 +73,42 @@ pub struct Example {
     pub test: Option<String>,
 }
 
+impl Cause {
+    /// How many places [`Cause::lines`] names at most.
+    const MOST_PLACES: usize = 3;
+
+    /// The cause on one line, and under it, indented, the most frequent places if there are several.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.to_string()];
+        if self.places.len() < 2 {
+            return lines;
+        }
+        let width = self.places[0].count.to_string().len();
+        // A line that counts a single place would take as much room as the place.
+        let shown = match self.places.len() {
+            all if all <= Self::MOST_PLACES + 1 => all,
+            _ => Self::MOST_PLACES,
+        };
+        lines.extend(self.places.iter().take(shown).map(|place| {
+            let at = place.at.as_deref().unwrap_or("no place known");
+            format!("  {:>width$}x {at}", place.count)
+        }));
+        let more = self.places.len() - shown;
+        if more > 0 {
+            lines.push(format!("  … and {more} other places"));
+        }
+        lines
+    }
+}
+
 impl fmt::Display for Cause {
-    /// `12x ImportError: … in 2.8 … 2.11.3`.
+    /// `12x ImportError: … in 2.8 … 2.11.3`, with the place if it is the only one.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}x {} in {}", self.count, self.signature, self.first)?;
+        write!(formatter, "{}x {}", self.count, self.signature)?;
+        if let [Place { at: Some(at), .. }] = self.places.as_slice() {
+            write!(formatter, " ({at})")?;
+        }
+        write!(formatter, " in {}", self.first)?;
         match self.releases.as_slice() {
             [] | [_] => Ok(()),
             [_, second] => write!(formatter, ", {second}"),
@@ -64,16 +117,15 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Gathers the failures of `records` by their cause, the most frequent first.
+/// Groups the failures of `records` by their cause, the most frequent first.
 ///
 /// Of a build that failed only its [`reason`](crate::facts::record::BuildReason) is known here; see
-/// [`cluster_with`]. What the world did is no failure, and is left out.
+/// [`cluster_with`]. Infrastructure failures are left out.
 pub fn cluster(records: &[Record]) -> Vec<Cause> {
     cluster_with(records, &|_| None)
 }
 
-/// Gathers the failures of `records` by their cause, with the logs of builds, which `logs` fetches
-/// from where the records are kept.
+/// As [`cluster`], with the logs of builds, which `logs` reads from where the records are kept.
 pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String>) -> Vec<Cause> {
     let mut sorted: Vec<&Record> = records.iter().collect();
     sorted.sort_by(|a, b| {
@@ -82,29 +134,16 @@ pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String
     });
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for record in sorted {
-        let failures: BTreeSet<(Option<&str>, String)> = match record.outcome {
-            CellOutcome::Unavailable | CellOutcome::NotMeasured => continue,
-            CellOutcome::BuildFailed => {
-                let log = record.build.as_ref().and_then(|build| logs(&build.log?));
-                [(None, build::signature(record, log.as_deref()))].into()
-            }
-            CellOutcome::Tested => {
-                let runs = record.runs();
-                runs.filter_map(|(test, run)| Some((Some(&*test.name), signature(run)?))).collect()
-            }
-        };
-        if failures.is_empty() {
-            continue;
-        }
         let cell = record.id().to_string();
-        for (test, signature) in failures {
-            let cause = causes.entry(signature).or_insert_with_key(|signature| Cause {
+        for ((test, cause), places) in failures(record, logs) {
+            let cause = causes.entry(cause).or_insert_with_key(|signature| Cause {
                 signature: signature.clone(),
                 count: 0,
                 first: record.version.clone(),
                 example: Example { cell: cell.clone(), test: test.map(str::to_owned) },
                 releases: Vec::new(),
                 cells: Vec::new(),
+                places: Vec::new(),
             });
             cause.count += 1;
             if cause.releases.last() != Some(&record.version) {
@@ -113,90 +152,56 @@ pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String
             if cause.cells.last() != Some(&cell) {
                 cause.cells.push(cell.clone());
             }
+            for at in places {
+                cause.surfaced(at, test);
+            }
         }
     }
     let mut causes: Vec<Cause> = causes.into_values().collect();
+    for cause in &mut causes {
+        cause.places.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.at.cmp(&b.at)));
+    }
     // Equal counts stay in the order of their signatures.
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
     causes
 }
 
-/// The signature of one run of a test; `None` if it did not fail.
-pub fn signature(run: &Run) -> Option<String> {
-    match run.outcome {
-        TestOutcome::Passed | TestOutcome::Killed | TestOutcome::NotMeasured => None,
-        TestOutcome::TimedOut => Some("timed out".to_owned()),
-        TestOutcome::Idle => Some("idle: it neither printed nor computed".to_owned()),
-        TestOutcome::OutOfMemory => Some("out of memory".to_owned()),
-        TestOutcome::NotRun => Some(match &run.reason {
-            Some(reason) => format!("not run: {}", mask::masked(reason)),
-            None => "not run".to_owned(),
-        }),
-        TestOutcome::Failed => Some(failed(run)),
+impl Cause {
+    fn surfaced(&mut self, at: Option<String>, test: Option<&str>) {
+        let known = self.places.iter().position(|place| place.at == at);
+        let known = known.unwrap_or_else(|| {
+            self.places.push(Place { at, count: 0, tests: BTreeSet::new() });
+            self.places.len() - 1
+        });
+        let place = &mut self.places[known];
+        place.count += 1;
+        place.tests.extend(test.map(str::to_owned));
     }
 }
 
-/// The signature of a program that ended badly by itself.
-fn failed(run: &Run) -> String {
-    if let Some(signal) = crash_signal(run) {
-        return crashed(signal, &run.error);
-    }
-    if let Some(raised) = traceback::raised(&run.error) {
-        return raised.signature();
-    }
-    // Its summary tells more than a traceback that some test captured.
-    if let Some(line) = pytest_summary(&run.output) {
-        return format!("pytest: {}", mask::masked(line));
-    }
-    if let Some(raised) = traceback::raised(&run.output) {
-        return raised.signature();
-    }
-    let status = run.retval.map_or("failed".to_owned(), |status| format!("exit status {status}"));
-    match last_line(&run.error).or_else(|| last_line(&run.output)) {
-        Some(line) => format!("{status}: {}", mask::masked(&line)),
-        None => format!("{status}, no output"),
-    }
-}
+/// The places where the failures of a record surfaced, by test (`None` for the build) and cause.
+type Failures<'a> = BTreeMap<(Option<&'a str>, String), BTreeSet<Option<String>>>;
 
-/// The signals by which programs crash, with the names that `signal(7)` gives them on Linux.
-const CRASHES: &[(i32, &str)] =
-    &[(4, "SIGILL"), (5, "SIGTRAP"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
-
-/// The signal that ended a program, also where a shell in between made it an exit status.
-fn crash_signal(run: &Run) -> Option<i32> {
-    let from_shell = || {
-        let signal = run.retval?.checked_sub(128)?;
-        CRASHES.iter().any(|(number, _)| *number == signal).then_some(signal)
+fn failures<'a>(record: &'a Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -> Failures<'a> {
+    let mut failures = Failures::new();
+    let mut add = |test, Signature { cause, at }| {
+        failures.entry((test, cause)).or_default().insert(at);
     };
-    run.signal.or_else(from_shell)
-}
-
-fn crashed(signal: i32, error: &str) -> String {
-    let name = CRASHES.iter().find(|(number, _)| *number == signal);
-    let mut signature = match name {
-        Some((_, name)) => format!("signal {signal} ({name})"),
-        None => format!("signal {signal}"),
-    };
-    if let Some(frame) = traceback::crash_frame(error) {
-        signature += &format!(" ({frame})");
-    } else if signal == 6
-        && let Some(line) = last_line(error)
-    {
-        // Whoever calls abort() says why first.
-        signature += &format!(": {}", mask::masked(&line));
+    match record.outcome {
+        CellOutcome::Unavailable | CellOutcome::NotMeasured => {}
+        CellOutcome::BuildFailed => {
+            let log = record.build.as_ref().and_then(|build| logs(&build.log?));
+            add(None, build::signature(record, log.as_deref()));
+        }
+        CellOutcome::Tested => {
+            for (test, run) in record.runs() {
+                if let Some(signature) = signature::of_run(run) {
+                    add(Some(&test.name), signature);
+                }
+            }
+        }
     }
-    signature
-}
-
-/// The first failure that pytest's summary names.
-fn pytest_summary(output: &str) -> Option<&str> {
-    let mut lines = output.lines().skip_while(|line| !line.contains("short test summary info"));
-    lines.find_map(|line| line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR ")))
-}
-
-/// The last line that holds something to read.
-fn last_line(text: &str) -> Option<Cow<'_, str>> {
-    text.lines().rev().map(mask::plain).find(|line| !line.trim().is_empty())
+    failures
 }
 
 #[cfg(test)]

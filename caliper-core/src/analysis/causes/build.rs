@@ -1,9 +1,10 @@
 //! Why a build failed, from what pip, uv and compilers print.
 
+use super::signature::Signature;
 use super::{mask, traceback};
 use crate::facts::record::{BuildReason, Record};
 
-/// What says only that something failed. The line that says what stands elsewhere.
+/// Phrases that say only that something failed; another line says what.
 const EMPTY_WORDS: &[&str] = &[
     "subprocess-exited-with-error",
     "metadata-generation-failed",
@@ -25,14 +26,14 @@ const EMPTY_WORDS: &[&str] = &[
 ];
 
 /// The signature of a build that failed.
-pub(super) fn signature(record: &Record, log: Option<&str>) -> String {
+pub(super) fn signature(record: &Record, log: Option<&str>) -> Signature {
     let reason = record.build.as_ref().and_then(|build| build.reason);
     let reason = reason.unwrap_or(BuildReason::Unknown);
     let told = log.and_then(|log| match reason {
         BuildReason::TimedOut => None,
         BuildReason::DependencyConflict
         | BuildReason::NoMatchingDistribution
-        | BuildReason::RequiresPython => said(log),
+        | BuildReason::RequiresPython => said(log).map(Signature::new),
         BuildReason::CompilerMissing
         | BuildReason::SourceBuildFailed
         | BuildReason::HashMismatch
@@ -40,17 +41,17 @@ pub(super) fn signature(record: &Record, log: Option<&str>) -> String {
         | BuildReason::Disk
         | BuildReason::Unknown => compiler(log)
             .or_else(|| traceback::raised(log).map(|raised| raised.signature()))
-            .or_else(|| said(log)),
+            .or_else(|| said(log).map(Signature::new)),
     });
     match (told, reason) {
-        (Some(told), _) => format!("build: {told}"),
-        (None, BuildReason::TimedOut) => "build timed out".to_owned(),
-        (None, reason) => format!("build: {reason}"),
+        (Some(Signature { cause, at }), _) => Signature { cause: format!("build: {cause}"), at },
+        (None, BuildReason::TimedOut) => Signature::new("build timed out"),
+        (None, reason) => Signature::new(format!("build: {reason}")),
     }
 }
 
 /// The first error of a compiler: `x.c:1:10: fatal error: Python.h: No such file or directory`.
-fn compiler(log: &str) -> Option<String> {
+fn compiler(log: &str) -> Option<Signature> {
     log.lines().find_map(|line| {
         let (place, message) =
             line.split_once(": fatal error: ").or_else(|| line.split_once(": error: "))?;
@@ -60,7 +61,7 @@ fn compiler(log: &str) -> Option<String> {
         let known = [".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".pyx", ".rs", ".f", ".f90"];
         let source = known.iter().any(|ending| file.ends_with(ending));
         let message = mask::masked(&mask::plain(message));
-        source.then(|| format!("error: {message} ({})", mask::printable(file)))
+        source.then(|| Signature::new(format!("error: {message}")).at(mask::printable(file)))
     })
 }
 

@@ -1,9 +1,9 @@
 mod hostile;
 
+use super::signature::of_run;
 use super::*;
-use crate::facts::record::BuildReason;
-use crate::facts::record::TestRecord;
 use crate::facts::record::tests::{record, run};
+use crate::facts::record::{BuildReason, Run, TestOutcome, TestRecord};
 use crate::names::Sha256;
 
 /// A failing run that printed `error` on standard error.
@@ -12,7 +12,7 @@ fn failing(error: &str) -> Run {
 }
 
 fn signatures(errors: &[&str]) -> String {
-    let signatures = errors.iter().map(|error| signature(&failing(error)).unwrap());
+    let signatures = errors.iter().map(|error| of_run(&failing(error)).unwrap().to_string());
     signatures.collect::<Vec<_>>().join("\n")
 }
 
@@ -158,7 +158,7 @@ fn ends_without_a_traceback_have_a_signature() {
     let end = |outcome, signal, retval, output: &str, error: &str| {
         let mut run = Run { error: error.into(), ..run(outcome, output) };
         (run.signal, run.retval) = (signal, retval);
-        signature(&run).unwrap_or_else(|| "no failure".to_owned())
+        of_run(&run).map_or_else(|| "no failure".to_owned(), |one| one.to_string())
     };
     let faulthandler = r#"Fatal Python error: Segmentation fault
 
@@ -206,7 +206,7 @@ Current thread 0x00007f2a (most recent call first):
     exit status 1, no output
     exit status 2: x: error: bad N
     exit status 3: the result is N
-    pytest: tests/test_x.py::test_a - assert N == N
+    pytest: assert N == N (tests/test_x.py::test_a)
     failed, no output
     no failure
     no failure
@@ -320,7 +320,7 @@ error: metadata-generation-failed
     let signatures = cases.map(|(reason, log)| {
         let mut record = record("1.0", "3.11");
         record.build.as_mut().unwrap().reason = Some(reason);
-        build::signature(&record, log)
+        build::signature(&record, log).to_string()
     });
     insta::assert_snapshot!(signatures.join("\n"), @"
     build: ModuleNotFoundError: No module named 'numpy' (setup.py in <module>)
@@ -373,7 +373,7 @@ fn causes_are_counted_and_say_where() {
     ");
     insta::assert_snapshot!(serde_json::to_string_pretty(&causes[0]).unwrap(), @r#"
     {
-      "signature": "ImportError: cannot import name 'soft_unicode' from 'markupsafe' (jinja2/filters.py in <module>)",
+      "signature": "ImportError: cannot import name 'soft_unicode' from 'markupsafe'",
       "count": 4,
       "first": "2.8",
       "example": {
@@ -389,6 +389,16 @@ fn causes_are_counted_and_say_where() {
         "2.8/3.12",
         "2.10/3.11",
         "2.11.3/3.11"
+      ],
+      "places": [
+        {
+          "at": "jinja2/filters.py in <module>",
+          "count": 4,
+          "tests": [
+            "t0",
+            "t1"
+          ]
+        }
       ]
     }
     "#);
@@ -400,4 +410,50 @@ fn causes_are_counted_and_say_where() {
         assert_eq!(serde_json::from_value::<Cause>(value).unwrap(), cause);
     }
     assert_eq!(cluster(&records).iter().filter(|cause| cause.example.test.is_none()).count(), 1);
+}
+
+/// One exception with its message is one cause, wherever it surfaces.
+#[test]
+fn places_do_not_split_a_cause() {
+    let from = |file: &str, function: &str, message: &str| {
+        format!(
+            "Traceback (most recent call last):\n  File \"/project/{file}\", line 3, in {function}\n\
+             AttributeError: {message}\n"
+        )
+    };
+    let gone = "module 'tensorflow' has no attribute 'placeholder'";
+    let mut all = record("2.0", "3.7");
+    let mut deep = record("2.1", "3.7");
+    let fail = |record: &mut Record, test: &str, error: &str| {
+        record.add_run(&TestRecord::new(test, ["t"]), failing(error));
+    };
+    fail(&mut all, "a", &from("a.py", "<module>", gone));
+    fail(&mut all, "b", &from("b.py", "<module>", gone));
+    fail(&mut all, "c", &from("c.py", "build", gone));
+    fail(
+        &mut all,
+        "d",
+        &from("d.py", "<module>", "module 'tensorflow' has no attribute 'Session'"),
+    );
+    fail(&mut all, "e", "exit\n");
+    // The same test twice in one cell, at two places: one failure.
+    let chained = format!(
+        "KeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\n{}",
+        from("z.py", "main", gone)
+    );
+    fail(&mut deep, "a", &from("a.py", "<module>", gone));
+    fail(&mut deep, "a", &chained);
+    let causes = cluster(&[all, deep]);
+    let lines: Vec<String> = causes.iter().flat_map(Cause::lines).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    4x AttributeError: module 'tensorflow' has no attribute 'placeholder' in 2.0, 2.1
+      2x a.py in <module>
+      1x b.py in <module>
+      1x c.py in build
+      1x z.py in main
+    1x AttributeError: module 'tensorflow' has no attribute 'Session' (d.py in <module>) in 2.0
+    1x exit status 1: exit in 2.0
+    ");
+    let tests: Vec<_> = causes[0].places.iter().map(|place| (place.count, &place.tests)).collect();
+    assert_eq!(tests[0], (2, &["a".to_owned()].into()));
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::mask;
+use super::signature::Signature;
 
 /// What was raised last.
 #[derive(Debug)]
@@ -37,8 +38,8 @@ impl fmt::Display for Frame {
 }
 
 impl Raised {
-    /// `ImportError: cannot import name 'x' from 'y' (z/filters.py in <module>)`.
-    pub(super) fn signature(&self) -> String {
+    /// `ImportError: cannot import name 'x' from 'y'` at `z/filters.py in <module>`.
+    pub(super) fn signature(&self) -> Signature {
         let (kind, mut message) = self.parts();
         let mut kind = kind.to_owned();
         let named;
@@ -68,10 +69,7 @@ impl Raised {
         if let Some(members) = members.filter(|members| !members.is_empty()) {
             signature += &format!(" [{}]", mask::printable(&members));
         }
-        if let Some(frame) = &self.frame {
-            signature += &format!(" ({frame})");
-        }
-        signature
+        Signature { cause: signature, at: self.frame.as_ref().map(ToString::to_string) }
     }
 
     /// The type without its module, which 2.7 does not print, and the message.

@@ -44,12 +44,12 @@ proptest! {
         let mut failing = Run { signal, ..failing(&text) };
         failing.reason = Some(text.clone());
         let mut record = record("1.0", "3.11");
-        let mut all = vec![signature(&failing).unwrap()];
+        let mut all = vec![of_run(&failing).unwrap().to_string()];
         failing.outcome = TestOutcome::NotRun;
-        all.push(signature(&failing).unwrap());
+        all.push(of_run(&failing).unwrap().to_string());
         for reason in [BuildReason::Unknown, BuildReason::DependencyConflict] {
             record.build.as_mut().unwrap().reason = Some(reason);
-            all.push(build::signature(&record, Some(&text)));
+            all.push(build::signature(&record, Some(&text)).to_string());
         }
         for signature in all {
             prop_assert!(!signature.trim().is_empty());
@@ -92,7 +92,7 @@ fn hostile_logs_take_linear_time() {
         "x.c: error: \n",
     ] {
         let text = piece.repeat(length / piece.len());
-        assert!(signature(&failing(&text)).is_some());
+        assert!(of_run(&failing(&text)).is_some());
         build::signature(&record("1.0", "3.11"), Some(&text));
     }
 }
