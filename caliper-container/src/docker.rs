@@ -21,6 +21,7 @@ use crate::backend::{
 use crate::interrupt::Interrupt;
 
 mod build;
+mod carry;
 mod container;
 mod context;
 mod dockerfile;

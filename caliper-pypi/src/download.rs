@@ -109,7 +109,7 @@ impl Downloader {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<PathBuf, FileError> {
         self.fetch_file(file, progress).map_err(|source| FileError {
-            filename: crate::http::excerpt(&file.filename),
+            filename: crate::excerpt::excerpt(&file.filename),
             source: source.into(),
         })
     }
@@ -218,7 +218,7 @@ impl Downloader {
         let url: Url = file
             .url
             .parse()
-            .map_err(|_| DownloadError::Address { url: crate::http::excerpt(&file.url) })?;
+            .map_err(|_| DownloadError::Address { url: crate::excerpt::excerpt(&file.url) })?;
         let limit = self.options.largest_file.min(file.size.unwrap_or(u64::MAX));
         if file.size.is_some_and(|size| size > self.options.largest_file) {
             let url = crate::http::shown(&url);
@@ -287,11 +287,11 @@ fn checked_name(name: &str) -> Result<&str, DownloadError> {
         && !name.ends_with(['.', ' ']) // Windows drops these
         && !name.contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|'])
         && !name.chars().any(char::is_control);
-    if safe { Ok(name) } else { Err(DownloadError::Name { name: crate::http::excerpt(name) }) }
+    if safe { Ok(name) } else { Err(DownloadError::Name { name: crate::excerpt::excerpt(name) }) }
 }
 
 fn shown_address(url: &str) -> String {
-    url.parse().map_or_else(|_| crate::http::excerpt(url), |url| crate::http::shown(&url))
+    url.parse().map_or_else(|_| crate::excerpt::excerpt(url), |url| crate::http::shown(&url))
 }
 
 #[cfg(test)]

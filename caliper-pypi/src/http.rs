@@ -1,7 +1,6 @@
 //! Requests that survive the world: limits on time and size, bounded retries, credentials that reach
 //! their own host only and no text at all.
 
-pub(crate) mod credentials;
 mod error;
 mod logins;
 mod notice;
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
-pub(crate) use credentials::Credentials;
+use crate::credentials::Credentials;
 pub use error::RequestError;
 use logins::Logins;
 pub use notice::{Notice, Notices};
@@ -287,16 +286,6 @@ pub(crate) fn shown(url: &Url) -> String {
     url.set_query(None);
     url.set_fragment(None);
     url.into()
-}
-
-/// The start of a text from a stranger, fit to stand in an error.
-pub(crate) fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let mut excerpt: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        excerpt.push('…');
-    }
-    excerpt
 }
 
 #[cfg(test)]

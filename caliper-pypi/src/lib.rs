@@ -56,7 +56,9 @@
 
 pub mod cache;
 pub mod compatibility;
+mod credentials;
 pub mod download;
+mod excerpt;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -143,7 +143,7 @@ fn record_paths_in<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<String
             && !name.split('/').any(|part| matches!(part, "" | "." | ".."))
             && name.as_bytes().get(1) != Some(&b':');
         if !inside {
-            return Err(Fault::Traversal(crate::http::excerpt(&name)));
+            return Err(Fault::Traversal(crate::excerpt::excerpt(&name)));
         }
         paths.push(name.into_owned());
     }

@@ -11,7 +11,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::http::credentials::Credentials;
+use crate::credentials::Credentials;
 
 /// The most that is read of a netrc file, in bytes.
 const LARGEST: u64 = 1 << 20;

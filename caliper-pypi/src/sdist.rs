@@ -87,7 +87,7 @@ pub(crate) struct SdistParts<'a> {
 
 impl<'a> SdistParts<'a> {
     pub(crate) fn split(text: &'a str, project: &PackageName) -> Result<Self, ParseSdistNameError> {
-        let error = |fault| ParseSdistNameError { text: crate::http::excerpt(text), fault };
+        let error = |fault| ParseSdistNameError { text: crate::excerpt::excerpt(text), fault };
         let stem = EXTENSIONS
             .iter()
             .find_map(|extension| text.strip_suffix(extension))
@@ -109,7 +109,7 @@ impl<'a> SdistParts<'a> {
 
     /// The error of a version that PEP 440 does not know.
     pub(crate) fn bad_version(&self) -> ParseSdistNameError {
-        ParseSdistNameError { text: crate::http::excerpt(self.text), fault: Fault::Version }
+        ParseSdistNameError { text: crate::excerpt::excerpt(self.text), fault: Fault::Version }
     }
 }
 

@@ -53,7 +53,7 @@ impl FromStr for Tag {
             let valid = is_python(&tag.python) && is_part(&tag.abi) && is_part(&tag.platform);
             (parts.next().is_none() && valid).then_some(tag)
         };
-        parse().ok_or_else(|| ParseTagError(crate::http::excerpt(text)))
+        parse().ok_or_else(|| ParseTagError(crate::excerpt::excerpt(text)))
     }
 }
 

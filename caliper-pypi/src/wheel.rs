@@ -220,7 +220,7 @@ pub struct ParseWheelNameError {
 
 impl ParseWheelNameError {
     fn new(text: &str, fault: Fault) -> Self {
-        Self { text: crate::http::excerpt(text), fault }
+        Self { text: crate::excerpt::excerpt(text), fault }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Where the engine is.
 
 use std::fmt;
-
 use std::path::PathBuf;
 
 use super::ssh::Destination;
@@ -29,9 +28,6 @@ pub(super) enum BadHost {
 }
 
 impl Host {
-    /// The default address of an engine.
-    pub(super) const DEFAULT: &str = "unix:///var/run/docker.sock";
-
     /// Reads an address: `unix:///path`, `tcp://name:port` or `ssh://user@name:port/path`.
     /// `certificates` is the folder with those for TLS, if `tcp` is to be encrypted.
     ///

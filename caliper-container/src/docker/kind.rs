@@ -3,8 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::host::Host;
 use crate::backend::BackendError;
+
+/// Docker's default address.
+const DOCKER_SOCKET: &str = "unix:///var/run/docker.sock";
 
 /// The engines that speak Docker's protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,7 +83,7 @@ impl EngineKind {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         match (variable(self.variable()), self) {
             (Some(address), _) => vec![address],
-            (None, Self::Docker) => vec![Host::DEFAULT.to_owned()],
+            (None, Self::Docker) => vec![DOCKER_SOCKET.to_owned()],
             (None, Self::Podman) => {
                 let user = rustix::process::getuid();
                 let runtime = variable("XDG_RUNTIME_DIR")

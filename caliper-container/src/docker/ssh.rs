@@ -10,8 +10,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
 use tokio::process::{ChildStderr, Command};
 
+use super::carry::{PARTING, carry};
 use super::kind::EngineKind;
-use super::tunnel::{PARTING, carry};
 
 /// What is kept of the words of `ssh`, in bytes.
 const WORDS: u64 = 4096;

@@ -9,7 +9,7 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use super::tunnel::carry;
+use super::carry::carry;
 
 /// The way to an engine.
 pub(super) struct Tls {

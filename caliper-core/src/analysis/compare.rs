@@ -4,7 +4,6 @@
 //! records, and says what that means.
 
 pub mod blind;
-pub mod judgement;
 pub mod noise;
 pub mod repeats;
 pub mod rules;
@@ -13,7 +12,9 @@ pub mod verdicts;
 
 mod collector;
 mod comparison;
+mod evidence;
 mod format;
+mod judgement;
 mod number;
 mod runs;
 mod show;
@@ -23,8 +24,8 @@ mod verdict;
 use crate::facts::record::BlobRef;
 pub use blind::Blind;
 pub use comparison::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung};
+pub use evidence::{Evidence, Noise};
 pub use format::compare;
-pub use judgement::{Evidence, Noise};
 pub use repeats::repeats_to_decide;
 pub use steps::Steps;
 pub use verdict::{Judged, Verdict, Verdicts};

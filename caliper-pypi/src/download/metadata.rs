@@ -57,7 +57,7 @@ impl Downloader {
             return Self::checked(name, &read_metadata_bytes(&path)?, Way::File);
         }
         self.refuse_offline()?;
-        let address = || DownloadError::Address { url: crate::http::excerpt(&file.file.url) };
+        let address = || DownloadError::Address { url: crate::excerpt::excerpt(&file.file.url) };
         let url: Url = file.file.url.parse().map_err(|_| address())?;
         let deadline = Instant::now() + self.client.options().whole_timeout;
         if let CoreMetadata::Offered(sha256) = file.core_metadata
@@ -130,8 +130,8 @@ impl Downloader {
         }
         Err(MetadataError::OtherRelease {
             filename: name.to_string(),
-            name: crate::http::excerpt(&metadata.name),
-            version: crate::http::excerpt(&metadata.version),
+            name: crate::excerpt::excerpt(&metadata.name),
+            version: crate::excerpt::excerpt(&metadata.version),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use url::{Origin, Url};
 
-use super::credentials::Credentials;
+use crate::credentials::Credentials;
 use crate::netrc::Netrc;
 
 /// All the credentials that a client knows.

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::http::Credentials;
+use crate::credentials::Credentials;
 
 /// The index that Python installers ask unless they are told another.
 pub const DEFAULT_INDEX: &str = "https://pypi.org/simple/";

@@ -231,8 +231,10 @@ impl Inner {
             Err(expected) => Err(IndexError::Rubbish {
                 url: crate::http::shown(&base),
                 expected,
-                content_type: crate::http::excerpt(&head.content_type),
-                start: crate::http::excerpt(&String::from_utf8_lossy(&body[..body.len().min(60)])),
+                content_type: crate::excerpt::excerpt(&head.content_type),
+                start: crate::excerpt::excerpt(&String::from_utf8_lossy(
+                    &body[..body.len().min(60)],
+                )),
             }),
         }
     }

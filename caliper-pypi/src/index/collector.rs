@@ -9,7 +9,7 @@ use caliper_core::question::grid::DistFile;
 use url::Url;
 
 use super::project::{CoreMetadata, FileFault, Project, ProjectBuilder, kind_of};
-use crate::http::Credentials;
+use crate::credentials::Credentials;
 
 /// The most files, or releases, that are taken from one answer. The largest projects of the public
 /// index have some ten thousand; each takes many times the memory of the shortest text that asks
@@ -93,7 +93,7 @@ impl Collector {
             Err(fault) => return self.builder.leave_out(filename, fault),
         };
         let Some(url) = self.absolute(&entry.url) else {
-            let fault = FileFault::Address { filename: crate::http::excerpt(&filename) };
+            let fault = FileFault::Address { filename: crate::excerpt::excerpt(&filename) };
             return self.builder.leave_out(filename, fault);
         };
         let file = DistFile {
@@ -144,7 +144,7 @@ pub(super) fn check_version(version: &str) -> Result<(), String> {
         Some("1") => Ok(()),
         _ => Err(format!(
             "it speaks version `{}` of the simple API, and only 1 is known here",
-            crate::http::excerpt(version)
+            crate::excerpt::excerpt(version)
         )),
     }
 }

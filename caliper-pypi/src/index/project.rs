@@ -251,7 +251,7 @@ impl ProjectBuilder {
     /// The digest of a file, whose entry says it in `text`.
     pub(crate) fn digest(filename: &str, text: Option<&str>) -> Result<Option<Sha256>, FileFault> {
         text.map(str::parse).transpose().map_err(|source| FileFault::Digest {
-            filename: crate::http::excerpt(filename),
+            filename: crate::excerpt::excerpt(filename),
             source,
         })
     }

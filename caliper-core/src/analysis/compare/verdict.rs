@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::judgement::Evidence;
+use super::evidence::Evidence;
 use crate::facts::record::State;
 use crate::question::grid::CellId;
 

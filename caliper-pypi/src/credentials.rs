@@ -9,8 +9,8 @@ use url::Url;
 /// A user name and a password. `Debug` shows neither.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
-    pub(super) user: Vec<u8>,
-    pub(super) password: Option<Vec<u8>>,
+    pub(crate) user: Vec<u8>,
+    pub(crate) password: Option<Vec<u8>>,
 }
 
 impl Credentials {
