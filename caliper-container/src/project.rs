@@ -10,8 +10,11 @@ use caliper_core::names::{Sha256, Sha256Stream};
 use caliper_core::question::plan::Test;
 use globset::{Glob, GlobBuilder};
 
+mod error;
 mod ignore;
+mod walk;
 
+pub use error::ProjectError;
 pub use ignore::{Ignore, IgnoreError};
 
 /// The files of the user's project, as every test sees them.
@@ -41,15 +44,6 @@ enum Kind {
     Link { target: PathBuf },
 }
 
-/// Never part of a project: Caliper's results, the data of version control, and Python's bytecode. They
-/// change although no file of the user changes.
-const NEVER: &[&str] = &[".caliper", ".git", ".hg", ".svn", "__pycache__"];
-
-/// A project is copied for every test. A larger one is probably a mistake, such as a data set or an
-/// environment in its folder.
-const MOST_BYTES: u64 = 1 << 30;
-const MOST_ENTRIES: usize = 50_000;
-
 impl Project {
     /// Reads the folder `root`, without the file `config` in it.
     ///
@@ -61,12 +55,8 @@ impl Project {
         let root = fs::canonicalize(root)
             .map_err(|source| ProjectError::Read { path: root.to_owned(), source })?;
         let config = config.and_then(|config| fs::canonicalize(config).ok());
-        let ignore = Ignore::read(&root)?;
-        let mut walk = Walk { root: &root, config, ignore, entries: Vec::new(), bytes: 0 };
-        walk.directory("")?;
-        let Walk { mut entries, bytes, .. } = walk;
-        entries.sort_by(|one, other| one.path.cmp(&other.path));
-        let digest = digest(&entries);
+        let entries = walk::entries(&root, config)?;
+        let (bytes, digest) = (entries.iter().map(Entry::bytes).sum(), digest(&entries));
         Ok(Self { root, entries: entries.into(), digest, bytes })
     }
 
@@ -233,104 +223,6 @@ impl Entry {
     }
 }
 
-struct Walk<'a> {
-    root: &'a Path,
-    config: Option<PathBuf>,
-    ignore: Ignore,
-    entries: Vec<Entry>,
-    bytes: u64,
-}
-
-impl Walk<'_> {
-    fn directory(&mut self, relative: &str) -> Result<(), ProjectError> {
-        let path = self.root.join(relative);
-        let failed = |source| ProjectError::Read { path: path.clone(), source };
-        for entry in fs::read_dir(&path).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let Ok(name) = entry.file_name().into_string() else {
-                return Err(ProjectError::NotUnicode { path: entry.path() });
-            };
-            if NEVER.contains(&name.as_str()) {
-                continue;
-            }
-            let child = if relative.is_empty() { name } else { format!("{relative}/{name}") };
-            self.entry(child, &entry.path())?;
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, relative: String, path: &Path) -> Result<(), ProjectError> {
-        let failed = |source| ProjectError::Read { path: path.to_owned(), source };
-        let metadata = fs::symlink_metadata(path).map_err(failed)?;
-        let ignored = self.ignore.matches(&relative);
-        if metadata.is_dir() {
-            // A `!` line may include files below an ignored folder again.
-            if ignored && !self.ignore.has_exceptions() {
-                return Ok(());
-            }
-            if !ignored {
-                self.push(relative.clone(), Kind::Directory)?;
-            }
-            return self.directory(&relative);
-        }
-        if ignored || self.config.as_deref() == Some(path) {
-            return Ok(());
-        }
-        self.parents(&relative)?;
-        if metadata.is_symlink() {
-            let target = fs::read_link(path).map_err(failed)?;
-            let inside = fs::canonicalize(path).is_ok_and(|real| real.starts_with(self.root));
-            // An absolute target points to the original, which a test could then change.
-            if !inside || target.is_absolute() {
-                return Err(ProjectError::LinkLeaves { path: path.to_owned(), target });
-            }
-            self.push(relative, Kind::Link { target })
-        } else if metadata.is_file() {
-            use std::os::unix::fs::PermissionsExt as _;
-            let executable = metadata.permissions().mode() & 0o111 != 0;
-            let size = metadata.len();
-            self.check_size(size)?;
-            let content = digest_file(path).map_err(failed)?;
-            self.push(relative, Kind::File { executable, size, content })
-        } else {
-            // Sockets, pipes and devices cannot be copied and are not part of a project.
-            Ok(())
-        }
-    }
-
-    /// Adds the ignored parent folders of a file that was included again.
-    fn parents(&mut self, relative: &str) -> Result<(), ProjectError> {
-        for (index, _) in relative.match_indices('/') {
-            let parent = &relative[..index];
-            if self.ignore.matches(parent) && !self.entries.iter().any(|entry| entry.path == parent)
-            {
-                self.push(parent.to_owned(), Kind::Directory)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, path: String, kind: Kind) -> Result<(), ProjectError> {
-        let entry = Entry { path, kind };
-        self.bytes += entry.bytes();
-        self.entries.push(entry);
-        self.check_size(0)
-    }
-
-    /// Whether `more` bytes would exceed the limit; checked before they are read.
-    fn check_size(&self, more: u64) -> Result<(), ProjectError> {
-        let bytes = self.bytes + more;
-        if self.entries.len() > MOST_ENTRIES || bytes > MOST_BYTES {
-            return Err(ProjectError::TooLarge {
-                root: self.root.to_owned(),
-                entries: self.entries.len(),
-                mebibytes: bytes >> 20,
-            });
-        }
-        Ok(())
-    }
-}
-
 fn digest(entries: &[Entry]) -> Sha256 {
     let mut all = Sha256Stream::default();
     for entry in entries {
@@ -348,78 +240,6 @@ fn digest(entries: &[Entry]) -> Sha256 {
         }
     }
     all.finish()
-}
-
-fn digest_file(path: &Path) -> io::Result<Sha256> {
-    let mut file = fs::File::open(path)?;
-    let mut stream = Sha256Stream::default();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(stream.finish()),
-            read => stream.update(&buffer[..read]),
-        }
-    }
-}
-
-/// Why a project cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProjectError {
-    /// A file or folder cannot be read.
-    #[error("could not read `{}`", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// What the file system says.
-        source: io::Error,
-    },
-    /// A test names files that do not exist.
-    #[error("`files` of the test `{test}`: `{pattern}`: {problem}")]
-    Files {
-        /// The test.
-        test: String,
-        /// The glob.
-        pattern: String,
-        /// The problem.
-        problem: String,
-    },
-    /// A name is not Unicode.
-    #[error("the name of `{}` is not Unicode; rename it or list it in .dockerignore", path.display())]
-    NotUnicode {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A link points out of the project, or to an absolute path.
-    #[error(
-        "the link `{}` leads to `{}`, out of the project; copy what it leads to, or list the link \
-         in .dockerignore",
-        path.display(),
-        target.display()
-    )]
-    LinkLeaves {
-        /// The link.
-        path: PathBuf,
-        /// Where it leads.
-        target: PathBuf,
-    },
-    /// There is too much to copy for every test.
-    #[error(
-        "the project `{}` has more than {entries} files or {mebibytes} MiB, and every test gets a \
-         copy of it; list what tests don't need in .dockerignore",
-        root.display()
-    )]
-    TooLarge {
-        /// The folder.
-        root: PathBuf,
-        /// How many files and folders were seen.
-        entries: usize,
-        /// How large they are.
-        mebibytes: u64,
-    },
-    /// `.dockerignore` is not valid.
-    #[error(transparent)]
-    Ignore(#[from] IgnoreError),
 }
 
 #[cfg(test)]
@@ -444,11 +264,12 @@ mod tests {
         {
             write(root, path, path);
         }
-        write(root, ".dockerignore", "data\n!data/keep/small\n");
+        write(root, "data/keep/too", "");
+        write(root, ".dockerignore", "data\n!data/keep/*\n");
         let project = Project::read(root, Some(&root.join("caliper.yaml"))).unwrap();
         assert_eq!(
             paths(&project),
-            [".dockerignore", "a.py", "data", "data/keep", "data/keep/small"]
+            [".dockerignore", "a.py", "data", "data/keep", "data/keep/small", "data/keep/too"]
         );
 
         let target = root.join(".caliper/copy");

@@ -1,27 +1,31 @@
 //! One program in one container: created, attached to, started, awaited and always removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ending;
+mod granted;
+mod request;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use caliper_core::facts::record::TestEnd;
-use caliper_core::question::limits::{Gpus, Limits, Network};
+use caliper_core::question::limits::Limits;
 use futures_util::StreamExt as _;
 use hyper::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shiplift::tty::{Multiplexer, TtyChunk};
 
 use super::context;
 use super::engine::{Engine, Fault, patiently, query, raised};
-use super::kind::EngineKind;
 use crate::activity::Activity;
 use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::results::{Collector, ResultFile};
+use ending::{cannot_start, end};
+use granted::Details;
 
 /// How long a program may take to end by itself once its time is up.
 const GRACE: Duration = Duration::from_secs(1);
@@ -65,68 +69,6 @@ pub(super) struct Finished {
 }
 
 impl Order {
-    /// What the engine, which is of that kind, is asked to make.
-    fn body(&self, kind: EngineKind) -> Value {
-        let limits = &self.limits;
-        let mut host = json!({
-            // What a test prints is read from the attachment. Kept on the engine's disk as well, it
-            // would be written twice, and an endless output would fill it.
-            "LogConfig": { "Type": "none" },
-            "SecurityOpt": ["no-new-privileges"],
-            "CapDrop": ["ALL"],
-            "CapAdd": limits.capabilities,
-            // As PID 1 a program gets no signal that it has no handler for: SIGTERM would not stop
-            // it, and `abort` not end it. With an init program, a program that died of signal n is
-            // seen as exit status 128 + n. Orphans are collected too.
-            "Init": self.init,
-        });
-        if let Some(memory) = limits.memory {
-            host["Memory"] = json!(memory);
-            if self.swap_limit {
-                // Memory and swap together: no swap.
-                host["MemorySwap"] = json!(memory);
-            }
-        }
-        if let Some(cpus) = limits.cpus {
-            #[expect(clippy::cast_possible_truncation, reason = "checked against the machine's")]
-            let nanoseconds = (cpus * 1e9).round() as i64;
-            host["NanoCpus"] = json!(nanoseconds);
-        }
-        if let Some(cpuset) = &limits.cpuset {
-            host["CpusetCpus"] = json!(cpuset);
-        }
-        if let Some(pids) = limits.pids {
-            host["PidsLimit"] = json!(pids);
-        }
-        if let Some(disk) = limits.disk {
-            host["StorageOpt"] = json!({ "size": disk.to_string() });
-        }
-        if let Some(gpus) = &limits.gpus {
-            host["DeviceRequests"] = json!([device_request(gpus, kind)]);
-        }
-        if let Some(runtime) = &limits.runtime {
-            host["Runtime"] = json!(runtime);
-        }
-        if limits.network == Network::None {
-            host["NetworkMode"] = json!("none");
-        }
-        let mut body = json!({
-            "Image": self.image,
-            "Cmd": self.command,
-            "Env": self.environment,
-            "Labels": self.labels,
-            "Tty": false,
-            "OpenStdin": false,
-            "AttachStdout": true,
-            "AttachStderr": true,
-            "HostConfig": host,
-        });
-        if let Some(folder) = self.folder {
-            body["WorkingDir"] = json!(folder);
-        }
-        body
-    }
-
     /// Attaches to both of its outputs.
     async fn attach<'a>(
         &self,
@@ -245,41 +187,8 @@ impl Order {
             }
         }
         let mut streams = Streams::new(self.limits.output);
-        let seen = Arc::clone(&streams.seen);
-        let (status, stopped) = {
-            let mut reading = std::pin::pin!(streams.read(attached));
-            let mut waiting = std::pin::pin!(container.wait());
-            let limit = async {
-                tokio::select! {
-                    () = tokio::time::sleep(self.limits.timeout) => TestEnd::TimedOut,
-                    () = self.idle(engine, &seen) => TestEnd::Idle,
-                }
-            };
-            let mut limit = std::pin::pin!(limit);
-            let mut open = true;
-            let (status, stopped) = loop {
-                tokio::select! {
-                    exit = &mut waiting => break (exit, None),
-                    end = &mut limit => {
-                        // The engine's own way: SIGTERM, and after a while SIGKILL.
-                        let mut stopping = std::pin::pin!(stop(&container));
-                        loop {
-                            tokio::select! {
-                                stopped = &mut stopping => break stopped.map_err(failed)?,
-                                () = &mut reading, if open => open = false,
-                            }
-                        }
-                        break (waiting.await, Some(end));
-                    }
-                    () = &mut reading, if open => open = false,
-                }
-            };
-            if open {
-                // The last of the output may be on its way still.
-                let _ = tokio::time::timeout(DRAIN, reading).await;
-            }
-            (status.map_err(Fault::from).map_err(failed)?.status_code, stopped)
-        };
+        let (status, stopped) =
+            self.await_end(engine, &container, &mut streams, attached).await.map_err(failed)?;
         let seconds = began.elapsed().as_secs_f64();
         let details = self.state(engine).await.map_err(failed)?;
         let state = &details.state;
@@ -300,6 +209,46 @@ impl Order {
             None => Vec::new(),
         };
         Ok(Finished { end, seconds, granted, output, error, files })
+    }
+
+    /// Reads the output until the program has ended, and stops the program if it exceeds its time. Returns
+    /// its exit status, and why it was stopped.
+    async fn await_end(
+        &self,
+        engine: &Engine,
+        container: &shiplift::Container<'_>,
+        streams: &mut Streams,
+        attached: Multiplexer<'_>,
+    ) -> Result<(u64, Option<TestEnd>), Fault> {
+        let seen = Arc::clone(&streams.seen);
+        let mut output = Output { reading: std::pin::pin!(streams.read(attached)), is_open: true };
+        let mut waiting = std::pin::pin!(container.wait());
+        let over_limit = async {
+            tokio::select! {
+                () = tokio::time::sleep(self.limits.timeout) => TestEnd::TimedOut,
+                () = self.idle(engine, &seen) => TestEnd::Idle,
+            }
+        };
+        let first = output.read_while(async {
+            tokio::select! {
+                exit = &mut waiting => Ok(exit),
+                end = over_limit => Err(end),
+            }
+        });
+        let (exit, stopped) = match first.await {
+            Ok(exit) => (exit, None),
+            Err(end) => {
+                // SIGTERM, and SIGKILL after a grace period. Output is still read meanwhile: a program
+                // that blocks on a full pipe could not end by itself.
+                output.read_while(stop(container)).await?;
+                (waiting.await, Some(end))
+            }
+        };
+        if output.is_open {
+            // The last of the output may still be on its way.
+            let _ = tokio::time::timeout(DRAIN, output.reading).await;
+        }
+        Ok((exit?.status_code, stopped))
     }
 
     /// Takes files out of the container, which has ended.
@@ -372,126 +321,30 @@ impl Order {
     }
 }
 
-/// The engine's form of a wish for graphics processors.
-fn device_request(gpus: &Gpus, kind: EngineKind) -> Value {
-    if kind == EngineKind::Podman {
-        // The first ones for a number of them, as Docker chooses.
-        let devices: Vec<String> = match gpus {
-            Gpus::Devices(devices) => devices.clone(),
-            Gpus::Count(count) if *count < 0 => vec!["all".to_owned()],
-            Gpus::Count(count) => (0..*count).map(|number| number.to_string()).collect(),
-        };
-        let names: Vec<String> =
-            devices.iter().map(|device| format!("nvidia.com/gpu={device}")).collect();
-        return json!({ "Driver": "cdi", "DeviceIDs": names });
-    }
-    let mut request = json!({ "Capabilities": [["gpu"]] });
-    match gpus {
-        Gpus::Count(count) => request["Count"] = json!(count),
-        Gpus::Devices(devices) => request["DeviceIDs"] = json!(devices),
-    }
-    request
-}
-
-/// What the engine says of a container.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Details {
-    state: State,
-    #[serde(default)]
-    host_config: HostConfig,
-    #[serde(default)]
-    config: ContainerConfig,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct ContainerConfig {
-    working_dir: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct State {
-    #[serde(rename = "OOMKilled", default)]
-    oom_killed: bool,
-    #[serde(default)]
-    started_at: String,
-    #[serde(default)]
-    finished_at: String,
-}
-
-/// The limits of a container: those that the engine cannot keep it sets to nothing.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct HostConfig {
-    memory: u64,
-    nano_cpus: u64,
-    cpu_quota: i64,
-    cpu_period: i64,
-    cpuset_cpus: String,
-    pids_limit: Option<i64>,
-    storage_opt: Option<BTreeMap<String, String>>,
-    network_mode: String,
-    cap_add: Option<BTreeSet<String>>,
-    device_requests: Option<Vec<Value>>,
-    runtime: Option<String>,
-}
-
-impl Details {
-    /// What was really granted, where `asked` was asked for, by an engine of that kind.
-    fn granted(&self, asked: &Limits, kind: EngineKind) -> Limits {
-        let host = &self.host_config;
-        // Podman never repeats these two. It does not start a container that it cannot give them.
-        let silent = kind == EngineKind::Podman;
-        #[expect(clippy::cast_precision_loss, reason = "no machine has so many processors")]
-        let cpus = match (host.nano_cpus, host.cpu_quota) {
-            (0, quota) if quota > 0 && host.cpu_period > 0 => {
-                Some(quota as f64 / host.cpu_period as f64)
-            }
-            (0, _) => None,
-            (nanoseconds, _) => Some(nanoseconds as f64 / 1e9),
-        };
-        let disk = host.storage_opt.as_ref().and_then(|options| options.get("size"));
-        let capabilities = host.cap_add.iter().flatten();
-        let capability = |name: &String| name.strip_prefix("CAP_").unwrap_or(name).to_owned();
-        Limits {
-            // Caliper keeps these itself.
-            timeout: asked.timeout,
-            idle: asked.idle,
-            output: asked.output,
-            memory: (host.memory > 0).then_some(host.memory),
-            cpus,
-            cpuset: host.cpuset_cpus.parse().ok(),
-            pids: host
-                .pids_limit
-                .and_then(|most| u32::try_from(most).ok())
-                .filter(|most| *most > 0),
-            disk: if silent { asked.disk } else { disk.and_then(|size| size.parse().ok()) },
-            network: if host.network_mode == "none" { Network::None } else { Network::Full },
-            gpus: asked.gpus.clone().filter(|_| silent || host.device_requests.is_some()),
-            runtime: asked.runtime.clone().filter(|asked| host.runtime.as_ref() == Some(asked)),
-            capabilities: capabilities.map(capability).collect(),
-        }
-    }
-}
-
-impl State {
-    /// How long the program ran, in the engine's words: without the time that the engine took to
-    /// start and to bury it.
-    fn seconds(&self) -> Option<f64> {
-        let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
-        let ran = moment(&self.finished_at)?.duration_since(moment(&self.started_at)?);
-        // The clock of the machine may have been set meanwhile.
-        (!ran.is_negative()).then(|| ran.as_secs_f64())
-    }
-}
-
 async fn stop(container: &shiplift::Container<'_>) -> Result<(), Fault> {
     match patiently(async { Ok(container.stop(Some(GRACE)).await?) }).await {
         // It ended at the very moment.
         Err(Fault::Status { code: 304, .. }) => Ok(()),
         stopped => stopped,
+    }
+}
+
+/// The reading of a program's output, which may end before the program does.
+struct Output<F> {
+    reading: F,
+    is_open: bool,
+}
+
+impl<F: Future<Output = ()> + Unpin> Output<F> {
+    /// Goes on reading until `other` is done.
+    async fn read_while<T>(&mut self, other: impl Future<Output = T>) -> T {
+        let mut other = std::pin::pin!(other);
+        loop {
+            tokio::select! {
+                done = &mut other => return done,
+                () = &mut self.reading, if self.is_open => self.is_open = false,
+            }
+        }
     }
 }
 
@@ -521,62 +374,6 @@ impl Streams {
             }
         }
     }
-}
-
-/// What the status of a program that ended by itself means.
-fn end(status: i32, command: &[String], output: &[u8], error: &[u8]) -> TestEnd {
-    match status {
-        // Podman's init program ends with 1, of which only its words tell that nothing was started.
-        1 if output.is_empty() => refusal_of_catatonit(command, error)
-            .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
-        126 | 127 if output.is_empty() => refusal_of_tini(error)
-            .or_else(|| refusal_of_catatonit(command, error))
-            .map_or(TestEnd::Exited(status), |reason| TestEnd::NotRun { reason }),
-        _ => TestEnd::of_status(status),
-    }
-}
-
-/// Why Docker's init program could not start the test's program, if it says so:
-/// `[FATAL tini (7)] exec x failed: No such file or directory`.
-///
-/// It then ends with 126 or 127, as shells do for what they cannot find
-/// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02>). But a
-/// shell that a test runs is a program that was started, and ended with that status by itself.
-fn refusal_of_tini(error: &[u8]) -> Option<String> {
-    // Only if nothing else was printed: a program that was started may quote this text.
-    let text = std::str::from_utf8(error).ok()?.trim();
-    let (_, reason) = text.strip_prefix("[FATAL tini (")?.split_once(")]")?;
-    (!reason.contains('\n')).then(|| reason.trim().to_owned())
-}
-
-/// The same of Podman's, of which nothing but this is heard then, and which does not say what it is
-/// about: `ERROR (catatonit:2): failed to exec pid1: No such file or directory`.
-fn refusal_of_catatonit(command: &[String], error: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(error).ok()?.trim();
-    let (_, reason) = text.strip_prefix("ERROR (catatonit:")?.split_once("): ")?;
-    let reason = reason.strip_prefix("failed to exec pid1: ").filter(|one| !one.contains('\n'))?;
-    let program = command.first().map_or("", String::as_str);
-    Some(format!("exec {program} failed: {reason}"))
-}
-
-/// Why a program could not be started, if the program or the image is at fault and not the engine.
-fn cannot_start(message: &str) -> Option<String> {
-    const TELLTALES: &[&str] = &[
-        "not found in $path",
-        "no such file or directory",
-        "permission denied",
-        "exec format error",
-        "is a directory",
-        "not a directory",
-    ];
-    let lower = message.to_ascii_lowercase();
-    // The program in question stands behind `exec:`; the same words about a mount, a device or a
-    // control group are the engine's trouble.
-    let at = ["exec: ", "executable file", "exec "].iter().find_map(|start| lower.find(start))?;
-    TELLTALES
-        .iter()
-        .any(|telltale| lower[at..].contains(telltale))
-        .then(|| message.get(at..).unwrap_or(message).trim_end_matches(": unknown").to_owned())
 }
 
 /// Removes the container even when what goes on with it panics.
@@ -617,79 +414,4 @@ pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_status_is_read_with_its_conventions() {
-        let not_run = |reason: &str| TestEnd::NotRun { reason: reason.to_owned() };
-        let tini = "[FATAL tini (7)] exec nope failed: No such file or directory\n";
-        let catatonit = "ERROR (catatonit:2): failed to exec pid1: Permission denied\n";
-        for (status, output, error, expected) in [
-            (0, "", "", TestEnd::Exited(0)),
-            (1, "", "Traceback\n", TestEnd::Exited(1)),
-            (1, "", catatonit, not_run("exec nope failed: Permission denied")),
-            (127, "", catatonit, not_run("exec nope failed: Permission denied")),
-            (1, "begun\n", catatonit, TestEnd::Exited(1)), // it was started, and quotes
-            (125, "", "", TestEnd::Exited(125)), // only the command `docker` means anything by it
-            (126, "", "", TestEnd::Exited(126)),
-            (127, "", "sh: 1: nope: not found\n", TestEnd::Exited(127)), // the shell itself was there
-            (127, "", tini, not_run("exec nope failed: No such file or directory")),
-            (127, "begun\n", tini, TestEnd::Exited(127)), // it was started, and quotes
-            (134, "", "", TestEnd::Signalled(6)),
-            (137, "", "", TestEnd::Signalled(9)),
-            (139, "", "", TestEnd::Signalled(11)),
-            (255, "", "", TestEnd::Exited(255)),
-        ] {
-            let got = end(status, &["nope".to_owned()], output.as_bytes(), error.as_bytes());
-            assert_eq!(got, expected, "{status} {error}");
-        }
-    }
-
-    #[test]
-    fn graphics_processors_are_asked_for_in_the_engines_way() {
-        let ask = |gpus: &Gpus, kind| device_request(gpus, kind).to_string();
-        let some = Gpus::Devices(vec!["0".to_owned(), "GPU-3a23".to_owned()]);
-        for (gpus, docker, podman) in [
-            (
-                &Gpus::ALL,
-                r#"{"Capabilities":[["gpu"]],"Count":-1}"#,
-                r#"{"DeviceIDs":["nvidia.com/gpu=all"],"Driver":"cdi"}"#,
-            ),
-            (
-                &Gpus::Count(2),
-                r#"{"Capabilities":[["gpu"]],"Count":2}"#,
-                r#"{"DeviceIDs":["nvidia.com/gpu=0","nvidia.com/gpu=1"],"Driver":"cdi"}"#,
-            ),
-            (
-                &some,
-                r#"{"Capabilities":[["gpu"]],"DeviceIDs":["0","GPU-3a23"]}"#,
-                r#"{"DeviceIDs":["nvidia.com/gpu=0","nvidia.com/gpu=GPU-3a23"],"Driver":"cdi"}"#,
-            ),
-        ] {
-            assert_eq!(ask(gpus, EngineKind::Docker), docker);
-            assert_eq!(ask(gpus, EngineKind::Podman), podman);
-        }
-    }
-
-    #[test]
-    fn only_the_programs_own_trouble_is_its_own() {
-        let runc = "OCI runtime create failed: container_linux.go:380: starting container process caused: ";
-        let missing = "exec: \"nope\": executable file not found in $PATH";
-        assert_eq!(cannot_start(&format!("{runc}{missing}: unknown")), Some(missing.to_owned()));
-        let denied = "exec: \"/etc/passwd\": permission denied";
-        assert_eq!(cannot_start(&format!("{runc}{denied}: unknown")), Some(denied.to_owned()));
-        for world in [
-            "error mounting \"/x\": no such file or directory",
-            "failed to write to memory.limit_in_bytes: permission denied",
-            "error running hook #0: exit status 1, stdout: , stderr: nvidia-container-cli: initialization \
-             error: load library failed: libnvidia-ml.so.1: no such file or directory",
-            "cannot allocate memory",
-        ] {
-            assert_eq!(cannot_start(&format!("{runc}{world}")), None, "{world}");
-        }
-    }
 }

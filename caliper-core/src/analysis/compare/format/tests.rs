@@ -1,6 +1,6 @@
-use std::io::Write as _;
+mod properties;
 
-use proptest::prelude::*;
+use std::io::Write as _;
 
 use super::*;
 use crate::analysis::compare::comparison::Rung;
@@ -425,102 +425,5 @@ fn names_of_files_promise_formats() {
     ];
     for (name, format) in cases {
         assert_eq!(Format::of_name(name), format, "{name}");
-    }
-}
-
-const FORMATS: [Format; 5] = [Format::Text, Format::Json, Format::Csv, Format::Npy, Format::Npz];
-
-/// Bytes that get further than random ones do.
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    let pieces: &[&[u8]] = &[
-        b"1",
-        b"-1.5",
-        b"nan",
-        b"1e400",
-        b" ",
-        b"\n",
-        b"\r",
-        b",",
-        b"\"",
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b":",
-        b"a",
-        b"\xff",
-        b"\x93NUMPY\x01\x00",
-        b"\x76\x00",
-        b"{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}",
-        b"<f8",
-        b"\0",
-        b"'",
-        b"in 0.1s",
-        b"\xc3\xa9",
-        b"true",
-        b"\\",
-        b"u00e9",
-        b"0x7f0000000000",
-        b"e",
-        b"+",
-        b".",
-    ];
-    prop_oneof![
-        proptest::collection::vec(any::<u8>(), 0..64),
-        proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..24)
-            .prop_map(|pieces| pieces.concat()),
-        // An array, or an archive, with some bytes replaced.
-        (any::<bool>(), proptest::collection::vec((0..400_usize, any::<u8>()), 0..4)).prop_map(
-            |(packed, changes)| {
-                let mut bytes =
-                    array("[('a', '<f8', (2,)), ('b', '>M8[ns]')]", "False", "(2,)", &[0; 48]);
-                if packed {
-                    bytes = archive(&[("a.npy", &bytes)]);
-                }
-                for (at, byte) in changes {
-                    let length = bytes.len();
-                    bytes[at % length] = byte;
-                }
-                bytes
-            }
-        ),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
-
-    #[test]
-    fn nothing_panics(expected in bytes(), actual in bytes()) {
-        for format in FORMATS {
-            let policy = Policy::default();
-            let comparison = compare(format, &expected, &actual, &policy);
-            prop_assert_eq!(comparison.rung == Rung::SameBytes, expected == actual);
-            let different = comparison.rung > Rung::SameNormalised;
-            prop_assert_eq!(comparison.divergence.is_some(), different);
-            let written = serde_json::to_string(&comparison).unwrap();
-            prop_assert!(written.len() < 10_000);
-            prop_assert_eq!(compare(format, &expected, &expected, &policy).rung, Rung::SameBytes);
-        }
-    }
-
-    #[test]
-    fn which_is_expected_decides_only_relative_distances(expected in bytes(), actual in bytes()) {
-        let policy = Policy { tolerance: Tolerance::new(0.5, 0.0).unwrap(), ..Policy::default() };
-        for format in FORMATS {
-            let (there, back) =
-                (compare(format, &expected, &actual, &policy), compare(format, &actual, &expected, &policy));
-            prop_assert_eq!(there.rung, back.rung);
-            prop_assert_eq!(there.rules, back.rules);
-        }
-    }
-
-    #[test]
-    fn only_needed_rules_are_named(expected in bytes(), actual in bytes()) {
-        let all = compare(Format::Text, &expected, &actual, &Policy::default());
-        let named = Policy { rules: all.rules.iter().copied().collect(), ..Policy::default() };
-        if all.rung < Rung::OtherText {
-            prop_assert!(compare(Format::Text, &expected, &actual, &named).rung <= all.rung);
-        }
     }
 }

@@ -1,14 +1,14 @@
 //! What stands under `axes`, `exclude` and `include`.
 
 use super::limits_key::LIMITS;
-use super::{At, Node, Reader, list, nearest, shorten};
+use super::{At, Node, Reader, list, shorten};
 use crate::names::PackageName;
 use crate::question::axes::{
     AsOf, Axes, Axis, AxisValue, AxisValues, Condition, LimitChanges, Overlay, Rule,
 };
 use crate::question::limits::Limits;
 use crate::question::selection::Versions;
-use crate::question::template::{Args, Template};
+use crate::question::template::{Args, Template, nearest};
 
 /// The keys of a bundle: a value of an axis that changes several things.
 pub(in crate::question::config) const BUNDLE: &[&str] =

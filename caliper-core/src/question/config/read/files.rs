@@ -1,0 +1,49 @@
+//! Reads files of the project, and patterns of their names.
+
+use super::{At, Reader, shorten};
+
+impl Reader<'_> {
+    /// Globs of files in the project.
+    pub(super) fn globs(&mut self, at: &At<'_>, what: &str, help: &str) -> Vec<String> {
+        let mut globs = Vec::new();
+        for node in self.list(at, what) {
+            let Some(text) = self.text(&node, "a file") else { continue };
+            if text.starts_with('/') || text.split('/').any(|part| part == "..") {
+                let message = format!("`{}` leaves the project", shorten(&text));
+                self.problem_with_help(&node, message, help);
+            } else if let Err(error) = globset::Glob::new(&text) {
+                self.problem(&node, format!("`{}`: {}", shorten(&text), error.kind()));
+            } else {
+                globs.push(text);
+            }
+        }
+        globs
+    }
+
+    /// The content of a file of the project.
+    pub(super) fn file(&mut self, at: &At<'_>, path: &str) -> Option<Vec<u8>> {
+        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            self.problem_with_help(
+                at,
+                format!("`{}` leaves the project", shorten(path)),
+                "only files in the folder of the configuration reach a test; move it there",
+            );
+            return None;
+        }
+        match (self.read)(path) {
+            Ok(content) => Some(content),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.problem_with_help(
+                    at,
+                    format!("there is no file `{}`", shorten(path)),
+                    "paths are relative to the folder of the configuration",
+                );
+                None
+            }
+            Err(error) => {
+                self.problem(at, format!("could not read `{}`: {error}", shorten(path)));
+                None
+            }
+        }
+    }
+}
