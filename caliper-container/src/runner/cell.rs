@@ -15,7 +15,6 @@ use caliper_core::question::grid::Choice;
 use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::Test;
 
-use super::environment::{OpenEnvironment, Which};
 use super::retry::Discarded;
 use super::task::wanted;
 use super::{Running, Task, chain, rounded};
@@ -126,11 +125,14 @@ impl Running<'_> {
         }
     }
 
-    /// Runs a test once. After the last run of a cell its record is kept, and after the last of all cells
-    /// the environment is released: then this returns `true`.
-    pub(super) fn run_test(&self, open: &OpenEnvironment<'_>, which: Which) -> bool {
-        let cell = &open.cells[which.cell];
-        let planned = &cell.runs[which.run];
+    /// Makes one of the runs of a cell by calling `run`. Returns whether it was the last of them.
+    pub(super) fn make_run(
+        &self,
+        cell: &OpenCell<'_>,
+        which: usize,
+        run: &dyn Fn(&RunRequest<'_>) -> Result<TestRun, BackendError>,
+    ) -> bool {
+        let planned = &cell.runs[which];
         let not_measured = if self.is_over() {
             Some(NotMeasured::Interrupted)
         } else {
@@ -153,7 +155,7 @@ impl Running<'_> {
                 &format!("{id} `{name}`"),
                 || {
                     let _gate = self.gate.test();
-                    open.run(&request)
+                    run(&request)
                 },
                 |run| {
                     let outcome = run.end.outcome();
@@ -163,7 +165,7 @@ impl Running<'_> {
             );
             match ran {
                 Ok(ended) => match self.recorded(cell, planned, &ended) {
-                    Ok(run) => self.test_ended(cell, which.run, run),
+                    Ok(run) => self.test_ended(cell, which, run),
                     Err(error) => {
                         self.give_up(error);
                         Some(NotMeasured::Interrupted)
@@ -174,7 +176,7 @@ impl Running<'_> {
                     let reason = chain(&error);
                     let mut run = Run::new(planned.attempt, TestOutcome::NotMeasured);
                     run.reason = Some(reason.clone());
-                    self.test_ended(cell, which.run, run);
+                    self.test_ended(cell, which, run);
                     Some(NotMeasured::Infrastructure(format!("`{name}`: {reason}")))
                 }
             }
@@ -182,13 +184,7 @@ impl Running<'_> {
         if let Some(not_measured) = not_measured {
             cell.progress().not_measured.get_or_insert(not_measured);
         }
-        if cell.pending.fetch_sub(1, Ordering::SeqCst) > 1 {
-            return false;
-        }
-        // The environment goes first: whoever sees the record of its last cell finds nothing left behind.
-        let last = self.cell_ended(open);
-        self.finish(cell);
-        last
+        cell.pending.fetch_sub(1, Ordering::SeqCst) == 1
     }
 
     /// Takes a run that ended, and says why its cell is not measured, if it is not.
@@ -250,7 +246,7 @@ impl Running<'_> {
     }
 
     /// Keeps the record of a cell whose runs have all ended.
-    fn finish(&self, cell: &OpenCell<'_>) {
+    pub(super) fn finish(&self, cell: &OpenCell<'_>) {
         let mut progress = cell.progress();
         let ended = std::mem::take(&mut progress.ended);
         let mut record = progress.record.clone();

@@ -11,23 +11,23 @@ use caliper_core::facts::store::StoreError;
 use super::cell::{OpenCell, nanoseconds};
 use super::retry::Discarded;
 use super::{Running, chain, request, rounded};
-use crate::backend::{BackendError, Built, Environment, EnvironmentRequest, TestRun};
+use crate::backend::{BackendError, Built, Environment, EnvironmentRequest, RunRequest, TestRun};
 
 /// An environment that was built and in which the tests of its cells are running.
 pub(super) struct OpenEnvironment<'a> {
     /// `None` once it was released.
     environment: RwLock<Option<Box<dyn Environment + 'a>>>,
-    pub(super) cells: Vec<OpenCell<'a>>,
+    cells: Vec<OpenCell<'a>>,
     /// How many of `cells` have not ended.
-    pub(super) unfinished: AtomicUsize,
+    unfinished: AtomicUsize,
 }
 
 /// One run of one test: the place of its cell among those of the environment, and its place among the
 /// runs of that cell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Which {
-    pub(super) cell: usize,
-    pub(super) run: usize,
+    cell: usize,
+    run: usize,
 }
 
 impl OpenEnvironment<'_> {
@@ -47,10 +47,7 @@ impl OpenEnvironment<'_> {
     }
 
     /// Runs a test once.
-    pub(super) fn run(
-        &self,
-        request: &crate::backend::RunRequest<'_>,
-    ) -> Result<TestRun, BackendError> {
+    fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {
         let environment = self.environment.read().unwrap_or_else(PoisonError::into_inner);
         match &*environment {
             Some(environment) => environment.run(request),
@@ -186,9 +183,22 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// Runs a test once. After the last run of a cell its record is kept, and after the last of all cells
+    /// the environment is released: then this returns `true`.
+    pub(super) fn run_test(&self, open: &OpenEnvironment<'_>, which: Which) -> bool {
+        let cell = &open.cells[which.cell];
+        if !self.make_run(cell, which.run, &|request| open.run(request)) {
+            return false;
+        }
+        // The environment goes first: when the last record can be seen, nothing is left behind.
+        let last = self.cell_ended(open);
+        self.finish(cell);
+        last
+    }
+
     /// Notes that one of the cells has ended, and releases the environment after the last. Returns
     /// whether it was the last.
-    pub(super) fn cell_ended(&self, open: &OpenEnvironment<'_>) -> bool {
+    fn cell_ended(&self, open: &OpenEnvironment<'_>) -> bool {
         let last = open.unfinished.fetch_sub(1, Ordering::SeqCst) == 1;
         if last {
             let environment =

@@ -15,6 +15,7 @@
 mod build;
 mod mask;
 mod signature;
+mod test_run;
 mod traceback;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,7 +196,7 @@ fn failures<'a>(record: &'a Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -
         }
         CellOutcome::Tested => {
             for (test, run) in record.runs() {
-                if let Some(signature) = signature::of_run(run) {
+                if let Some(signature) = test_run::signature(run) {
                     add(Some(&test.name), signature);
                 }
             }

@@ -1,10 +1,6 @@
 //! What ended a program, in one line.
 
-use std::borrow::Cow;
 use std::fmt;
-
-use super::{mask, traceback};
-use crate::facts::record::{Run, TestOutcome};
 
 /// What ended a program or a build: the cause, and the place where it surfaced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,88 +30,4 @@ impl fmt::Display for Signature {
             None => Ok(()),
         }
     }
-}
-
-/// The signature of one run of a test; `None` if it did not fail.
-pub(super) fn of_run(run: &Run) -> Option<Signature> {
-    match run.outcome {
-        TestOutcome::Passed | TestOutcome::Killed | TestOutcome::NotMeasured => None,
-        TestOutcome::TimedOut => Some(Signature::new("timed out")),
-        TestOutcome::Idle => Some(Signature::new("idle: it neither printed nor computed")),
-        TestOutcome::OutOfMemory => Some(Signature::new("out of memory")),
-        TestOutcome::NotRun => Some(match &run.reason {
-            Some(reason) => Signature::new(format!("not run: {}", mask::masked(reason))),
-            None => Signature::new("not run"),
-        }),
-        TestOutcome::Failed => Some(failed(run)),
-    }
-}
-
-/// The signature of a program that ended badly by itself.
-fn failed(run: &Run) -> Signature {
-    if let Some(signal) = crash_signal(run) {
-        return crashed(signal, &run.error);
-    }
-    if let Some(raised) = traceback::raised(&run.error) {
-        return raised.signature();
-    }
-    // Its summary tells more than a traceback that some test captured.
-    if let Some(line) = pytest_summary(&run.output) {
-        return match line.split_once(" - ") {
-            Some((test, message)) => {
-                Signature::new(format!("pytest: {}", mask::masked(message))).at(mask::masked(test))
-            }
-            None => Signature::new("pytest: a test failed").at(mask::masked(line)),
-        };
-    }
-    if let Some(raised) = traceback::raised(&run.output) {
-        return raised.signature();
-    }
-    let status = run.retval.map_or("failed".to_owned(), |status| format!("exit status {status}"));
-    match last_line(&run.error).or_else(|| last_line(&run.output)) {
-        Some(line) => Signature::new(format!("{status}: {}", mask::masked(&line))),
-        None => Signature::new(format!("{status}, no output")),
-    }
-}
-
-/// The signals by which programs crash, with the names that `signal(7)` gives them on Linux.
-const CRASHES: &[(i32, &str)] =
-    &[(4, "SIGILL"), (5, "SIGTRAP"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
-
-/// The signal that ended a program, also where a shell in between made it an exit status.
-fn crash_signal(run: &Run) -> Option<i32> {
-    let from_shell = || {
-        let signal = run.retval?.checked_sub(128)?;
-        CRASHES.iter().any(|(number, _)| *number == signal).then_some(signal)
-    };
-    run.signal.or_else(from_shell)
-}
-
-fn crashed(signal: i32, error: &str) -> Signature {
-    let name = CRASHES.iter().find(|(number, _)| *number == signal);
-    let mut cause = match name {
-        Some((_, name)) => format!("signal {signal} ({name})"),
-        None => format!("signal {signal}"),
-    };
-    if let Some(frame) = traceback::crash_frame(error) {
-        return Signature::new(cause).at(frame.to_string());
-    }
-    if signal == 6
-        && let Some(line) = last_line(error)
-    {
-        // A program that calls abort() prints the reason first.
-        cause += &format!(": {}", mask::masked(&line));
-    }
-    Signature::new(cause)
-}
-
-/// The first failure that pytest's summary names.
-fn pytest_summary(output: &str) -> Option<&str> {
-    let mut lines = output.lines().skip_while(|line| !line.contains("short test summary info"));
-    lines.find_map(|line| line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR ")))
-}
-
-/// The last line that holds something to read.
-fn last_line(text: &str) -> Option<Cow<'_, str>> {
-    text.lines().rev().map(mask::plain).find(|line| !line.trim().is_empty())
 }

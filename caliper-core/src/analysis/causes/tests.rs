@@ -1,6 +1,6 @@
 mod hostile;
 
-use super::signature::of_run;
+use super::test_run::signature as of_run;
 use super::*;
 use crate::facts::record::tests::{record, run};
 use crate::facts::record::{BuildReason, Run, TestOutcome, TestRecord};
