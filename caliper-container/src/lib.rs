@@ -75,16 +75,22 @@
 //! Nothing here asks a package index, prints, or removes what Caliper did not make. All of it
 //! blocks: the threads of the runner are its own, and an embedder needs no async runtime.
 
+#[cfg(any(feature = "docker", feature = "local"))]
 mod activity;
 pub mod backend;
 pub mod cache;
 pub mod capture;
+#[cfg(any(feature = "docker", feature = "local"))]
 mod direct_url;
+#[cfg(feature = "docker")]
 pub mod docker;
 pub mod fake;
 pub mod interrupt;
+#[cfg(feature = "local")]
 pub mod local;
+#[cfg(any(feature = "docker", feature = "local"))]
 mod machine;
+#[cfg(any(feature = "docker", feature = "local"))]
 mod probe;
 pub mod project;
 pub mod results;

@@ -1,19 +1,21 @@
 //! Where results are kept.
 
+#[cfg(feature = "store")]
 mod dir;
 mod memory;
 mod output;
+#[cfg(feature = "store")]
 mod replace;
 
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+#[cfg(feature = "store")]
 pub use dir::{DirStore, Unreadable};
 pub use memory::MemoryStore;
 pub use output::Output;
 
 use crate::facts::record::{BlobRef, Record};
-use crate::names::Sha256;
 use crate::question::grid::CellId;
 
 /// [`ResultStore::blob`] loads no larger blob into memory. The store itself keeps blobs of any size.
@@ -21,7 +23,7 @@ pub const MOST_IN_MEMORY: u64 = 256 << 20;
 
 /// Keeps records and blobs (long outputs, build logs, result files).
 ///
-/// The real one is [`DirStore`]; [`MemoryStore`] is for embedders and for tests. A summary is not part of
+/// The real one is [`DirStore`] (feature `store`); [`MemoryStore`] is for embedders and for tests. A summary is not part of
 /// this trait: it is a document that can be made again from the records ([`DirStore::save_summary`]).
 pub trait ResultStore: Send + Sync {
     /// The record of a cell, if there is one that can be read.
@@ -88,15 +90,6 @@ pub trait ResultStore: Send + Sync {
         }
         Ok(bytes)
     }
-}
-
-/// Whether `digest` belongs to `blob`; the error of a reader at the end of its content.
-fn verified(blob: BlobRef, digest: Sha256) -> io::Result<()> {
-    if digest == blob.0 {
-        return Ok(());
-    }
-    let problem = "the content does not have the digest that it is kept under";
-    Err(io::Error::new(io::ErrorKind::InvalidData, problem))
 }
 
 /// Why a store cannot be used.

@@ -3,15 +3,19 @@
 //! All problems are reported at once, each with its line, an excerpt and the fix. Unknown keys are
 //! errors.
 
+#[cfg(feature = "config")]
 mod problem;
+#[cfg(feature = "config")]
 mod read;
 mod units;
+#[cfg(feature = "config")]
 mod yaml;
 
 use std::io;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
+#[cfg(feature = "config")]
 pub use problem::ConfigError;
 pub use units::bytes;
 
@@ -69,7 +73,7 @@ impl Config {
     /// The default of `base`: the name under which the Docker community publishes Pythons.
     pub const BASE: &'static str = "python:{{ python }}";
 
-    /// Reads a configuration.
+    /// Reads a configuration. Needs the feature `config`.
     ///
     /// `name` is its name in errors. `read` loads the template and checks that the tests' files
     /// exist.
@@ -77,6 +81,7 @@ impl Config {
     /// # Errors
     ///
     /// [`ConfigError`] holds every problem at once.
+    #[cfg(feature = "config")]
     pub fn from_yaml(
         name: &str,
         text: &str,

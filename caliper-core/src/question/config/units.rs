@@ -1,8 +1,10 @@
 //! Durations and sizes with units.
 
+#[cfg(feature = "config")]
 use std::time::Duration;
 
 /// Reads `90s`, `10m`, `1h 30m`.
+#[cfg(feature = "config")]
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let explain = || format!("`{text}` is not a time: write `90s`, `10m` or `1h 30m`");
     let duration: jiff::SignedDuration = text.parse().map_err(|_| explain())?;
