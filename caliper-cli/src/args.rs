@@ -1,11 +1,18 @@
 //! The command line as typed. Nothing here opens a file.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
+mod values;
+
 use std::path::PathBuf;
 
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::selection::Versions;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+pub(crate) use values::{
+    BackendName, FailOnName, FormatName, GoalName, ProgressName, RerunName, ScheduleName,
+    SchemaName, SelftestBackend,
+};
 
 /// Measure what a dependency's releases do to your code.
 #[derive(Debug, Parser)]
@@ -382,114 +389,6 @@ pub(crate) struct FormatArg {
     /// How to print the data.
     #[arg(long, value_enum, default_value_t = FormatName::Text)]
     pub(crate) format: FormatName,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatName {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BackendName {
-    Auto,
-    Local,
-    Docker,
-    Podman,
-}
-
-/// A backend that scenarios can be measured on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SelftestBackend {
-    Local,
-    Docker,
-    Podman,
-}
-
-impl SelftestBackend {
-    pub(crate) const ALL: [Self; 3] = [Self::Local, Self::Docker, Self::Podman];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Docker => "docker",
-            Self::Podman => "podman",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RerunName {
-    /// Cells whose build or some test failed.
-    Failed,
-    /// All cells.
-    All,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgressName {
-    Auto,
-    Bar,
-    Plain,
-    Json,
-    None,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ScheduleName {
-    /// As many builds and tests at once as `--jobs` allows.
-    Parallel,
-    /// While a test runs, nothing else does: for measurements of time.
-    Exclusive,
-    /// Every test of every cell once, then all a second time, and so on; nothing else runs meanwhile. All
-    /// environments stand at the same time.
-    Interleaved,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GoalName {
-    /// Every change.
-    All,
-    /// The first release that fails.
-    FirstBad,
-    /// The newest release that passes.
-    LastGood,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOnName {
-    /// An expected release does not pass; without `expect`, a test fails that passed at an older one.
-    Regressed,
-    /// A build or a test fails.
-    Failed,
-    /// A build or a test fails, or a result differs from the baseline's.
-    Different,
-    /// Never.
-    Never,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemaName {
-    /// caliper.yaml.
-    Config,
-    /// .caliper/results.json, show --format json.
-    Results,
-    /// .caliper/records/*.json.
-    Record,
-    /// A line of run --progress json.
-    Event,
-    /// resolve --format json.
-    Grid,
-    /// plan --format json.
-    Plan,
-    /// suggest --format json.
-    Suggest,
-    /// compare --format json.
-    Compare,
-    /// doctor --format json.
-    Doctor,
-    /// selftest --format json.
-    Selftest,
 }
 
 #[cfg(test)]

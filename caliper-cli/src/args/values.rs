@@ -1,0 +1,111 @@
+//! The values that options can take.
+
+use clap::ValueEnum;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatName {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendName {
+    Auto,
+    Local,
+    Docker,
+    Podman,
+}
+
+/// A backend that scenarios can be measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SelftestBackend {
+    Local,
+    Docker,
+    Podman,
+}
+
+impl SelftestBackend {
+    pub(crate) const ALL: [Self; 3] = [Self::Local, Self::Docker, Self::Podman];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RerunName {
+    /// Cells whose build or some test failed.
+    Failed,
+    /// All cells.
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressName {
+    Auto,
+    Bar,
+    Plain,
+    Json,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScheduleName {
+    /// As many builds and tests at once as `--jobs` allows.
+    Parallel,
+    /// While a test runs, nothing else does: for measurements of time.
+    Exclusive,
+    /// Every test of every cell once, then all a second time, and so on; nothing else runs meanwhile. All
+    /// environments stand at the same time.
+    Interleaved,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GoalName {
+    /// Every change.
+    All,
+    /// The first release that fails.
+    FirstBad,
+    /// The newest release that passes.
+    LastGood,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOnName {
+    /// An expected release does not pass; without `expect`, a test fails that passed at an older one.
+    Regressed,
+    /// A build or a test fails.
+    Failed,
+    /// A build or a test fails, or a result differs from the baseline's.
+    Different,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaName {
+    /// caliper.yaml.
+    Config,
+    /// .caliper/results.json, show --format json.
+    Results,
+    /// .caliper/records/*.json.
+    Record,
+    /// A line of run --progress json.
+    Event,
+    /// resolve --format json.
+    Grid,
+    /// plan --format json.
+    Plan,
+    /// suggest --format json.
+    Suggest,
+    /// compare --format json.
+    Compare,
+    /// doctor --format json.
+    Doctor,
+    /// selftest --format json.
+    Selftest,
+}
