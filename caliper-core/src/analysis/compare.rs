@@ -14,6 +14,7 @@ mod collector;
 mod comparison;
 mod evidence;
 mod format;
+mod judged;
 mod judgement;
 mod number;
 mod runs;
@@ -26,9 +27,10 @@ pub use blind::Blind;
 pub use comparison::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung};
 pub use evidence::{Evidence, Noise};
 pub use format::compare;
+pub use judged::{Judged, Verdicts};
 pub use repeats::repeats_to_decide;
 pub use steps::Steps;
-pub use verdict::{Judged, Verdict, Verdicts};
+pub use verdict::Verdict;
 pub use verdicts::{judge, same_results};
 
 /// Returns the content of a blob that a record refers to; `None` if it is lost.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Blobs;
+use super::judged::Verdicts;
 use super::steps::Steps;
-use super::verdict::Verdicts;
 use super::verdicts::rows;
 use crate::analysis::row::TestRow;
 use crate::facts::record::Record;

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use pep440_rs::Version;
 
 use super::Blobs;
+use super::judged::{Judged, Verdicts};
 use super::judgement::{Judgement, decide};
 use super::runs::Runs;
-use super::verdict::{Judged, Verdict, Verdicts};
+use super::verdict::Verdict;
 use crate::facts::record::Record;
 use crate::facts::record::State;
 use crate::names::PythonVersion;
