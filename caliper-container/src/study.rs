@@ -9,7 +9,10 @@
 mod blind;
 mod confirm;
 
-use caliper_core::analysis::compare::{Blind, Blobs, same_results};
+use std::sync::Arc;
+
+use caliper_core::analysis::Analysis;
+use caliper_core::analysis::compare::{Blobs, Outputs};
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::search::Search;
 use caliper_core::facts::event::RoundPurpose;
@@ -36,6 +39,13 @@ pub struct Question<'a> {
     pub baseline: Option<&'a Version>,
     /// When two results are the same.
     pub criteria: &'a Criteria,
+}
+
+impl<'a> Question<'a> {
+    /// The analysis that answers it, still without records.
+    fn analysis(&self, blobs: Blobs<'a>, outputs: &Arc<Outputs>) -> Analysis<'a> {
+        Analysis::new(&[], self.baseline, self.criteria, blobs).sharing(outputs)
+    }
 }
 
 /// How the measurements are made, beyond going through the cells once.
@@ -86,6 +96,8 @@ pub struct Study {
     pub interrupted: bool,
     /// The name of the backend that measured.
     pub backend: String,
+    /// What was read of outputs on the way.
+    outputs: Arc<Outputs>,
 }
 
 /// Measures what `question` asks for. Every record is in the store of `context` before this returns.
@@ -101,8 +113,9 @@ pub fn measure(
     method: &Method<'_>,
 ) -> Result<Study, RunError> {
     let session = Session::new(question.plan, context.reporter);
+    let outputs = Arc::default();
     let outcome = match &method.search {
-        Some(search) => search_rows(&session, question, context, options, search)?,
+        Some(search) => search_rows(&session, question, context, options, search, &outputs)?,
         None => session.round(question.plan, context, options, RoundPurpose::Measure)?,
     };
     let Outcome { records, not_measured, interrupted, .. } = outcome;
@@ -113,6 +126,7 @@ pub fn measure(
         not_measured,
         interrupted,
         backend: context.backend.name().to_owned(),
+        outputs,
     };
     if method.confirm {
         study.confirm(&session, question, context, options)?;
@@ -141,16 +155,15 @@ impl Study {
         again: &[Record],
         blobs: Blobs<'_>,
     ) -> Option<Results> {
-        let Question { plan, rest, baseline, criteria } = question;
+        let Question { plan, rest, .. } = question;
         let records = self.all().cloned().collect();
         let results =
             Results::new(&plan.analysis, plan.dependency.clone(), &self.backend, records)?;
         // Releases without a record count too: what happens there is unknown, not unchanged.
         let cells = plan.cells.iter().chain(rest.iter().flat_map(|rest| &rest.cells));
         let releases: Vec<Version> = cells.map(|cell| cell.id.version.clone()).collect();
-        let mut results = results.read_through(&releases, *baseline, criteria, blobs);
-        results.blind = Blind::of(&results.cells, again, criteria, blobs);
-        Some(results)
+        let analysis = question.analysis(blobs, &self.outputs).along(&releases);
+        Some(results.read_through(&analysis, again))
     }
 }
 
@@ -164,14 +177,12 @@ pub fn rebuild(
     again: &[Record],
     blobs: Blobs<'_>,
 ) -> Option<Results> {
-    let criteria = &config.compare;
     // The summary names the backend of the last run.
     let backend = records.iter().max_by_key(|record| record.finished)?.environment.backend.clone();
     let releases: Vec<Version> = records.iter().map(|record| record.version.clone()).collect();
     let results = Results::new(&config.name, config.dependency.clone(), backend, records)?;
-    let mut results = results.read_through(&releases, config.baseline.as_ref(), criteria, blobs);
-    results.blind = Blind::of(&results.cells, again, criteria, blobs);
-    Some(results)
+    let analysis = Analysis::new(&[], config.baseline.as_ref(), &config.compare, blobs);
+    Some(results.read_through(&analysis.along(&releases), again))
 }
 
 /// The records in the store that are valid for the cells of `plan`.
@@ -194,12 +205,14 @@ fn search_rows(
     context: RunContext<'_>,
     options: &RunOptions,
     search: &RowSearch<'_>,
+    outputs: &Arc<Outputs>,
 ) -> Result<Outcome, RunError> {
     let blobs = |blob| context.store.blob(blob).ok();
+    let analysis = question.analysis(&blobs, outputs);
     let searching = Searching {
         search: search.search,
         tests: &|name| search.test.is_none_or(|test| test == name),
-        same: &|left, right, test| same_results(left, right, test, question.criteria, &blobs),
+        same: &|left, right, test| analysis.same(left, right, test),
     };
     runner::search(session, question.plan, context, options, &searching)
 }

@@ -9,7 +9,7 @@ use caliper_container::project::Project;
 use caliper_container::runner::{RunContext, RunOptions, run};
 use caliper_core::facts::{event, store, store::ResultStore as _};
 use caliper_core::question::{config::Config, files, plan::Plan};
-use caliper_core::{analysis::compare, report};
+use caliper_core::{analysis::Analysis, report};
 use caliper_pypi::{index, resolve::resolve};
 
 fn measure() -> Result<String, Box<dyn Error>> {
@@ -31,8 +31,8 @@ fn measure() -> Result<String, Box<dyn Error>> {
     let context = RunContext { backend, project, files, store, reporter, interrupt };
     let records = run(&plan, context, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
     let blobs = |blob| store.blob(blob).ok();
-    let verdicts = compare::judge(&records, config.baseline.as_ref(), &config.compare, &blobs);
-    Ok(report::grid::plain(&records, &verdicts))
+    let analysis = Analysis::new(&records, config.baseline.as_ref(), &config.compare, &blobs);
+    Ok(report::grid::plain(&records, analysis.verdicts()))
 }
 
 #[test]

@@ -10,3 +10,8 @@ pub mod results;
 pub mod row;
 pub mod search;
 pub mod suggest;
+
+mod conclusions;
+mod row_summary;
+
+pub use conclusions::Analysis;

@@ -14,8 +14,8 @@
 //! - A [`Record`](facts::record::Record) is what happened in one cell. A
 //!   [`ResultStore`](facts::store::ResultStore) keeps it, an [`Event`](facts::event::Event) tells a
 //!   [`Reporter`](facts::event::Reporter) of it.
-//! - [`judge`](analysis::compare::judge) holds records against a baseline and gives every test a
-//!   [`Verdict`](analysis::compare::Verdict); [`violations`](analysis::expect::violations) says what is not as
+//! - An [`Analysis`](analysis::Analysis) holds records against a baseline, gives every test a
+//!   [`Verdict`](analysis::compare::Verdict), and says where results change; [`violations`](analysis::expect::violations) says what is not as
 //!   expected; [`Results`](analysis::results::Results) sums up; [`report`] makes it readable.
 //! - A [`Row`](analysis::row::Row) is one test along the releases, and says where it changes and how well that
 //!   is known. A [`Search`](analysis::search::Search) plans what to measure next instead of everything, and

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use caliper_core::analysis::Analysis;
 use caliper_core::analysis::changes::{Change, Difference, differences};
-use caliper_core::analysis::compare::same_results;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
@@ -35,9 +35,8 @@ pub(super) fn run(
     let (one, other) = (side(first, config)?, side(second, config)?);
     let criteria = criteria([first, second], config)?;
     let blobs = |blob| one.store.blob(blob).or_else(|_| other.store.blob(blob)).ok();
-    let same = |one: &Record, other: &Record, test: &str| {
-        same_results(one, other, test, &criteria, &blobs)
-    };
+    let analysis = Analysis::new(&[], None, &criteria, &blobs);
+    let same = |one: &Record, other: &Record, test: &str| analysis.same(one, other, test);
     let found = if Path::new(first).exists() && Path::new(second).exists() {
         differences(&one.records, &other.records, Record::id, same)
     } else {

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use caliper_core::analysis::Analysis;
 use caliper_core::analysis::results::Results;
 use caliper_core::facts::legacy;
 use caliper_core::facts::record::Record;
@@ -73,7 +74,8 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
     let blobs = |blob| store.blob(blob).ok();
     let title = format!("{dependency}, imported");
     if let Some(results) = Results::new(title, dependency, legacy::BACKEND, records) {
-        let results = results.read_through(&[], None, &Criteria::default(), &blobs);
+        let criteria = Criteria::default();
+        let results = results.read_through(&Analysis::new(&[], None, &criteria, &blobs), &[]);
         store.save_summary(&results)?;
         match format {
             FormatName::Json => super::print_json(&results, terminal)?,

@@ -1,8 +1,8 @@
 //! Repeating tests until what is undecided can be decided.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use caliper_core::analysis::compare::{judge, repeats_to_decide};
 use caliper_core::facts::event::RoundPurpose;
 use caliper_core::facts::record::Record;
 use caliper_core::question::grid::CellId;
@@ -23,10 +23,11 @@ impl Study {
         options: &RunOptions,
     ) -> Result<(), RunError> {
         let blobs = |blob| context.store.blob(blob).ok();
+        let outputs = Arc::clone(&self.outputs);
+        let analysis = question.analysis(&blobs, &outputs);
         for _ in 0..ROUNDS {
             let records: Vec<Record> = self.all().cloned().collect();
-            let verdicts = judge(&records, question.baseline, question.criteria, &blobs);
-            let attempts = repeats_to_decide(&records, &verdicts, question.criteria, &blobs);
+            let attempts = analysis.with(&records).repeats_to_decide();
             let lacks_runs = self.records.iter().any(|record| {
                 let wanted = attempts.get(&record.id()).into_iter().flatten();
                 wanted.into_iter().any(|(test, wanted)| record.attempts(test) < *wanted)

@@ -1,8 +1,12 @@
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use caliper_core::analysis::search::Goal;
 use caliper_core::facts::event::Event;
-use caliper_core::facts::store::MemoryStore;
+use caliper_core::facts::record::BlobRef;
+use caliper_core::facts::store::{MemoryStore, StoreError};
 use caliper_core::names::PythonVersion;
 
 use super::*;
@@ -154,4 +158,57 @@ fn a_search_measures_what_it_needs() {
     let (done, steps) = study(&bench, &plan, None, &Method { search, ..Method::default() });
     assert!(matches!(steps[0], RoundPurpose::Search { .. }), "{steps:?}");
     assert!((2..20).contains(&done.records.len()), "{:?}", runs(&done.records));
+}
+
+/// A store that counts how often each blob is opened.
+#[derive(Default)]
+struct Counting {
+    store: MemoryStore,
+    opened: Mutex<BTreeMap<BlobRef, u32>>,
+}
+
+impl ResultStore for Counting {
+    fn load(&self, id: &CellId) -> Result<Option<Record>, StoreError> {
+        self.store.load(id)
+    }
+
+    fn save(&self, record: &Record) -> Result<(), StoreError> {
+        self.store.save(record)
+    }
+
+    fn save_blob_from(&self, content: &mut dyn Read) -> Result<BlobRef, StoreError> {
+        self.store.save_blob_from(content)
+    }
+
+    fn open_blob(&self, blob: BlobRef) -> Result<Box<dyn Read + Send>, StoreError> {
+        *self.opened.lock().unwrap().entry(blob).or_default() += 1;
+        self.store.open_blob(blob)
+    }
+}
+
+#[test]
+fn an_output_is_read_once_in_a_whole_study() {
+    // Long outputs with noise, which is another from 1.2 on.
+    let count = AtomicU32::new(1);
+    let bench = Bench::new(backend(move |minor| {
+        let run = f64::from(count.fetch_add(1, Ordering::Relaxed));
+        let loss = (run * 1.7).sin() + if minor < 2 { 100.0 } else { 0.0 };
+        FakeRun::passes(format!("{}loss {loss}\n", "an epoch\n".repeat(2_000)))
+    }));
+    let (plan, store) = (plan(&bench.backend, 4, &["t"]), Counting::default());
+    let criteria = Criteria::default();
+    let question = Question { plan: &plan, rest: None, baseline: None, criteria: &criteria };
+    let project = bench.project();
+    let context = RunContext { store: &store, ..bench.context(&project) };
+    let search =
+        Some(RowSearch { search: Search { probes: 4, goal: Goal::AllChanges }, test: None });
+    let method = Method { search, confirm: true, ..Method::default() };
+    let study = measure(&question, context, &RunOptions::default(), &method).unwrap();
+    let all: u32 = study.records.iter().map(|record| record.attempts("t")).sum();
+    assert!(all > 8, "there were rounds of repeats: {:?}", runs(&study.records));
+    let results = study.results(&question, &[], &|blob| store.blob(blob).ok()).unwrap();
+    assert!(results.verdicts.iter().any(|one| one.evidence.is_some()));
+    let opened = store.opened.lock().unwrap();
+    assert_eq!(opened.len(), all as usize, "each run left another output");
+    assert!(opened.values().all(|times| *times == 1), "{opened:?}");
 }

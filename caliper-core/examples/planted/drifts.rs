@@ -5,7 +5,8 @@
 //! do not, how many were called different (false), and how many of all that were called different do not
 //! drift (the rate that `alpha`, 0.05, bounds).
 
-use caliper_core::analysis::compare::{Verdict, judge};
+use caliper_core::analysis::Analysis;
+use caliper_core::analysis::compare::Verdict;
 use caliper_core::facts::record::Record;
 use caliper_core::question::criteria::Criteria;
 
@@ -42,7 +43,8 @@ struct Counts {
 
 impl Counts {
     fn add(&mut self, records: &[Record]) {
-        let verdicts = judge(records, None, &Criteria::default(), &|_| None);
+        let criteria = Criteria::default();
+        let verdicts = Analysis::new(records, None, &criteria, &|_| None).into_verdicts();
         for (index, record) in (0..).zip(records.iter()).take(RELEASES as usize) {
             let which = match verdicts.verdict(&record.id(), "t") {
                 Some(Verdict::Different) => 0,

@@ -12,9 +12,8 @@
 
 use std::collections::BTreeSet;
 
-use caliper_core::analysis::compare::{Steps, judge, repeats_to_decide};
-use caliper_core::analysis::results::RowSummary;
-use caliper_core::analysis::row::{State, TestRow, TransitionKind};
+use caliper_core::analysis::Analysis;
+use caliper_core::analysis::row::{State, TransitionKind};
 use caliper_core::facts::record::Record;
 use caliper_core::question::criteria::Criteria;
 
@@ -99,16 +98,13 @@ impl World {
         let mut all: Vec<Vec<Run>> =
             (0..RELEASES).map(|release| (0..runs).map(|_| self.run(release)).collect()).collect();
         let criteria = Criteria::default();
-        let records = |all: &[Vec<Run>]| {
-            let records: Vec<Record> =
-                all.iter().enumerate().map(|(release, runs)| record(release, runs)).collect();
-            let verdicts = judge(&records, None, &criteria, &|_| None);
-            (records, verdicts)
+        let records = |all: &[Vec<Run>]| -> Vec<Record> {
+            all.iter().enumerate().map(|(release, runs)| record(release, runs)).collect()
         };
         for _ in 0..if confirm { ROUNDS } else { 0 } {
-            let (judged, verdicts) = records(&all);
-            let wanted = repeats_to_decide(&judged, &verdicts, &criteria, &|_| None);
-            for (release, record) in judged.iter().enumerate() {
+            let measured = records(&all);
+            let wanted = Analysis::new(&measured, None, &criteria, &|_| None).repeats_to_decide();
+            for (release, record) in measured.iter().enumerate() {
                 let wanted = wanted.get(&record.id()).and_then(|tests| tests.get("t"));
                 while all[release].len() < wanted.map_or(0, |wanted| *wanted as usize) {
                     let run = self.run(release);
@@ -116,7 +112,7 @@ impl World {
                 }
             }
         }
-        records(&all).0
+        records(&all)
     }
 
     /// Where something changes, of releases that are not flaky: from, to, and whether it is the result.
@@ -183,11 +179,8 @@ impl Counts {
             self.runs.0 += record.attempts("t");
             self.runs.1 += 1;
         }
-        let rows = TestRow::all(&[], records);
-        let steps = Steps::of(&rows, records, &Criteria::default(), &|_| None);
-        let TestRow { test, python, variant, row } = &rows[0];
-        let alike = |one, other| steps.alike(test, row, one, other);
-        let read = RowSummary::of(row, test, *python, variant, &alike);
+        let criteria = Criteria::default();
+        let read = Analysis::new(records, None, &criteria, &|_| None).rows().swap_remove(0);
         let planted = world.changes();
         let mut claims = BTreeSet::new();
         let mut of_result = Share::default();

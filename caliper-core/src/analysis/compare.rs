@@ -1,14 +1,16 @@
 //! How results compare.
 //!
-//! [`compare`] holds one result against another and says how alike they are. [`judge`] does so for all
-//! records, and says what that means.
+//! [`compare`] holds one result against another and says how alike they are.
+//! [`Analysis`](super::Analysis) does so for all records, and says what that means.
 
 pub mod blind;
 pub mod noise;
-pub mod repeats;
 pub mod rules;
-pub mod steps;
-pub mod verdicts;
+
+pub(super) mod cells;
+pub(super) mod repeats;
+pub(super) mod steps;
+pub(super) mod verdicts;
 
 mod collector;
 mod comparison;
@@ -17,6 +19,7 @@ mod format;
 mod judged;
 mod judgement;
 mod number;
+mod outputs;
 mod runs;
 mod show;
 mod tokens;
@@ -28,10 +31,8 @@ pub use comparison::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Run
 pub use evidence::{Evidence, Noise};
 pub use format::compare;
 pub use judged::{Judged, Verdicts};
-pub use repeats::repeats_to_decide;
-pub use steps::Steps;
+pub use outputs::Outputs;
 pub use verdict::Verdict;
-pub use verdicts::{judge, same_results};
 
 /// Returns the content of a blob that a record refers to; `None` if it is lost.
 pub type Blobs<'a> = &'a dyn Fn(BlobRef) -> Option<Vec<u8>>;

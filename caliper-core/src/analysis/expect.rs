@@ -130,7 +130,8 @@ mod tests {
         ];
         records[5].outcome = CellOutcome::BuildFailed;
         let verdicts =
-            crate::analysis::compare::judge(&records, None, &Criteria::default(), &|_| None);
+            crate::analysis::Analysis::new(&records, None, &Criteria::default(), &|_| None)
+                .into_verdicts();
         let expect: VersionSpecifiers = ">=1.1,<1.5".parse().unwrap();
         let found = |fail_on, expect| -> Vec<String> {
             violations(&records, &verdicts, fail_on, expect)

@@ -1,20 +1,17 @@
 //! The summary of a run: `results.json`, which a person or a script reads first.
 
-mod row_summary;
-
 use std::collections::BTreeSet;
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::causes::{Cause, cluster_with};
-pub use row_summary::RowSummary;
-
-use crate::analysis::compare::{Blind, Blobs, Steps, Verdicts, judge};
-use crate::analysis::row::{Evidence, TestRow};
-use crate::facts::record::{BlobRef, Record};
+use crate::analysis::Analysis;
+use crate::analysis::causes::Cause;
+use crate::analysis::compare::{Blind, Verdicts};
+use crate::analysis::row::Evidence;
+pub use crate::analysis::row_summary::RowSummary;
+use crate::facts::record::Record;
 use crate::names::{PackageName, Timestamp};
-use crate::question::criteria::Criteria;
 
 /// The version of the format that [`Results`] is written in.
 ///
@@ -70,29 +67,15 @@ impl Results {
         versions.filter(|version| !measured.contains(version)).collect()
     }
 
-    /// The same with what the records say together: verdicts against `baseline`, causes, and rows over
-    /// `releases`, which are all that there are.
+    /// The same with what its records say together, by the question of `analysis`: verdicts, rows,
+    /// causes, and the blind check with the second measurements in `again`.
     #[must_use]
-    pub fn read_through(
-        mut self,
-        releases: &[Version],
-        baseline: Option<&Version>,
-        criteria: &Criteria,
-        blobs: Blobs<'_>,
-    ) -> Self {
-        self.verdicts = judge(&self.cells, baseline, criteria, blobs);
-        let logs = |blob: &BlobRef| Some(String::from_utf8_lossy(&blobs(*blob)?).into_owned());
-        self.causes = cluster_with(&self.cells, &logs);
-        let rows = TestRow::all(releases, &self.cells);
-        let steps = Steps::of(&rows, &self.cells, criteria, blobs);
-        let summary = |TestRow { test, python, variant, row }: &TestRow<'_>| {
-            let alike = |one: usize, other: usize| steps.alike(test, row, one, other);
-            let drifts = steps.drifts(test, row, &self.cells, criteria, blobs);
-            let named = |version: Version| version.to_string();
-            let drifts = drifts.into_iter().map(|drift| drift.map(named)).collect();
-            RowSummary { drifts, ..RowSummary::of(row, test, *python, variant, &alike) }
-        };
-        self.rows = rows.iter().map(summary).collect();
+    pub fn read_through(mut self, analysis: &Analysis<'_>, again: &[Record]) -> Self {
+        let analysis = analysis.with(&self.cells);
+        let (rows, blind) = (analysis.rows(), analysis.blind(again));
+        let causes = analysis.causes();
+        let verdicts = analysis.into_verdicts();
+        (self.rows, self.blind, self.causes, self.verdicts) = (rows, blind, causes, verdicts);
         self
     }
 

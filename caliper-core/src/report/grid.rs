@@ -292,7 +292,8 @@ mod tests {
         }
         records[4].outcome = CellOutcome::NotMeasured;
         let verdicts =
-            crate::analysis::compare::judge(&records, None, &Criteria::default(), &|_| None);
+            crate::analysis::Analysis::new(&records, None, &Criteria::default(), &|_| None)
+                .into_verdicts();
         insta::assert_snapshot!(plain(&records, &verdicts), @"
                   2.7    3.11
         1.8, 1.9  ✗ 1/2  ✗ 1/2

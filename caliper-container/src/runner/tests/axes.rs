@@ -1,3 +1,4 @@
+use caliper_core::analysis::Analysis;
 use caliper_core::analysis::changes::differences;
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::suggest::{Columns, Known, releases};
@@ -115,7 +116,9 @@ fn several_axes_go_from_the_plan_to_the_rows() {
 
     let results = Results::new("demo", plan.dependency.clone(), "fake", records).unwrap();
     let all: Vec<_> = ["1.0", "1.1"].map(|version| version.parse().unwrap()).to_vec();
-    let results = results.read_through(&all, None, &Criteria::default(), &|_| None);
+    let criteria = Criteria::default();
+    let analysis = Analysis::new(&[], None, &criteria, &|_| None).along(&all);
+    let results = results.read_through(&analysis, &[]);
     // Two tests in eight variants; only those of today break.
     assert_eq!(results.rows.len(), 16);
     let breaking: Vec<String> = results

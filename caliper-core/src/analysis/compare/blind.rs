@@ -9,14 +9,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Blobs;
+use super::cells::Cells;
 use super::comparison::Rung;
 use super::judgement::{Judgement, decide};
 use super::runs::Runs;
 use super::verdict::Verdict;
 use crate::facts::record::State;
 use crate::facts::record::{CellOutcome, Record, test_names};
-use crate::question::criteria::Criteria;
 use crate::question::grid::CellId;
 use crate::question::plan::Test;
 
@@ -74,24 +73,25 @@ pub fn choose(records: &[Record], share: f64) -> BTreeSet<CellId> {
 
 impl Blind {
     /// Judges cells that are in `records` and, under the same key, in `again`. `None` if there is none.
-    pub fn of(
-        records: &[Record],
-        again: &[Record],
-        criteria: &Criteria,
-        blobs: Blobs<'_>,
-    ) -> Option<Self> {
+    pub(in crate::analysis) fn of(cells: &Cells<'_>, again: &[Record]) -> Option<Self> {
+        let comparer = &cells.comparer;
+        let alpha = comparer.criteria.alpha;
         let again: BTreeMap<CellId, &Record> =
             again.iter().map(|record| (record.id(), record)).collect();
-        let pairs = records.iter().filter_map(|record| Some((record, *again.get(&record.id())?)));
-        let mut cells = 0;
+        let pairs = cells
+            .records
+            .iter()
+            .enumerate()
+            .filter_map(|(index, record)| Some((index, record, *again.get(&record.id())?)));
+        let mut twice = 0;
         let mut other_outcome = 0;
         let mut judged: Vec<(String, Judgement)> = Vec::new();
-        let both = |(first, second): &(&Record, &Record)| {
-            let tested = [first, second].iter().all(|one| one.outcome == CellOutcome::Tested);
+        let both = |(_, first, second): &(usize, &Record, &Record)| {
+            let tested = [*first, *second].iter().all(|one| one.outcome == CellOutcome::Tested);
             tested && first.key == second.key
         };
-        for (first, second) in pairs.filter(both) {
-            cells += 1;
+        for (index, first, second) in pairs.filter(both) {
+            twice += 1;
             for test in test_names(&first.tests).into_iter().filter(|test| *test != Test::IMPORT) {
                 let states = [first, second].map(|record| record.state_of(Some(test)));
                 // What the world kept from being measured says nothing.
@@ -106,15 +106,15 @@ impl Blind {
                         continue;
                     }
                 }
-                let runs = |record| Runs::of(record, test, criteria, blobs);
-                let judgement = Judgement::of(&runs(first), &runs(second), criteria);
+                let Some(runs) = cells.runs(index, test) else { continue };
+                let judgement = Judgement::of(runs, &Runs::of(second, test, comparer), comparer);
                 judged.push((format!("{} {test}", first.id()), judgement));
             }
         }
-        if cells == 0 {
+        if twice == 0 {
             return None;
         }
-        decide(judged.iter_mut().map(|(_, judgement)| judgement), criteria.alpha);
+        decide(judged.iter_mut().map(|(_, judgement)| judgement), alpha);
         let count = |of: &dyn Fn(&Judgement) -> bool| {
             let count = judged.iter().filter(|(_, judgement)| of(judgement)).count();
             u32::try_from(count).unwrap_or(u32::MAX)
@@ -123,15 +123,14 @@ impl Blind {
         let same_bytes = |judgement: &Judgement| {
             judgement.evidence.as_ref().is_some_and(|said| said.comparison.rung == Rung::SameBytes)
         };
-        let below_alpha = |judgement: &Judgement| {
-            judgement.said.as_ref().is_some_and(|said| said.p <= criteria.alpha)
-        };
+        let below_alpha =
+            |judgement: &Judgement| judgement.said.as_ref().is_some_and(|said| said.p <= alpha);
         let (results, different) = (count(&|_| true), verdict(Verdict::Different));
         let undecided = verdict(Verdict::Undecided);
         let decided = results - undecided;
         let wrong = judged.iter().filter(|(_, one)| one.verdict == Some(Verdict::Different));
         Some(Self {
-            cells,
+            cells: twice,
             other_outcome,
             results,
             same_bytes: count(&same_bytes),
@@ -140,7 +139,7 @@ impl Blind {
             undecided,
             different,
             wrong: wrong.map(|(name, _)| name.clone()).collect(),
-            alpha: criteria.alpha,
+            alpha,
             tests_for_noise: count(&|judgement| judgement.said.is_some()),
             below_alpha: count(&below_alpha),
             rate: (decided > 0).then(|| f64::from(different) / f64::from(decided)),
@@ -227,8 +226,10 @@ impl fmt::Display for Blind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Analysis;
     use crate::facts::record::TestOutcome::{Failed, Passed};
     use crate::facts::record::tests::{record, test};
+    use crate::question::criteria::Criteria;
 
     fn measured(outputs: &[&str]) -> Record {
         let mut tests = vec![test(Test::IMPORT, Passed, "")];
@@ -238,7 +239,7 @@ mod tests {
 
     fn check(first: &Record, second: &Record) -> Option<Blind> {
         let (first, second) = (std::slice::from_ref(first), std::slice::from_ref(second));
-        Blind::of(first, second, &Criteria::default(), &|_| None)
+        Analysis::new(first, None, &Criteria::default(), &|_| None).blind(second)
     }
 
     #[test]

@@ -3,13 +3,12 @@
 //! What is the same, by [`Comparison`], is so whatever the noise. The rest is open until all that is open is
 //! decided at once, because the more is compared the more differs by chance.
 
+use super::cells::Comparer;
 use super::comparison::{Comparison, Rung};
 use super::evidence::{Evidence, Noise};
 use super::noise;
 use super::runs::Runs;
 use super::verdict::Verdict;
-use crate::question::criteria::Criteria;
-use crate::question::criteria::Policy;
 
 /// What is found of a test in a cell.
 #[derive(Default)]
@@ -36,14 +35,14 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    pub(super) fn of(runs: &Runs, against: &Runs, policy: &Policy) -> Self {
-        let (part, comparison) = against.worst(runs, policy);
+    pub(super) fn of(runs: &Runs, against: &Runs, comparer: &Comparer<'_>) -> Self {
+        let (part, comparison) = against.worst(runs, comparer);
         let compared = Self { of_baseline: false, part, comparison };
         if !compared.is_same() {
             return compared;
         }
         // Where the other side is not the same twice, being like its first run says little.
-        let (part, comparison) = against.worst(against, policy);
+        let (part, comparison) = against.worst(against, comparer);
         let itself = Self { of_baseline: true, part, comparison };
         if itself.is_same() { compared } else { itself }
     }
@@ -55,8 +54,8 @@ impl Compared {
 
 impl Judgement {
     /// Holds `runs` against others. It is open unless they are the same.
-    pub(super) fn of(runs: &Runs, against: &Runs, criteria: &Criteria) -> Self {
-        let compared = Compared::of(runs, against, &criteria.policy);
+    pub(super) fn of(runs: &Runs, against: &Runs, comparer: &Comparer<'_>) -> Self {
+        let compared = Compared::of(runs, against, comparer);
         let same = compared.is_same();
         let Compared { of_baseline, part, comparison } = compared;
         let noise = (!same).then(|| Noise {
@@ -65,7 +64,7 @@ impl Judgement {
             adjusted: None,
             permutations: 0,
             comparisons: 0,
-            alpha: criteria.alpha,
+            alpha: comparer.criteria.alpha,
             needed: None,
         });
         let enough = runs.count() > 1 && against.count() > 1;
@@ -78,7 +77,7 @@ impl Judgement {
                 comparison,
                 noise,
             }),
-            said: (!same && enough).then(|| against.test(runs, &criteria.policy)),
+            said: (!same && enough).then(|| against.test(runs, comparer)),
         }
     }
 

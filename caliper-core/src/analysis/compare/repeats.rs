@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Blobs;
 use super::judged::Verdicts;
 use super::steps::Steps;
 use super::verdicts::rows;
-use crate::analysis::row::TestRow;
 use crate::facts::record::Record;
 use crate::facts::record::State;
-use crate::question::criteria::Criteria;
 use crate::question::grid::CellId;
 
 /// How often a test is run that fails where it passes at a neighbouring release.
@@ -18,11 +15,10 @@ const RUNS_OF_SUSPECTS: u32 = 3;
 /// How often each test is to be run, cell by cell, until what is undecided can be decided: there, and
 /// at the baseline, or at the release before, from which its result differs. And where a test fails that
 /// passes at a neighbouring release, whether it always does.
-pub fn repeats_to_decide(
+pub(in crate::analysis) fn repeats_to_decide(
     records: &[Record],
     verdicts: &Verdicts,
-    criteria: &Criteria,
-    blobs: Blobs<'_>,
+    steps: &Steps,
 ) -> BTreeMap<CellId, BTreeMap<String, u32>> {
     let mut wanted: BTreeMap<CellId, BTreeMap<String, u32>> = BTreeMap::new();
     for ((_, _, test), mut cells) in rows(records) {
@@ -52,7 +48,6 @@ pub fn repeats_to_decide(
             }
         }
     }
-    let steps = Steps::of(&TestRow::all(&[], records), records, criteria, blobs);
     for (test, step, needed) in steps.open() {
         for cell in step {
             want(&mut wanted, records[cell].id(), test, needed);

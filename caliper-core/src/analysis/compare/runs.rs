@@ -1,18 +1,18 @@
 //! What a test left in one cell, and how alike that is to what it left in another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pep440_rs::Version;
 
-use super::Blobs;
+use super::cells::Comparer;
 use super::comparison::{Apart, Comparison, Format, Rung, Unlike, hashed};
 use super::format as formats;
 use super::noise::{self, Sample};
 use super::number::close;
 use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
 use crate::names::Sha256;
-use crate::question::criteria::Criteria;
-use crate::question::criteria::{Policy, Tolerance};
+use crate::question::criteria::Tolerance;
 
 /// What a test left in one cell: of each run its parts by name.
 pub(super) struct Runs {
@@ -23,10 +23,26 @@ pub(super) struct Runs {
 /// What is known of a part.
 struct Content {
     digest: Sha256,
-    /// What was kept of it; `None` if it was too much, or is lost.
-    kept: Option<Vec<u8>>,
+    /// Where it is; `None` if it was too much to keep.
+    kept: Option<Kept>,
     /// Whether that is all of it.
     is_whole: bool,
+}
+
+/// Where a part is kept. What equals another by its digest is never read.
+enum Kept {
+    Text(Arc<[u8]>),
+    Blob(BlobRef),
+}
+
+impl Content {
+    /// What was kept of it; `None` if it was too much, or is lost.
+    fn read(&self, comparer: &Comparer<'_>) -> Option<Arc<[u8]>> {
+        match self.kept.as_ref()? {
+            Kept::Text(text) => Some(Arc::clone(text)),
+            Kept::Blob(blob) => comparer.blob(*blob),
+        }
+    }
 }
 
 impl PartialEq for Content {
@@ -44,15 +60,19 @@ const STDOUT: &str = "stdout";
 const STDERR: &str = "stderr";
 
 impl Runs {
-    pub(super) fn of(record: &Record, test: &str, criteria: &Criteria, blobs: Blobs<'_>) -> Self {
+    pub(super) fn of(record: &Record, test: &str, comparer: &Comparer<'_>) -> Self {
         let runs = record.test(test).into_iter().flat_map(|test| &test.runs);
         let printed = |text: &str, blob: Option<BlobRef>, all: Option<Sha256>| {
-            let kept = blob.map_or_else(|| Some(text.into()), blobs);
-            let of_kept = blob.map_or_else(|| Sha256::of(text.as_bytes()), |blob| blob.0);
-            Content { digest: all.unwrap_or(of_kept), kept, is_whole: all.is_none() }
+            let (of_kept, kept) = if let Some(blob) = blob {
+                (blob.0, Kept::Blob(blob))
+            } else {
+                let (digest, text) = comparer.outputs.text(text);
+                (digest, Kept::Text(text))
+            };
+            Content { digest: all.unwrap_or(of_kept), kept: Some(kept), is_whole: all.is_none() }
         };
         let file = |file: &RecordedResult| {
-            let kept = file.content.and_then(blobs);
+            let kept = file.content.map(Kept::Blob);
             let content = Content { digest: file.sha256, kept, is_whole: true };
             // A file may be named like a stream.
             let dot = if [STDOUT, STDERR].contains(&file.path.as_str()) { "./" } else { "" };
@@ -64,7 +84,7 @@ impl Runs {
                 STDOUT.to_owned(),
                 printed(&run.output, run.output_blob, run.output_digest),
             );
-            if criteria.stderr {
+            if comparer.criteria.stderr {
                 parts.insert(
                     STDERR.to_owned(),
                     printed(&run.error, run.error_blob, run.error_digest),
@@ -80,11 +100,11 @@ impl Runs {
     }
 
     /// The part that is least alike in all of `runs`, held against the first run here.
-    pub(super) fn worst(&self, runs: &Self, policy: &Policy) -> (String, Comparison) {
+    pub(super) fn worst(&self, runs: &Self, comparer: &Comparer<'_>) -> (String, Comparison) {
         let mut worst: Option<(String, Comparison)> = None;
         for run in &runs.runs {
             for part in self.parts(run) {
-                let (comparison, _) = compare_part(part, self.runs.first(), run, policy);
+                let (comparison, _) = compare_part(part, self.runs.first(), run, comparer);
                 if worst.as_ref().is_none_or(|(_, before)| comparison.rung > before.rung) {
                     worst = Some((part.clone(), comparison));
                 }
@@ -102,7 +122,7 @@ impl Runs {
     }
 
     /// Whether these runs and `others` can be told apart.
-    pub(super) fn test(&self, others: &Self, policy: &Policy) -> noise::Evidence {
+    pub(super) fn test(&self, others: &Self, comparer: &Comparer<'_>) -> noise::Evidence {
         let all: Vec<&BTreeMap<String, Content>> = self.runs.iter().chain(&others.runs).collect();
         // The numbers that are not the same in all runs, each with its tolerance: what the first run
         // says, and what the others do.
@@ -113,7 +133,7 @@ impl Runs {
         for part in parts {
             let mut is_other = false;
             for (run, content) in all.iter().enumerate() {
-                let (comparison, unlike) = compare_part(part, self.runs.first(), content, policy);
+                let (comparison, unlike) = compare_part(part, self.runs.first(), content, comparer);
                 is_other |= comparison.rung == Rung::OtherText;
                 shapes[run].push(unlike.rest.unwrap_or_default());
                 for Apart { place, expected, actual: value, tolerance } in unlike.apart {
@@ -124,7 +144,7 @@ impl Runs {
             }
             if is_other {
                 let contents: Vec<Option<&Content>> = all.iter().map(|run| run.get(part)).collect();
-                let found = Shapes::of(part, &contents, policy);
+                let found = Shapes::of(part, &contents, comparer);
                 numbers.retain(|(of_part, place), _| of_part != part || found.keeps(place.0));
                 for (of_run, shape) in shapes.iter_mut().zip(found.of_runs) {
                     of_run.extend(shape);
@@ -155,9 +175,10 @@ struct Shapes {
 }
 
 impl Shapes {
-    fn of(part: &str, contents: &[Option<&Content>], policy: &Policy) -> Self {
+    fn of(part: &str, contents: &[Option<&Content>], comparer: &Comparer<'_>) -> Self {
         let lines = |content: Option<&Content>| {
-            Some(formats::shapes(format(part), content?.kept.as_ref()?, policy))
+            let content = content?.read(comparer)?;
+            Some(formats::shapes(format(part), &content, &comparer.criteria.policy))
         };
         let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(lines).collect();
         let digests = || -> Vec<Vec<u64>> {
@@ -194,22 +215,27 @@ fn compare_part(
     part: &str,
     expected: Option<&BTreeMap<String, Content>>,
     actual: &BTreeMap<String, Content>,
-    policy: &Policy,
+    comparer: &Comparer<'_>,
 ) -> (Comparison, Unlike) {
     let (expected, actual) = (expected.and_then(|expected| expected.get(part)), actual.get(part));
     if expected == actual {
         return (Comparison::alike(), Unlike::default());
     }
-    let shown = |content: Option<&Content>| match content {
-        None => "no such file".to_owned(),
-        Some(Content { kept: Some(bytes), is_whole: true, .. }) => format!("{} bytes", bytes.len()),
-        Some(Content { digest, .. }) => format!("more than was kept, {digest}"),
+    let shown = |content: Option<&Content>| {
+        let Some(content) = content else { return "no such file".to_owned() };
+        match content.read(comparer).filter(|_| content.is_whole) {
+            Some(bytes) => format!("{} bytes", bytes.len()),
+            None => format!("more than was kept, {}", content.digest),
+        }
     };
     let by_name =
         || (Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default());
     let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
-    let (Some(left), Some(right)) = (&expected.kept, &actual.kept) else { return by_name() };
-    let found = formats::compare_numbers(format(part), left, right, policy);
+    let (Some(left), Some(right)) = (expected.read(comparer), actual.read(comparer)) else {
+        return by_name();
+    };
+    let policy = &comparer.criteria.policy;
+    let found = formats::compare_numbers(format(part), &left, &right, policy);
     // They differ in what was not kept.
     let is_whole = expected.is_whole && actual.is_whole;
     if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }

@@ -6,17 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use super::Blobs;
+use super::cells::Cells;
 use super::judgement::{Compared, Judgement, decide};
 use super::runs::Runs;
 use super::verdict::Verdict;
 use crate::analysis::row::{Alike, Drift, Row, State, TestRow};
-use crate::facts::record::Record;
-use crate::question::criteria::Criteria;
 
 /// All steps of all rows.
 #[derive(Debug, Default)]
-pub struct Steps {
+pub(in crate::analysis) struct Steps {
     /// By test, and the indices of the two records.
     found: BTreeMap<(String, usize, usize), Found>,
 }
@@ -29,30 +27,26 @@ struct Found {
 }
 
 impl Steps {
-    /// Judges every step within `rows`, which were read from `records`.
-    pub fn of(
-        rows: &[TestRow<'_>],
-        records: &[Record],
-        criteria: &Criteria,
-        blobs: Blobs<'_>,
-    ) -> Self {
+    /// Judges every step within `rows`, which were read from the records of `cells`.
+    pub(in crate::analysis) fn of(rows: &[TestRow<'_>], cells: &Cells<'_>) -> Self {
+        let comparer = &cells.comparer;
         let mut steps: Vec<((String, usize, usize), Judgement)> = Vec::new();
         for TestRow { test, row, .. } in rows {
             let passing = (0..row.states().len())
                 .filter(|release| row.states()[*release] == State::Passed)
                 .filter_map(|release| row.record(release));
             // Each is held against the one before, and is the one before of the next.
-            let mut before: Option<(usize, Runs)> = None;
+            let mut before: Option<(usize, &Runs)> = None;
             for to in passing {
-                let runs = Runs::of(&records[to], test, criteria, blobs);
-                if let Some((from, against)) = &before {
-                    let judgement = Judgement::of(&runs, against, criteria);
-                    steps.push((((*test).to_owned(), *from, to), judgement));
+                let Some(runs) = cells.runs(to, test) else { continue };
+                if let Some((from, against)) = before {
+                    let judgement = Judgement::of(runs, against, comparer);
+                    steps.push((((*test).to_owned(), from, to), judgement));
                 }
                 before = Some((to, runs));
             }
         }
-        decide(steps.iter_mut().map(|(_, judgement)| judgement), criteria.alpha);
+        decide(steps.iter_mut().map(|(_, judgement)| judgement), comparer.criteria.alpha);
         let found = |Judgement { verdict, evidence, .. }: Judgement| {
             let noise = evidence.and_then(|evidence| evidence.noise);
             Found { verdict, needed: noise.and_then(|noise| noise.needed) }
@@ -62,7 +56,13 @@ impl Steps {
 
     /// Whether the results of `test` are the same at two releases of its row, of which the second is the
     /// next at which it passes.
-    pub fn alike(&self, test: &str, row: &Row, from: usize, to: usize) -> Alike {
+    pub(in crate::analysis) fn alike(
+        &self,
+        test: &str,
+        row: &Row,
+        from: usize,
+        to: usize,
+    ) -> Alike {
         let (Some(from), Some(to)) = (row.record(from), row.record(to)) else { return Alike::Same };
         let found = self.found.get(&(test.to_owned(), from, to));
         match found.and_then(|found| found.verdict) {
@@ -76,21 +76,21 @@ impl Steps {
 
     /// The stretches of a row over which the result of `test` changes in steps that are each within their
     /// tolerance. Where a step is beyond it, by noise or not, none is claimed.
-    pub fn drifts(
+    pub(in crate::analysis) fn drifts(
         &self,
         test: &str,
         row: &Row,
-        records: &[Record],
-        criteria: &Criteria,
-        blobs: Blobs<'_>,
+        cells: &Cells<'_>,
     ) -> Vec<Drift> {
         row.drifts(&|from, to| {
             let (Some(from), Some(to)) = (row.record(from), row.record(to)) else { return true };
             if let Some(step) = self.found.get(&(test.to_owned(), from, to)) {
                 return step.verdict == Some(Verdict::Same);
             }
-            let runs = |record: usize| Runs::of(&records[record], test, criteria, blobs);
-            Compared::of(&runs(to), &runs(from), &criteria.policy).is_same()
+            let (Some(from), Some(to)) = (cells.runs(from, test), cells.runs(to, test)) else {
+                return true;
+            };
+            Compared::of(to, from, &cells.comparer).is_same()
         })
     }
 

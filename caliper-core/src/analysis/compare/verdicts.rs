@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 
-use super::Blobs;
+use super::cells::{Cells, Comparer};
 use super::judged::{Judged, Verdicts};
 use super::judgement::{Judgement, decide};
 use super::runs::Runs;
@@ -17,35 +17,30 @@ use super::verdict::Verdict;
 use crate::facts::record::Record;
 use crate::facts::record::State;
 use crate::names::PythonVersion;
-use crate::question::criteria::Criteria;
 use crate::question::grid::Variant;
 
 /// Judges every test of every cell: within each Python and variant, against the release `baseline`, or
 /// else against the newest release at which that test passes.
-pub fn judge(
-    records: &[Record],
-    baseline: Option<&Version>,
-    criteria: &Criteria,
-    blobs: Blobs<'_>,
-) -> Verdicts {
+pub(in crate::analysis) fn judge(cells: &Cells<'_>, baseline: Option<&Version>) -> Verdicts {
+    let Cells { records, comparer, .. } = cells;
     let rows = rows(records);
     let mut found: Vec<(usize, &str, Judgement)> = Vec::new();
-    for ((_, _, test), cells) in &rows {
+    for ((_, _, test), row) in &rows {
         let state = |cell: usize| records[cell].state_of(Some(test));
-        let base = cells
+        let base = row
             .iter()
             .copied()
             .filter(|cell| state(*cell) == Some(State::Passed))
             .filter(|cell| baseline.is_none_or(|baseline| records[*cell].version == *baseline))
             .max_by(|one, other| records[*one].version.cmp(&records[*other].version));
-        let against = base.map(|base| Runs::of(&records[base], test, criteria, blobs));
-        for cell in cells.iter().copied() {
-            let judgement = match (state(cell), &against) {
+        let against = base.and_then(|base| cells.runs(base, test));
+        for cell in row.iter().copied() {
+            let judgement = match (state(cell), against) {
                 (Some(State::Passed), None) => Verdict::NoBaseline.into(),
                 (Some(State::Passed), Some(_)) if base == Some(cell) => Verdict::Same.into(),
                 (Some(State::Passed), Some(against)) => {
-                    let runs = Runs::of(&records[cell], test, criteria, blobs);
-                    Judgement::of(&runs, against, criteria)
+                    let runs = cells.runs(cell, test);
+                    runs.map(|runs| Judgement::of(runs, against, comparer)).unwrap_or_default()
                 }
                 (Some(State::Flaky), _) => Verdict::Flaky.into(),
                 (
@@ -62,7 +57,7 @@ pub fn judge(
             found.push((cell, test, judgement));
         }
     }
-    decide(found.iter_mut().map(|(_, _, judgement)| judgement), criteria.alpha);
+    decide(found.iter_mut().map(|(_, _, judgement)| judgement), comparer.criteria.alpha);
     // The rows hold the cells by Python; the verdicts stand in the order of the records.
     let mut by_cell: BTreeMap<(usize, &str), Judgement> =
         found.into_iter().map(|(cell, test, judgement)| ((cell, test), judgement)).collect();
@@ -86,16 +81,15 @@ pub fn judge(
 
 /// Whether a test gives the same result in two records: the same but for what is looked past, or, where
 /// they have runs enough to tell, not to be told apart from noise.
-pub fn same_results(
+pub(in crate::analysis) fn same_results(
     one: &Record,
     other: &Record,
     test: &str,
-    criteria: &Criteria,
-    blobs: Blobs<'_>,
+    comparer: &Comparer<'_>,
 ) -> bool {
-    let runs = |record| Runs::of(record, test, criteria, blobs);
-    let mut judgement = Judgement::of(&runs(other), &runs(one), criteria);
-    decide(std::iter::once(&mut judgement), criteria.alpha);
+    let runs = |record| Runs::of(record, test, comparer);
+    let mut judgement = Judgement::of(&runs(other), &runs(one), comparer);
+    decide(std::iter::once(&mut judgement), comparer.criteria.alpha);
     matches!(judgement.verdict, Some(Verdict::Same | Verdict::SameWithinNoise))
 }
 

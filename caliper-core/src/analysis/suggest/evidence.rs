@@ -95,13 +95,12 @@ mod tests {
             cell("1.2", "3.11", NotMeasured),
             cell("1.2", "3.12", Failed),
         ];
-        let results =
-            Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap().read_through(
-                &["1.0", "1.1", "1.2", "1.3"].map(|version| version.parse().unwrap()),
-                None,
-                &crate::question::criteria::Criteria::default(),
-                &|_| None,
-            );
+        let criteria = crate::question::criteria::Criteria::default();
+        let there = ["1.0", "1.1", "1.2", "1.3"].map(|version| version.parse().unwrap());
+        let analysis =
+            crate::analysis::Analysis::new(&[], None, &criteria, &|_| None).along(&there);
+        let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
+        let results = results.read_through(&analysis, &[]);
         let said = |python: Option<&str>| -> Vec<Known> {
             let python = python.map(|python| python.parse().unwrap());
             let columns = Columns { python, variant: None };

@@ -1,8 +1,9 @@
 use super::*;
-use crate::analysis::compare::repeats_to_decide;
+use crate::analysis::Analysis;
 use crate::facts::record::tests::{record, test};
 use crate::facts::record::{BlobRef, RecordedResult, TestOutcome};
 use crate::names::Sha256;
+use crate::question::criteria::Criteria;
 
 /// A record whose one test printed this in its runs.
 fn printed(version: &str, outputs: &[&str]) -> Record {
@@ -13,7 +14,9 @@ fn printed(version: &str, outputs: &[&str]) -> Record {
 /// What is concluded of the one test of each record, in their order.
 fn judged(records: &[Record], baseline: Option<&str>) -> Vec<Judged> {
     let baseline = baseline.map(|version| version.parse().unwrap());
-    let verdicts = judge(records, baseline.as_ref(), &Criteria::default(), &|_| None);
+    let criteria = Criteria::default();
+    let analysis = Analysis::new(records, baseline.as_ref(), &criteria, &|_| None);
+    let verdicts = analysis.verdicts();
     assert_eq!(verdicts.iter().count(), records.len());
     let of = |record: &Record| verdicts.of(&record.id(), "t").unwrap().clone();
     records.iter().map(of).collect()
@@ -85,8 +88,8 @@ fn different_is_said_when_noise_is_known() {
     assert!((noise.p.unwrap() - 2.0 / 252.0).abs() < 1e-12);
     assert!((noise.adjusted.unwrap() - 6.0 / 252.0).abs() < 1e-12);
     // What is undecided asks for more, and so for more at the baseline and at the release before.
-    let verdicts = found.into_iter().collect();
-    let wanted = repeats_to_decide(&records, &verdicts, &Criteria::default(), &|_| None);
+    let criteria = Criteria::default();
+    let wanted = Analysis::new(&records, None, &criteria, &|_| None).repeats_to_decide();
     let wanted: Vec<(String, u32)> =
         wanted.iter().map(|(cell, tests)| (cell.to_string(), tests["t"])).collect();
     let five = ["1.1/3.11", "1.2/3.11", "1.3/3.11"].map(|cell| (cell.to_owned(), 5));
@@ -99,8 +102,8 @@ fn a_suspect_is_run_again() {
         ["1.0", "1.1", "1.2", "1.3"].map(|version| printed(version, &["x"])).into_iter().collect();
     records[1].tests[0].runs[0].outcome = TestOutcome::Failed;
     records[2].tests[0].runs[0].outcome = TestOutcome::Failed;
-    let verdicts = judged(&records, None).into_iter().collect();
-    let wanted = repeats_to_decide(&records, &verdicts, &Criteria::default(), &|_| None);
+    let criteria = Criteria::default();
+    let wanted = Analysis::new(&records, None, &criteria, &|_| None).repeats_to_decide();
     let cells: Vec<String> = wanted.keys().map(ToString::to_string).collect();
     // On the side that changed, and nowhere else.
     assert_eq!(cells, ["1.1/3.11", "1.2/3.11"]);
@@ -134,7 +137,7 @@ fn files_are_results_too() {
         let mut contents = values.map(content).into_iter();
         contents.find(|content| Sha256::of(content) == blob.0)
     };
-    let verdicts = judge(&records, None, &Criteria::default(), &blobs);
+    let verdicts = Analysis::new(&records, None, &Criteria::default(), &blobs).into_verdicts();
     let seen: Vec<String> = verdicts
         .iter()
         .map(|judged| match &judged.evidence {
@@ -206,7 +209,8 @@ fn what_cannot_be_told_is_not_called_noise() {
 #[test]
 fn too_few_runs_do_not_make_results_the_same() {
     let (one, other) = (printed("1.0", &["a"; 3]), printed("1.1", &["b"; 3]));
-    let same = |one, other| same_results(one, other, "t", &Criteria::default(), &|_| None);
+    let criteria = Criteria::default();
+    let same = |one, other| Analysis::new(&[], None, &criteria, &|_| None).same(one, other, "t");
     assert!(!same(&one, &other));
     assert!(same(&one, &one));
 }

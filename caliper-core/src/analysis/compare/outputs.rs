@@ -1,0 +1,130 @@
+//! The outputs of tests, each read once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Blobs;
+use crate::facts::record::BlobRef;
+use crate::names::Sha256;
+
+/// What was read of outputs so far; equal ones are held once. The analyses of a growing set of records
+/// share it, so that nothing is read again.
+pub struct Outputs {
+    /// How many bytes are held at most, apart from the last output.
+    most: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// How long all of `blobs` is.
+    bytes: usize,
+    /// `None` for a blob that is lost.
+    blobs: HashMap<BlobRef, Option<Arc<[u8]>>>,
+    /// The texts that stand in records, and their digests.
+    texts: HashMap<Arc<[u8]>, Sha256>,
+}
+
+/// How many bytes are held if nothing else is said: more than a thousand cells with different outputs of
+/// 100 KiB.
+const MOST_BYTES: usize = 256 << 20;
+
+impl Default for Outputs {
+    fn default() -> Self {
+        Self::up_to(MOST_BYTES)
+    }
+}
+
+impl fmt::Debug for Outputs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Outputs").field("bytes", &self.held().bytes).finish_non_exhaustive()
+    }
+}
+
+impl Outputs {
+    /// Holds about `bytes` bytes of long outputs. What comes after that is read each time.
+    pub fn up_to(bytes: usize) -> Self {
+        Self { most: bytes, held: Mutex::default() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The content of a blob, which `read` is asked for the first time.
+    pub(super) fn blob(&self, blob: BlobRef, read: Blobs<'_>) -> Option<Arc<[u8]>> {
+        if let Some(known) = self.held().blobs.get(&blob) {
+            return known.clone();
+        }
+        // Not while the lock is held: reading takes long, and is another's code.
+        let content: Option<Arc<[u8]>> = read(blob).map(Arc::from);
+        let mut held = self.held();
+        if held.bytes < self.most {
+            held.bytes += content.as_ref().map_or(0, |content| content.len());
+            held.blobs.insert(blob, content.clone());
+        }
+        content
+    }
+
+    /// A text that stands in a record, and its digest.
+    pub(super) fn text(&self, text: &str) -> (Sha256, Arc<[u8]>) {
+        let mut held = self.held();
+        if let Some((content, digest)) = held.texts.get_key_value(text.as_bytes()) {
+            return (*digest, Arc::clone(content));
+        }
+        let content: Arc<[u8]> = text.as_bytes().into();
+        let digest = Sha256::of(&content);
+        held.texts.insert(Arc::clone(&content), digest);
+        (digest, content)
+    }
+
+    /// Looks for lost blobs once more: another function to read with may find them.
+    pub(in crate::analysis) fn forget_the_lost(&self) {
+        self.held().blobs.retain(|_, content| content.is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_read_again() {
+        let asked = RefCell::new(Vec::new());
+        let names: Vec<BlobRef> =
+            ["a", "b", "c"].map(|name| BlobRef(Sha256::of(name.as_bytes()))).into();
+        let read = |blob: BlobRef| {
+            asked.borrow_mut().push(blob);
+            (blob != names[2]).then(|| vec![7; 6])
+        };
+        let outputs = Outputs::up_to(10);
+        for blob in names.iter().chain(&names) {
+            assert_eq!(outputs.blob(*blob, &read).is_some(), *blob != names[2]);
+        }
+        // Two are held, of 12 bytes; whether the third is lost is asked each time.
+        let [a, b, c] = names[..] else { unreachable!() };
+        assert_eq!(*asked.borrow(), [a, b, c, c]);
+
+        let outputs = Outputs::default();
+        asked.borrow_mut().clear();
+        for blob in names.iter().chain(&names) {
+            outputs.blob(*blob, &read);
+        }
+        assert_eq!(*asked.borrow(), [a, b, c]);
+        outputs.forget_the_lost();
+        outputs.blob(c, &read);
+        assert_eq!(*asked.borrow(), [a, b, c, c]);
+    }
+
+    #[test]
+    fn equal_texts_are_held_once() {
+        let outputs = Outputs::default();
+        let (digest, one) = outputs.text("5\n");
+        let (_, other) = outputs.text("5\n");
+        assert_eq!(digest, Sha256::of(b"5\n"));
+        assert!(Arc::ptr_eq(&one, &other));
+    }
+}
