@@ -3,7 +3,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caliper_container::study::rebuild;
-use caliper_core::analysis::compare::{Evidence, Judged, Noise, Verdicts};
+use caliper_core::analysis::compare::{
+    Comparison, Evidence, Judged, Noise, PartComparison, Verdicts,
+};
 use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::grid::{CellId, FileKind};
@@ -234,31 +236,14 @@ fn run_details(
 
 /// What a verdict rests on.
 fn why(evidence: &Evidence) -> String {
-    let Evidence { baseline, of_baseline, part, comparison, noise } = evidence;
-    let mut text = if *of_baseline {
-        let rung = comparison.rung;
-        format!("  {part}, equal to the first run of {baseline}, whose runs differ: {rung}")
+    let Evidence { baseline, of_baseline, part, comparison, others, others_left_out, noise } =
+        evidence;
+    let what = if *of_baseline {
+        format!("{part}, equal to the first run of {baseline}, whose runs differ")
     } else {
-        format!("  {part}, compared with {baseline}: {}", comparison.rung)
+        format!("{part}, compared with {baseline}")
     };
-    let rules: Vec<String> = comparison.rules.iter().map(ToString::to_string).collect();
-    if !rules.is_empty() {
-        let _ = write!(text, " (looking past {})", rules.join(", "));
-    }
-    text.push('\n');
-    for sentence in &comparison.unread {
-        let _ = writeln!(text, "    {sentence}");
-    }
-    if let Some(divergence) = &comparison.divergence {
-        let _ = writeln!(text, "    {divergence}");
-    }
-    if let Some(numbers) = &comparison.numbers {
-        let _ = writeln!(
-            text,
-            "    {} of {} numbers beyond their tolerance",
-            numbers.beyond, numbers.compared
-        );
-    }
+    let mut text = compared(&what, comparison);
     if let Some(Noise {
         runs: [here, there],
         p,
@@ -282,6 +267,36 @@ fn why(evidence: &Evidence) -> String {
         }
         text.push('\n');
     }
+    for PartComparison { part, comparison } in others {
+        text += &compared(part, comparison);
+    }
+    if *others_left_out > 0 {
+        let _ = writeln!(text, "  … and {others_left_out} more that differ");
+    }
+    text
+}
+
+/// How a part compares, and where it differs.
+fn compared(what: &str, comparison: &Comparison) -> String {
+    let mut text = format!("  {what}: {}", comparison.rung);
+    let rules: Vec<String> = comparison.rules.iter().map(ToString::to_string).collect();
+    if !rules.is_empty() {
+        let _ = write!(text, " (looking past {})", rules.join(", "));
+    }
+    text.push('\n');
+    for sentence in &comparison.unread {
+        let _ = writeln!(text, "    {sentence}");
+    }
+    if let Some(divergence) = &comparison.divergence {
+        let _ = writeln!(text, "    {divergence}");
+    }
+    if let Some(numbers) = &comparison.numbers {
+        let _ = writeln!(
+            text,
+            "    {} of {} numbers beyond their tolerance",
+            numbers.beyond, numbers.compared
+        );
+    }
     text
 }
 
@@ -292,4 +307,30 @@ fn blob(name: BlobRef, store: &DirStore) -> Result<String, Failure> {
 fn indented(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_parts_that_differ_are_told() {
+        let compared = |rung: &str, rules: &[&str]| serde_json::json!({"rung": rung, "read_as": "text", "rules": rules});
+        let mut worst = compared("other_numbers", &[]);
+        worst["numbers"] = serde_json::json!({"compared": 9, "beyond": 2});
+        let evidence = serde_json::json!({
+            "baseline": "1.1", "part": "out/loss.csv", "comparison": worst,
+            "noise": {"runs": [1, 1], "p": null, "adjusted": null, "permutations": 0,
+                      "comparisons": 1, "alpha": 0.05, "needed": 4},
+            "others": [{"part": "stdout", "comparison": compared("same_normalised", &["durations"])}],
+            "others_left_out": 3,
+        });
+        insta::assert_snapshot!(why(&serde_json::from_value(evidence).unwrap()), @"
+        out/loss.csv, compared with 1.1: other numbers
+          2 of 9 numbers beyond their tolerance
+          1 runs here, 1 at 1.1; 4 runs of each would decide
+        stdout: same, normalised (looking past durations)
+        … and 3 more that differ
+        ");
+    }
 }

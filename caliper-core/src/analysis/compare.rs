@@ -27,7 +27,9 @@ mod verdict;
 
 use crate::facts::record::BlobRef;
 pub use blind::Blind;
-pub use comparison::{Comparison, Divergence, Format, Numbers, Place, ReadAs, Rung};
+pub use comparison::{
+    Comparison, Divergence, Format, Numbers, PartComparison, Place, ReadAs, Rung,
+};
 pub use evidence::{Evidence, Noise};
 pub use format::compare;
 pub use judged::{Judged, Verdicts};

@@ -131,6 +131,15 @@ impl Comparison {
     }
 }
 
+/// How a part of a result compares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PartComparison {
+    /// `stdout`, `stderr`, or the path of a file.
+    pub part: String,
+    /// How it compares.
+    pub comparison: Comparison,
+}
+
 /// A difference, and where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Divergence {

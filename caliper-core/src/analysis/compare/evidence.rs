@@ -3,7 +3,7 @@
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::comparison::Comparison;
+use super::comparison::{Comparison, PartComparison};
 
 /// Why a result has its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -19,9 +19,30 @@ pub struct Evidence {
     pub part: String,
     /// How that compares.
     pub comparison: Comparison,
+    /// The other parts that do not have the same bytes, the least alike first; [`MOST_OTHERS`] at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<PartComparison>,
+    /// How many parts with other bytes are not listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub others_left_out: usize,
     /// Whether that is more than noise, where it is not the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<Noise>,
+}
+
+/// How many parts an [`Evidence`] lists besides the one that is least alike.
+pub(super) const MOST_OTHERS: usize = 20;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Evidence {
+    /// How the listed parts compare, the least alike first.
+    pub fn comparisons(&self) -> impl Iterator<Item = &Comparison> {
+        std::iter::once(&self.comparison).chain(self.others.iter().map(|other| &other.comparison))
+    }
 }
 
 /// What is known of noise.

@@ -4,10 +4,10 @@
 //! decided at once, because the more is compared the more differs by chance.
 
 use super::cells::Comparer;
-use super::comparison::{Comparison, Rung};
-use super::evidence::{Evidence, Noise};
+use super::comparison::{Comparison, PartComparison, Rung};
+use super::evidence::{Evidence, MOST_OTHERS, Noise};
 use super::noise;
-use super::runs::Runs;
+use super::runs::{Runs, STDOUT};
 use super::verdict::Verdict;
 
 /// What is found of a test in a cell.
@@ -30,25 +30,32 @@ impl From<Verdict> for Judgement {
 pub(super) struct Compared {
     /// Whether it is two runs of the other side that are told of.
     of_baseline: bool,
-    part: String,
-    comparison: Comparison,
+    /// The part that is least alike.
+    worst: PartComparison,
+    /// The other parts that do not have the same bytes.
+    others: Vec<PartComparison>,
 }
 
 impl Compared {
     pub(super) fn of(runs: &Runs, against: &Runs, comparer: &Comparer<'_>) -> Self {
-        let (part, comparison) = against.worst(runs, comparer);
-        let compared = Self { of_baseline: false, part, comparison };
+        let compared = Self::new(false, against.differing(runs, comparer));
         if !compared.is_same() {
             return compared;
         }
         // Where the other side is not the same twice, being like its first run says little.
-        let (part, comparison) = against.worst(against, comparer);
-        let itself = Self { of_baseline: true, part, comparison };
+        let itself = Self::new(true, against.differing(against, comparer));
         if itself.is_same() { compared } else { itself }
     }
 
+    fn new(of_baseline: bool, differing: Vec<PartComparison>) -> Self {
+        let mut differing = differing.into_iter();
+        let alike = || PartComparison { part: STDOUT.to_owned(), comparison: Comparison::alike() };
+        let worst = differing.next().unwrap_or_else(alike);
+        Self { of_baseline, worst, others: differing.collect() }
+    }
+
     pub(super) fn is_same(&self) -> bool {
-        self.comparison.rung <= Rung::WithinTolerance
+        self.worst.comparison.rung <= Rung::WithinTolerance
     }
 }
 
@@ -57,7 +64,9 @@ impl Judgement {
     pub(super) fn of(runs: &Runs, against: &Runs, comparer: &Comparer<'_>) -> Self {
         let compared = Compared::of(runs, against, comparer);
         let same = compared.is_same();
-        let Compared { of_baseline, part, comparison } = compared;
+        let Compared { of_baseline, worst, mut others } = compared;
+        let others_left_out = others.len().saturating_sub(MOST_OTHERS);
+        others.truncate(MOST_OTHERS);
         let noise = (!same).then(|| Noise {
             runs: [runs.count(), against.count()],
             p: None,
@@ -73,8 +82,10 @@ impl Judgement {
             evidence: Some(Evidence {
                 baseline: against.version.clone(),
                 of_baseline,
-                part,
-                comparison,
+                part: worst.part,
+                comparison: worst.comparison,
+                others,
+                others_left_out,
                 noise,
             }),
             said: (!same && enough).then(|| against.test(runs, comparer)),

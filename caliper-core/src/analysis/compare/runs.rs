@@ -1,12 +1,13 @@
 //! What a test left in one cell, and how alike that is to what it left in another.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pep440_rs::Version;
 
 use super::cells::Comparer;
-use super::comparison::{Apart, Comparison, Format, Rung, Unlike, hashed};
+use super::comparison::{Apart, Comparison, Format, PartComparison, Rung, Unlike, hashed};
 use super::format as formats;
 use super::noise::{self, Sample};
 use super::number::close;
@@ -55,7 +56,7 @@ impl PartialEq for Content {
 type Spot = (String, (u64, u64));
 
 /// The name of what a test prints.
-const STDOUT: &str = "stdout";
+pub(super) const STDOUT: &str = "stdout";
 /// The name of what it says beside that.
 const STDERR: &str = "stderr";
 
@@ -99,18 +100,28 @@ impl Runs {
         u32::try_from(self.runs.len()).unwrap_or(u32::MAX)
     }
 
-    /// The part that is least alike in all of `runs`, held against the first run here.
-    pub(super) fn worst(&self, runs: &Self, comparer: &Comparer<'_>) -> (String, Comparison) {
-        let mut worst: Option<(String, Comparison)> = None;
-        for run in &runs.runs {
+    /// The parts of `runs` that do not have the bytes that they have in the first run here, the least alike
+    /// first; each as it is in the run in which it is least alike.
+    pub(super) fn differing(&self, runs: &Self, comparer: &Comparer<'_>) -> Vec<PartComparison> {
+        let mut worst: BTreeMap<&String, (usize, Comparison)> = BTreeMap::new();
+        for (index, run) in runs.runs.iter().enumerate() {
             for part in self.parts(run) {
                 let (comparison, _) = compare_part(part, self.runs.first(), run, comparer);
-                if worst.as_ref().is_none_or(|(_, before)| comparison.rung > before.rung) {
-                    worst = Some((part.clone(), comparison));
+                let before = worst.get(part).map_or(Rung::SameBytes, |(_, before)| before.rung);
+                if comparison.rung > before {
+                    worst.insert(part, (index, comparison));
                 }
             }
         }
-        worst.unwrap_or_else(|| (STDOUT.to_owned(), Comparison::alike()))
+        let mut parts: Vec<_> = worst.into_iter().collect();
+        parts.sort_by_key(|(part, (run, comparison))| {
+            (Reverse(comparison.rung), *run, part.as_str() != STDOUT, *part)
+        });
+        let named = |(part, (_, comparison)): (&String, _)| PartComparison {
+            part: part.clone(),
+            comparison,
+        };
+        parts.into_iter().map(named).collect()
     }
 
     fn parts<'a>(&'a self, run: &'a BTreeMap<String, Content>) -> Vec<&'a String> {

@@ -19,15 +19,14 @@ impl LookedPast {
     pub fn of(verdicts: &Verdicts) -> Option<Self> {
         let mut past = Self { results: 0, rules: BTreeSet::new(), farthest: 0.0 };
         let same = verdicts.iter().filter(|judged| judged.verdict == Some(Verdict::Same));
-        for comparison in same.filter_map(|judged| Some(&judged.evidence.as_ref()?.comparison)) {
-            if comparison.rung == Rung::SameBytes {
-                continue;
+        for evidence in same.filter_map(|judged| judged.evidence.as_ref()) {
+            past.results += usize::from(evidence.comparison.rung != Rung::SameBytes);
+            for comparison in evidence.comparisons() {
+                past.rules.extend(comparison.rules.iter().map(ToString::to_string));
+                let numbers = comparison.numbers.as_ref();
+                let farthest = numbers.and_then(|numbers| numbers.largest_relative);
+                past.farthest = past.farthest.max(farthest.unwrap_or(0.0));
             }
-            past.results += 1;
-            past.rules.extend(comparison.rules.iter().map(ToString::to_string));
-            let numbers = comparison.numbers.as_ref();
-            let farthest = numbers.and_then(|numbers| numbers.largest_relative);
-            past.farthest = past.farthest.max(farthest.unwrap_or(0.0));
         }
         (past.results > 0).then_some(past)
     }

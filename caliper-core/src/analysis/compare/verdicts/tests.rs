@@ -158,6 +158,51 @@ fn files_are_results_too() {
     assert_eq!(verdicts.verdict(&records[2].id(), "t"), Some(Verdict::Same));
 }
 
+#[test]
+fn evidence_lists_all_parts_that_differ() {
+    let with = |version, output: &str, loss: f64, others: u8| {
+        let mut record = printed(version, &[output]);
+        let file = |path: String, content: String| RecordedResult {
+            path,
+            size: content.len() as u64,
+            sha256: Sha256::of(content.as_bytes()),
+            content: None,
+        };
+        let files = (0..23).map(|number| {
+            let content = if number < others { version } else { "" };
+            file(format!("out/{number:02}.bin"), content.to_owned())
+        });
+        record.tests[0].runs[0].files = files.collect();
+        let loss = format!("step,loss\n1,{loss}\n");
+        record.tests[0].runs[0].error = loss;
+        record
+    };
+    let listed = |others| {
+        let records =
+            [with("1.0", "took 3.1 s\n", 0.5, others), with("1.1", "took 0.4 s\n", 0.25, others)];
+        let criteria = Criteria { stderr: true, ..Criteria::default() };
+        let verdicts = Analysis::new(&records, None, &criteria, &|_| None).into_verdicts();
+        let evidence = verdicts.of(&records[0].id(), "t").unwrap().evidence.clone().unwrap();
+        let others = evidence.others.iter();
+        let others = others.map(|other| format!("{}: {}", other.part, other.comparison.rung));
+        let worst = format!("{}: {}", evidence.part, evidence.comparison.rung);
+        let listed: Vec<String> = std::iter::once(worst).chain(others).collect();
+        (listed, evidence.others_left_out)
+    };
+    let (parts, left_out) = listed(2);
+    insta::assert_snapshot!(parts.join("\n"), @"
+    out/00.bin: other text
+    out/01.bin: other text
+    stderr: other numbers
+    stdout: same, normalised
+    ");
+    assert_eq!(left_out, 0);
+    // 25 parts differ; the one that is least alike and 20 others are listed.
+    let (parts, left_out) = listed(23);
+    assert_eq!((parts.len(), left_out), (21, 4));
+    assert!(parts.iter().all(|part| part.ends_with("other text")), "the least alike: {parts:?}");
+}
+
 /// The verdict on results of a release, held against others.
 fn against(baseline: &[String], here: &[String]) -> Verdict {
     let of = |version, outputs: &[String]| {
