@@ -8,3 +8,5 @@ pub mod identity;
 pub mod legacy;
 pub mod record;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

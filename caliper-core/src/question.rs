@@ -13,3 +13,5 @@ pub mod modules;
 pub mod plan;
 pub mod selection;
 pub mod template;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

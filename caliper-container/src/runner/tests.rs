@@ -3,13 +3,12 @@ use std::collections::BTreeSet;
 use caliper_core::facts::event::Collected;
 use caliper_core::facts::record::{BuildReason, TestEnd, TestOutcome};
 use caliper_core::facts::store::MemoryStore;
-use caliper_core::names::{PythonVersion, Sha256};
+use caliper_core::names::PythonVersion;
 use caliper_core::question::config::Config;
 use caliper_core::question::files::FilesInMemory;
-use caliper_core::question::grid::{
-    Choice, DistFile, FileKind, Grid, GridCell, Missing, MissingReason,
-};
+use caliper_core::question::grid::{Grid, GridCell};
 use caliper_core::question::plan::Test;
+use caliper_core::question::testing;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -91,27 +90,10 @@ pub(crate) fn plan(backend: &FakeBackend, releases: usize, tests: &[&str]) -> Pl
         .collect();
     let interpreters = backend.interpreters(&BTreeSet::default(), &setup).unwrap();
     let python = interpreters[0].python;
-    let cell = |version: String, choice| GridCell {
-        id: CellId::new(version.parse().unwrap(), python),
-        choice,
-    };
-    let missing = Missing { reason: MissingReason::NoFiles, nearest: None, mismatch: None };
-    let mut cells = vec![cell("0.9".into(), Choice::Missing(missing))];
-    cells.extend((0..releases).map(|minor| {
-        let file = DistFile {
-            filename: format!("demo-1.{minor}-py3-none-any.whl"),
-            url: format!("file:///demo-1.{minor}-py3-none-any.whl"),
-            sha256: Some(Sha256::of(&[0])),
-            size: None,
-            kind: FileKind::Wheel,
-            upload_time: None,
-            requires_python: None,
-            yanked: false,
-        };
-        cell(format!("1.{minor}"), Choice::File { file, abi: python.usual_abi() })
-    }));
+    let mut cells = vec![testing::empty_cell("0.9", python)];
+    cells.extend((0..releases).map(|minor| testing::cell(&format!("1.{minor}"), python)));
     let index = Some("https://index.example/simple/".to_owned());
-    let grid = Grid { schema: 1, package: config.dependency, as_of: None, index, cells };
+    let grid = Grid { index, ..testing::grid(cells) };
     Plan::new("demo", setup, interpreters, grid)
 }
 

@@ -17,11 +17,12 @@ use caliper_container::project::Project;
 use caliper_core::facts::record::TestEnd;
 use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::files::FilesInMemory;
-use caliper_core::question::grid::{CellId, Choice, DistFile, FileKind};
+use caliper_core::question::grid::{CellId, Choice, DistFile};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
 use caliper_core::question::template::{Args, Template};
+use caliper_core::question::testing;
 
 pub(crate) const IMAGE: &str = "python:3.11";
 
@@ -336,16 +337,8 @@ fn wheel(folder: &std::path::Path) -> (DistFile, PathBuf) {
         archive.write_all(text.as_bytes()).unwrap();
     }
     archive.finish().unwrap();
-    let file = DistFile {
-        filename: filename.to_owned(),
-        url: format!("https://files.example/{filename}"),
-        sha256: Some(Sha256::of(&std::fs::read(&path).unwrap())),
-        size: None,
-        kind: FileKind::Wheel,
-        upload_time: None,
-        requires_python: None,
-        yanked: false,
-    };
+    let mut file = testing::wheel(filename);
+    file.sha256 = Some(Sha256::of(&std::fs::read(&path).unwrap()));
     (file, path)
 }
 

@@ -3,8 +3,8 @@
 mod properties;
 
 use caliper_core::question::grid::DistFile;
-use caliper_core::question::interpreter::{Libc, Platform};
 use caliper_core::question::selection::{SdistPolicy, Versions};
+use caliper_core::question::testing::interpreter;
 
 use super::*;
 use crate::index::IndexInMemory;
@@ -34,12 +34,6 @@ fn described(line: &str) -> DistFile {
 
 fn project(lines: &[&str]) -> Project {
     Project::from_files("demo".parse().unwrap(), lines.iter().map(|line| described(line)))
-}
-
-fn interpreter(python: &str) -> Interpreter {
-    let platform =
-        Platform::Linux { arch: "x86_64".to_owned(), libc: Libc::Glibc { major: 2, minor: 36 } };
-    Interpreter::assumed(python.parse().unwrap(), platform)
 }
 
 fn try_resolve(

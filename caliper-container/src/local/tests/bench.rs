@@ -7,10 +7,11 @@ use std::{env, fs};
 
 use caliper_core::names::PackageName;
 use caliper_core::question::files::FilesInMemory;
-use caliper_core::question::grid::{CellId, Choice, DistFile, FileKind};
+use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::{PlannedCell, Setup, Test};
 use caliper_core::question::template::{Args, Template};
+use caliper_core::question::testing;
 
 use crate::backend::{ContainerBackend as _, RunId, RunRequest, TestRun};
 use crate::interrupt::Interrupt;
@@ -50,16 +51,7 @@ impl Bench {
         let setup = setup();
         let pythons = backend.interpreters(&BTreeSet::new(), &setup).unwrap();
         let interpreter = pythons.last().expect("this machine has a Python").clone();
-        let file = DistFile {
-            url: format!("https://files.example/{filename}"),
-            filename: filename.clone(),
-            sha256: None,
-            size: None,
-            kind: FileKind::Wheel,
-            upload_time: None,
-            requires_python: None,
-            yanked: false,
-        };
+        let file = testing::wheel(&filename);
         let abi = interpreter.abi.clone();
         Self {
             run: RunId::fresh(),

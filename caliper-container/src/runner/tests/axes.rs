@@ -15,13 +15,7 @@ pub(super) fn plan_with_axes(backend: &FakeBackend) -> Plan {
     let plain = plan(backend, 2, &["t"]);
     let cells = plain.cells.iter().filter(|cell| cell.file().is_some()).cloned();
     let cells = cells.map(|cell| GridCell { id: cell.id, choice: cell.choice }).collect();
-    let grid = Grid {
-        schema: 1,
-        package: plain.dependency.clone(),
-        as_of: None,
-        index: plain.index.clone(),
-        cells,
-    };
+    let grid = Grid { index: plain.index.clone(), ..testing::grid(cells) };
     let today = Timestamp::from_unix_seconds(1_700_000_000);
     let seed = |seed: &str| AxisValue {
         label: seed.to_owned(),

@@ -5,40 +5,18 @@ use std::sync::Arc;
 use super::*;
 use crate::names::PythonVersion;
 use crate::question::config::Config;
-use crate::question::grid::{CellId, DistFile, FileKind, Grid, GridCell, MissingReason};
-use crate::question::interpreter::{Libc, Platform};
+use crate::question::grid::Grid;
 use crate::question::plan::{Base, Setup};
+use crate::question::testing;
 
 fn plan() -> Plan {
     let text = "analysis: {dependency: demo, requirements: [six], tests: [{run: python t.py, name: t, env: {A: b}, timeout: 9s}]}";
     let config = Config::from_yaml("c", text, &|_| Ok(Vec::new())).unwrap();
     let python = PythonVersion::new(3, 11);
-    let file = DistFile {
-        filename: "demo-1.0-py3-none-any.whl".to_owned(),
-        url: "https://index.example/demo-1.0-py3-none-any.whl".to_owned(),
-        sha256: Some(Sha256::of(b"1.0")),
-        size: Some(7),
-        kind: FileKind::Wheel,
-        upload_time: None,
-        requires_python: None,
-        yanked: false,
-    };
-    let missing = Missing { reason: MissingReason::NoFiles, nearest: None, mismatch: None };
-    let cells = vec![
-        GridCell {
-            id: CellId::new("1.0".parse().unwrap(), python),
-            choice: Choice::File { file, abi: python.usual_abi() },
-        },
-        GridCell {
-            id: CellId::new("2.0".parse().unwrap(), python),
-            choice: Choice::Missing(missing),
-        },
-    ];
+    let cells = vec![testing::cell("1.0", python), testing::empty_cell("2.0", python)];
     let index = Some("https://index.example/simple/".to_owned());
-    let grid = Grid { schema: 1, package: config.dependency.clone(), as_of: None, index, cells };
-    let libc = Libc::Glibc { major: 2, minor: 36 };
-    let platform = Platform::Linux { arch: "x86_64".to_owned(), libc };
-    Plan::new("demo", config.setup(), vec![Interpreter::assumed(python, platform)], grid)
+    let grid = Grid { index, ..testing::grid(cells) };
+    Plan::new("demo", config.setup(), vec![testing::interpreter("3.11")], grid)
 }
 
 fn recipe() -> Recipe {

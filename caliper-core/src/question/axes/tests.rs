@@ -1,7 +1,7 @@
 use super::*;
-use crate::names::{PythonVersion, Sha256};
+use crate::names::PythonVersion;
 use crate::question::config::Config;
-use crate::question::grid::{DistFile, FileKind};
+use crate::question::testing;
 
 fn config(axes: &str) -> Config {
     let text = format!(
@@ -13,22 +13,13 @@ fn config(axes: &str) -> Config {
 fn grid(releases: &[(&str, Option<&str>)]) -> Grid {
     let python = PythonVersion::new(3, 11);
     let cells = releases.iter().map(|(version, uploaded)| {
-        let filename = format!("demo-{version}-py3-none-any.whl");
-        let file = DistFile {
-            url: format!("https://index.example/{filename}"),
-            filename,
-            sha256: Some(Sha256::of(version.as_bytes())),
-            size: None,
-            kind: FileKind::Wheel,
-            upload_time: uploaded.map(|time| time.parse().unwrap()),
-            requires_python: None,
-            yanked: false,
-        };
-        let id = CellId::new(version.parse().unwrap(), python);
-        GridCell { id, choice: Choice::File { file, abi: python.usual_abi() } }
+        let mut cell = testing::cell(version, python);
+        if let Choice::File { file, .. } = &mut cell.choice {
+            file.upload_time = uploaded.map(|time| time.parse().unwrap());
+        }
+        cell
     });
-    let package = "demo".parse().unwrap();
-    Grid { schema: 1, package, as_of: None, index: None, cells: cells.collect() }
+    testing::grid(cells.collect())
 }
 
 const TODAY: &str = "2024-01-02T00:00:00Z";

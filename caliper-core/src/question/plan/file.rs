@@ -241,31 +241,21 @@ mod tests {
     use super::*;
     use crate::question::axes::{AsOf, Axes, Axis, AxisValue, Grids, Overlay};
     use crate::question::config::Config;
-    use crate::question::grid::{FileKind, Grid, GridCell};
-    use crate::question::interpreter::{Libc, Platform};
+    use crate::question::testing;
 
     fn plan() -> Plan {
         let text = "analysis: {dependency: demo, requirements: [six], tests: [{run: python t.py, timeout: 9s}]}";
         let config = Config::from_yaml("c", text, &|_| Ok(Vec::new())).unwrap();
         let python = PythonVersion::new(3, 11);
         let cell = |version: &str| {
-            let filename = format!("demo-{version}-py3-none-any.whl");
-            let file = DistFile {
-                url: format!("https://index.example/{filename}"),
-                filename,
-                sha256: Some(crate::names::Sha256::of(version.as_bytes())),
-                size: Some(7),
-                kind: FileKind::Wheel,
-                upload_time: Some("2020-01-01".parse().unwrap()),
-                requires_python: None,
-                yanked: false,
-            };
-            let id = CellId::new(version.parse().unwrap(), python);
-            GridCell { id, choice: Choice::File { file, abi: python.usual_abi() } }
+            let mut cell = testing::cell(version, python);
+            if let Choice::File { file, .. } = &mut cell.choice {
+                file.size = Some(7);
+                file.upload_time = Some("2020-01-01".parse().unwrap());
+            }
+            cell
         };
-        let cells = vec![cell("1.0"), cell("2.0")];
-        let package = config.dependency.clone();
-        let grid = Grid { schema: 1, package, as_of: None, index: None, cells };
+        let grid = testing::grid(vec![cell("1.0"), cell("2.0")]);
         let seeds = ["0", "1"].map(|seed| AxisValue {
             label: seed.to_owned(),
             overlay: Overlay {
@@ -280,9 +270,7 @@ mod tests {
         };
         let grids = Grids { plain: &grid, dated: &BTreeMap::new() };
         let cells = axes.lay_out(&config.setup(), grids, Timestamp::from_unix_seconds(0));
-        let libc = Libc::Glibc { major: 2, minor: 36 };
-        let platform = Platform::Linux { arch: "x86_64".to_owned(), libc };
-        let interpreters = vec![Interpreter::assumed(python, platform)];
+        let interpreters = vec![testing::interpreter("3.11")];
         Plan { cells, ..Plan::new("demo", config.setup(), interpreters, grid.clone()) }
     }
 
