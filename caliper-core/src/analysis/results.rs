@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::Analysis;
@@ -12,6 +11,7 @@ use crate::analysis::row::Evidence;
 pub use crate::analysis::row_summary::RowSummary;
 use crate::facts::record::Record;
 use crate::names::{PackageName, Timestamp};
+use crate::question::grid::CellId;
 
 /// The version of the format that [`Results`] is written in.
 ///
@@ -52,19 +52,24 @@ pub struct Results {
 }
 
 impl Results {
-    /// The releases of which nothing was measured, as far as the rows tell.
-    pub fn unmeasured(&self) -> BTreeSet<Version> {
-        let measured: BTreeSet<&Version> =
-            self.cells.iter().map(|record| &record.version).collect();
-        let names = self.rows.iter().flat_map(|row| {
+    /// The cells without a record, as far as the rows tell, such as those that a search left out. The release
+    /// may have a record on another Python or in another variant.
+    pub fn unmeasured(&self) -> BTreeSet<CellId> {
+        let measured: BTreeSet<CellId> = self.cells.iter().map(Record::id).collect();
+        let of_row = |row: &RowSummary| -> Vec<CellId> {
             let bracketed = row.transitions.iter().flat_map(|one| match &one.evidence {
                 Evidence::Proven => &[][..],
                 Evidence::Bracketed { unmeasured } => unmeasured,
             });
-            bracketed.chain(row.unprobed.iter().flat_map(|stretch| &stretch.releases))
-        });
-        let versions = names.filter_map(|name| name.parse().ok());
-        versions.filter(|version| !measured.contains(version)).collect()
+            let names = bracketed.chain(row.unprobed.iter().flat_map(|stretch| &stretch.releases));
+            let id = |name: &String| {
+                let version = name.parse().ok()?;
+                Some(CellId { version, python: row.python, variant: row.variant.clone() })
+            };
+            names.filter_map(id).collect()
+        };
+        let cells = self.rows.iter().flat_map(of_row);
+        cells.filter(|cell| !measured.contains(cell)).collect()
     }
 
     /// The same with what its records say together, by the question of `analysis`: verdicts, rows,
@@ -101,5 +106,40 @@ impl Results {
             cells: records,
             verdicts: Verdicts::default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pep440_rs::Version;
+
+    use super::*;
+    use crate::facts::record::TestOutcome::{Failed, Passed};
+    use crate::facts::record::tests::{record, test};
+    use crate::question::criteria::Criteria;
+
+    #[test]
+    fn a_cell_is_unmeasured_whatever_is_known_of_its_release_elsewhere() {
+        let cell = |version, seed, outcome| {
+            let mut record = record(version, "3.11");
+            record.variant.insert("seed", seed);
+            record.tests.push(test("t", outcome, ""));
+            record
+        };
+        let cells = vec![
+            cell("1.0", "0", Passed),
+            cell("1.1", "0", Passed),
+            cell("1.3", "0", Failed),
+            cell("1.0", "1", Passed),
+            cell("1.3", "1", Passed),
+        ];
+        let releases = ["1.0", "1.1", "1.2", "1.3"].map(|name| name.parse::<Version>().unwrap());
+        let criteria = Criteria::default();
+        let analysis = Analysis::new(&[], None, &criteria, &|_| None).along(&releases);
+        let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
+        let results = results.read_through(&analysis, &[]);
+        let unmeasured: Vec<String> =
+            results.unmeasured().iter().map(ToString::to_string).collect();
+        assert_eq!(unmeasured, ["1.1/3.11[seed=1]", "1.2/3.11[seed=0]", "1.2/3.11[seed=1]"]);
     }
 }

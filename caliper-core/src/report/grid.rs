@@ -11,7 +11,7 @@ use crate::analysis::compare::{Verdict, Verdicts};
 use crate::facts::record::State;
 use crate::facts::record::{CellOutcome, Record};
 use crate::names::PythonVersion;
-use crate::question::grid::Variant;
+use crate::question::grid::{CellId, Variant};
 
 /// How good a piece of text is, for whoever colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,12 +128,12 @@ pub fn lines(records: &[Record], verdicts: &Verdicts) -> Vec<Vec<Span>> {
     lines_beside(records, verdicts, &BTreeSet::new())
 }
 
-/// The same with blanks for releases that nobody measured, so that what stands on both sides of them
-/// does not share a line.
+/// The same with blanks for cells that nobody measured, so that releases on both sides of one without a
+/// record do not share a line.
 pub fn lines_beside(
     records: &[Record],
     verdicts: &Verdicts,
-    unmeasured: &BTreeSet<Version>,
+    unmeasured: &BTreeSet<CellId>,
 ) -> Vec<Vec<Span>> {
     let columns: BTreeSet<(PythonVersion, &Variant)> =
         records.iter().map(|record| (record.python, &record.variant)).collect();
@@ -142,8 +142,8 @@ pub fn lines_beside(
         let cell = (record.python, &record.variant);
         rows.entry(&record.version).or_default().insert(cell, Mark::of(record, verdicts));
     }
-    for version in unmeasured {
-        rows.entry(version).or_default();
+    for cell in unmeasured {
+        rows.entry(&cell.version).or_default();
     }
     let marks = |row: &BTreeMap<(PythonVersion, &Variant), Mark>| -> Vec<Mark> {
         columns.iter().map(|column| row.get(column).cloned().unwrap_or(Mark::NoRecord)).collect()
@@ -306,7 +306,8 @@ mod tests {
         ");
         assert_eq!(plain(&records[..0], &verdicts).trim(), "0 cells");
 
-        let between = BTreeSet::from(["2.1.1".parse().unwrap(), "2.1.2".parse().unwrap()]);
+        let between = ["2.1.1/3.11", "2.1.2/3.11"].map(|cell| cell.parse().unwrap());
+        let between = BTreeSet::from(between);
         let text: Vec<String> = lines_beside(&records, &verdicts, &between)
             .into_iter()
             .map(|line| line.into_iter().map(|(_, text)| text).collect())

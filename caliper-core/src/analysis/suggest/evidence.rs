@@ -50,7 +50,9 @@ pub fn releases(
             known.extend(states.filter(|state| *state != State::Unavailable).map(Known::from));
         }
     }
-    found.extend(results.unmeasured().into_iter().map(|version| (version, BTreeSet::new())));
+    for cell in results.unmeasured() {
+        found.entry(cell.version).or_default();
+    }
     // What was to be measured and was not may fail as well as pass.
     let order = [Known::Failed, Known::Unmeasured, Known::Passed];
     let told = |known: BTreeSet<Known>| order.into_iter().find(|one| known.contains(one));
