@@ -20,9 +20,8 @@ use std::path::Path;
 
 use caliper_core::analysis::results::{self, Results};
 use caliper_core::facts::store::DirStore;
-use caliper_core::report::grid::{self, Tone};
-use caliper_core::report::model::{LookedPast, OpenQuestions};
-use caliper_core::report::rows;
+use caliper_core::report::model::{GridView, LookedPast, OpenQuestions, Tone};
+use caliper_core::report::{grid, rows};
 use serde::Serialize;
 use serde_json::Error;
 
@@ -81,7 +80,7 @@ fn print_results(results: &Results, terminal: Terminal) {
     if !results.causes.is_empty() {
         terminal.data("\n");
     }
-    terminal.lines(&grid::lines_beside(&results.cells, &results.verdicts, &results.unmeasured()));
+    terminal.lines(&grid::lines(&GridView::of(results)));
     let changes = rows::lines(&results.rows);
     if !changes.is_empty() {
         terminal.data("\n");

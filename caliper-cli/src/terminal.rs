@@ -4,7 +4,8 @@ use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use caliper_core::report::grid::{Span, Tone};
+use caliper_core::report::grid::Span;
+use caliper_core::report::model::Tone;
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]

@@ -177,12 +177,8 @@ pub fn rebuild(
     again: &[Record],
     blobs: Blobs<'_>,
 ) -> Option<Results> {
-    // The summary names the backend of the last run.
-    let backend = records.iter().max_by_key(|record| record.finished)?.environment.backend.clone();
-    let releases: Vec<Version> = records.iter().map(|record| record.version.clone()).collect();
-    let results = Results::new(&config.name, config.dependency.clone(), backend, records)?;
     let analysis = Analysis::new(&[], config.baseline.as_ref(), &config.compare, blobs);
-    Some(results.read_through(&analysis.along(&releases), again))
+    Results::of_records(&config.name, config.dependency.clone(), records, &analysis, again)
 }
 
 /// The records in the store that are valid for the cells of `plan`.

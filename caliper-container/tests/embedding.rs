@@ -7,9 +7,10 @@ use caliper_container::fake::{FakeBackend, FakeRun};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
 use caliper_container::runner::{RunContext, RunOptions, run};
+use caliper_core::analysis::Analysis;
 use caliper_core::facts::{event, store, store::ResultStore as _};
 use caliper_core::question::{config::Config, files, plan::Plan};
-use caliper_core::{analysis::Analysis, report};
+use caliper_core::report::{grid, model::GridView};
 use caliper_pypi::{index, resolve::resolve};
 
 fn measure() -> Result<String, Box<dyn Error>> {
@@ -32,7 +33,8 @@ fn measure() -> Result<String, Box<dyn Error>> {
     let records = run(&plan, context, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
     let blobs = |blob| store.blob(blob).ok();
     let analysis = Analysis::new(&records, config.baseline.as_ref(), &config.compare, &blobs);
-    Ok(report::grid::plain(&records, analysis.verdicts()))
+    let view = GridView::new(&records, analysis.verdicts(), &BTreeSet::new());
+    Ok(grid::plain(&view))
 }
 
 #[test]

@@ -73,9 +73,9 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
     let (records, _) = store.records()?;
     let blobs = |blob| store.blob(blob).ok();
     let title = format!("{dependency}, imported");
-    if let Some(results) = Results::new(title, dependency, legacy::BACKEND, records) {
-        let criteria = Criteria::default();
-        let results = results.read_through(&Analysis::new(&[], None, &criteria, &blobs), &[]);
+    let criteria = Criteria::default();
+    let analysis = Analysis::new(&[], None, &criteria, &blobs);
+    if let Some(results) = Results::of_records(title, dependency, records, &analysis, &[]) {
         store.save_summary(&results)?;
         match format {
             FormatName::Json => super::print_json(&results, terminal)?,

@@ -84,6 +84,22 @@ impl Results {
         self
     }
 
+    /// A summary of records alone, by the question of `analysis`; `again` as in [`Results::read_through`].
+    /// It knows of no release without a record, and names the backend of the record that ended last.
+    ///
+    /// `None` if there is no record.
+    pub fn of_records(
+        name: impl Into<String>,
+        dependency: PackageName,
+        records: Vec<Record>,
+        analysis: &Analysis<'_>,
+        again: &[Record],
+    ) -> Option<Self> {
+        let last = records.iter().max_by_key(|record| record.finished)?;
+        let backend = last.environment.backend.clone();
+        Some(Self::new(name, dependency, backend, records)?.read_through(analysis, again))
+    }
+
     /// A summary of `records`, without conclusions yet; `None` if `records` is empty.
     pub fn new(
         analysis: impl Into<String>,

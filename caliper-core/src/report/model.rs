@@ -7,7 +7,9 @@ mod advice;
 mod comparison;
 mod diagnosis;
 mod forecast;
+mod grid_view;
 mod looked_past;
+mod mark;
 mod open_questions;
 mod selftest;
 
@@ -15,7 +17,9 @@ pub use advice::{Advice, Checked, VariantAdvice};
 pub use comparison::Comparison;
 pub use diagnosis::{Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
 pub use forecast::Forecast;
+pub use grid_view::{Column, GridView, RowView, Total, Totals};
 pub use looked_past::LookedPast;
+pub use mark::{Legend, Mark, Tone};
 pub use open_questions::OpenQuestions;
 pub use selftest::{ScenarioResult, SelftestReport};
 

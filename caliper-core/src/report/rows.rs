@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::grid::{Span, Tone};
+use super::grid::Span;
+use super::model::Tone;
 use crate::analysis::results::RowSummary;
 use crate::analysis::row::{Transition, TransitionKind};
 use crate::names::PythonVersion;

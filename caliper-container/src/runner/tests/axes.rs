@@ -7,6 +7,7 @@ use caliper_core::question::axes::{AsOf, Axes, Axis, AxisValue, Grids, LimitChan
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::Variant;
 use caliper_core::question::limits::Limits;
+use caliper_core::report::model::GridView;
 
 use super::*;
 
@@ -127,9 +128,9 @@ fn several_axes_go_from_the_plan_to_the_rows() {
     t as_of=today,seed=0,cpus=2
     t as_of=today,seed=1,cpus=2
     ");
-    let lines = caliper_core::report::grid::lines(&results.cells, &results.verdicts);
-    let heading: String = lines[0].iter().map(|(_, text)| text.as_str()).collect();
-    assert!(heading.contains("3.11 as_of=today,seed=1,cpus=2"), "{heading}");
+    let columns: Vec<String> =
+        GridView::of(&results).columns.iter().map(ToString::to_string).collect();
+    assert!(columns.contains(&"3.11 as_of=today,seed=1,cpus=2".to_owned()), "{columns:?}");
     let known = |date: &str| -> Vec<Known> {
         let variant = Variant::from_iter([("as_of", date), ("seed", "0"), ("cpus", "1")]);
         let columns = Columns { python: None, variant: Some(&variant) };

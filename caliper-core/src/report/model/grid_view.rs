@@ -1,0 +1,148 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use pep440_rs::Version;
+
+use super::mark::{Legend, Mark, Tone};
+use crate::analysis::compare::Verdicts;
+use crate::analysis::results::Results;
+use crate::facts::record::Record;
+use crate::names::PythonVersion;
+use crate::question::grid::{CellId, Variant};
+
+/// The grid with a mark for each cell, as renderers draw it.
+///
+/// ```
+/// use caliper_core::report::model::{GridView, Mark};
+///
+/// /// The beginning of a renderer for HTML.
+/// fn html(view: &GridView) -> String {
+///     let cell = |mark: &Mark| format!("<td>{mark}");
+///     let row = |marks: &[Mark]| marks.iter().map(cell).collect::<String>();
+///     view.rows.iter().map(|one| format!("<tr><th>{one}{}", row(&one.marks))).collect()
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridView {
+    /// The columns, in order.
+    pub columns: Vec<Column>,
+    /// The rows, oldest releases first.
+    pub rows: Vec<RowView>,
+    /// The signs that are used, in the order of their text.
+    pub legend: Vec<Legend>,
+    /// How the cells ended.
+    pub totals: Totals,
+}
+
+/// A column of a grid.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Column {
+    /// The Python.
+    pub python: PythonVersion,
+    /// The further axes.
+    pub variant: Variant,
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { python, variant } = self;
+        if variant.is_empty() {
+            write!(formatter, "{python}")
+        } else {
+            write!(formatter, "{python} {variant}")
+        }
+    }
+}
+
+/// Neighbouring releases that ended alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowView {
+    /// The releases, oldest first; never empty.
+    pub releases: Vec<Version>,
+    /// How they ended, column by column.
+    pub marks: Vec<Mark>,
+}
+
+impl fmt::Display for RowView {
+    /// The releases: `1.0`, `1.0, 1.1` or `1.0 … 1.5 (6)`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.releases.as_slice() {
+            [] => Ok(()),
+            [one] => write!(formatter, "{one}"),
+            [first, last] => write!(formatter, "{first}, {last}"),
+            [first, .., last] => write!(formatter, "{first} … {last} ({})", self.releases.len()),
+        }
+    }
+}
+
+/// How the cells of a grid ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// How many there are.
+    pub cells: usize,
+    /// How many ended in each way, the best first.
+    pub counts: Vec<Total>,
+}
+
+/// How many cells ended in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    /// How good that is.
+    pub tone: Tone,
+    /// What they are, such as `the same`.
+    pub what: &'static str,
+    /// How many.
+    pub count: usize,
+}
+
+impl GridView {
+    /// The grid of `results`.
+    pub fn of(results: &Results) -> Self {
+        Self::new(&results.cells, &results.verdicts, &results.unmeasured())
+    }
+
+    /// The grid of `records` with the `verdicts` on them, and with blanks for the cells in `unmeasured`, so
+    /// that releases on both sides of one that nobody measured do not share a row.
+    pub fn new(records: &[Record], verdicts: &Verdicts, unmeasured: &BTreeSet<CellId>) -> Self {
+        let place =
+            |record: &Record| Column { python: record.python, variant: record.variant.clone() };
+        let columns: BTreeSet<Column> = records.iter().map(place).collect();
+        let mut releases: BTreeMap<&Version, BTreeMap<Column, Mark>> = BTreeMap::new();
+        for record in records {
+            let mark = Mark::of(record, verdicts);
+            releases.entry(&record.version).or_default().insert(place(record), mark);
+        }
+        for cell in unmeasured {
+            releases.entry(&cell.version).or_default();
+        }
+        let mut rows: Vec<RowView> = Vec::new();
+        for (version, known) in releases {
+            let mark = |column| known.get(column).copied().unwrap_or(Mark::NoRecord);
+            let marks: Vec<Mark> = columns.iter().map(mark).collect();
+            match rows.last_mut() {
+                Some(row) if row.marks == marks => row.releases.push(version.clone()),
+                _ => rows.push(RowView { releases: vec![version.clone()], marks }),
+            }
+        }
+        let used = rows.iter().flat_map(|row| &row.marks).filter_map(|mark| mark.legend());
+        let used: BTreeMap<String, Legend> =
+            used.map(|legend| (legend.to_string(), legend)).collect();
+        Self {
+            columns: columns.into_iter().collect(),
+            legend: used.into_values().collect(),
+            rows,
+            totals: Totals::of(records, verdicts),
+        }
+    }
+}
+
+impl Totals {
+    fn of(records: &[Record], verdicts: &Verdicts) -> Self {
+        let mut counts: BTreeMap<(u8, Tone, &str), usize> = BTreeMap::new();
+        for record in records {
+            *counts.entry(Mark::of(record, verdicts).counts_as()).or_default() += 1;
+        }
+        let total = |((_, tone, what), count)| Total { tone, what, count };
+        Self { cells: records.len(), counts: counts.into_iter().map(total).collect() }
+    }
+}

@@ -1,0 +1,166 @@
+use crate::analysis::compare::{Verdict, Verdicts};
+use crate::facts::record::{CellOutcome, Record, State};
+
+/// How good something is, for whoever colours it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tone {
+    /// Neither good nor bad.
+    Plain,
+    /// Less important than the rest.
+    Dim,
+    /// All is well.
+    Good,
+    /// It works, and is not the same.
+    Notable,
+    /// It does not work.
+    Bad,
+    /// The world's doing.
+    Spurious,
+}
+
+/// Where one cell ended, over all of its tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Mark {
+    /// All results are those of the baseline.
+    Same,
+    /// The same, with differences within noise.
+    WithinNoise,
+    /// All tests pass, and there is nothing to compare with.
+    Passed,
+    /// A result is not the same, which may be noise.
+    Undecided,
+    /// A result is different.
+    Different,
+    /// A test passes and fails.
+    Flaky,
+    /// Some tests fail.
+    Failed {
+        /// How many pass.
+        passed: usize,
+        /// How many there are, the import among them.
+        of: usize,
+    },
+    /// No test passes, not even the import.
+    ImportFailed,
+    /// The environment cannot be built.
+    BuildFailed,
+    /// There is nothing to install.
+    Unavailable,
+    /// The world kept it from being measured.
+    NotMeasured,
+    /// Nobody measured it.
+    NoRecord,
+}
+
+impl Mark {
+    /// The mark of a cell.
+    pub fn of(record: &Record, verdicts: &Verdicts) -> Self {
+        match record.outcome {
+            CellOutcome::Unavailable => return Self::Unavailable,
+            CellOutcome::BuildFailed => return Self::BuildFailed,
+            CellOutcome::NotMeasured => return Self::NotMeasured,
+            CellOutcome::Tested => {}
+        }
+        // Repeats count as one: a test that passes now and then is flaky, and has not failed.
+        let tests = record.states();
+        let of = tests.len();
+        let works = |state: &State| matches!(state, State::Passed | State::Flaky);
+        let passed = tests.iter().filter(|(_, state)| works(state)).count();
+        let import_failed = tests.first().is_some_and(|(_, state)| !works(state));
+        let id = record.id();
+        let of_tests: Vec<Option<Verdict>> =
+            tests.iter().map(|(test, _)| verdicts.verdict(&id, test)).collect();
+        let verdict = |verdict| of_tests.contains(&Some(verdict));
+        if import_failed && passed == 0 {
+            Self::ImportFailed
+        } else if passed < of {
+            Self::Failed { passed, of }
+        } else if tests.iter().any(|(_, state)| *state == State::Flaky) {
+            Self::Flaky
+        } else if verdict(Verdict::Different) {
+            Self::Different
+        } else if verdict(Verdict::Undecided) {
+            Self::Undecided
+        } else if verdict(Verdict::NoBaseline) || of_tests.contains(&None) {
+            Self::Passed
+        } else if verdict(Verdict::SameWithinNoise) {
+            Self::WithinNoise
+        } else {
+            Self::Same
+        }
+    }
+
+    /// How good that is.
+    pub fn tone(self) -> Tone {
+        match self {
+            Self::Same | Self::WithinNoise | Self::Passed => Tone::Good,
+            Self::Undecided | Self::Different | Self::Flaky => Tone::Notable,
+            Self::Failed { .. } | Self::ImportFailed | Self::BuildFailed => Tone::Bad,
+            Self::Unavailable | Self::NoRecord => Tone::Dim,
+            Self::NotMeasured => Tone::Spurious,
+        }
+    }
+
+    /// The sign for it, without the numbers of [`Mark::Failed`], and what it means; `None` for a cell that
+    /// nobody measured.
+    pub fn legend(self) -> Option<Legend> {
+        let (sign, meaning) = match self {
+            Self::Same => ("✓", "same result"),
+            Self::WithinNoise => ("≈", "same result, within noise"),
+            Self::Passed => ("○", "passes, and there is no baseline to compare with"),
+            Self::Undecided => ("≠?", "not the same result, which may be noise"),
+            Self::Different => ("≠", "different result"),
+            Self::Flaky => ("~", "passes now and then"),
+            Self::Failed { .. } => ("✗ n/m", "only n of m tests pass"),
+            Self::ImportFailed => ("✗", "no test passes"),
+            Self::BuildFailed => ("B", "cannot be built"),
+            Self::Unavailable => ("·", "nothing to install"),
+            Self::NotMeasured => ("?", "could not be measured"),
+            Self::NoRecord => return None,
+        };
+        Some(Legend { sign, meaning })
+    }
+
+    /// As what the cell counts in a sum, and where that stands among the others.
+    pub(super) fn counts_as(self) -> (u8, Tone, &'static str) {
+        match self {
+            Self::Same => (0, Tone::Good, "the same"),
+            Self::WithinNoise => (0, Tone::Good, "the same within noise"),
+            Self::Passed => (0, Tone::Good, "pass"),
+            Self::Undecided => (1, Tone::Notable, "undecided"),
+            Self::Different => (1, Tone::Notable, "different"),
+            Self::Flaky => (1, Tone::Notable, "flaky"),
+            Self::Failed { .. } | Self::ImportFailed => (2, Tone::Bad, "cannot run"),
+            Self::BuildFailed => (3, Tone::Bad, "cannot be built"),
+            Self::Unavailable => (4, Tone::Dim, "nothing to install"),
+            Self::NotMeasured | Self::NoRecord => (5, Tone::Spurious, "not measured"),
+        }
+    }
+}
+
+impl std::fmt::Display for Mark {
+    /// A sign as short as it can be, such as `✓` or `✗ 1/2`; a blank for a cell that nobody measured.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self, self.legend()) {
+            (Self::Failed { passed, of }, _) => write!(formatter, "✗ {passed}/{of}"),
+            (_, Some(Legend { sign, .. })) => formatter.write_str(sign),
+            (_, None) => formatter.write_str(" "),
+        }
+    }
+}
+
+/// What a sign means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Legend {
+    /// The sign.
+    pub sign: &'static str,
+    /// In words.
+    pub meaning: &'static str,
+}
+
+impl std::fmt::Display for Legend {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.sign, self.meaning)
+    }
+}
