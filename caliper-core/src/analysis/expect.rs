@@ -40,7 +40,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What does not hold of `records`, of which [`judge`](crate::analysis::compare::judge) made
+/// What does not hold of `records`, of which an [`Analysis`](crate::analysis::Analysis) made
 /// `verdicts`.
 pub fn violations(
     records: &[Record],
