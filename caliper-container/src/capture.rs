@@ -16,7 +16,7 @@ pub struct Captured {
 /// Keeps the first and the last half of `limit` bytes: the beginning shows what was run, and the end why
 /// it failed. Uses at most twice the limit of memory.
 #[derive(Debug)]
-pub struct Capture {
+pub(crate) struct Capture {
     limit: usize,
     head: Vec<u8>,
     tail: Vec<u8>,
@@ -27,13 +27,13 @@ pub struct Capture {
 
 impl Capture {
     /// Keeps at most `limit` bytes.
-    pub fn new(limit: u64) -> Self {
+    pub(crate) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Self { limit, head: Vec::new(), tail: Vec::new(), dropped: 0, digest: None }
     }
 
     /// Adds bytes.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         if let Some(digest) = &mut self.digest {
             digest.update(bytes);
         }
@@ -61,7 +61,7 @@ impl Capture {
     }
 
     /// The kept output.
-    pub fn finish(mut self) -> Captured {
+    pub(crate) fn finish(mut self) -> Captured {
         self.cut();
         self.head.append(&mut self.tail);
         let digest = self.digest.map(Sha256Stream::finish);

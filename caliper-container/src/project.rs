@@ -17,7 +17,8 @@ mod ignore;
 mod walk;
 
 pub use error::ProjectError;
-pub use ignore::{Ignore, IgnoreError};
+use ignore::Ignore;
+pub use ignore::IgnoreError;
 
 /// The files of the user's project, as every test sees them.
 ///

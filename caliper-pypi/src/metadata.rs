@@ -81,7 +81,7 @@ pub fn read_metadata(path: &Path) -> Result<Metadata, WheelError> {
 /// # Errors
 ///
 /// As [`read_metadata`].
-pub fn read_metadata_bytes(path: &Path) -> Result<Vec<u8>, WheelError> {
+pub(crate) fn read_metadata_bytes(path: &Path) -> Result<Vec<u8>, WheelError> {
     let fault = |fault| WheelError::new(path, fault);
     let file = File::open(path).map_err(|error| fault(Fault::Open(error)))?;
     metadata_in(file).map_err(fault)

@@ -63,7 +63,7 @@ impl SdistName {
     /// Whether this archive is for that Python.
     ///
     /// Always so but for a name in `-py2.7`, by which pip knows an archive for one Python.
-    pub fn is_for(&self, python: PythonVersion) -> bool {
+    pub(crate) fn is_for(&self, python: PythonVersion) -> bool {
         let Some(text) = &self.python else {
             return true;
         };

@@ -173,7 +173,7 @@ impl PlatformTag {
     }
 
     /// Whether wheels with this tag can be for a Linux, of whatever processor and C library.
-    pub fn is_for_linux(&self) -> bool {
+    pub(crate) fn is_for_linux(&self) -> bool {
         matches!(
             self,
             Self::Any | Self::Linux { .. } | Self::ManyLinux { .. } | Self::MuslLinux { .. }

@@ -9,7 +9,7 @@ use globset::{GlobBuilder, GlobMatcher};
 /// Patterns are relative to the project; `*` stops at a `/` and `**` does not; braces are literal; a pattern that matches a
 /// folder matches all below it; `!` takes back in; the last line that matches decides.
 #[derive(Debug, Clone, Default)]
-pub struct Ignore {
+pub(crate) struct Ignore {
     rules: Vec<Rule>,
 }
 
@@ -48,7 +48,7 @@ impl Ignore {
     /// # Errors
     ///
     /// [`IgnoreError`] if it cannot be read or holds a line that is no pattern.
-    pub fn read(root: &Path) -> Result<Self, IgnoreError> {
+    pub(crate) fn read(root: &Path) -> Result<Self, IgnoreError> {
         let path = root.join(".dockerignore");
         match fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text),
@@ -84,7 +84,7 @@ impl Ignore {
     }
 
     /// Whether a file or folder is left out. `path` is relative, with `/` between its components.
-    pub fn matches(&self, path: &str) -> bool {
+    pub(crate) fn matches(&self, path: &str) -> bool {
         let mut ignored = false;
         for rule in &self.rules {
             if rule.exception == ignored && rule.matches(path) {
@@ -95,7 +95,7 @@ impl Ignore {
     }
 
     /// Whether a file below an ignored folder may be taken back in.
-    pub fn has_exceptions(&self) -> bool {
+    pub(crate) fn has_exceptions(&self) -> bool {
         self.rules.iter().any(|rule| rule.exception)
     }
 }

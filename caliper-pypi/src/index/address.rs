@@ -24,7 +24,7 @@ impl IndexAddress {
     }
 
     /// Whether the address came with a name or a password for the index.
-    pub fn has_credentials(&self) -> bool {
+    pub(crate) fn has_credentials(&self) -> bool {
         self.credentials.is_some()
     }
 
