@@ -279,5 +279,5 @@ fn what_does_not_speak_tls_is_told_so() {
     assert!(error.contains("does not speak TLS: unset DOCKER_TLS_VERIFY"), "{error}");
     let mut command = world.command(&["run", "--backend", "docker"]);
     command.env("DOCKER_TLS", "1");
-    insta::assert_snapshot!(world.said(command.output().unwrap()).error(2), @"error: the `docker` backend cannot give TLS that does not look at whom it talks to (DOCKER_TLS); set DOCKER_TLS_VERIFY in its place");
+    insta::assert_snapshot!(world.said(command.output().unwrap()).error(2), @"error: the `docker` backend cannot give TLS without verification of the server (DOCKER_TLS); set DOCKER_TLS_VERIFY instead");
 }

@@ -135,6 +135,6 @@ fn print_json(value: &impl Serialize, terminal: Terminal) -> Result<(), Failure>
     match written {
         // A reader that has gone away (`| head`) is no error.
         Err(error) if error.is_io() => Ok(()),
-        written => written.map_err(|error| Failure::world("could not print JSON", error)),
+        written => written.map_err(|error| Failure::infrastructure("could not print JSON", error)),
     }
 }

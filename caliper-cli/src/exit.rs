@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     /// A mistake in the request: arguments, configuration, template.
     Question,
     /// An infrastructure failure: at least one cell could not be measured.
-    World,
+    Infrastructure,
     /// SIGINT; what was measured is kept.
     Interrupted,
     /// SIGTERM; what was measured is kept.
@@ -37,7 +37,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Unexpected => 1,
             Exit::Question => 2,
-            Exit::World => 3,
+            Exit::Infrastructure => 3,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
         })
@@ -61,12 +61,12 @@ impl Failure {
     }
 
     /// An infrastructure failure during `action`.
-    pub(crate) fn world(
+    pub(crate) fn infrastructure(
         action: impl fmt::Display,
         source: impl Error + Send + Sync + 'static,
     ) -> Self {
         let error = Wrapped { action: action.to_string(), source: source.into() };
-        Self { exit: Exit::World, error: error.into() }
+        Self { exit: Exit::Infrastructure, error: error.into() }
     }
 }
 
@@ -93,13 +93,13 @@ macro_rules! failure_from {
 failure_from!(ConfigError, |_| Exit::Question);
 failure_from!(TemplateError, |_| Exit::Question);
 failure_from!(ParseIndexAddressError, |_| Exit::Question);
-failure_from!(StoreError, |_| Exit::World);
+failure_from!(StoreError, |_| Exit::Infrastructure);
 failure_from!(BackendError, backend);
 failure_from!(ProjectError, project);
 failure_from!(RunError, |error| match error {
     RunError::Backend(error) => backend(error),
     RunError::Project(error) => project(error),
-    _ => Exit::World,
+    _ => Exit::Infrastructure,
 });
 failure_from!(ResolveError, |error| match error {
     ResolveError::Index { source, .. } => index(source),
@@ -108,7 +108,7 @@ failure_from!(ResolveError, |error| match error {
 failure_from!(IndexError, index);
 failure_from!(NetrcError, |error| match error {
     NetrcError::Malformed { .. } => Exit::Question,
-    _ => Exit::World,
+    _ => Exit::Infrastructure,
 });
 
 fn backend(error: &BackendError) -> Exit {
@@ -116,13 +116,13 @@ fn backend(error: &BackendError) -> Exit {
         BackendError::NoPython { .. }
         | BackendError::Unsupported { .. }
         | BackendError::Template(_) => Exit::Question,
-        _ => Exit::World,
+        _ => Exit::Infrastructure,
     }
 }
 
 fn project(error: &ProjectError) -> Exit {
     match error {
-        ProjectError::Read { .. } => Exit::World,
+        ProjectError::Read { .. } => Exit::Infrastructure,
         _ => Exit::Question,
     }
 }
@@ -130,6 +130,6 @@ fn project(error: &ProjectError) -> Exit {
 fn index(error: &IndexError) -> Exit {
     match error {
         IndexError::NotFound { .. } | IndexError::NotFoundAnywhere { .. } => Exit::Question,
-        _ => Exit::World,
+        _ => Exit::Infrastructure,
     }
 }

@@ -93,7 +93,7 @@ fn missing(path: &Path, error: io::Error) -> Failure {
             path.join("caliper.yaml").display()
         ));
     }
-    Failure::world(format!("could not read `{}`", path.display()), error)
+    Failure::infrastructure(format!("could not read `{}`", path.display()), error)
 }
 
 /// Reads a file of the project, and only of the project: a link must not lead out of it.

@@ -20,7 +20,7 @@ impl Watch {
         let first = Arc::clone(&watch.0);
         let interrupt = interrupt.clone();
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-            .map_err(|error| Failure::world("could not watch for signals", error))?;
+            .map_err(|error| Failure::infrastructure("could not watch for signals", error))?;
         std::thread::spawn(move || {
             for signal in signals.forever() {
                 if first.swap(signal, Ordering::SeqCst) != 0 {

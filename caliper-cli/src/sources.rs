@@ -212,7 +212,7 @@ pub(crate) fn uv_if_needed(index: &Index, cache: &Path) -> Result<Option<PathBuf
         return Ok(None);
     }
     let wheel = uv_wheel(&index.client, cache);
-    wheel.map(Some).map_err(|error| Failure { exit: Exit::World, error })
+    wheel.map(Some).map_err(|error| Failure { exit: Exit::Infrastructure, error })
 }
 
 /// Fetches the newest uv for this machine.

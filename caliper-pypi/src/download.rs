@@ -52,7 +52,7 @@ impl Default for DownloadOptions {
 pub struct Progress {
     /// The bytes that are here, with those of an earlier attempt.
     pub done: u64,
-    /// The bytes that there will be, if anybody knows.
+    /// The expected size in bytes, if it is known.
     pub total: Option<u64>,
 }
 
@@ -175,7 +175,7 @@ impl Downloader {
                 break partial;
             }
             partial.discard().map_err(keep(&partial_path))?;
-            // The fault may be in what an earlier process left: without it there is none.
+            // The fault may be in what an earlier process left: try again without it.
             if !left_over {
                 let url = shown_address(&file.url);
                 return Err(DownloadError::Digest { url, expected: sha256, actual });
@@ -263,7 +263,7 @@ impl Downloader {
 
     fn forget_lock(&self, sha256: Sha256) {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only our own map holds it: nobody waits.
+        // Only our own map holds it: no other thread waits.
         if under_way.get(&sha256).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             under_way.remove(&sha256);
         }
@@ -278,7 +278,7 @@ impl FileSource for Downloader {
 
 /// The name of a file, if it can only be the name of a file.
 ///
-/// It comes from a stranger and becomes a path: no separators, nothing that means another folder, no
+/// It is untrusted text and becomes a path: no separators, nothing that means another folder, no
 /// control characters, nothing that hides or that we use ourselves.
 fn checked_name(name: &str) -> Result<&str, DownloadError> {
     let safe = !name.is_empty()

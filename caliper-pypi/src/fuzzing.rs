@@ -1,4 +1,4 @@
-//! What holds for any bytes, whoever sent them.
+//! Properties that hold for any input bytes.
 //!
 //! Each function is what a target of `caliper-pypi/fuzz/` hands to libFuzzer, and panics if something
 //! does not hold. The test below runs it over the seeds in that folder, among which is every input

@@ -1,4 +1,4 @@
-//! Requests that survive the world: limits on time and size, bounded retries, credentials that reach
+//! Requests that survive an unreliable network: limits on time and size, bounded retries, credentials that reach
 //! their own host only and no text at all.
 
 mod error;
@@ -271,7 +271,7 @@ fn roots() -> ureq::tls::RootCerts {
 /// ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
 fn retry_after(text: &str) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More than a number holds is longer than anybody waits, too.
+        // A number too large for `u64` is also longer than any wait.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(text).ok()?;
@@ -324,7 +324,7 @@ mod tests {
             retry_after: Some(Duration::from_secs(seconds)),
         };
         assert_eq!(http.wait_after(&limited(3), 0), Some(Duration::from_secs(3)));
-        assert_eq!(http.wait_after(&limited(3600), 0), None); // longer than anybody wants to wait
+        assert_eq!(http.wait_after(&limited(3600), 0), None); // longer than `longest_retry_after`
         let gone = RequestError::Status { url: String::new(), status: 410 };
         assert_eq!(http.wait_after(&gone, 0), None);
     }

@@ -5,7 +5,7 @@
 //! ([`sdist::SdistName`]), and a wheel's name carries [tags](tag::Tag) that say where it fits. What an
 //! interpreter accepts is an ordered list of such tags ([`compatibility::SupportedTags`]).
 //! [`resolve::resolve`] brings the two together and lays out a [`Grid`](caliper_core::question::grid::Grid)
-//! whose every cell holds the file that pip would choose, or the reason why there is none. A
+//! whose every cell holds the file that pip would choose, or the reason why no file fits. A
 //! [`download::Downloader`] then fetches and verifies files. With the feature `server` (on by default) a
 //! `serve::FolderServer` offers a folder of files as an index; with `testing`, `pack` writes small distributions.
 //!
@@ -52,7 +52,7 @@
 //! ```
 //!
 //! This crate never prints, starts a process, or runs code of a package. Names, answers and archives come from
-//! strangers: each is read with a limit on its size.
+//! untrusted sources: each is read with a limit on its size.
 
 pub mod cache;
 pub mod compatibility;

@@ -27,7 +27,7 @@ pub struct Netrc {
 
 impl Netrc {
     /// The file that the environment variable `NETRC` names, else `.netrc` or `_netrc` in the user's
-    /// home folder; nothing if there is none of them.
+    /// home folder; empty if none of them exists.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The right file for every release × Python, or the reason why there is none.
+//! The right file for every release × Python, or the reason why no file fits.
 //!
 //! The choice is pip's: the wheel with the best tag, of those the highest build tag, and a source
 //! distribution where no wheel fits. Where specifications leave a choice open the file whose name

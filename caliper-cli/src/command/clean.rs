@@ -84,7 +84,7 @@ fn clean_cache(
             match removed {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     let action = format!("could not remove `{}`", path.display());
-                    return Err(Failure::world(action, error));
+                    return Err(Failure::infrastructure(action, error));
                 }
                 _ => {}
             }

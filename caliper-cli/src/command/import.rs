@@ -119,8 +119,9 @@ fn read(path: &Path, store: &DirStore) -> Result<(PackageName, Record), Problem>
 fn files(from: &Path) -> Result<Vec<PathBuf>, Failure> {
     let data = from.join(".caliper/data");
     let folder = if data.is_dir() { data } else { from.to_owned() };
-    let failed =
-        |error| Failure::world(format!("could not read the folder `{}`", folder.display()), error);
+    let failed = |error| {
+        Failure::infrastructure(format!("could not read the folder `{}`", folder.display()), error)
+    };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

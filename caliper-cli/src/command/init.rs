@@ -26,8 +26,9 @@ pub(super) fn run(folder: &Path, terminal: Terminal) -> Outcome {
             existing.join(", ")
         )));
     }
-    let failed =
-        |path: &Path, error| Failure::world(format!("could not write `{}`", path.display()), error);
+    let failed = |path: &Path, error| {
+        Failure::infrastructure(format!("could not write `{}`", path.display()), error)
+    };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for (name, text) in FILES {
         let path = folder.join(name);

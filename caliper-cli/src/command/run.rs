@@ -89,7 +89,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     }
     say_how_many_more(found.len(), terminal);
     Ok(match (study.not_measured.is_empty(), found.is_empty()) {
-        (false, _) => Exit::World,
+        (false, _) => Exit::Infrastructure,
         (true, false) => Exit::Unexpected,
         (true, true) => Exit::Done,
     })

@@ -53,8 +53,9 @@ pub(super) fn run(
     }
     let uv = available.iter().any(|(backend, _)| *backend == SelftestBackend::Local);
     let uv = if uv { sources::uv_if_needed(&index, &cache)? } else { None };
-    let bench = Bench::new(uv)
-        .map_err(|error| Failure::world("could not make a folder for the scenarios", error))?;
+    let bench = Bench::new(uv).map_err(|error| {
+        Failure::infrastructure("could not make a folder for the scenarios", error)
+    })?;
     let mut work = Vec::new();
     for (backend, python) in &available {
         for scenario in &chosen {
@@ -113,7 +114,10 @@ fn measure(
 ) -> Result<ScenarioResult, Failure> {
     let began = std::time::Instant::now();
     let observed = bench.observe(scenario, backend.name(), python).map_err(|error| {
-        Failure::world(format!("could not measure the scenario `{}`", scenario.name), error)
+        Failure::infrastructure(
+            format!("could not measure the scenario `{}`", scenario.name),
+            error,
+        )
     })?;
     let passed = observed.text == expected && observed.faults.is_empty();
     let mut faults = observed.faults;

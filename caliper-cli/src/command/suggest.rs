@@ -59,8 +59,9 @@ fn declared(
     releases: &[(Version, Known)],
 ) -> Result<Vec<Checked>, Failure> {
     let path = if path.is_dir() { path.join("pyproject.toml") } else { path.to_owned() };
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::world(format!("could not read `{}`", path.display()), error))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::infrastructure(format!("could not read `{}`", path.display()), error)
+    })?;
     let told =
         |error: &dyn std::fmt::Display| Failure::question(format!("`{}`: {error}", path.display()));
     let declarations = declarations(&text, &results.dependency).map_err(|error| told(&error))?;

@@ -23,7 +23,7 @@ pub struct EngineFacts {
     pub version: String,
     /// The newest version of the protocol that it speaks.
     pub api: String,
-    /// The processor, in the words of `uname -m`.
+    /// The processor, as `uname -m` prints it.
     pub arch: String,
     /// Version 1 or 2 of the kernel's control groups.
     pub cgroup_version: Option<String>,
@@ -245,13 +245,13 @@ impl EngineFacts {
     }
 }
 
-/// The first two numbers of a version; 0 for what is none.
+/// The first two numbers of a version; 0 for what is not a number.
 fn release(version: &str) -> (u32, u32) {
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// Go's name of a processor in the words of `uname -m`, which are those of wheels.
+/// Converts Go's name of a processor to that of `uname -m`, which wheel tags use.
 fn processor(go: &str) -> &str {
     match go {
         "amd64" => "x86_64",

@@ -18,10 +18,10 @@ pub(super) enum Host {
     Ssh(Destination),
 }
 
-/// Why an address is not one.
+/// Why an address is not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BadHost {
-    /// It is not an address at all, or an unfinished one.
+    /// It is malformed or incomplete.
     Malformed,
     /// It is a kind of address that Caliper does not know, such as `npipe`.
     Scheme(String),
@@ -46,7 +46,7 @@ impl Host {
                 if uri.path() != "/" || authority.contains('@') || (port.is_none() && rest > 0) {
                     return Err(BadHost::Malformed);
                 }
-                // The ports that the engine's documentation gives to both kinds of connections.
+                // The ports that the engine's documentation names for each kind of connection.
                 let authority = |usual| format!("{host}:{}", port.unwrap_or(usual));
                 Ok(match certificates {
                     Some(folder) => Self::Tls(authority(2376), folder),
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_read_before_anybody_can_panic_on_it() {
+    fn an_address_is_validated_before_the_client_gets_it() {
         let scheme = |name: &str| Err(BadHost::Scheme(name.to_owned()));
         let unix = |path: &str| Ok(Host::Unix(path.to_owned()));
         let tcp = |authority: &str| Ok(Host::Tcp(authority.to_owned()));

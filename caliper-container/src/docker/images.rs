@@ -80,7 +80,7 @@ impl Image {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListedImage {
     pub(super) id: String,
-    /// Empty if there is none.
+    /// Empty without one.
     #[serde(default, deserialize_with = "digest")]
     pub(super) parent_id: String,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Which engine, and where one of its kind is to be found.
+//! The kinds of engines, and their usual addresses.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const DOCKER_SOCKET: &str = "unix:///var/run/docker.sock";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum EngineKind {
-    /// Docker; or whatever answers where Docker is expected.
+    /// Docker, or any engine at the address where Docker is expected.
     #[default]
     Docker,
     /// Podman, through the socket of its service.
@@ -39,7 +39,7 @@ impl EngineKind {
         }
     }
 
-    /// How to get an engine whose socket is not there.
+    /// How to start an engine whose socket does not exist.
     pub(super) fn how_to_start(self) -> &'static str {
         match self {
             Self::Docker => {
@@ -54,8 +54,8 @@ impl EngineKind {
         }
     }
 
-    /// The folder of the certificates for TLS, where that is wanted: by the variables that the command
-    /// `docker` reads.
+    /// The folder of the certificates if TLS is requested, from the variables that the command `docker`
+    /// reads.
     pub(super) fn certificates(self) -> Result<Option<PathBuf>, BackendError> {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         if self != Self::Docker {
@@ -66,8 +66,8 @@ impl EngineKind {
                 None => Ok(None),
                 Some(_) => Err(BackendError::Unsupported {
                     backend: self.name(),
-                    what: "TLS that does not look at whom it talks to (DOCKER_TLS)".to_owned(),
-                    fix: "set DOCKER_TLS_VERIFY in its place".to_owned(),
+                    what: "TLS without verification of the server (DOCKER_TLS)".to_owned(),
+                    fix: "set DOCKER_TLS_VERIFY instead".to_owned(),
                 }),
             };
         }
@@ -106,8 +106,8 @@ impl fmt::Display for EngineKind {
     }
 }
 
-/// The sockets of Podman's services that are there: the user's own before the machine's. Where neither
-/// is: the one that this user would start.
+/// The sockets of Podman's services that exist: the user's own before the machine's. If neither exists,
+/// the one that this user would start.
 fn podman_sockets(runtime: &Path, is_root: bool, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let own = runtime.join("podman/podman.sock");
     let machine = PathBuf::from("/run/podman/podman.sock");

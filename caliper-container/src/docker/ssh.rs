@@ -1,7 +1,7 @@
 //! An engine on another machine, through `ssh`.
 //!
-//! As the command `docker` does it: `ssh HOST docker system dial-stdio` leads what it reads to the
-//! engine there. So whatever `~/.ssh/config` says about that machine holds.
+//! As the command `docker` does it: `ssh HOST docker system dial-stdio` forwards its standard input to the
+//! engine there. So the settings of that machine in `~/.ssh/config` apply.
 
 use std::fmt;
 use std::process::Stdio;
@@ -13,21 +13,21 @@ use tokio::process::{ChildStderr, Command};
 use super::carry::{PARTING, carry};
 use super::kind::EngineKind;
 
-/// What is kept of the words of `ssh`, in bytes.
+/// How much of the standard error of `ssh` is kept, in bytes.
 const WORDS: u64 = 4096;
 
-/// Where to, as `ssh://user@host:port/path` says it.
+/// An address of the form `ssh://user@host:port/path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Destination {
     user: Option<String>,
     host: String,
     port: Option<u16>,
-    /// The socket of the engine there, where it is not the usual one.
+    /// The path of the engine's socket there; `None` for the default.
     socket: Option<String>,
 }
 
 impl Destination {
-    /// Reads what stands behind `ssh://`.
+    /// Parses the part behind `ssh://`.
     ///
     /// Nothing that gets through can be taken for an option, by `ssh` or by the shell at the other
     /// end: [CVE-2017-1000117](https://nvd.nist.gov/vuln/detail/CVE-2017-1000117) and its likes.
@@ -91,7 +91,7 @@ impl Destination {
 }
 
 impl Destination {
-    /// What people can type to see for themselves.
+    /// The command for users to try by hand.
     pub(super) fn by_hand(&self, kind: EngineKind) -> String {
         format!("ssh {}", self.arguments(kind).join(" "))
     }
@@ -115,7 +115,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// The way there.
+/// Connects to a [`Destination`].
 #[derive(Debug)]
 pub(super) struct Ssh {
     arguments: Vec<String>,
@@ -126,7 +126,7 @@ impl Ssh {
         Self { arguments: destination.arguments(kind) }
     }
 
-    /// Leads one connection there. The error is what `ssh` said, or the program that it ran.
+    /// Forwards one connection. The error is what `ssh`, or the program that it ran, printed.
     pub(super) async fn lead(&self, client: &mut UnixStream) -> Result<(), String> {
         let mut child = Command::new("ssh")
             .args(&self.arguments)
@@ -158,12 +158,12 @@ impl Ssh {
     }
 }
 
-/// The first of what `ssh` says, to its end.
+/// Reads the standard error of `ssh` to its end, and returns the beginning.
 async fn listen(stderr: ChildStderr) -> Vec<u8> {
     let mut said = Vec::new();
     let mut start = stderr.take(WORDS);
     let _ = start.read_to_end(&mut said).await;
-    // What it says beyond is nothing new, but must not stop it.
+    // The rest is not needed, but a full pipe would block the program.
     let _ = tokio::io::copy(&mut start.into_inner(), &mut tokio::io::sink()).await;
     said
 }

@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::carry::carry;
 
-/// The way to an engine.
+/// Connects to an engine by TLS.
 pub(super) struct Tls {
     /// `name:port`.
     authority: String,
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// Why there is no way.
+/// Why no connection can be prepared.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TlsError {
     #[error("could not read `{}`, as DOCKER_TLS_VERIFY is set; DOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem", path.display())]
@@ -42,8 +42,8 @@ pub(super) enum TlsError {
 }
 
 impl Tls {
-    /// A way to `authority`, a name and a port, with the certificates in `folder`. Reads them, and
-    /// connects to nothing yet.
+    /// For `authority`, a name and a port, with the certificates in `folder`. Reads them, and does not
+    /// connect yet.
     pub(super) fn new(authority: &str, folder: &Path) -> Result<Self, TlsError> {
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
         let host = host.trim_matches(['[', ']']);
@@ -71,7 +71,7 @@ impl Tls {
                     .with_client_auth_cert(chain, secret)
                     .map_err(|source| TlsError::Unusable { path: key, source })?
             }
-            // An engine may do without; one that does not says so.
+            // An engine that requires a client certificate reports that.
             (false, false) => client.with_no_client_auth(),
             (true, false) => return Err(TlsError::Half { there: certificate, missing: key }),
             (false, true) => return Err(TlsError::Half { there: key, missing: certificate }),
@@ -84,11 +84,11 @@ impl Tls {
         })
     }
 
-    /// Leads one connection there.
+    /// Forwards one connection.
     pub(super) async fn lead(&self, client: &mut UnixStream) -> Result<(), String> {
         let engine =
             TcpStream::connect(&self.authority).await.map_err(|error| error.to_string())?;
-        // Requests are small, and each is waited for.
+        // Requests are small, and each one waits for its answer.
         engine.set_nodelay(true).map_err(|error| error.to_string())?;
         let engine = self.connector.connect(self.name.clone(), engine).await;
         let ended = match engine {

@@ -1,7 +1,7 @@
-//! A way to an engine that a plain socket does not reach: a socket that only this process can find,
-//! each connection to which is led on, through TLS or a program of its own.
+//! A local socket for an engine that is reached by TLS or `ssh`. Only this process can connect to it; each
+//! connection is forwarded to the engine.
 //!
-//! So the clients of an engine need to know nothing but sockets.
+//! So the clients of an engine only need to support sockets.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,20 +12,20 @@ use tokio::runtime::Runtime;
 use super::ssh::Ssh;
 use super::tls::Tls;
 
-/// What is at the other end.
+/// How connections are forwarded.
 #[derive(Debug)]
 pub(super) enum Way {
     Tls(Tls),
     Ssh(Ssh),
 }
 
-/// The socket. Gone when this is dropped and the runtime ends.
+/// The socket; removed when this is dropped and the runtime ends.
 #[derive(Debug)]
 pub(super) struct Tunnel {
-    /// What keeps the path.
+    /// Keeps the path valid.
     _socket: Kept,
     path: String,
-    /// Why the last connection that failed did.
+    /// The reason of the last failed connection.
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -35,7 +35,7 @@ type Kept = std::os::fd::OwnedFd;
 type Kept = tempfile::TempDir;
 
 impl Tunnel {
-    /// Opens the socket, and leads on what connects to it.
+    /// Opens the socket, and forwards each connection.
     pub(super) fn open(runtime: &Runtime, way: Way) -> io::Result<Self> {
         let _inside = runtime.enter();
         let (listener, kept, path) = bind()?;
@@ -54,7 +54,7 @@ impl Tunnel {
                         if let Err(why) = ended {
                             *lock(&trouble) = Some(why);
                         }
-                        // Only now: who is told that it ended asks why.
+                        // Only now: a client that sees the end asks for the reason.
                         drop(client);
                     });
                 }
@@ -68,7 +68,7 @@ impl Tunnel {
         &self.path
     }
 
-    /// Why the last connection that failed did, for people.
+    /// The reason of the last failed connection, for users.
     pub(super) fn trouble(&self) -> Option<String> {
         lock(&self.trouble).clone()
     }

@@ -1,8 +1,8 @@
 //! Results that the Python program of the same name (caliper 0.0.x) measured.
 //!
-//! It kept a file for each cell, `.caliper/data/pypi-NAME-VERSION-python-TAG.json`. What it wrote is
-//! taken at its word where it can be, and corrected where it is known to be wrong: it started `cp310`
-//! from the image of Python 3.1.0, and took failures of its engine for failures of tests.
+//! It kept a file for each cell, `.caliper/data/pypi-NAME-VERSION-python-TAG.json`. Its
+//! content is used as it is, except for known errors, which are corrected: it started `cp310` from the
+//! image of Python 3.1.0, and recorded failures of its engine as failures of tests.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::question::plan::Base;
 /// The name of the backend that stands in imported records.
 pub const BACKEND: &str = "caliper 0.0 (docker)";
 
-/// Why a file is none of the original's results.
+/// Why a file is not a result of the original Caliper.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LegacyError {
@@ -31,10 +31,12 @@ pub enum LegacyError {
     /// The names in it are not of the form `pypi-NAME-VERSION-python-TAG`.
     #[error("`{0}` is not of the form `pypi-NAME-VERSION-python-TAG`")]
     Name(String),
-    /// It names a Python that there is none of, such as the `py3` of wheels for any Python.
-    #[error("`{0}` is no Python, but the tag of files for several: nobody knows which it ran on")]
+    /// The tag does not name a single Python version, such as the `py3` of wheels for any Python.
+    #[error(
+        "`{0}` is the tag of files for several Pythons: it is unknown which one the test ran on"
+    )]
     Python(String),
-    /// It names a release that is none.
+    /// Its release is not a valid version.
     #[error("`{0}` is not a version")]
     Version(String),
     /// What it holds cannot be kept.
@@ -346,7 +348,7 @@ mod tests {
             }
         };
         insta::assert_snapshot!(say("[]"), @"this is no result of caliper 0.0: invalid length 0, expected struct File with 4 elements at line 1 column 2");
-        insta::assert_snapshot!(say(&file("py3", "", r#""build_retval": 1"#)), @"`py3` is no Python, but the tag of files for several: nobody knows which it ran on");
+        insta::assert_snapshot!(say(&file("py3", "", r#""build_retval": 1"#)), @"`py3` is the tag of files for several Pythons: it is unknown which one the test ran on");
         insta::assert_snapshot!(say(&file("cp27", "", r#""x": 1"#)), @"this is no result of caliper 0.0: missing field `tests`");
         let other = file("cp27", "", r#""build_retval": 1"#).replace("pypi-demo", "pypi-other");
         insta::assert_snapshot!(say(&other), @"`pypi-other-0.12.1-python-cp27` is not of the form `pypi-NAME-VERSION-python-TAG`");

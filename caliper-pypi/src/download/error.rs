@@ -19,7 +19,7 @@ pub enum DownloadError {
         /// The digest of what came.
         actual: Sha256,
     },
-    /// The index gives no digest, so nobody could say whether the right file came.
+    /// The index gives no digest, so the download could not be verified.
     #[error("the index gives no sha256 for it, and files that cannot be verified are not allowed")]
     NoDigest,
     /// Its name could lead out of the folder that it is meant for.
@@ -28,7 +28,7 @@ pub enum DownloadError {
         /// The name.
         name: String,
     },
-    /// Its address is none.
+    /// Its address is not valid.
     #[error("`{url}` is not an address that a file can be fetched from")]
     Address {
         /// The address.

@@ -13,7 +13,7 @@ use crate::http::{Answer, Http, RequestError};
 const TAIL: u64 = 64 << 10;
 /// The most that is asked for at once.
 const LARGEST_PIECE: u64 = 4 << 20;
-/// The most that is read of one file, in bytes; whoever needs more takes the whole file.
+/// The most that is read of one file, in bytes; if more is needed, the whole file is downloaded.
 const LARGEST_SUM: u64 = 64 << 20;
 
 /// A file on a server that answers ranges.

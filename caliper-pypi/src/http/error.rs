@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The server answered with a status that is none of the others here.
+    /// The server answered with another status that is an error.
     #[error("{url} answered with status {status}")]
     Status {
         /// What was asked for.
@@ -87,7 +87,7 @@ pub enum RequestError {
         /// What was asked for.
         url: String,
     },
-    /// The environment names a proxy that is none.
+    /// The environment names a proxy with an invalid address.
     #[error(
         "{url} cannot be asked: `{variable}` is not the address of a proxy over HTTP, such as \
          `http://host:port`"

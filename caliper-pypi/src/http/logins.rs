@@ -48,7 +48,7 @@ impl Logins {
         // Two indexes on one host may have a password each. Of equals the first that was remembered.
         let nearest = here.rev().max_by_key(|(address, _)| shared_folders(address, url));
         match (nearest, of_file) {
-            // A name without a password is the question which password.
+            // A user name without a password: the password is looked up.
             (Some((_, Credentials { user, password: None })), Some(of_file))
                 if *user == of_file.user =>
             {
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(say("https://h/", "http://h/x"), None); // the password would be read on the way
         assert_eq!(say("https://h/", "https://h:8/x"), None);
         assert_eq!(say("https://j/", "https://j/x").unwrap(), "d:e");
-        assert_eq!(say("https://k/", "https://k/x"), None); // nobody named it
+        assert_eq!(say("https://k/", "https://k/x"), None); // no address or entry names it
         assert_eq!(say("https://h/", "https://j/x"), None);
     }
 

@@ -168,7 +168,7 @@ mod tests {
         let cases: &[(&[Variable], &str, Option<&str>)] = &[
             (&all, "http://h/", Some("one")),
             (&all, "https://h/", Some("two")),
-            (&all[..1], "https://h/", None), // that of another scheme is none for this one
+            (&all[..1], "https://h/", None), // a proxy for another scheme is not used
             (&all[2..], "https://h/", Some("three")),
             (&all[2..], "http://h/", Some("three")),
             (&[("https_proxy", "four"), ("HTTPS_PROXY", "http://two")], "https://h/", Some("four")),

@@ -77,7 +77,7 @@ mod tests {
         let long = "a".repeat(10_000);
         insta::assert_snapshot!(html(&format!("<base href={long}/>")).unwrap_err(), @"its `base` is longer than 1024 bytes");
         let parsed = html(&format!("Links for <a href='/{long}/demo-1.zip'>")).unwrap();
-        insta::assert_snapshot!(parsed.project.malformed()[0].fault, @"the index gives `demo-1.zip` an address that is none");
+        insta::assert_snapshot!(parsed.project.malformed()[0].fault, @"the index gives `demo-1.zip` an invalid address");
         // A version that no file could have.
         let json = format!(r#"{{"versions":["1{}"],"files":[]}}"#, ".1".repeat(1000));
         let parsed = parse(&name, "application/json", &base, json.as_bytes()).unwrap();

@@ -23,7 +23,7 @@ const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
 /// come from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 ///
 /// Of several indexes the *first that has a project at all* is asked for it, and no other: what a
-/// later one offers under the same name is somebody else's (dependency confusion). Only the answer
+/// later one offers under the same name may be of another author (dependency confusion). Only the answer
 /// that there is no such project (404, 410) leads to the next index. One that cannot be asked, or
 /// wants another login, is an error.
 #[derive(Debug, Clone)]

@@ -42,7 +42,7 @@ pub enum IndexError {
         /// The HTTP status: 401 or 403.
         status: u16,
     },
-    /// The answer is none that an index gives.
+    /// The answer is not in a format of an index.
     #[error(
         "the answer from {url} is not one of a package index: {expected}; \
          its content type is `{content_type}` and it starts with `{start}`"
@@ -57,7 +57,7 @@ pub enum IndexError {
         /// The first bytes of the answer, as text.
         start: String,
     },
-    /// No request may be made, and nobody asked for this project before.
+    /// No request may be made, and no answer about this project is in the cache.
     #[error(
         "nothing is known of `{project}` from the index at {index} without asking it: \
          run once without the offline option"

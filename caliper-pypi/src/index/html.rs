@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<bool, String
     // Tags are taken as they come: of a tag with a million attributes a few are kept.
     let mut emitter =
         CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| page.take(&event).err());
-    // What looks like a link in a script is none.
+    // Text in a script that looks like a link is not a link.
     emitter.naively_switch_states(true);
     if let Some(Ok(fault)) = Tokenizer::new_with_emitter(text, emitter).next() {
         return Err(fault);
@@ -113,7 +113,7 @@ fn file<'a>(link: &'a str, attributes: &'a Attributes) -> Option<Entry<'a>> {
     let path = address.split('?').next()?;
     let last = path.rsplit('/').next()?;
     let filename = percent_decode_str(last).decode_utf8_lossy();
-    // A link to a folder is none to a file.
+    // A link to a folder is not a link to a file.
     if filename.is_empty() {
         return None;
     }

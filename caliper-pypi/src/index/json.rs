@@ -369,7 +369,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
                     }
                     sha256 = Some(match map.next_value()? {
                         Loose::Text(text) => text,
-                        // A digest that is none, which the caller then finds.
+                        // An invalid digest, which the caller reports.
                         _ => Cow::Borrowed(""),
                     });
                 }

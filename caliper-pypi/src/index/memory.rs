@@ -4,7 +4,7 @@ use caliper_core::names::PackageName;
 
 use super::{IndexError, PackageIndex, Project};
 
-/// A [`PackageIndex`] of projects given beforehand, which asks nobody.
+/// A [`PackageIndex`] of projects given beforehand, which makes no requests.
 #[derive(Debug, Clone, Default)]
 pub struct IndexInMemory {
     projects: BTreeMap<PackageName, Project>,

@@ -174,7 +174,7 @@ pub enum FileFault {
         filename: String,
     },
     /// Its digest is not one.
-    #[error("the index gives `{filename}` a digest that is none")]
+    #[error("the index gives `{filename}` an invalid digest")]
     Digest {
         /// The name of the file.
         filename: String,
@@ -182,7 +182,7 @@ pub enum FileFault {
         source: ParseDigestError,
     },
     /// Its address cannot be understood.
-    #[error("the index gives `{filename}` an address that is none")]
+    #[error("the index gives `{filename}` an invalid address")]
     Address {
         /// The name of the file.
         filename: String,

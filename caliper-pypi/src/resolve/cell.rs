@@ -41,7 +41,7 @@ struct Preference<'a> {
     filename: Reverse<&'a str>,
 }
 
-/// The file for one release and Python, or why there is none.
+/// The file for one release and Python, or why no file fits.
 pub(super) fn choose(
     selected: &Selected<'_>,
     column: &Column<'_>,

@@ -122,7 +122,7 @@ pub(super) fn existed_file(file: &ProjectFile, selection: &Selection) -> bool {
 
 fn existed(release: &Release, selection: &Selection) -> bool {
     let files = release.files();
-    // Nobody knows when a release without files was made: with a date limit it is not counted.
+    // The date of a release without files is unknown: with a date limit it is not counted.
     (files.is_empty() && selection.as_of.is_none())
         || files.iter().any(|file| existed_file(file, selection))
 }

@@ -48,7 +48,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The parts of a specifier. One that cannot be read keeps nobody out, as pip decides too.
+/// The parts of a specifier. A part that cannot be read excludes no Python, as in pip.
 fn read(text: &str) -> Vec<VersionSpecifier> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts.map(str::parse).collect::<Result<_, _>>().unwrap_or_default()
@@ -73,7 +73,7 @@ mod tests {
             ("~=3.6", "3.12.1", true),
             ("~=3.6", "4.0", false),
             ("==3.8.*", "3.8.10", true),
-            (">=3.6.*", "2.7.18", true), // malformed: keeps nobody out
+            (">=3.6.*", "2.7.18", true), // malformed: excludes no Python
             ("3.6", "2.7.18", true),
             ("nonsense", "3.11", true),
             ("", "3.11", true),

@@ -348,7 +348,7 @@ fn the_pythons_of_a_grid_where_none_are_named() {
     let supported = supported.join(" ");
     // The files, the Pythons that are present, and the columns.
     let cases: &[(&[&str], &[&str], String)] = &[
-        // What files are made for decides; nobody asks which Pythons are present.
+        // Decided by what the files are made for; the present Pythons are not asked for.
         (&["demo-1-cp27-cp27mu-manylinux1_x86_64.whl"], &["never asked"], "2.7".to_owned()),
         (&["demo-1-cp311-cp311-win_amd64.whl"], &["never asked"], supported.clone()),
         // A file for any Python: what is present, beside what other files are made for.

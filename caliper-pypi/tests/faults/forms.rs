@@ -62,5 +62,5 @@ fn html_is_understood() {
       "yanked": true
     }
     "#);
-    insta::assert_snapshot!(project.malformed()[0].fault, @"the index gives `demo-0.9.tar.gz` a digest that is none");
+    insta::assert_snapshot!(project.malformed()[0].fault, @"the index gives `demo-0.9.tar.gz` an invalid digest");
 }

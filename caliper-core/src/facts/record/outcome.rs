@@ -24,12 +24,12 @@ pub enum CellOutcome {
     BuildFailed,
     /// The environment was made and the tests were run.
     Tested,
-    /// The world kept it from being measured.
+    /// It could not be measured, because of an infrastructure failure.
     NotMeasured,
 }
 
 impl CellOutcome {
-    /// Whether the world is to blame, so that the cell must be measured again.
+    /// Whether this is an infrastructure failure, so that the cell must be measured again.
     pub fn is_spurious(self) -> bool {
         match self {
             Self::Unavailable | Self::BuildFailed | Self::Tested => false,
@@ -75,16 +75,16 @@ pub enum TestOutcome {
     Idle,
     /// It, or a child of it, wanted more memory than it may have.
     OutOfMemory,
-    /// Somebody else killed it.
+    /// It was killed from outside.
     Killed,
     /// Its program does not exist or cannot be executed: the test or the image is at fault.
     NotRun,
-    /// The world kept it from being measured.
+    /// It could not be measured, because of an infrastructure failure.
     NotMeasured,
 }
 
 impl TestOutcome {
-    /// Whether the world is to blame, so that the cell must be measured again.
+    /// Whether this is an infrastructure failure, so that the cell must be measured again.
     pub fn is_spurious(self) -> bool {
         match self {
             Self::Passed
@@ -131,7 +131,7 @@ pub enum TestEnd {
     },
     /// The program could not be started.
     NotRun {
-        /// Why, in the words of the system.
+        /// Why, as the system reports it.
         reason: String,
     },
 }
@@ -150,7 +150,7 @@ impl TestEnd {
     pub fn outcome(&self) -> TestOutcome {
         match self {
             Self::Exited(0) => TestOutcome::Passed,
-            // SIGKILL that nobody here sent: the host ran out of memory, or an operator stepped in.
+            // SIGKILL that Caliper did not send: the host ran out of memory, or an operator stepped in.
             Self::Signalled(9) => TestOutcome::Killed,
             Self::Exited(_) | Self::Signalled(_) => TestOutcome::Failed,
             Self::TimedOut => TestOutcome::TimedOut,

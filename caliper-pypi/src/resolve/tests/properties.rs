@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A file of release 1 or 2 in the words of [`described`].
+/// A file of release 1 or 2 in the notation of [`described`].
 fn any_file() -> impl Strategy<Value = String> {
     let name = prop_oneof![
         "(1|1\\.0|1\\.0\\.0|2|2\\.0b1)(-[1-3])?-(cp311-cp311|cp310-abi3|cp312-cp312)-(manylinux1_x86_64|manylinux_2_28_x86_64|win_amd64)\\.whl",
