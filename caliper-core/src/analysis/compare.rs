@@ -8,6 +8,7 @@ pub mod noise;
 pub mod rules;
 
 pub(super) mod cells;
+pub(super) mod comparer;
 pub(super) mod repeats;
 pub(super) mod steps;
 pub(super) mod verdicts;

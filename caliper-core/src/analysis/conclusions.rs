@@ -7,7 +7,8 @@ use std::sync::Arc;
 use pep440_rs::Version;
 
 use super::causes::{Cause, cluster_with};
-use super::compare::cells::{Cells, Comparer};
+use super::compare::cells::Cells;
+use super::compare::comparer::Comparer;
 use super::compare::repeats::repeats_to_decide;
 use super::compare::steps::Steps;
 use super::compare::verdicts::{judge, same_results};

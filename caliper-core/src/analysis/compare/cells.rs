@@ -2,27 +2,10 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::comparer::Comparer;
 use super::runs::Runs;
-use super::{Blobs, Outputs};
-use crate::facts::record::{BlobRef, Record};
-use crate::question::criteria::Criteria;
-
-/// How results are compared, and where their outputs are.
-#[derive(Clone)]
-pub(in crate::analysis) struct Comparer<'a> {
-    pub(in crate::analysis) criteria: &'a Criteria,
-    pub(in crate::analysis) outputs: Arc<Outputs>,
-    pub(in crate::analysis) blobs: Blobs<'a>,
-}
-
-impl Comparer<'_> {
-    /// The content of a blob, which is read once.
-    pub(in crate::analysis) fn blob(&self, blob: BlobRef) -> Option<Arc<[u8]>> {
-        self.outputs.blob(blob, self.blobs)
-    }
-}
+use crate::facts::record::Record;
 
 /// Records, and the runs of their tests, which are laid out when they are asked for.
 pub(in crate::analysis) struct Cells<'a> {

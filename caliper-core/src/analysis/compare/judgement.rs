@@ -3,7 +3,7 @@
 //! What is the same, by [`Comparison`], is so whatever the noise. The rest is open until all that is open is
 //! decided at once, because the more is compared the more differs by chance.
 
-use super::cells::Comparer;
+use super::comparer::Comparer;
 use super::comparison::{Comparison, PartComparison, Rung};
 use super::evidence::{Evidence, MOST_OTHERS, Noise};
 use super::noise;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pep440_rs::Version;
 
-use super::cells::Comparer;
+use super::comparer::Comparer;
 use super::comparison::{Apart, Comparison, Format, PartComparison, Rung, Unlike, hashed};
 use super::format as formats;
 use super::noise::{self, Sample};

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 
-use super::cells::{Cells, Comparer};
+use super::cells::Cells;
+use super::comparer::Comparer;
 use super::judged::{Judged, Verdicts};
 use super::judgement::{Judgement, decide};
 use super::runs::Runs;
