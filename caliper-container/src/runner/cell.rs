@@ -233,11 +233,11 @@ impl Running<'_> {
         run.nanoseconds = nanoseconds(ran.elapsed);
         run.cpu_nanoseconds = ran.cpu_time.map(nanoseconds);
         run.peak_memory = ran.peak_memory;
-        run.limits = Some(RecordedLimits {
+        run.limits = Some(Box::new(RecordedLimits {
             asked: self.plan.setup_of(cell.task.cell).limits.clone(),
             granted: ran.granted.limits.clone(),
             by: ran.granted.by.clone(),
-        });
+        }));
         (run.output, run.output_blob) = (output.text, output.blob);
         (run.error, run.error_blob) = (error.text, error.blob);
         (run.output_digest, run.error_digest) = (ran.output.digest, ran.error.digest);

@@ -23,7 +23,7 @@ pub struct Judged {
     pub verdict: Option<Verdict>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// The conclusions about all tests of all cells, one for each pair, in the order of the records.

@@ -73,7 +73,7 @@ pub(in crate::analysis) fn judge(cells: &Cells<'_>, baseline: Option<&Version>) 
                 test: test.name.clone(),
                 state,
                 verdict,
-                evidence,
+                evidence: evidence.map(Box::new),
             });
         }
     }

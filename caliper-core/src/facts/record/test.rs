@@ -86,7 +86,7 @@ pub struct Run {
     pub reused: bool,
     /// The limits of this run; `None` for imported records and for a run that did not start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<RecordedLimits>,
+    pub limits: Option<Box<RecordedLimits>>,
     /// Standard output, as text; shortened in the middle if it is long.
     pub output: String,
     /// Standard error, as text; shortened in the middle if it is long.
