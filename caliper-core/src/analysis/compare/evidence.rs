@@ -19,7 +19,7 @@ pub struct Evidence {
     pub part: String,
     /// How that compares.
     pub comparison: Comparison,
-    /// The other parts that do not have the same bytes, the least alike first; [`MOST_OTHERS`] at most.
+    /// The other parts that do not have the same bytes, the least alike first; 20 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<PartComparison>,
     /// How many parts with other bytes are not listed.
