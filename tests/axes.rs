@@ -209,3 +209,73 @@ fn seeds_and_limits_share_an_image() {
         assert!(cell["environment"]["tools"]["docker"].is_string(), "{cell}");
     }
 }
+
+#[test]
+fn a_test_that_changes_its_environment_affects_no_other_cell() {
+    if !has_uv() {
+        return;
+    }
+    let world =
+        World::with_config("  tests: [spoil.py]\n  axes: {seed: {env: SEED, values: [0, 1, 2]}}\n");
+    world.wheel("demo", "1.0", &[("demo.py", ""), ("demo_more.py", "")]);
+    world.write(
+        "spoil.py",
+        "import demo_more, os\nif os.environ['SEED'] == '0': os.remove(demo_more.__file__)\n",
+    );
+    let python = python();
+    for schedule in ["parallel", "interleaved"] {
+        let run = ["run", "--python", &python, "--schedule", schedule, "--rerun", "all", "-j1"];
+        let said = world.caliper(&[&run[..], &["--progress", "plain"]].concat()).expect(0);
+        assert!(said.err.contains("3 measured"), "{}", said.err);
+        assert!(said.err.contains("a test changed the environment"), "{}", said.err);
+        assert!(said.out.contains("3 cells · 3 the same"), "{}", said.out);
+    }
+}
+
+#[test]
+fn a_list_of_releases_is_measured_as_far_as_it_existed_at_a_date() {
+    for versions in ["['1.0', '2.0']", "{latest: 2}", "latest-patch", "'>=1'"] {
+        let world = World::with_config(&format!(
+            "  versions: {versions}\n  axes: {{as_of: ['2020-06-01', today]}}\n"
+        ));
+        for (version, uploaded) in [("1.0", "2020-01-01"), ("2.0", "2021-01-01")] {
+            world.wheel("demo", version, &[("demo.py", "")]);
+            let file = format!("demo-{version}-py3-none-any.whl.uploaded");
+            std::fs::write(world.packages().join(file), format!("{uploaded}T00:00:00Z")).unwrap();
+        }
+        let python = python();
+        let plan = ["plan", "--python", &python, "--format", "json"];
+        let forecast: serde_json::Value =
+            serde_json::from_str(&world.caliper(&plan).expect(0).out).unwrap();
+        let environments = forecast["plan"]["environments"].as_array().unwrap();
+        let files = environments.iter().filter(|one| one["file"].is_object()).count();
+        let cells = forecast["plan"]["cells"].as_array().unwrap().len();
+        // 1.0 at both dates, 2.0 today.
+        assert_eq!((cells, files), (4, 3), "{versions}");
+    }
+}
+
+#[test]
+fn an_interrupted_cell_is_not_part_of_a_summary() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [show.py]\n");
+    for version in ["1.0", "2.0"] {
+        world.wheel("demo", version, &[("demo.py", "")]);
+    }
+    world.write("show.py", "");
+    world.caliper(&["run", "--python", &python()]).expect(0);
+    let records = std::fs::read_dir(world.project().join(".caliper/records")).unwrap();
+    let record = records.map(|entry| entry.unwrap().path()).min().unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, text.replacen("\"build\"", "\"interrupted\": true, \"build\"", 1))
+        .unwrap();
+    let said = world.caliper(&["show", "--rebuild"]).expect(0);
+    assert!(
+        said.err.contains("was interrupted, and `caliper run` makes the missing runs"),
+        "{}",
+        said.err
+    );
+    assert_eq!(world.results()["cells"].as_array().unwrap().len(), 1);
+}

@@ -103,7 +103,7 @@ Examples:
   caliper run study/caliper.yaml --backend docker --python 3.9 --python 3.11
   caliper run --only '2.10.*/3.11' --rerun failed
   caliper run --only '*/3.11[seed=3]'
-  caliper plan --format json > plan.json && caliper run --plan plan.json
+  caliper plan --format json > ../plan.json && caliper run --plan ../plan.json
   caliper analyze --config caliper.yaml
 
 Results are kept in .caliper beside the configuration; a second run measures only what changed.

@@ -122,6 +122,12 @@ pub trait Environment: Send + Sync {
     /// [`BackendError`] if the backend itself failed. Nothing is left behind.
     fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError>;
 
+    /// Whether it still holds what it held when it was built, apart from compiled bytecode. An environment
+    /// that no test can change is always intact.
+    fn is_intact(&self) -> bool {
+        true
+    }
+
     /// Runs a Python program in the environment, with access to what is installed, and returns what it
     /// printed on standard output. For questions of Caliper's own, not for tests.
     ///

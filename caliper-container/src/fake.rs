@@ -3,6 +3,7 @@
 //! For the tests of whoever embeds Caliper, and for Caliper's own.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,17 +47,19 @@ pub struct FakeRun {
     pub end: TestEnd,
     /// What it prints.
     pub output: String,
+    /// Whether it changes its environment, see [`Environment::is_intact`].
+    pub changes: bool,
 }
 
 impl FakeRun {
     /// It passes and prints `output`.
     pub fn passes(output: impl Into<String>) -> Self {
-        Self { end: TestEnd::Exited(0), output: output.into() }
+        Self { end: TestEnd::Exited(0), output: output.into(), changes: false }
     }
 
     /// It exits with `status` and prints nothing.
     pub fn exits(status: i32) -> Self {
-        Self { end: TestEnd::Exited(status), output: String::new() }
+        Self { end: TestEnd::Exited(status), ..Self::passes("") }
     }
 }
 
@@ -147,7 +150,9 @@ impl ContainerBackend for FakeBackend {
         let environment = (self.build)(&request.cell.id).map(|()| {
             self.state().standing.insert(id.clone());
             let modules = vec![request.dependency.escaped()];
-            Box::new(FakeEnvironment { backend: self, id, modules }) as Box<dyn Environment>
+            let is_intact = AtomicBool::new(true);
+            Box::new(FakeEnvironment { backend: self, id, modules, is_intact })
+                as Box<dyn Environment>
         });
         Ok(Built::new(environment, Vec::new()))
     }
@@ -159,6 +164,7 @@ struct FakeEnvironment<'a> {
     /// The cell that it was built for.
     id: String,
     modules: Vec<String>,
+    is_intact: AtomicBool,
 }
 
 impl Environment for FakeEnvironment<'_> {
@@ -176,6 +182,7 @@ impl Environment for FakeEnvironment<'_> {
 
     fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {
         let run = (self.backend.run)(request.cell, &request.test.name)?;
+        self.is_intact.fetch_and(!run.changes, Ordering::SeqCst);
         Ok(TestRun {
             end: run.end,
             elapsed: Duration::ZERO,
@@ -186,6 +193,10 @@ impl Environment for FakeEnvironment<'_> {
             error: Captured::default(),
             files: Vec::new(),
         })
+    }
+
+    fn is_intact(&self) -> bool {
+        self.is_intact.load(Ordering::SeqCst)
     }
 
     fn probe(&self, _: &str, _: &Interrupt) -> Result<Vec<u8>, BackendError> {

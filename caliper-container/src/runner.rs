@@ -207,11 +207,11 @@ struct Running<'a> {
     /// See [`Run::batch`](caliper_core::facts::record::Run::batch).
     batch: String,
     tasks: Vec<Task<'a>>,
-    /// The tasks that measure, by the places of those that share an environment.
-    groups: Vec<Vec<usize>>,
     found: Found,
     /// The next group to open.
     next: AtomicUsize,
+    /// The tasks that are measured again, each in an environment of its own.
+    alone: Mutex<Vec<usize>>,
     retries: Retry,
     gate: Gate,
     /// Set when an operation used up its retries; cleared by the next success.
@@ -233,6 +233,10 @@ struct Done {
 impl Running<'_> {
     fn done(&self) -> MutexGuard<'_, Done> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alone(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reports an event. The lock makes sure that events arrive one at a time.

@@ -25,7 +25,7 @@ use caliper_core::question::plan::Plan;
 use pep440_rs::Version;
 
 use crate::runner::{
-    self, CellAction, Outcome, RunContext, RunError, RunOptions, Searching, Session, preview,
+    self, CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Searching, Session, preview,
 };
 
 /// What is to be found out.
@@ -191,7 +191,9 @@ fn recorded(
         CellAction::Recorded(record) => Some(*record),
         CellAction::Unavailable | CellAction::ToMeasure | CellAction::NotMeasurable(_) => None,
     };
-    Ok(preview(plan, context, options)?.into_iter().filter_map(valid).collect())
+    // `Rerun` says what is measured again; these cells are not measured in this run.
+    let options = RunOptions { rerun: Rerun::Nothing, ..options.clone() };
+    Ok(preview(plan, context, &options)?.into_iter().filter_map(valid).collect())
 }
 
 /// Measures only the cells that a search asks for.

@@ -64,6 +64,14 @@ fn rebuild_summary(config: &Path, terminal: Terminal) -> Result<(), Failure> {
     for problem in unreadable {
         terminal.warning(&format!("not part of the summary: {}", problem.error));
     }
+    let (partial, records): (Vec<Record>, Vec<Record>) =
+        records.into_iter().partition(|record| record.interrupted);
+    for record in &partial {
+        terminal.warning(&format!(
+            "not part of the summary: {} was interrupted, and `caliper run` makes the missing runs",
+            record.id()
+        ));
+    }
     let second = Second::open(&store, terminal)?;
     let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
     let results = rebuild(&setting.config, records, &second.records, &blobs);
@@ -116,6 +124,9 @@ fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<Str
         }
     };
     line("reason", record.reason.clone().unwrap_or_default());
+    if record.interrupted {
+        line("interrupted", "runs are missing; `caliper run` makes them".to_owned());
+    }
     if let Some(missing) = &record.missing {
         line("missing", missing.reason.to_string());
         line("nearest", missing.nearest.clone().unwrap_or_default());
@@ -203,9 +214,10 @@ fn run_details(
     let _ = writeln!(text, "  $ {}", test.command.join(" "));
     let used = [
         run.cpu_nanoseconds.map(|time| {
-            format!("{:.2} s of processor time", Duration::from_nanos(time).as_secs_f64())
+            // What no process waited for is in no account, unless a control group counts.
+            format!("at least {:.2} s of processor time", Duration::from_nanos(time).as_secs_f64())
         }),
-        run.peak_memory.map(|bytes| format!("{} MiB of memory at most", bytes >> 20)),
+        run.peak_memory.map(|bytes| format!("{} MiB of memory", bytes >> 20)),
     ];
     let used: Vec<String> = used.into_iter().flatten().collect();
     if !used.is_empty() {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use caliper_core::facts::record::Installed;
+use caliper_core::names::Sha256;
 
 use super::install::Contents;
-use super::kept::Held;
+use super::kept::{Files, Held};
 use super::supervise::{How, Program};
 use super::{LocalBackend, Ready, process, variables};
 use crate::backend::{BackendError, Environment, RunRequest, TestRun};
@@ -29,6 +30,8 @@ pub(super) struct LocalEnvironment<'a> {
     /// The place where it may stay for later runs; `None` if it must not.
     held: Option<Held>,
     contents: Contents,
+    /// The state of its files when it was built, where no place knows it.
+    files: Option<Sha256>,
     released: bool,
 }
 
@@ -41,7 +44,11 @@ impl<'a> LocalEnvironment<'a> {
         contents: Contents,
     ) -> Self {
         let id = folder.to_string_lossy().into_owned();
-        Self { backend, ready, folder, id, held, contents, released: false }
+        let files = match &held {
+            Some(_) => None,
+            None => Files::of(&folder).ok().map(|state| state.files),
+        };
+        Self { backend, ready, folder, id, held, contents, files, released: false }
     }
 
     /// Where it is.
@@ -85,6 +92,16 @@ impl Environment for LocalEnvironment<'_> {
             held.look_at(&run.error.bytes);
         }
         Ok(run)
+    }
+
+    fn is_intact(&self) -> bool {
+        match &self.held {
+            Some(held) => held.is_intact(),
+            None => {
+                self.files.is_some()
+                    && self.files == Files::of(&self.folder).ok().map(|state| state.files)
+            }
+        }
     }
 
     fn probe(&self, program: &str, interrupt: &Interrupt) -> Result<Vec<u8>, BackendError> {

@@ -268,6 +268,12 @@ impl Held {
         }
     }
 
+    /// Whether nothing but bytecode has changed since it was made.
+    pub(super) fn is_intact(&self) -> bool {
+        let files = Files::of(&self.environment());
+        self.made.as_ref().zip(files.ok()).is_some_and(|(made, now)| now.files == made.files)
+    }
+
     /// Puts the seal on, if the environment is what it was and `fits`, which gets its size in bytes.
     fn seal(&self, fits: impl FnOnce(u64) -> bool) -> bool {
         let Some(made) = &self.made else { return false };
@@ -322,16 +328,16 @@ fn age(time: SystemTime) -> Duration {
 }
 
 /// The state of the files in a folder.
-struct Files {
+pub(super) struct Files {
     /// Over everything but bytecode: names, sizes, modes, and when each was last changed in any way
     /// (`st_ctime`), which no program can set.
-    files: Sha256,
+    pub(super) files: Sha256,
     /// In bytes, with bytecode.
     size: u64,
 }
 
 impl Files {
-    fn of(folder: &Path) -> io::Result<Self> {
+    pub(super) fn of(folder: &Path) -> io::Result<Self> {
         let mut digest = Sha256Stream::default();
         let mut size = 0;
         walk(folder, Some(&mut digest), &mut size)?;

@@ -11,7 +11,7 @@ use caliper_core::facts::record::{
 };
 use caliper_core::facts::store::{Output, StoreError};
 use caliper_core::names::{PackageName, Sha256};
-use caliper_core::question::grid::Choice;
+use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::Test;
 
@@ -52,9 +52,6 @@ struct Progress {
     /// Why the cell is not measured.
     not_measured: Option<NotMeasured>,
 }
-
-/// [`Record::reason`] of a cell that was interrupted.
-const PARTIAL: &str = "interrupted: some runs are missing, and the next run makes them";
 
 enum NotMeasured {
     Infrastructure(String),
@@ -245,6 +242,11 @@ impl Running<'_> {
         Ok(run)
     }
 
+    /// Discards the runs of a cell, which is measured again in an environment that it shares with no other.
+    pub(super) fn measure_alone(&self, cell: &OpenCell<'_>) {
+        self.alone().push(cell.index);
+    }
+
     /// Keeps the record of a cell whose runs have all ended.
     pub(super) fn finish(&self, cell: &OpenCell<'_>) {
         let mut progress = cell.progress();
@@ -284,7 +286,7 @@ impl Running<'_> {
             }
         }
         record.tests.retain(|test| !test.runs.is_empty());
-        record.reason = Some(PARTIAL.to_owned());
+        record.interrupted = true;
         record.finished = SystemTime::now().into();
         let identity = &cell.task.identity;
         let older = self.context.store.load(&record.id()).ok().flatten();
@@ -339,6 +341,10 @@ impl Running<'_> {
 }
 
 impl OpenCell<'_> {
+    pub(super) fn id(&self) -> &CellId {
+        &self.task.cell.id
+    }
+
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
 //! Building an environment, for all cells that share it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +20,8 @@ pub(super) struct OpenEnvironment<'a> {
     cells: Vec<OpenCell<'a>>,
     /// How many of `cells` have not ended.
     unfinished: AtomicUsize,
+    /// Set when a test was seen to have changed the environment while several cells share it.
+    changed: AtomicBool,
 }
 
 /// One run of one test: the place of its cell among those of the environment, and its place among the
@@ -133,6 +135,7 @@ impl<'a> Running<'a> {
         Some(OpenEnvironment {
             environment: RwLock::new(Some(environment)),
             unfinished: AtomicUsize::new(cells.len()),
+            changed: AtomicBool::new(false),
             cells,
         })
     }
@@ -190,10 +193,36 @@ impl<'a> Running<'a> {
         if !self.make_run(cell, which.run, &|request| open.run(request)) {
             return false;
         }
+        self.look_for_changes(open, cell);
         // The environment goes first: when the last record can be seen, nothing is left behind.
         let last = self.cell_ended(open);
-        self.finish(cell);
+        if open.changed.load(Ordering::SeqCst) {
+            self.measure_alone(cell);
+        } else {
+            self.finish(cell);
+        }
         last
+    }
+
+    /// Finds out, at the end of a cell, whether a test has changed the environment that it shares with
+    /// others. If it is intact now, it was so during all runs of this cell.
+    fn look_for_changes(&self, open: &OpenEnvironment<'_>, cell: &OpenCell<'_>) {
+        if open.cells.len() < 2 {
+            return;
+        }
+        let environment = open.environment.read().unwrap_or_else(PoisonError::into_inner);
+        if environment.as_ref().is_none_or(|environment| environment.is_intact()) {
+            return;
+        }
+        drop(environment);
+        if !open.changed.swap(true, Ordering::SeqCst) {
+            let message = format!(
+                "a test changed the environment that {} shares with other cells: those that it may have \
+                 affected are measured again, each in an environment of its own",
+                cell.id()
+            );
+            self.report(&Event::Warning { message });
+        }
     }
 
     /// Notes that one of the cells has ended, and releases the environment after the last. Returns

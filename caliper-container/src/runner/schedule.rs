@@ -64,13 +64,16 @@ impl Gate {
 }
 
 impl<'a> Running<'a> {
-    /// Measures all groups.
-    pub(super) fn measure(&self, options: &RunOptions) -> Result<(), RunError> {
-        if self.groups.is_empty() {
+    /// Measures the tasks of all groups; those of one group share an environment.
+    pub(super) fn measure(
+        &self,
+        mut groups: Vec<Vec<usize>>,
+        options: &RunOptions,
+    ) -> Result<(), RunError> {
+        if groups.is_empty() {
             return Ok(());
         }
-        let requests: Vec<_> =
-            self.groups.iter().filter_map(|group| self.request(group[0])).collect();
+        let requests: Vec<_> = groups.iter().filter_map(|group| self.request(group[0])).collect();
         self.context.backend.prepare(&requests);
         let jobs = options.jobs.max(1);
         let pool = rayon::ThreadPoolBuilder::new()
@@ -78,25 +81,31 @@ impl<'a> Running<'a> {
             .thread_name(|index| format!("cell-{index}"))
             .build()
             .map_err(|source| RunError::Threads { jobs, source: source.into() })?;
-        match options.schedule {
-            Schedule::Parallel | Schedule::Exclusive => pool.scope(|scope| {
-                for _ in 0..jobs {
-                    scope.spawn(|scope| self.open_environments(scope));
-                }
-            }),
-            Schedule::Interleaved => self.interleave(&pool, jobs),
+        while !groups.is_empty() {
+            self.next.store(0, Ordering::SeqCst);
+            match options.schedule {
+                Schedule::Parallel | Schedule::Exclusive => pool.scope(|scope| {
+                    for _ in 0..jobs {
+                        scope.spawn(|scope| self.open_environments(&groups, scope));
+                    }
+                }),
+                Schedule::Interleaved => self.interleave(&groups, &pool, jobs),
+            }
+            let mut alone = std::mem::take(&mut *self.alone());
+            alone.sort_unstable();
+            groups = alone.into_iter().map(|task| vec![task]).collect();
         }
         Ok(())
     }
 
     /// Opens environments until one has tests left to run. The last of these tests calls this again.
-    fn open_environments<'s>(&'s self, scope: &Scope<'s>)
+    fn open_environments<'s>(&'s self, groups: &'s [Vec<usize>], scope: &Scope<'s>)
     where
         'a: 's,
     {
         while !self.is_over() {
             let group = self.next.fetch_add(1, Ordering::SeqCst);
-            let Some(group) = self.groups.get(group) else { return };
+            let Some(group) = groups.get(group) else { return };
             let Some(open) = self.open(group) else { continue };
             let mut runs = open.runs().into_iter();
             // An import goes first: what it compiles the other tests need not compile again.
@@ -110,7 +119,7 @@ impl<'a> Running<'a> {
                 let open = std::sync::Arc::clone(&open);
                 scope.spawn(move |scope| {
                     if self.run_test(&open, which) {
-                        self.open_environments(scope);
+                        self.open_environments(groups, scope);
                     }
                 });
             }
@@ -119,14 +128,14 @@ impl<'a> Running<'a> {
     }
 
     /// Builds all environments, then runs all tests round after round.
-    fn interleave(&self, pool: &rayon::ThreadPool, jobs: usize) {
+    fn interleave(&self, groups: &[Vec<usize>], pool: &rayon::ThreadPool, jobs: usize) {
         let open: Mutex<Vec<(usize, OpenEnvironment<'_>)>> = Mutex::default();
         pool.scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|_| {
                     while !self.is_over() {
                         let index = self.next.fetch_add(1, Ordering::SeqCst);
-                        let Some(group) = self.groups.get(index) else { return };
+                        let Some(group) = groups.get(index) else { return };
                         let built = self.open(group).map(|built| (index, built));
                         open.lock().unwrap_or_else(PoisonError::into_inner).extend(built);
                     }

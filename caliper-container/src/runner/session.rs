@@ -81,12 +81,12 @@ impl<'a> Session<'a> {
             gate: Gate::new(options.schedule),
             infrastructure_is_down: AtomicBool::new(false),
             done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
-            groups,
+            alone: Mutex::default(),
             tasks,
             found,
         };
         running.settle_the_rest();
-        let measuring = running.measure(options);
+        let measuring = running.measure(groups, options);
         let interrupted = context.interrupt.is_raised();
         let Running { tasks, done, .. } = running;
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);

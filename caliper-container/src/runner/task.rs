@@ -101,7 +101,7 @@ fn task<'a>(
             None,
             known.map(|mut record| {
                 record.key = identity.cell;
-                record.reason = None;
+                record.interrupted = false;
                 record
             }),
         ),

@@ -212,3 +212,22 @@ fn an_output_is_read_once_in_a_whole_study() {
     assert_eq!(opened.len(), all as usize, "each run left another output");
     assert!(opened.values().all(|times| *times == 1), "{opened:?}");
 }
+
+#[test]
+fn what_is_left_out_is_not_measured_again_and_not_lost() {
+    let bench = Bench::new(backend(|_| FakeRun::passes("5\n")));
+    let whole = plan(&bench.backend, 4, &["t"]);
+    study(&bench, &whole, None, &Method::default());
+    let minor = |cell: &CellId| cell.version.release()[1];
+    let (asked, rest) = (whole.part(|cell| minor(cell) == 3), whole.part(|cell| minor(cell) != 3));
+    let criteria = Criteria::default();
+    let question =
+        Question { plan: &asked, rest: Some(&rest), baseline: None, criteria: &criteria };
+    for rerun in [Rerun::Failed, Rerun::All] {
+        let options = RunOptions { rerun, ..RunOptions::default() };
+        let project = bench.project();
+        let context = bench.context(&project);
+        let done = measure(&question, context, &options, &Method::default()).unwrap();
+        assert_eq!(runs(&done.rest), ["0.9 0", "1.0 1", "1.1 1", "1.2 1"]);
+    }
+}

@@ -69,6 +69,9 @@ pub struct Record {
     /// Why it could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether the measurement was interrupted: runs are missing, and the next run makes them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// How the environment was built; `None` if no build was started.
     pub build: Option<BuildRecord>,
     /// The tests, the import of the dependency first.
@@ -137,6 +140,7 @@ impl Record {
             missing: None,
             outcome,
             reason: None,
+            interrupted: false,
             build: None,
             tests: Vec::new(),
             started,

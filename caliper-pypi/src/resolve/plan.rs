@@ -10,9 +10,9 @@ use caliper_core::question::plan::{Plan, Setup};
 use caliper_core::question::selection::{Selection, Versions};
 use pep440_rs::Version;
 
-use super::releases::select;
+use super::releases::{existed, select};
 use super::{ResolveError, resolve_project};
-use crate::index::{PackageIndex, Project};
+use crate::index::{PackageIndex, Project, Release};
 
 /// What a plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -45,11 +45,7 @@ pub fn plan(
     index: &dyn PackageIndex,
 ) -> Result<Plan, ResolveError> {
     let Question { analysis, package, selection, setup, axes, today } = question;
-    let grid = |as_of: Option<Timestamp>| -> Result<Grid, ResolveError> {
-        let selection = Selection { as_of, ..selection.clone() };
-        resolve_project(offered, package, &selection, &interpreters)
-    };
-    let plain = grid(selection.as_of)?;
+    let plain = resolve_project(offered, package, selection, &interpreters)?;
     if axes.is_empty() {
         return Ok(Plan::new(analysis, setup.clone(), interpreters, plain));
     }
@@ -59,20 +55,35 @@ pub fn plan(
     let axes = axes.clone().with_releases(releases)?;
     let mut dated = BTreeMap::new();
     for date in axes.dates(today) {
-        let found = match grid(Some(date)) {
+        let selection = as_of(date, selection, offered);
+        let found = match resolve_project(offered, package, &selection, &interpreters) {
             Ok(grid) => grid,
             // Nothing of what is selected existed then: each cell says so for itself.
-            Err(
-                ResolveError::NoRelease { .. }
-                | ResolveError::NotListed { .. }
-                | ResolveError::Empty { .. },
-            ) => Grid { as_of: Some(date), cells: Vec::new(), ..plain.clone() },
+            Err(ResolveError::NoRelease { .. } | ResolveError::Empty { .. }) => {
+                Grid { as_of: Some(date), cells: Vec::new(), ..plain.clone() }
+            }
             Err(error) => return Err(error),
         };
         dated.insert(date, found);
     }
     let cells = axes.lay_out(setup, Grids { plain: &plain, dated: &dated }, today);
     Ok(Plan { cells, ..Plan::new(analysis, setup.clone(), interpreters, plain) })
+}
+
+/// What is selected at a date: all that `selection` may have chosen, as far as it existed then. A rule that
+/// takes the newest would take other releases then, and of a list some may not have existed.
+fn as_of(date: Timestamp, selection: &Selection, offered: &Project) -> Selection {
+    let mut dated = Selection { as_of: Some(date), ..selection.clone() };
+    match &mut dated.versions {
+        Versions::Among(among) => (among.latest_patch, among.latest) = (false, None),
+        Versions::Listed(listed) => {
+            let limit = Selection { as_of: Some(date), ..Selection::default() };
+            let releases = offered.releases().iter().filter(|release| existed(release, &limit));
+            let existing: Vec<&Version> = releases.map(Release::version).collect();
+            listed.retain(|version| existing.contains(&version));
+        }
+    }
+    dated
 }
 
 /// The releases of a second package, the oldest first.

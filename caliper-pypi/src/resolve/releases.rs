@@ -120,7 +120,8 @@ pub(super) fn existed_file(file: &ProjectFile, selection: &Selection) -> bool {
     }
 }
 
-fn existed(release: &Release, selection: &Selection) -> bool {
+/// Whether a release existed at the date limit.
+pub(super) fn existed(release: &Release, selection: &Selection) -> bool {
     let files = release.files();
     // The date of a release without files is unknown: with a date limit it is not counted.
     (files.is_empty() && selection.as_of.is_none())

@@ -22,7 +22,7 @@ fn gone() -> BackendError {
 }
 
 fn killed() -> FakeRun {
-    FakeRun { end: TestEnd::Signalled(9), output: String::new() }
+    FakeRun { end: TestEnd::Signalled(9), ..FakeRun::passes("") }
 }
 
 fn warnings(bench: &Bench) -> Vec<String> {

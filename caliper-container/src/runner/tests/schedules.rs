@@ -133,3 +133,33 @@ fn cells_that_lack_runs_share_an_environment_too() {
     assert!(outcome.records.iter().all(|record| record.attempts("t") == 2));
     assert!(outcome.records.iter().all(|record| record.attempts("import") == 1));
 }
+
+#[test]
+fn an_environment_that_a_test_changed_is_shared_no_longer() {
+    let backend = backend().running(|cell, test| {
+        let changes = test == "t"
+            && cell.variant.get("seed") == Some("0")
+            && cell.variant.get("as_of") == Some("today");
+        Ok(FakeRun { changes, ..FakeRun::passes("") })
+    });
+    let bench = Bench::new(backend);
+    let plan = plan_with_axes(&bench.backend);
+    let outcome = bench.run_with(&plan, 1, Rerun::Nothing).unwrap();
+    assert_eq!((outcome.measured, bench.store.records().len()), (16, 16));
+    assert!(bench.backend.standing().is_empty());
+    // Of each release the four cells of today, whose first ones change it; the others share theirs.
+    assert_eq!(bench.backend.builds().len(), 4 + 2 * 4);
+    let alone = outcome.records.iter().filter(|record| {
+        record.variant.get("as_of") == Some("today")
+            && record.build.as_ref().is_some_and(|build| !build.reused)
+    });
+    assert_eq!(alone.count(), 8);
+    let warnings = bench.reporter.events().into_iter().filter_map(|event| match event {
+        Event::Warning { message } => Some(message),
+        _ => None,
+    });
+    let warnings: Vec<String> = warnings.collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("a test changed the environment"), "{warnings:?}");
+    assert_eq!(bench.run(&plan).measured, 0);
+}

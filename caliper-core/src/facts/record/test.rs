@@ -71,10 +71,12 @@ pub struct Run {
     pub signal: Option<i32>,
     /// Wall-clock time, in nanoseconds.
     pub nanoseconds: u64,
-    /// Processor time, in nanoseconds, if the backend can tell.
+    /// Processor time, in nanoseconds, if the backend can tell. Without a control group it lacks that of
+    /// processes that nobody waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_nanoseconds: Option<u64>,
-    /// The most memory that it used at once, in bytes, if the backend can tell.
+    /// The most memory that it used at once, in bytes, if the backend can tell. Without a control group it
+    /// is sampled, and memory that several processes share counts for each of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
     /// Named numbers that it reported.
