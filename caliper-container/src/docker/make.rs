@@ -219,7 +219,7 @@ impl DockerBackend {
     /// Removes the last images that were built on each base.
     pub(super) fn release_all(&self) {
         for held in std::mem::take(&mut *lock(&self.standing)).into_values() {
-            // There is nobody left to report an error to; the next run finds what stays.
+            // The backend is being dropped, so an error cannot be reported. The next run removes what stays.
             let _ = self.let_go(&held);
         }
     }
@@ -280,7 +280,7 @@ impl DockerBackend {
         })
     }
 
-    /// Takes a name off its image and removes the layers that nobody else needs.
+    /// Takes a name off its image and removes its layers, as far as no other image uses them.
     pub(super) fn let_go(&self, held: &Held) -> Result<(), BackendError> {
         let engine = &self.engine;
         let removing = async {

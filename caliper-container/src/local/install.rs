@@ -121,7 +121,7 @@ impl Builder<'_> {
                     Ok(reason) => return failed(reason),
                     Err(line) => return Err(uv_failed(line)),
                 },
-                // Whoever killed it, it was not what it installs.
+                // Killed by a signal from outside: an infrastructure failure, not a fault of the package.
                 None => return Err(uv_failed(format!("uv ended with {status}"))),
             },
         }

@@ -94,7 +94,7 @@ impl<'a> Analysis<'a> {
         self.verdicts.get_or_init(|| judge(&self.cells, self.baseline))
     }
 
-    /// The same, for whoever needs nothing else.
+    /// As [`verdicts`](Self::verdicts), for a caller that needs nothing else of the analysis.
     pub fn into_verdicts(self) -> Verdicts {
         self.verdicts();
         self.verdicts.into_inner().unwrap_or_default()
@@ -127,7 +127,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// How the verdicts fare where there is nothing to find: on cells that were measured twice, and whose
-    /// second records are in `again`. `None` if there is none.
+    /// second records are in `again`. `None` if `again` has no record of these cells.
     pub fn blind(&self, again: &[Record]) -> Option<Blind> {
         Blind::of(&self.cells, again)
     }

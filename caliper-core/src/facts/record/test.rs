@@ -71,8 +71,8 @@ pub struct Run {
     pub signal: Option<i32>,
     /// Wall-clock time, in nanoseconds.
     pub nanoseconds: u64,
-    /// Processor time, in nanoseconds, if the backend can tell. Without a control group it lacks that of
-    /// processes that nobody waited for.
+    /// Processor time, in nanoseconds, if the backend can tell. Without a control group it does not
+    /// include child processes that were not waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_nanoseconds: Option<u64>,
     /// The most memory that it used at once, in bytes, if the backend can tell. Without a control group it

@@ -102,7 +102,7 @@ impl GridView {
     }
 
     /// The grid of `records` with the `verdicts` on them, and with blanks for the cells in `unmeasured`, so
-    /// that releases on both sides of one that nobody measured do not share a row.
+    /// that releases on both sides of one that was not measured do not share a row.
     pub fn new(records: &[Record], verdicts: &Verdicts, unmeasured: &BTreeSet<CellId>) -> Self {
         let place =
             |record: &Record| Column { python: record.python, variant: record.variant.clone() };

@@ -1,7 +1,7 @@
 use crate::analysis::compare::{Verdict, Verdicts};
 use crate::facts::record::{CellOutcome, Record, State};
 
-/// How good something is, for whoever colours it.
+/// How good something is. A renderer chooses the colour by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tone {
     /// Neither good nor bad.
@@ -14,7 +14,7 @@ pub enum Tone {
     Notable,
     /// It does not work.
     Bad,
-    /// The world's doing.
+    /// An infrastructure failure.
     Spurious,
 }
 
@@ -47,9 +47,9 @@ pub enum Mark {
     BuildFailed,
     /// There is nothing to install.
     Unavailable,
-    /// The world kept it from being measured.
+    /// It could not be measured because of an infrastructure failure.
     NotMeasured,
-    /// Nobody measured it.
+    /// It was not measured.
     NoRecord,
 }
 
@@ -103,7 +103,7 @@ impl Mark {
     }
 
     /// The sign for it, without the numbers of [`Mark::Failed`], and what it means; `None` for a cell that
-    /// nobody measured.
+    /// was not measured.
     pub fn legend(self) -> Option<Legend> {
         let (sign, meaning) = match self {
             Self::Same => ("✓", "same result"),
@@ -140,7 +140,7 @@ impl Mark {
 }
 
 impl std::fmt::Display for Mark {
-    /// A sign as short as it can be, such as `✓` or `✗ 1/2`; a blank for a cell that nobody measured.
+    /// A sign as short as it can be, such as `✓` or `✗ 1/2`; a blank for a cell that was not measured.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self, self.legend()) {
             (Self::Failed { passed, of }, _) => write!(formatter, "✗ {passed}/{of}"),
