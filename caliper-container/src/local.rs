@@ -117,7 +117,6 @@ pub struct LocalBackend {
     pythons: OnceLock<Pythons>,
     keeper: OnceLock<Keeper>,
     ready: Mutex<Option<Arc<Ready>>>,
-    machine: OnceLock<Machine>,
 }
 
 /// What is made when the first environment is: a run that makes none needs none of it.
@@ -136,13 +135,7 @@ impl LocalBackend {
         if options.adopt_orphans {
             orphans::adopt();
         }
-        Self {
-            options,
-            pythons: OnceLock::new(),
-            keeper: OnceLock::new(),
-            ready: Mutex::default(),
-            machine: OnceLock::new(),
-        }
+        Self { options, pythons: OnceLock::new(), keeper: OnceLock::new(), ready: Mutex::default() }
     }
 
     /// Whether there is a `uv` on `PATH` that is recent enough, so that none need be fetched.
@@ -323,7 +316,7 @@ impl ContainerBackend for LocalBackend {
     }
 
     fn machine(&self) -> Option<Machine> {
-        Some(self.machine.get_or_init(machine::here).clone())
+        Some(machine::here().clone())
     }
 
     fn recipe(&self, _: &EnvironmentRequest<'_>) -> Result<Recipe, BackendError> {

@@ -1,12 +1,18 @@
 //! What this machine is.
 
 use std::fs;
+use std::sync::OnceLock;
 use std::thread;
 
 use caliper_core::facts::record::Machine;
 
-/// This machine, as this process may use it.
-pub(crate) fn here() -> Machine {
+/// This machine, as this process may use it. It is looked at once.
+pub(crate) fn here() -> &'static Machine {
+    static HERE: OnceLock<Machine> = OnceLock::new();
+    HERE.get_or_init(look)
+}
+
+fn look() -> Machine {
     let mut machine = Machine::default();
     machine.cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| processor(&text));
     machine.cores = thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok());

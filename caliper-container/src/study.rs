@@ -168,15 +168,16 @@ impl Study {
 }
 
 /// Makes the summary from records alone, for example of folders of results that were merged. It knows
-/// of no release without a record. `again` and `blobs` are as in [`Study::results`].
+/// of no release without a record, and leaves out interrupted records, which lack runs. `again` and `blobs` are as in [`Study::results`].
 ///
 /// `None` if there is no record.
 pub fn rebuild(
     config: &Config,
-    records: Vec<Record>,
+    mut records: Vec<Record>,
     again: &[Record],
     blobs: Blobs<'_>,
 ) -> Option<Results> {
+    records.retain(|record| !record.interrupted);
     let analysis = Analysis::new(&[], config.baseline.as_ref(), &config.compare, blobs);
     Results::of_records(&config.name, config.dependency.clone(), records, &analysis, again)
 }

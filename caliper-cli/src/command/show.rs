@@ -64,9 +64,7 @@ fn rebuild_summary(config: &Path, terminal: Terminal) -> Result<(), Failure> {
     for problem in unreadable {
         terminal.warning(&format!("not part of the summary: {}", problem.error));
     }
-    let (partial, records): (Vec<Record>, Vec<Record>) =
-        records.into_iter().partition(|record| record.interrupted);
-    for record in &partial {
+    for record in records.iter().filter(|record| record.interrupted) {
         terminal.warning(&format!(
             "not part of the summary: {} was interrupted, and `caliper run` makes the missing runs",
             record.id()

@@ -224,7 +224,7 @@ impl EngineFacts {
         let mut machine = Machine::default();
         // The engine does not tell the model of the processor. With the same kernel it is this machine.
         let same = self.kernel.is_some() && self.kernel == here.kernel;
-        machine.cpu = here.cpu.filter(|_| same);
+        machine.cpu = here.cpu.clone().filter(|_| same);
         machine.cores = u32::try_from(self.cpus).ok().filter(|cores| *cores > 0);
         machine.memory = Some(self.memory).filter(|bytes| *bytes > 0);
         (machine.kernel, machine.os) = (self.kernel.clone(), self.os.clone());

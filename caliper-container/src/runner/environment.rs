@@ -1,5 +1,6 @@
 //! Building an environment, for all cells that share it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -61,7 +62,7 @@ impl OpenEnvironment<'_> {
 /// What all cells of an environment record of its build.
 struct BuildFacts {
     build: BuildRecord,
-    tools: std::collections::BTreeMap<String, String>,
+    tools: BTreeMap<String, String>,
 }
 
 impl<'a> Running<'a> {

@@ -1,7 +1,7 @@
 //! Which test is run when.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rayon::Scope;
 
@@ -113,10 +113,10 @@ impl<'a> Running<'a> {
             if self.run_test(&open, first) {
                 continue;
             }
-            let open = std::sync::Arc::new(open);
+            let open = Arc::new(open);
             // The thread's own queue is last in, first out: begin with the last.
             for which in runs.rev() {
-                let open = std::sync::Arc::clone(&open);
+                let open = Arc::clone(&open);
                 scope.spawn(move |scope| {
                     if self.run_test(&open, which) {
                         self.open_environments(groups, scope);

@@ -102,19 +102,23 @@ impl<'a> Analysis<'a> {
 
     /// What each test on each Python tells along the releases.
     pub fn rows(&self) -> Vec<RowSummary> {
-        let steps = self.steps();
+        let rows = self.test_rows();
+        let steps = self.steps.get_or_init(|| Steps::of(&rows, &self.cells));
         let summary = |TestRow { test, python, variant, row }: TestRow<'_>| {
             let alike = |one: usize, other: usize| steps.alike(test, &row, one, other);
             let drifts = steps.drifts(test, &row, &self.cells).into_iter();
             let drifts = drifts.map(|drift| drift.map(|version| version.to_string())).collect();
             RowSummary { drifts, ..RowSummary::of(&row, test, python, variant, &alike) }
         };
-        TestRow::all(self.releases, self.cells.records).into_iter().map(summary).collect()
+        rows.into_iter().map(summary).collect()
+    }
+
+    fn test_rows(&self) -> Vec<TestRow<'_>> {
+        TestRow::all(self.releases, self.cells.records)
     }
 
     fn steps(&self) -> &Steps {
-        let rows = || TestRow::all(self.releases, self.cells.records);
-        self.steps.get_or_init(|| Steps::of(&rows(), &self.cells))
+        self.steps.get_or_init(|| Steps::of(&self.test_rows(), &self.cells))
     }
 
     /// Why builds and tests fail, the most frequent first.

@@ -108,8 +108,10 @@ impl GridView {
             |record: &Record| Column { python: record.python, variant: record.variant.clone() };
         let columns: BTreeSet<Column> = records.iter().map(place).collect();
         let mut releases: BTreeMap<&Version, BTreeMap<Column, Mark>> = BTreeMap::new();
+        let mut all = Vec::with_capacity(records.len());
         for record in records {
             let mark = Mark::of(record, verdicts);
+            all.push(mark);
             releases.entry(&record.version).or_default().insert(place(record), mark);
         }
         for cell in unmeasured {
@@ -131,18 +133,18 @@ impl GridView {
             columns: columns.into_iter().collect(),
             legend: used.into_values().collect(),
             rows,
-            totals: Totals::of(records, verdicts),
+            totals: Totals::of(&all),
         }
     }
 }
 
 impl Totals {
-    fn of(records: &[Record], verdicts: &Verdicts) -> Self {
+    fn of(marks: &[Mark]) -> Self {
         let mut counts: BTreeMap<(u8, Tone, &str), usize> = BTreeMap::new();
-        for record in records {
-            *counts.entry(Mark::of(record, verdicts).counts_as()).or_default() += 1;
+        for mark in marks {
+            *counts.entry(mark.counts_as()).or_default() += 1;
         }
         let total = |((_, tone, what), count)| Total { tone, what, count };
-        Self { cells: records.len(), counts: counts.into_iter().map(total).collect() }
+        Self { cells: marks.len(), counts: counts.into_iter().map(total).collect() }
     }
 }
