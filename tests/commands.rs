@@ -9,11 +9,11 @@ fn init_writes_what_check_accepts_and_overwrites_nothing() {
     insta::assert_snapshot!(said.err, @"
     wrote ./caliper.yaml
     wrote ./Dockerfile
-    wrote ./test_smoke.py
+    wrote ./smoke.py
     now edit it, and then: caliper run ./caliper.yaml
     ");
     insta::assert_snapshot!(world.caliper(&["check"]).expect(0).err, @"caliper.yaml: fine; >=3 of jinja2, an import and 1 test; the project has 1 KiB");
-    insta::assert_snapshot!(world.caliper(&["init"]).error(2), @"error: `.` has caliper.yaml, Dockerfile, test_smoke.py already, and nothing that exists is overwritten; choose another folder, or move it away");
+    insta::assert_snapshot!(world.caliper(&["init"]).error(2), @"error: `.` has caliper.yaml, Dockerfile, smoke.py already, and nothing that exists is overwritten; choose another folder, or move it away");
     world.caliper(&["init", "another/one"]).expect(0);
     world.caliper(&["check", "another/one/caliper.yaml"]).expect(0);
 }

@@ -14,6 +14,7 @@ mod bad_machine;
 mod commands;
 mod examples;
 mod far_engine;
+mod folder;
 mod frozen;
 mod grids;
 mod imports;

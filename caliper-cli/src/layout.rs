@@ -20,6 +20,8 @@ use serde_json::Value;
 
 use crate::args::{RerunName, ScheduleName, Select, Work};
 use crate::exit::Failure;
+use crate::left_out;
+use crate::own;
 use crate::setting::{self, Setting};
 use crate::sources::{self, Index, Purpose};
 use crate::terminal::Terminal;
@@ -47,6 +49,9 @@ pub(crate) fn lay_out(
     let setting = Setting::open(work.config())?;
     let config = &setting.config;
     let cache = setting::cache(&setting.path);
+    own::make(&setting.folder())?;
+    own::make_cache(&cache)?;
+    own::remember();
     let only = cell_patterns(&work.only)?;
     let tests = patterns("--tests", &work.tests)?;
     let selection = selection(config, &work.selection);
@@ -64,7 +69,13 @@ pub(crate) fn lay_out(
     let index = Index::open(&work.selection.index, &cache, terminal)?;
     let backend = sources::backend(work, purpose, config, &index, &cache, terminal)?;
     backend.check(&setup)?;
-    let project = Project::read(&setting.folder(), Some(&setting.path))?;
+    let project = read_project(&setting)?;
+    for test in &setup.tests {
+        project.for_test(test)?;
+    }
+    if purpose == Purpose::Run && !setting.has_results() {
+        left_out::note(&project.left_out(), &setting.path, terminal);
+    }
     let mut plan = match &work.plan {
         Some(file) => plan_of_file(file, config)?,
         None => resolved(config, &setup, &selection, work, &index, &*backend)?,
@@ -100,6 +111,12 @@ pub(crate) fn lay_out(
     };
     let options = RunOptions { jobs, schedule, rerun, retry, ..RunOptions::default() };
     Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
+}
+
+/// Reads the project of a configuration.
+pub(crate) fn read_project(setting: &Setting) -> Result<Project, Failure> {
+    let folder = setting.folder();
+    Ok(Project::read_without(&folder, Some(&setting.path), &own::outputs(&folder))?)
 }
 
 /// Asks the index for the releases and the backend for its Pythons.

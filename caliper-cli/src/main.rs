@@ -4,6 +4,8 @@ mod args;
 mod command;
 mod exit;
 mod layout;
+mod left_out;
+mod own;
 mod progress;
 mod selftest;
 mod setting;
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let terminal =
         terminal::Terminal::new(args.global.no_color, args.global.quiet, args.global.verbose);
+    own::remember();
     match command::run(args, terminal) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -7,6 +7,9 @@ use caliper_core::question::config::Config;
 
 use crate::exit::Failure;
 
+/// The folder in a project that is Caliper's own.
+pub(crate) const OWN: &str = ".caliper";
+
 /// A configuration that was read, and where things are.
 pub(crate) struct Setting {
     /// The file.
@@ -32,6 +35,11 @@ impl Setting {
         folder(&self.path)
     }
 
+    /// Whether something was measured already.
+    pub(crate) fn has_results(&self) -> bool {
+        self.results().join("results.json").is_file()
+    }
+
     /// Where results are kept.
     pub(crate) fn results(&self) -> PathBuf {
         results(&self.path)
@@ -49,7 +57,7 @@ fn folder(path: &Path) -> PathBuf {
 /// Where the results of a configuration are kept: `.caliper` beside `caliper.yaml`, and
 /// `.caliper/NAME` beside any other `NAME.yaml`, so that two in one folder do not mix.
 pub(crate) fn results(config: &Path) -> PathBuf {
-    let all = folder(config).join(".caliper");
+    let all = folder(config).join(OWN);
     match config.file_stem() {
         Some(stem) if stem != "caliper" => all.join(stem),
         _ => all,
@@ -59,7 +67,7 @@ pub(crate) fn results(config: &Path) -> PathBuf {
 /// Where results are that are named by their own folder, or by the configuration that they belong to.
 pub(crate) fn results_of(path: &Path) -> PathBuf {
     let here = |folder: &Path| folder.join("results.json").is_file();
-    let inside = path.join(".caliper");
+    let inside = path.join(OWN);
     if here(path) {
         path.to_owned()
     } else if here(&inside) {
@@ -73,7 +81,7 @@ pub(crate) fn results_of(path: &Path) -> PathBuf {
 pub(crate) fn cache(config: &Path) -> PathBuf {
     let folder = match std::env::var_os("CALIPER_CACHE_DIR") {
         Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => folder(config).join(".caliper/cache"),
+        _ => folder(config).join(OWN).join("cache"),
     };
     // Tools are started elsewhere and must find it all the same.
     std::path::absolute(&folder).unwrap_or(folder)

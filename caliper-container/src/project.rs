@@ -1,34 +1,41 @@
 //! The files of the user's project: which of them a cell gets, and their digest.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use caliper_core::facts::identity::Manifest;
 use caliper_core::names::{Sha256, Sha256Stream};
-use caliper_core::question::plan::Test;
 use globset::{Glob, GlobBuilder};
 
 #[cfg(feature = "docker")]
 mod archive;
 mod error;
+mod files;
+mod git;
 mod ignore;
+mod kinds;
+mod left_out;
+mod named;
+mod outside;
 mod walk;
 
 pub use error::ProjectError;
-use ignore::Ignore;
 pub use ignore::IgnoreError;
+use outside::Outside;
 
 /// The files of the user's project, as every test sees them.
 ///
-/// Excluded are `.caliper`, version control, `__pycache__`, the configuration itself (its values are part of
-/// a cell's key), and the files that `.dockerignore` excludes.
+/// What lies in the folder besides ([`Project::left_out`]) is no part of it: what a rule of the user excludes
+/// (`.gitignore`, `.dockerignore`), and what is no part of any project, such as environments and caches.
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
     /// Sorted by path. Shared, because every run of a test holds the project.
     entries: Arc<[Entry]>,
+    /// What else lies in the folder, sorted by path.
+    outside: Arc<[Outside]>,
     digest: Sha256,
     bytes: u64,
 }
@@ -52,83 +59,61 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// [`ProjectError`] if a file cannot be read, a link leaves the folder, `.dockerignore` is not
-    /// valid, or the folder is too large to be copied for every test.
+    /// [`ProjectError`] if a file cannot be read, `.dockerignore` is not valid, or the folder is too large to
+    /// be copied for every test.
     pub fn read(root: &Path, config: Option<&Path>) -> Result<Self, ProjectError> {
+        Self::read_without(root, config, &[])
+    }
+
+    /// Reads the folder `root`, without the file `config` and without `outputs`, files in it that the caller
+    /// writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Project::read`].
+    pub fn read_without(
+        root: &Path,
+        config: Option<&Path>,
+        outputs: &[PathBuf],
+    ) -> Result<Self, ProjectError> {
         let root = fs::canonicalize(root)
             .map_err(|source| ProjectError::Read { path: root.to_owned(), source })?;
         let config = config.and_then(|config| fs::canonicalize(config).ok());
-        let entries = walk::entries(&root, config)?;
+        let outputs = outputs.iter().filter_map(|output| fs::canonicalize(output).ok()).collect();
+        let walk::Found { entries, outside } = walk::folder(&root, config, &outputs)?;
         let (bytes, digest) = (entries.iter().map(Entry::bytes).sum(), digest(&entries));
-        Ok(Self { root, entries: entries.into(), digest, bytes })
-    }
-
-    /// The files and folders whose path is `wanted`, with everything below them, and their parent folders.
-    /// Paths are relative to the root.
-    fn part(&self, wanted: impl Fn(&str) -> bool) -> Self {
-        let picked = |path: &str| {
-            let above = path.match_indices('/').map(|(index, _)| &path[..index]);
-            above.chain([path]).any(&wanted)
-        };
-        let mut paths = BTreeSet::new();
-        for entry in self.entries.iter().filter(|entry| picked(&entry.path)) {
-            paths.extend(entry.path.match_indices('/').map(|(index, _)| &entry.path[..index]));
-            paths.insert(&entry.path);
-        }
-        let entries = self.entries.iter().filter(|entry| paths.contains(entry.path.as_str()));
-        self.only(entries.cloned().collect())
+        Ok(Self { root, entries: entries.into(), outside: outside.into(), digest, bytes })
     }
 
     fn only(&self, entries: Vec<Entry>) -> Self {
         let bytes = entries.iter().map(Entry::bytes).sum();
         let digest = digest(&entries);
-        Self { root: self.root.clone(), entries: entries.into(), digest, bytes }
-    }
-
-    /// The part whose paths match.
-    pub(crate) fn matching(&self, globs: &[Glob]) -> Self {
-        // Called for every cell with the name of the file to install, which is usually not part of the
-        // project. So plain names are looked up first, and all paths are scanned only if one exists.
-        let is_name = |glob: &str| !glob.contains(['*', '?', '[', '{', '\\']);
-        let globs = globs.iter().filter(|glob| !is_name(glob.glob()) || self.has(glob.glob()));
-        let globs: Vec<_> = globs.map(Glob::compile_matcher).collect();
-        if globs.is_empty() {
-            return self.only(Vec::new());
-        }
-        self.part(|path| globs.iter().any(|glob| glob.is_match(path)))
+        let (root, outside) = (self.root.clone(), Arc::clone(&self.outside));
+        Self { root, entries: entries.into(), outside, digest, bytes }
     }
 
     fn has(&self, path: &str) -> bool {
         self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).is_ok()
     }
 
-    /// The part of the project that a test sees, see [`Test::files`].
-    ///
-    /// # Errors
-    ///
-    /// [`ProjectError`] if one of its globs is not valid, or matches nothing.
-    pub fn for_test(&self, test: &Test) -> Result<Self, ProjectError> {
-        let Some(patterns) = &test.files else { return Ok(self.clone()) };
-        let mut globs = Vec::new();
-        for pattern in patterns {
-            let problem = |problem: String| ProjectError::Files {
-                test: test.name.clone(),
-                pattern: pattern.clone(),
-                problem,
-            };
-            let glob = glob(pattern).map_err(|error| problem(error.kind().to_string()))?;
-            let matcher = glob.compile_matcher();
-            if !self.entries.iter().any(|entry| matcher.is_match(&entry.path)) {
-                return Err(problem("the project has no such file".to_owned()));
-            }
-            globs.push(glob);
-        }
-        Ok(self.matching(&globs))
-    }
-
     /// The digest over the names, kinds and contents of all files.
     pub fn digest(&self) -> &Sha256 {
         &self.digest
+    }
+
+    /// The files, each with a word for its kind and the digest of its content. Equal manifests have equal
+    /// digests, and the other way round.
+    pub fn manifest(&self) -> Manifest {
+        let entries = self.entries.iter().map(|entry| {
+            let description = match &entry.kind {
+                Kind::Directory => "folder".to_owned(),
+                Kind::Link { target } => format!("link to {}", target.display()),
+                Kind::File { executable: true, content, .. } => format!("program {content}"),
+                Kind::File { executable: false, content, .. } => format!("file {content}"),
+            };
+            (entry.path.clone(), description)
+        });
+        entries.collect()
     }
 
     /// The folder.
@@ -195,80 +180,4 @@ fn digest(entries: &[Entry]) -> Sha256 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(root: &Path, path: &str, text: &str) {
-        let path = root.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn paths(project: &Project) -> Vec<&str> {
-        project.entries.iter().map(|entry| entry.path.as_str()).collect()
-    }
-
-    #[test]
-    fn a_project_is_what_is_not_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        for path in ["a.py", "caliper.yaml", ".caliper/x", ".git/x", "data/big", "data/keep/small"]
-        {
-            write(root, path, path);
-        }
-        write(root, "data/keep/too", "");
-        write(root, ".dockerignore", "data\n!data/keep/*\n");
-        let project = Project::read(root, Some(&root.join("caliper.yaml"))).unwrap();
-        assert_eq!(
-            paths(&project),
-            [".dockerignore", "a.py", "data", "data/keep", "data/keep/small", "data/keep/too"]
-        );
-
-        let target = root.join(".caliper/copy");
-        project.copy_to(&target).unwrap();
-        assert!(target.join("data/keep/small").exists() && !target.join("data/big").exists());
-    }
-
-    #[test]
-    fn a_part_has_what_lies_below_and_above() {
-        let folder = tempfile::tempdir().unwrap();
-        for path in ["a.py", "data/big/x", "data/small/y", "data2/z"] {
-            write(folder.path(), path, path);
-        }
-        let project = Project::read(folder.path(), None).unwrap();
-        let part = project.part(|path| path == "data/small" || path == "nowhere");
-        assert_eq!(paths(&part), ["data", "data/small", "data/small/y"]);
-        assert_eq!(part.bytes(), "data/small/y".len() as u64);
-        assert!(paths(&project.part(|_| false)).is_empty());
-        write(folder.path(), "a.py", "changed");
-        let changed = Project::read(folder.path(), None).unwrap();
-        assert_ne!(changed.digest(), project.digest());
-        assert_eq!(changed.part(|path| path == "data/small").digest(), part.digest());
-        assert_eq!(project.part(|_| true).digest(), project.digest());
-    }
-
-    #[test]
-    fn the_digest_follows_names_contents_and_modes() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        write(root, "a.py", "1");
-        let read = || *Project::read(root, None).unwrap().digest();
-        let first = read();
-        assert_eq!(read(), first);
-        write(root, ".caliper/results.json", "{}");
-        assert_eq!(read(), first);
-        write(root, "a.py", "2");
-        let second = read();
-        assert_ne!(second, first);
-        fs::rename(root.join("a.py"), root.join("b.py")).unwrap();
-        assert_ne!(read(), second);
-    }
-
-    #[test]
-    fn a_link_out_of_the_project_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("x")).unwrap();
-        let error = Project::read(folder.path(), None).unwrap_err();
-        assert!(matches!(error, ProjectError::LinkLeaves { .. }), "{error}");
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@
 
 mod cell;
 mod environment;
+mod parts;
 mod retry;
 mod schedule;
 mod search;
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
-use caliper_core::facts::identity::Identity;
+use caliper_core::facts::identity::{Identity, Stale};
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::facts::store::{ResultStore, StoreError};
 use caliper_core::question::files::FileSource;
@@ -35,6 +36,7 @@ pub use schedule::Schedule;
 pub use search::{Recorded, SearchedRow, Searching, rows, search};
 pub use session::Session;
 
+use parts::Manifests;
 use schedule::Gate;
 use task::{Found, Task, found, request, tasks};
 
@@ -143,8 +145,8 @@ pub enum CellAction {
     Unavailable,
     /// Reuse this record.
     Recorded(Box<Record>),
-    /// Measure it.
-    ToMeasure,
+    /// Measure it, for these reasons; only [`preview`] looks for them.
+    ToMeasure(Vec<Stale>),
     /// The backend cannot describe the environment, for this reason.
     NotMeasurable(String),
 }
@@ -155,6 +157,35 @@ pub enum CellAction {
 ///
 /// As [`run`].
 pub fn preview(
+    plan: &Plan,
+    context: RunContext<'_>,
+    options: &RunOptions,
+) -> Result<Vec<CellAction>, RunError> {
+    let run = RunId::fresh();
+    let found = found(plan, context.project)?;
+    let manifests = Manifests::of(&found);
+    let mut actions = Vec::new();
+    for task in tasks(plan, context, options, &run, &found)? {
+        let action = match task.action {
+            CellAction::ToMeasure(_) => {
+                let record = context.store.load(&task.cell.id)?;
+                CellAction::ToMeasure(manifests.why(
+                    plan,
+                    &task,
+                    record.as_ref(),
+                    options,
+                    context.store,
+                ))
+            }
+            action => action,
+        };
+        actions.push(action);
+    }
+    Ok(actions)
+}
+
+/// As [`preview`], without looking for reasons.
+pub(crate) fn actions(
     plan: &Plan,
     context: RunContext<'_>,
     options: &RunOptions,
@@ -254,7 +285,7 @@ impl Running<'_> {
     fn settle_the_rest(&self) {
         for (index, task) in self.tasks.iter().enumerate() {
             match &task.action {
-                CellAction::ToMeasure => {}
+                CellAction::ToMeasure(_) => {}
                 CellAction::NotMeasurable(reason) => {
                     self.not_measured(index, self.blank(task, CellOutcome::NotMeasured), reason);
                 }

@@ -25,7 +25,7 @@ use caliper_core::question::plan::Plan;
 use pep440_rs::Version;
 
 use crate::runner::{
-    self, CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Searching, Session, preview,
+    self, CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Searching, Session, actions,
 };
 
 /// What is to be found out.
@@ -190,11 +190,11 @@ fn recorded(
 ) -> Result<Vec<Record>, RunError> {
     let valid = |action| match action {
         CellAction::Recorded(record) => Some(*record),
-        CellAction::Unavailable | CellAction::ToMeasure | CellAction::NotMeasurable(_) => None,
+        CellAction::Unavailable | CellAction::ToMeasure(_) | CellAction::NotMeasurable(_) => None,
     };
     // `Rerun` says what is measured again; these cells are not measured in this run.
     let options = RunOptions { rerun: Rerun::Nothing, ..options.clone() };
-    Ok(preview(plan, context, &options)?.into_iter().filter_map(valid).collect())
+    Ok(actions(plan, context, &options)?.into_iter().filter_map(valid).collect())
 }
 
 /// Measures only the cells that a search asks for.

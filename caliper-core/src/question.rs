@@ -8,6 +8,7 @@ pub mod criteria;
 pub mod files;
 pub mod grid;
 pub mod interpreter;
+pub mod left_out;
 pub mod limits;
 pub mod modules;
 pub mod plan;

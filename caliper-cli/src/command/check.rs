@@ -1,14 +1,14 @@
 use std::path::Path;
 
-use caliper_container::project::Project;
-
 use crate::exit::{Exit, Outcome};
+use crate::layout::read_project;
+use crate::left_out;
 use crate::setting::Setting;
 use crate::terminal::Terminal;
 
 pub(super) fn run(config: &Path, terminal: Terminal) -> Outcome {
     let setting = Setting::open(config)?;
-    let project = Project::read(&setting.folder(), Some(&setting.path))?;
+    let project = read_project(&setting)?;
     for test in &setting.config.tests {
         project.for_test(test)?;
     }
@@ -21,5 +21,6 @@ pub(super) fn run(config: &Path, terminal: Terminal) -> Outcome {
         if tests == 1 { "test" } else { "tests" },
         project.bytes().div_ceil(1024),
     ));
+    left_out::note(&project.left_out(), &setting.path, terminal);
     Ok(Exit::Done)
 }

@@ -1,19 +1,28 @@
+mod library;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::Terminal;
+use library::Library;
 
-/// What is written, and under which names.
+/// What is written where there is nothing yet, and under which names.
 const FILES: &[(&str, &str)] = &[
     ("caliper.yaml", include_str!("init/caliper.yaml")),
     ("Dockerfile", include_str!("init/Dockerfile")),
-    ("test_smoke.py", include_str!("init/test_smoke.py")),
+    ("smoke.py", include_str!("init/smoke.py")),
 ];
 
 pub(super) fn run(folder: &Path, terminal: Terminal) -> Outcome {
-    let existing: Vec<&str> = FILES
+    // A library has code and tests of its own, and pytest would collect another.
+    let of_library = Library::read(folder).map(|library| library.configuration());
+    let files: Vec<(&str, &str)> = match &of_library {
+        Some(text) => vec![("caliper.yaml", text)],
+        None => FILES.to_vec(),
+    };
+    let existing: Vec<&str> = files
         .iter()
         .map(|(name, _)| *name)
         .filter(|name| fs::symlink_metadata(folder.join(name)).is_ok())
@@ -30,7 +39,7 @@ pub(super) fn run(folder: &Path, terminal: Terminal) -> Outcome {
         Failure::infrastructure(format!("could not write `{}`", path.display()), error)
     };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    for (name, text) in FILES {
+    for (name, text) in files {
         let path = folder.join(name);
         // `create_new` does not overwrite a file that another process creates at this moment.
         File::create_new(&path)

@@ -6,14 +6,16 @@ use caliper_container::backend::BuildEstimate;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{CellAction, RunContext, estimate, preview};
 use caliper_core::facts::event::Collected;
+use caliper_core::facts::identity::Stale;
 use caliper_core::facts::store::DirStore;
-use caliper_core::report::model::Forecast;
+use caliper_core::report::model::{Forecast, WhyMeasured};
 
 use crate::args::{FormatName, Work};
 use crate::exit::{Exit, Outcome};
 use crate::layout::lay_out;
+use crate::left_out;
 use crate::sources::{self, Purpose};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, printable};
 
 pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcome {
     let layout = lay_out(work, Purpose::Look, terminal)?;
@@ -29,6 +31,7 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
     };
     let actions = preview(&layout.plan, context, &layout.options)?;
     let mut forecast = Forecast::new(layout.backend.name(), layout.plan.clone());
+    forecast.left_out = layout.project.left_out_with_sizes();
     let mut fetched = BTreeSet::new();
     for (cell, action) in layout.plan.cells.iter().zip(actions) {
         match (action, cell.file()) {
@@ -37,8 +40,8 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
             (CellAction::NotMeasurable(why), _) => {
                 forecast.not_measurable.push((cell.id.to_string(), why));
             }
-            (CellAction::ToMeasure, Some(file)) => {
-                forecast.to_measure.push(cell.id.to_string());
+            (CellAction::ToMeasure(why), Some(file)) => {
+                forecast.measures(cell.id.to_string(), why);
                 let estimate = estimate(&layout.plan, cell, context)?;
                 let Some(BuildEstimate { ready, fetches, base, pulls }) = estimate else {
                     continue;
@@ -74,9 +77,38 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
     }
     match format {
         FormatName::Json => super::print_json(&forecast, terminal)?,
-        FormatName::Text => terminal.data(&text(&forecast, layout.options.jobs)),
+        FormatName::Text => {
+            let left_out = left_out::lines(&forecast.left_out, &layout.setting.path);
+            terminal.data(&(text(&forecast, layout.options.jobs) + &left_out));
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Why cells would be measured, the most frequent first. Nothing where all are new.
+fn why(forecast: &Forecast) -> Vec<String> {
+    const LINES: usize = 6;
+    const REASONS: usize = 3;
+    if forecast.why.iter().all(|why| why.reasons == [Stale::New]) {
+        return Vec::new();
+    }
+    let mut all: Vec<&WhyMeasured> = forecast.why.iter().collect();
+    all.sort_by_key(|why| std::cmp::Reverse(why.cells.len()));
+    let mut lines: Vec<String> = all
+        .iter()
+        .take(LINES)
+        .map(|why| {
+            let reasons: Vec<String> =
+                why.reasons.iter().take(REASONS).map(ToString::to_string).collect();
+            let more = why.reasons.len().saturating_sub(REASONS);
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            printable(&format!("{}: {}{more}", why.cells.len(), reasons.join(", ")))
+        })
+        .collect();
+    if all.len() > LINES {
+        lines.push(format!("… and {} more reasons (`--format json`)", all.len() - LINES));
+    }
+    lines
 }
 
 fn text(forecast: &Forecast, jobs: usize) -> String {
@@ -86,6 +118,9 @@ fn text(forecast: &Forecast, jobs: usize) -> String {
     let _ = writeln!(text, "  {:>5}  nothing to install", forecast.nothing_to_install);
     let _ = writeln!(text, "  {:>5}  recorded already", forecast.recorded);
     let _ = writeln!(text, "  {to_measure:>5}  to measure, {jobs} at once");
+    for line in why(forecast) {
+        let _ = writeln!(text, "         {line}");
+    }
     if !forecast.not_measurable.is_empty() {
         let _ = writeln!(text, "  {:>5}  cannot be measured now", forecast.not_measurable.len());
     }

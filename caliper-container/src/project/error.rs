@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use caliper_core::question::left_out::WhyLeftOut;
+
 use super::IgnoreError;
 
 /// Why a project cannot be used.
@@ -25,29 +27,23 @@ pub enum ProjectError {
         /// The problem.
         problem: String,
     },
-    /// A name is not Unicode.
-    #[error("the name of `{}` is not Unicode; rename it or list it in .dockerignore", path.display())]
-    NotUnicode {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A link points out of the project, or to an absolute path.
-    #[error(
-        "the link `{}` leads to `{}`, out of the project; copy what it leads to, or list the link \
-         in .dockerignore",
-        path.display(),
-        target.display()
-    )]
-    LinkLeaves {
-        /// The link.
-        path: PathBuf,
-        /// Where it leads.
-        target: PathBuf,
+    /// The command of a test names something that is left out of the project.
+    #[error("the test `{test}` names `{path}`, which is not part of the project ({why}); {fix}")]
+    NotFound {
+        /// The test.
+        test: String,
+        /// What it names.
+        path: String,
+        /// Why it is left out.
+        why: WhyLeftOut,
+        /// What to do about it.
+        fix: String,
     },
     /// There is too much to copy for every test.
     #[error(
-        "the project `{}` has more than {entries} files or {mebibytes} MiB, and every test gets a \
-         copy of it; list what tests don't need in .dockerignore",
+        "the project `{}` has {entries} files and folders with {mebibytes} MiB, and every test gets a copy \
+         of it: at most 50000 and 1024 MiB; the largest are {largest}; list what no test needs in .gitignore \
+         or .dockerignore",
         root.display()
     )]
     TooLarge {
@@ -57,6 +53,8 @@ pub enum ProjectError {
         entries: usize,
         /// How large they are.
         mebibytes: u64,
+        /// The largest folders and files in it, as text.
+        largest: String,
     },
     /// `.dockerignore` is not valid.
     #[error(transparent)]

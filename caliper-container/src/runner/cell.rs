@@ -321,7 +321,7 @@ impl Running<'_> {
         let backend = self.context.backend.name();
         let now = SystemTime::now().into();
         let mut record = Record::new(id, task.identity.cell, backend, outcome, now);
-        (record.abi, record.missing) = (abi, missing);
+        (record.abi, record.missing, record.parts) = (abi, missing, task.parts);
         record.machine = self.context.backend.machine();
         let environment = &mut record.environment;
         environment.key = Some(task.identity.environment);

@@ -11,7 +11,7 @@ use caliper_core::question::grid::{CellId, Variant};
 use caliper_core::question::plan::{Plan, Test};
 use pep440_rs::Version;
 
-use super::{CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Session, preview};
+use super::{CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Session, actions};
 
 /// A search over all rows of a grid.
 pub struct Searching<'a> {
@@ -115,7 +115,7 @@ pub fn search(
 ) -> Result<Outcome, RunError> {
     let mut records: BTreeMap<CellId, Record> = BTreeMap::new();
     if options.rerun == Rerun::Nothing {
-        for (cell, action) in plan.cells.iter().zip(preview(plan, context, options)?) {
+        for (cell, action) in plan.cells.iter().zip(actions(plan, context, options)?) {
             if let CellAction::Recorded(record) = action {
                 records.insert(cell.id.clone(), *record);
             }

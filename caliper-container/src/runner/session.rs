@@ -11,6 +11,7 @@ use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Plan;
 
+use super::parts::Manifests;
 use super::schedule::Gate;
 use super::task::{Task, found, request, tasks};
 use super::{CellAction, Done, Outcome, RunContext, RunError, RunOptions, Running, rounded};
@@ -67,7 +68,8 @@ impl<'a> Session<'a> {
         purpose: RoundPurpose,
     ) -> Result<Outcome, RunError> {
         let found = found(plan, context.project)?;
-        let tasks = tasks(plan, context, options, &self.run, &found)?;
+        let mut tasks = tasks(plan, context, options, &self.run, &found)?;
+        Manifests::of(&found).keep(plan, &mut tasks, context.store)?;
         let groups = groups(&tasks);
         let to_measure = tasks.iter().filter(|task| is_to_measure(task)).count();
         let round = self.start_round(plan, context, options, purpose, to_measure);
@@ -151,10 +153,12 @@ impl<'a> Session<'a> {
             let id = &task.cell.id;
             match task.action {
                 CellAction::Recorded(_) => _ = so_far.reused.insert(id.clone()),
-                CellAction::ToMeasure if ended.contains(id) => {
+                CellAction::ToMeasure(_) if ended.contains(id) => {
                     so_far.measured.insert(id.clone());
                 }
-                CellAction::ToMeasure | CellAction::NotMeasurable(_) | CellAction::Unavailable => {}
+                CellAction::ToMeasure(_)
+                | CellAction::NotMeasurable(_)
+                | CellAction::Unavailable => {}
             }
         }
     }
@@ -181,7 +185,7 @@ impl Drop for Session<'_> {
 }
 
 fn is_to_measure(task: &Task<'_>) -> bool {
-    matches!(task.action, CellAction::ToMeasure | CellAction::NotMeasurable(_))
+    matches!(task.action, CellAction::ToMeasure(_) | CellAction::NotMeasurable(_))
 }
 
 /// The places of the tasks that measure, with those that share an environment together; in the order of
@@ -190,7 +194,7 @@ fn groups(tasks: &[Task<'_>]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut known: BTreeMap<Sha256, usize> = BTreeMap::new();
     for (index, task) in tasks.iter().enumerate() {
-        if !matches!(task.action, CellAction::ToMeasure) {
+        if !matches!(task.action, CellAction::ToMeasure(_)) {
             continue;
         }
         let group = *known.entry(task.identity.environment).or_insert(groups.len());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use caliper_core::facts::identity::Identity;
-use caliper_core::facts::record::{CellOutcome, Record};
+use caliper_core::facts::record::{BlobRef, CellOutcome, Record};
 use caliper_core::question::grid::Choice;
 use caliper_core::question::plan::{Plan, PlannedCell, Recipe, Test};
 
@@ -22,6 +22,8 @@ pub(super) struct Task<'a> {
     pub(super) attempts: Attempts,
     /// The part of an earlier record that is still valid, if it lacks runs.
     pub(super) older: Option<Record>,
+    /// What its identity was made from, where that is kept.
+    pub(super) parts: Option<BlobRef>,
 }
 
 /// The part of the project that each test sees, by the name of the test.
@@ -72,6 +74,7 @@ fn task<'a>(
                 action,
                 attempts: Attempts::new(),
                 older: None,
+                parts: None,
             });
         }
     };
@@ -109,9 +112,9 @@ fn task<'a>(
     let action = match (recorded, &cell.choice) {
         (Some(record), _) => CellAction::Recorded(Box::new(record)),
         (None, Choice::Missing(_)) => CellAction::Unavailable,
-        (None, Choice::File { .. }) => CellAction::ToMeasure,
+        (None, Choice::File { .. }) => CellAction::ToMeasure(Vec::new()),
     };
-    Ok(Task { cell, recipe, identity, action, attempts, older })
+    Ok(Task { cell, recipe, identity, action, attempts, older, parts: None })
 }
 
 /// How many runs of a test a complete record holds.

@@ -1,9 +1,14 @@
 //! What a result depends on, as digests.
 
 mod canonical;
+mod parts;
+mod stale;
 
 use pep440_rs::Version;
 use serde::Serialize;
+
+pub use parts::{Manifest, PARTS_SCHEMA, Parts, TestParts};
+pub use stale::{Change, Stale};
 
 use crate::facts::record::{Record, TestRecord};
 use crate::names::{PackageName, Sha256, Timestamp};
@@ -122,6 +127,10 @@ struct DecidesTest<'a> {
 }
 
 fn environment(plan: &Plan, cell: &PlannedCell, recipe: &Recipe) -> Sha256 {
+    canonical::digest(&decides(plan, cell, recipe))
+}
+
+fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Decides<'a> {
     const KEY: u32 = 5;
     let setup = plan.setup_of(cell);
     let nothing = Decides {
@@ -137,7 +146,7 @@ fn environment(plan: &Plan, cell: &PlannedCell, recipe: &Recipe) -> Sha256 {
         constraints: &[],
         recipe: None,
     };
-    canonical::digest(&match &cell.choice {
+    match &cell.choice {
         Choice::Missing(missing) => Decides { missing: Some(missing), ..nothing },
         Choice::File { file, .. } => Decides {
             file: Some(file.sha256.map_or_else(|| file.url.clone(), |sha256| sha256.to_string())),
@@ -149,7 +158,7 @@ fn environment(plan: &Plan, cell: &PlannedCell, recipe: &Recipe) -> Sha256 {
             recipe: Some(recipe),
             ..nothing
         },
-    })
+    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,10 @@ pub struct Record {
     /// The digest of everything that determines the results; see
     /// [`Identity::cell`](crate::facts::identity::Identity::cell).
     pub key: Sha256,
+    /// What the digests were made from, as [`Parts`](crate::facts::identity::Parts): by it a later run can say
+    /// what changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<BlobRef>,
     /// What the tests ran in, and how it was made.
     pub environment: RecordedEnvironment,
     /// The machine on which the tests ran; `None` if it is not known.
@@ -135,6 +139,7 @@ impl Record {
             abi: None,
             variant: id.variant.clone(),
             key,
+            parts: None,
             environment: RecordedEnvironment::new(backend),
             machine: None,
             missing: None,

@@ -16,7 +16,7 @@ mod selftest;
 pub use advice::{Advice, Checked, VariantAdvice};
 pub use comparison::Comparison;
 pub use diagnosis::{Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
-pub use forecast::Forecast;
+pub use forecast::{Forecast, WhyMeasured};
 pub use grid_view::{Column, GridView, RowView, Total, Totals};
 pub use looked_past::LookedPast;
 pub use mark::{Legend, Mark, Tone};

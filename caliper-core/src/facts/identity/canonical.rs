@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::names::Sha256;
 
@@ -17,6 +17,23 @@ pub(super) fn digest(value: &impl Serialize) -> Sha256 {
     let mut text = String::new();
     write(&value, &mut text);
     Sha256::of(text.as_bytes())
+}
+
+/// The value as an object, without what its digest leaves out.
+pub(super) fn object(value: &impl Serialize) -> Map<String, Value> {
+    fn lean(value: Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let map = map.into_iter().filter(|(_, value)| !is_default(value));
+                Value::Object(map.map(|(key, value)| (key, lean(value))).collect())
+            }
+            other => other,
+        }
+    }
+    match serde_json::to_value(value).map(lean) {
+        Ok(Value::Object(map)) => map,
+        other => unreachable!("{other:?}"),
+    }
 }
 
 fn write(value: &Value, text: &mut String) {

@@ -9,7 +9,7 @@ use crate::question::grid::Grid;
 use crate::question::plan::{Base, Setup};
 use crate::question::testing;
 
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     let text = "analysis: {dependency: demo, requirements: [six], tests: [{run: python t.py, name: t, env: {A: b}, timeout: 9s}]}";
     let config = Config::from_yaml("c", text, &|_| Ok(Vec::new())).unwrap();
     let python = PythonVersion::new(3, 11);
@@ -19,7 +19,7 @@ fn plan() -> Plan {
     Plan::new("demo", config.setup(), vec![testing::interpreter("3.11")], grid)
 }
 
-fn recipe() -> Recipe {
+pub(super) fn recipe() -> Recipe {
     Recipe {
         backend: "docker".to_owned(),
         base: Some(Base { name: "python:3.11".to_owned(), digest: "sha256:0".to_owned() }),

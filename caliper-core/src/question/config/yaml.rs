@@ -52,8 +52,38 @@ pub(super) struct Place {
     pub(super) column: usize,
 }
 
+/// How deep lists and mappings may nest.
+const DEEPEST: usize = 100;
+
+/// Where brackets nest deeper than that.
+///
+/// The time of the parser grows with the square of the depth, so this comes first. It counts brackets and
+/// nothing else: a bracket in a text counts too, but no text has a hundred that are not closed.
+fn too_deep(text: &str) -> Option<Place> {
+    let mut depth = 0_usize;
+    for (line, content) in (1..).zip(text.lines()) {
+        // `- - - x` and `? ? ? x` nest too, each mark a level.
+        let marks = content.split([' ', '\t']).take_while(|word| ["", "-", "?"].contains(word));
+        let marks = marks.filter(|word| !word.is_empty()).count();
+        for (column, character) in (1..).zip(content.chars()) {
+            match character {
+                '[' | '{' => depth += 1,
+                ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth + marks > DEEPEST {
+                return Some(Place { line, column });
+            }
+        }
+    }
+    None
+}
+
 /// Reads a text.
 pub(super) fn parse(text: &str) -> Result<Node, (String, Option<Place>)> {
+    if let Some(place) = too_deep(text) {
+        return Err((format!("it nests more than {DEEPEST} levels deep"), Some(place)));
+    }
     let failed = |error: serde_yaml::Error| {
         let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
         (message(&error), place)
@@ -333,6 +363,11 @@ mod tests {
     fn rubbish_is_an_error_with_a_place() {
         let show = |text: &str| parse(text).map_err(|(message, at)| format!("{message} @ {at:?}"));
         insta::assert_snapshot!(show("a: [1, 2\nb: 3").unwrap_err(), @"did not find expected ',' or ']' @ Some(Place { line: 2, column: 2 })");
+        let nested = "[".repeat(200_000);
+        insta::assert_snapshot!(show(&format!("a:\n  {nested}")).unwrap_err(), @"it nests more than 100 levels deep @ Some(Place { line: 2, column: 103 })");
+        insta::assert_snapshot!(show(&"- ".repeat(200)).unwrap_err(), @"it nests more than 100 levels deep @ Some(Place { line: 1, column: 1 })");
+        insta::assert_snapshot!(show(&"{a: ".repeat(200)).unwrap_err(), @"it nests more than 100 levels deep @ Some(Place { line: 1, column: 401 })");
+        assert!(parse("a: '[[[['\n").is_ok());
         insta::assert_snapshot!(show("a: \"x").unwrap_err(), @"found unexpected end of stream @ Some(Place { line: 1, column: 6 })");
         insta::assert_snapshot!(show("? [a]\n: 1").unwrap_err(), @"a key must be a plain word @ Some(Place { line: 1, column: 1 })");
         insta::assert_snapshot!(show("a: *nowhere").unwrap_err(), @"unknown anchor @ Some(Place { line: 1, column: 4 })");

@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
+use crate::facts::identity::Stale;
+use crate::question::left_out::LeftOut;
 use crate::question::plan::Plan;
 
 /// What a run would do: `plan --format json`.
@@ -20,6 +22,8 @@ pub struct Forecast {
     pub recorded: usize,
     /// The cells that would be measured.
     pub to_measure: Vec<String>,
+    /// Why, with the cells that have the same reasons together.
+    pub why: Vec<WhyMeasured>,
     /// The cells that cannot be measured now, and why.
     pub not_measurable: Vec<(String, String)>,
     /// How many of the cells to measure have an environment that an earlier run kept.
@@ -37,11 +41,31 @@ pub struct Forecast {
     /// The expected time of the run in seconds, from the times of recorded cells; `None` if there are
     /// none.
     pub expected_seconds: Option<f64>,
+    /// What lies in the project's folder and is left out of the project.
+    pub left_out: Vec<LeftOut>,
     /// Everything that would be done, for `run --plan`.
     pub plan: Plan,
 }
 
+/// Why cells would be measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct WhyMeasured {
+    /// All reasons.
+    pub reasons: Vec<Stale>,
+    /// The cells that have them.
+    pub cells: Vec<String>,
+}
+
 impl Forecast {
+    /// Adds a cell that would be measured.
+    pub fn measures(&mut self, cell: String, reasons: Vec<Stale>) {
+        match self.why.iter_mut().find(|why| why.reasons == reasons) {
+            Some(why) => why.cells.push(cell.clone()),
+            None => self.why.push(WhyMeasured { reasons, cells: vec![cell.clone()] }),
+        }
+        self.to_measure.push(cell);
+    }
+
     /// A forecast for a plan of which nothing else is known yet.
     pub fn new(backend: impl Into<String>, plan: Plan) -> Self {
         Self {
@@ -51,6 +75,7 @@ impl Forecast {
             nothing_to_install: 0,
             recorded: 0,
             to_measure: Vec::new(),
+            why: Vec::new(),
             not_measurable: Vec::new(),
             environments_kept: 0,
             images: BTreeSet::new(),
@@ -59,6 +84,7 @@ impl Forecast {
             download_bytes: 0,
             downloads_of_unknown_size: 0,
             expected_seconds: None,
+            left_out: Vec::new(),
             plan,
         }
     }

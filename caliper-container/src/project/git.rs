@@ -1,0 +1,134 @@
+//! What Git ignores in the folder of a project.
+//!
+//! Rules are asked from the top down, folder by folder, as Git does: what lies in an ignored folder cannot be
+//! taken back in by a later rule. A file that Git tracks is not ignored, whatever the rules say
+//! (<https://git-scm.com/docs/gitignore>). The user's own list for all repositories (`core.excludesFile`) is not
+//! read: two people with one repository have one project.
+
+mod index;
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use caliper_core::question::left_out::WhyLeftOut;
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// The rules that hold in one folder.
+pub(super) struct GitRules {
+    root: PathBuf,
+    /// The repository that the project is in, and its data.
+    repository: Option<Repository>,
+    /// The outermost first; the innermost that says anything decides.
+    levels: Vec<Gitignore>,
+    tracked: OnceCell<BTreeSet<String>>,
+}
+
+struct Repository {
+    top: PathBuf,
+    /// With the index.
+    data: PathBuf,
+    /// With `info/exclude`: the same, except in a linked work tree.
+    common: PathBuf,
+}
+
+impl GitRules {
+    /// The rules that hold in the folder `root` because of what is above it.
+    pub(super) fn above(root: &Path) -> Self {
+        let repository = Repository::around(root);
+        let mut rules = Self {
+            root: root.to_owned(),
+            repository,
+            levels: Vec::new(),
+            tracked: OnceCell::new(),
+        };
+        let Some(Repository { top, common, .. }) = &rules.repository else { return rules };
+        let mut exclude = GitignoreBuilder::new(top);
+        // A pattern that is none is ignored by Git too.
+        let _ = exclude.add(common.join("info/exclude"));
+        let mut levels: Vec<Gitignore> = exclude.build().into_iter().collect();
+        let mut outer: Vec<&Path> = root.ancestors().skip(1).collect();
+        outer.retain(|folder| folder.starts_with(top));
+        levels.extend(outer.iter().rev().map(|folder| Gitignore::new(folder.join(".gitignore")).0));
+        // In a folder that its repository ignores, such as a scratch folder, the rules of the repository would
+        // leave nothing of the project.
+        let anything = root.join("anything");
+        let mut within: Vec<&Path> = root.ancestors().collect();
+        within.retain(|folder| folder.starts_with(top) && folder != top);
+        let is_ignored = within.iter().any(|folder| pattern(&levels, folder, true).is_some())
+            || pattern(&levels, &anything, false).is_some();
+        if !is_ignored {
+            rules.levels = levels;
+        }
+        rules
+    }
+
+    /// Adds the rules of a folder, which hold until it is left.
+    pub(super) fn enter(&mut self, folder: &Path) {
+        self.levels.push(Gitignore::new(folder.join(".gitignore")).0);
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.levels.pop();
+    }
+
+    /// Why Git ignores a path in the folder that was entered last.
+    pub(super) fn ignores(&self, path: &Path, is_folder: bool) -> Option<WhyLeftOut> {
+        let (pattern, file) = pattern(&self.levels, path, is_folder)?;
+        let file = file.strip_prefix(&self.root).unwrap_or(&file);
+        Some(WhyLeftOut::Git { pattern, file: file.to_string_lossy().into_owned() })
+    }
+
+    /// Whether Git tracks this file, or something in this folder.
+    pub(super) fn tracks(&self, relative: &str, is_folder: bool) -> bool {
+        let tracked = self.tracked.get_or_init(|| match &self.repository {
+            Some(repository) => repository.tracked(&self.root).unwrap_or_default(),
+            None => BTreeSet::new(),
+        });
+        if is_folder {
+            let below = format!("{relative}/");
+            tracked.range(below.clone()..).next().is_some_and(|path| path.starts_with(&below))
+        } else {
+            tracked.contains(relative)
+        }
+    }
+}
+
+/// The pattern that ignores a path, and where it stands.
+fn pattern(levels: &[Gitignore], path: &Path, is_folder: bool) -> Option<(String, PathBuf)> {
+    levels.iter().rev().find_map(|level| match level.matched(path, is_folder) {
+        Match::None => None,
+        Match::Whitelist(_) => Some(None),
+        Match::Ignore(glob) => {
+            let file = glob.from().map(Path::to_owned).unwrap_or_default();
+            Some(Some((glob.original().to_owned(), file)))
+        }
+    })?
+}
+
+impl Repository {
+    /// The repository that a folder is in.
+    fn around(folder: &Path) -> Option<Self> {
+        let top = folder.ancestors().find(|folder| folder.join(".git").exists())?;
+        let mut data = top.join(".git");
+        if data.is_file() {
+            // https://git-scm.com/docs/gitrepository-layout: a linked work tree or a submodule.
+            let text = fs::read_to_string(&data).ok()?;
+            data = top.join(text.strip_prefix("gitdir: ")?.trim_end());
+        }
+        let common = fs::read_to_string(data.join("commondir"));
+        let common = common.map_or_else(|_| data.clone(), |text| data.join(text.trim_end()));
+        Some(Self { top: top.to_owned(), data, common })
+    }
+
+    /// The paths of the tracked files below `root`, relative to it.
+    fn tracked(&self, root: &Path) -> Option<BTreeSet<String>> {
+        let index = fs::read(self.data.join("index")).ok()?;
+        let prefix = root.strip_prefix(&self.top).ok()?.to_str()?;
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let paths = index::paths(&index)?;
+        Some(paths.iter().filter_map(|path| Some(path.strip_prefix(&prefix)?.to_owned())).collect())
+    }
+}
