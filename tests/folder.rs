@@ -17,10 +17,19 @@ fn what_is_no_part_of_the_project_is_listed() {
     world.write("other.yaml", "analysis:\n  dependency: demo\n");
     symlink("/nowhere/at/all", world.project().join("link")).unwrap();
     let said = world.caliper(&["check"]).expect(0);
-    insta::assert_snapshot!(said.err, @"");
+    insta::assert_snapshot!(said.err, @"
+    caliper.yaml: fine; all final releases of demo, an import and 1 test; the project has 1 KiB
+    left out of the project: `.venv`, `big.csv`, `link`, `other.yaml`; `caliper plan` says why
+    ");
     let said = world.caliper(&["plan", "--python", &python(), "--jobs", "2"]).expect(0);
     let list = said.out.find("left out").map(|start| &said.out[start..]);
-    insta::assert_snapshot!(list.unwrap(), @"");
+    insta::assert_snapshot!(list.unwrap(), @"
+    left out of the project, where the `files` of a test do not name it:
+         2.0 KiB  big.csv  git ignores it: `*.csv` in .gitignore
+            29 B  other.yaml  a configuration of Caliper
+            16 B  .venv/  a Python environment
+             0 B  link  a link to `/nowhere/at/all`, which does not exist
+    ");
     let json = world.caliper(&["plan", "--python", &python(), "--format", "json"]).expect(0).out;
     world.follows("plan", &json);
     let ignored = world.project().join(".caliper/.gitignore");
@@ -31,7 +40,7 @@ fn what_is_no_part_of_the_project_is_listed() {
         "caliper.yaml",
         "analysis:\n  dependency: demo\n  tests: [{run: python show.py big.csv, name: show}]\n",
     );
-    insta::assert_snapshot!(world.caliper(&["check"]).error(2), @"");
+    insta::assert_snapshot!(world.caliper(&["check"]).error(2), @"error: the test `show` names `big.csv`, which is not part of the project (git ignores it: `*.csv` in .gitignore); give the test `files: [., big.csv]` if it reads it, and remove it if the test writes it");
 }
 
 #[test]
@@ -56,16 +65,32 @@ fn plan_says_why_a_cell_must_be_measured_again() {
     let out = std::fs::File::create(world.project().join("out.txt")).unwrap();
     let mut run = world.command(&["run", "--python", &python, "--progress", "none"]);
     assert!(run.stdout(Stdio::from(out)).status().unwrap().success());
-    insta::assert_snapshot!(plan(), @"");
+    insta::assert_snapshot!(plan(), @"
+    1  recorded already
+    0  to measure, 1 at once
+    left out of the project, where the `files` of a test do not name it:
+    ");
     world.write("notes.txt", "");
-    insta::assert_snapshot!(plan(), @"");
+    insta::assert_snapshot!(plan(), @"
+    0  recorded already
+    1  to measure, 1 at once
+    1: `notes.txt` is new
+    ");
     std::fs::remove_file(world.project().join("notes.txt")).unwrap();
     world.write("show.py", "import demo  # changed\n");
-    insta::assert_snapshot!(plan(), @"");
+    insta::assert_snapshot!(plan(), @"
+    0  recorded already
+    1  to measure, 1 at once
+    1: `show.py` changed
+    ");
     world.write("show.py", "import demo\n");
     world.write(
         "caliper.yaml",
         "analysis:\n  dependency: demo\n  requirements: [demo]\n  tests: [show.py]\n",
     );
-    insta::assert_snapshot!(plan(), @"");
+    insta::assert_snapshot!(plan(), @"
+    0  recorded already
+    1  to measure, 1 at once
+    1: `demo` in `requirements` is new
+    ");
 }
