@@ -217,7 +217,8 @@ fn results_of_the_original_are_imported() {
       is good again between 1.3 and 1.10 (proven)
       goes back and forth: a bisection would have been wrong here
 
-    1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value (`compare` in the configuration)
+    t: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value
+    `keep` under `compare` in the configuration looks past less
     ");
     insta::assert_snapshot!(said.err, @"
     warning: `old/.caliper/data/other.json`: this is no result of caliper 0.0: missing field `inputs` at line 1 column 2

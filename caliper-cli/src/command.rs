@@ -93,8 +93,19 @@ fn print_results(results: &Results, terminal: Terminal) {
     if let Some(open) = OpenQuestions::of(&results.verdicts) {
         terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);
     }
-    if let Some(past) = LookedPast::of(&results.verdicts) {
-        terminal.lines(&[Vec::new(), vec![(Tone::Dim, past.to_string())]]);
+    let past = LookedPast::of(&results.verdicts);
+    if !past.is_empty() {
+        let told = past.iter().take(MOST_PAST).map(|one| printable(&one.to_string()));
+        let mut lines: Vec<String> = told.collect();
+        let more = past.len().saturating_sub(MOST_PAST);
+        if more > 0 {
+            lines.push(format!("… and {more} more such lines (`--format json`)"));
+        }
+        lines.push("`keep` under `compare` in the configuration looks past less".to_owned());
+        terminal.data("\n");
+        for line in lines {
+            terminal.lines(&[vec![(Tone::Dim, line)]]);
+        }
     }
     if let Some(blind) = &results.blind {
         terminal.data(&printable(&format!("\n{blind}\n")));
@@ -104,6 +115,7 @@ fn print_results(results: &Results, terminal: Terminal) {
 /// What of a long list is shown on a terminal.
 const MOST_CAUSES: usize = 8;
 const MOST_LINES: usize = 24;
+const MOST_PAST: usize = 6;
 
 /// The results that a path names, and where their long outputs are.
 fn recorded(path: &Path) -> Result<(DirStore, Results), Failure> {

@@ -167,6 +167,11 @@ pub struct EnvironmentRequest<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// How wide a test is told that the terminal is, on every backend: programs cut or fill their lines to it,
+/// and take 80 where nothing says otherwise.
+#[cfg(any(feature = "docker", feature = "local"))]
+pub(crate) const COLUMNS: &str = "200";
+
 /// What a backend needs to know to run a test once.
 #[derive(Clone, Copy)]
 pub struct RunRequest<'a> {

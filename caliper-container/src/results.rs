@@ -6,8 +6,12 @@ mod collector;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt as _;
+#[cfg(any(feature = "docker", feature = "local"))]
+use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(any(feature = "docker", feature = "local"))]
+use caliper_core::facts::record::TestEnd;
 use caliper_core::names::Sha256;
 
 #[cfg(any(feature = "docker", feature = "local"))]
@@ -16,7 +20,8 @@ pub(crate) use collector::Collector;
 /// A file that a test left.
 #[derive(Debug, Clone)]
 pub struct ResultFile {
-    /// Relative to the project; `/` between the components.
+    /// Relative to the project; `/` between the components. Backslashes, control characters and bytes that
+    /// are not UTF-8 are escaped as in Rust, so that different names stay different.
     pub path: String,
     /// Of the whole file, in bytes.
     pub size: u64,
@@ -24,6 +29,48 @@ pub struct ResultFile {
     pub sha256: Sha256,
     /// What it holds; `None` if that is too much to keep.
     pub content: Option<Content>,
+}
+
+/// The files that a test left, as far as its limits allow.
+#[cfg(any(feature = "docker", feature = "local"))]
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    pub(crate) files: Vec<ResultFile>,
+    /// Which limit they exceed.
+    pub(crate) over: Option<String>,
+}
+
+#[cfg(any(feature = "docker", feature = "local"))]
+impl Left {
+    /// How a test ended that left this: it does not pass if its result is not all there.
+    pub(crate) fn end(&self, end: TestEnd) -> TestEnd {
+        match (&self.over, end) {
+            (Some(reason), TestEnd::Exited(0)) => {
+                TestEnd::ResultsOverLimit { reason: reason.clone() }
+            }
+            (_, end) => end,
+        }
+    }
+}
+
+/// A path as one line of text, from which the path can be told.
+#[cfg(any(feature = "docker", feature = "local"))]
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        for character in chunk.valid().chars() {
+            let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+            if character == '\\' || character.is_control() || turns {
+                text.extend(character.escape_default());
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
 }
 
 /// Equal digests mean equal content, so no content is read.

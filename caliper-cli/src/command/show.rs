@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use caliper_container::study::rebuild;
 use caliper_core::analysis::compare::{
-    Comparison, Evidence, Judged, Noise, PartComparison, Verdicts,
+    Comparison, Evidence, Extent, Judged, Noise, PartComparison, Rung, Verdicts,
 };
 use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
@@ -228,7 +228,8 @@ fn run_details(
         text += &why(evidence);
     }
     for file in &run.files {
-        let _ = writeln!(text, "  left {} ({} bytes, {})", file.path, file.size, file.sha256);
+        let path = single_line(&file.path);
+        let _ = writeln!(text, "  left {path} ({} bytes, {})", file.size, file.sha256);
     }
     for (name, shown, whole) in
         [("output", &run.output, run.output_blob), ("error", &run.error, run.error_blob)]
@@ -248,12 +249,18 @@ fn run_details(
 fn why(evidence: &Evidence) -> String {
     let Evidence { baseline, of_baseline, part, comparison, others, others_left_out, noise } =
         evidence;
-    let what = if *of_baseline {
-        format!("{part}, equal to the first run of {baseline}, whose runs differ")
+    let mut text = if *of_baseline {
+        format!("  equal to the first run of {baseline}, whose runs differ\n")
     } else {
-        format!("{part}, compared with {baseline}")
+        format!("  compared with {baseline}, which comes first\n")
     };
-    let mut text = compared(&what, comparison);
+    text += &compared(part, comparison);
+    for PartComparison { part, comparison } in others {
+        text += &compared(part, comparison);
+    }
+    if *others_left_out > 0 {
+        let _ = writeln!(text, "    … and {others_left_out} more that differ");
+    }
     if let Some(Noise {
         runs: [here, there],
         p,
@@ -264,7 +271,7 @@ fn why(evidence: &Evidence) -> String {
         needed,
     }) = noise
     {
-        let _ = write!(text, "    {here} runs here, {there} at {baseline}");
+        let _ = write!(text, "  {here} runs here, {there} at {baseline}");
         if let (Some(p), Some(adjusted)) = (p, adjusted) {
             let _ = write!(
                 text,
@@ -277,37 +284,30 @@ fn why(evidence: &Evidence) -> String {
         }
         text.push('\n');
     }
-    for PartComparison { part, comparison } in others {
-        text += &compared(part, comparison);
+    text
+}
+
+/// How a part compares, and what was looked past where it is not the same.
+fn compared(part: &str, comparison: &Comparison) -> String {
+    if part == "exit status" {
+        return "    only the exit status is compared (`compare: exit-status`)\n".to_owned();
     }
-    if *others_left_out > 0 {
-        let _ = writeln!(text, "  … and {others_left_out} more that differ");
+    let mut text = format!("    {}: {comparison}\n", single_line(part));
+    for sentence in &comparison.unread {
+        let _ = writeln!(text, "      {sentence}");
+    }
+    if matches!(comparison.extent, Some(Extent::Bytes { .. })) {
+        text += "      nothing is known of these bytes; text, JSON, CSV, .npy, PNG and JPEG are compared by what they hold\n";
+    }
+    if comparison.rung > Rung::WithinTolerance && !comparison.looked_past.is_empty() {
+        let _ = writeln!(text, "      looking past {}", comparison.past());
     }
     text
 }
 
-/// How a part compares, and where it differs.
-fn compared(what: &str, comparison: &Comparison) -> String {
-    let mut text = format!("  {what}: {}", comparison.rung);
-    let rules: Vec<String> = comparison.rules.iter().map(ToString::to_string).collect();
-    if !rules.is_empty() {
-        let _ = write!(text, " (looking past {})", rules.join(", "));
-    }
-    text.push('\n');
-    for sentence in &comparison.unread {
-        let _ = writeln!(text, "    {sentence}");
-    }
-    if let Some(divergence) = &comparison.divergence {
-        let _ = writeln!(text, "    {divergence}");
-    }
-    if let Some(numbers) = &comparison.numbers {
-        let _ = writeln!(
-            text,
-            "    {} of {} numbers beyond their tolerance",
-            numbers.beyond, numbers.compared
-        );
-    }
-    text
+/// A name that holds no line of its own.
+fn single_line(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn blob(name: BlobRef, store: &DirStore) -> Result<String, Failure> {
@@ -327,12 +327,14 @@ mod tests {
     fn all_parts_that_differ_are_told() {
         let compared = |rung: &str, rules: &[&str]| serde_json::json!({"rung": rung, "read_as": "text", "rules": rules});
         let mut worst = compared("other_numbers", &[]);
+        let mut normalised = compared("same_normalised", &["durations"]);
+        normalised["looked_past"] = serde_json::json!({"durations": 2});
         worst["numbers"] = serde_json::json!({"compared": 9, "beyond": 2});
         let evidence = serde_json::json!({
             "baseline": "1.1", "part": "out/loss.csv", "comparison": worst,
             "noise": {"runs": [1, 1], "p": null, "adjusted": null, "permutations": 0,
                       "comparisons": 1, "alpha": 0.05, "needed": 4},
-            "others": [{"part": "stdout", "comparison": compared("same_normalised", &["durations"])}],
+            "others": [{"part": "stdout", "comparison": normalised}],
             "others_left_out": 3,
         });
         insta::assert_snapshot!(why(&serde_json::from_value(evidence).unwrap()), @"

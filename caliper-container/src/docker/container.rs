@@ -23,7 +23,7 @@ use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::results::{Collector, ResultFile};
+use crate::results::{Collector, Left, ResultFile};
 use ending::{cannot_start, end};
 use granted::Details;
 
@@ -204,11 +204,12 @@ impl Order {
             (_, None) => end(status, &self.command, &output.bytes, &error.bytes),
         };
         let seconds = state.seconds().unwrap_or(seconds);
-        let files = match Collector::new(&self.results) {
+        let left = match Collector::new(&self.results, &self.limits) {
             Some(collector) => self.take_results(engine, collector, &details).await?,
-            None => Vec::new(),
+            None => Left::default(),
         };
-        Ok(Finished { end, seconds, granted, output, error, files })
+        let end = left.end(end);
+        Ok(Finished { end, seconds, granted, output, error, files: left.files })
     }
 
     /// Reads the output until the program has ended, and stops the program if it exceeds its time. Returns
@@ -257,7 +258,7 @@ impl Order {
         engine: &Engine,
         mut collector: Collector,
         details: &Details,
-    ) -> Result<Vec<ResultFile>, BackendError> {
+    ) -> Result<Left, BackendError> {
         let folder = self.folder.unwrap_or(&details.config.working_dir);
         let path = query(
             &format!("/containers/{}/archive", self.name),
@@ -267,7 +268,7 @@ impl Order {
         let answer = match engine.send(Method::GET, &path, None).await {
             Ok(answer) => answer,
             // The program removed the folder that it stood in.
-            Err(fault) if fault.is_missing() => return Ok(Vec::new()),
+            Err(fault) if fault.is_missing() => return Ok(Left::default()),
             Err(fault) => return Err(failed(fault)),
         };
         let (sender, pieces) = tokio::sync::mpsc::channel(4);
@@ -283,8 +284,8 @@ impl Order {
             }
         }
         drop(sender);
-        let files = reading.await.map_err(std::io::Error::other).and_then(|files| files);
-        files.map_err(BackendError::machine(format!("take the results of: {}", self.action)))
+        let left = reading.await.map_err(std::io::Error::other).and_then(|left| left);
+        left.map_err(BackendError::machine(format!("take the results of: {}", self.action)))
     }
 
     /// Ends when the program has neither printed nor computed for too long; never without a limit.

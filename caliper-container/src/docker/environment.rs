@@ -10,7 +10,7 @@ use super::dockerfile::WORK;
 use super::kept::Key;
 use super::labels::{self, Owner};
 use super::{DockerBackend, Interrupt, container, lock};
-use crate::backend::{BackendError, Environment, Granted, RunId, RunRequest, TestRun};
+use crate::backend::{BackendError, COLUMNS, Environment, Granted, RunId, RunRequest, TestRun};
 
 /// How many processes and threads a test may have that was given no limit: far more than a working test
 /// needs, and few enough for the machine to go on working.
@@ -82,6 +82,7 @@ impl Environment for DockerEnvironment<'_> {
         }
         // As on the `local` backend: between releases the order of sets is noise.
         container.environment.push("PYTHONHASHSEED=0".to_owned());
+        container.environment.push(format!("COLUMNS={COLUMNS}"));
         container
             .environment
             .extend(test.environment.iter().map(|(name, value)| format!("{name}={value}")));

@@ -18,7 +18,7 @@ use super::variables::{self, Variables};
 use super::work::Workspace;
 use crate::backend::{BackendError, RunRequest, TestRun};
 use crate::capture::Captured;
-use crate::results::Collector;
+use crate::results::{Collector, Left};
 
 /// Runs a test once in the environment in that folder.
 pub(super) fn run(
@@ -96,14 +96,14 @@ pub(super) fn run(
             (None, None) => TestEnd::Exited(status.into_raw()),
         },
     };
-    let mut files = Vec::new();
-    if let Some(mut collector) = Collector::new(request.results) {
+    let mut left = Left::default();
+    if let Some(mut collector) = Collector::new(request.results, limits) {
         collector.folder(&project).map_err(BackendError::machine(format!(
             "could not read what `{}` left in `{}`",
             test.name,
             project.display()
         )))?;
-        files = collector.finish();
+        left = collector.finish();
     }
     // The folders of this one run: another run of the same test prints others.
     let passing: [(&Path, &str); 4] = [
@@ -113,14 +113,14 @@ pub(super) fn run(
         (&temporary, "/tmp"),
     ];
     Ok(TestRun {
-        end,
+        end: left.end(end),
         elapsed: ended.elapsed,
         cpu_time: group.as_ref().and_then(Group::cpu_time).or(ended.cpu_time),
         granted,
         peak_memory: group.as_ref().and_then(Group::peak_memory).or(ended.peak_memory),
         output: settled(ended.output, &passing),
         error: settled(ended.error, &passing),
-        files,
+        files: left.files,
     })
 }
 

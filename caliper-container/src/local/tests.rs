@@ -43,7 +43,7 @@ fn a_test_sees_a_copy_of_the_project_and_little_else() {
     True ['look.py', 'made']
     True True
     True
-    ['CALIPER_TEST_ID', 'HOME', 'LANG', 'PATH', 'PYTHONHASHSEED', 'PYTHONNOUSERSITE', 'SEED', 'TMPDIR', 'VIRTUAL_ENV']
+    ['CALIPER_TEST_ID', 'COLUMNS', 'HOME', 'LANG', 'PATH', 'PYTHONHASHSEED', 'PYTHONNOUSERSITE', 'SEED', 'TMPDIR', 'VIRTUAL_ENV']
     7 '' True
     ");
     assert!(run.elapsed > Duration::ZERO && run.elapsed < Duration::from_secs(30));

@@ -46,6 +46,7 @@ pub(super) fn of_test(environment: &Path, home: &Path, temporary: &Path) -> Vari
     // A fixed hash seed makes the order of sets of strings the same in all runs, which would be noise
     // between releases. A test can set it to `random` itself.
     set("PYTHONHASHSEED", OsStr::new("0"));
+    set("COLUMNS", OsStr::new(crate::backend::COLUMNS));
     variables
 }
 

@@ -1,37 +1,47 @@
 //! Finds the files that a test left.
 
+use std::ffi::OsStr;
 #[cfg(feature = "local")]
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
-#[cfg(feature = "local")]
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+#[cfg(feature = "local")]
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use caliper_core::names::Sha256Stream;
+use caliper_core::question::limits::Limits;
 use globset::{GlobSet, GlobSetBuilder};
 
-use super::{ContentWriter, ResultFile};
+use super::{ContentWriter, Left, ResultFile, escaped};
 use crate::project::glob;
 
-/// The content of larger files is not kept, only its digest.
-const MOST_BYTES: u64 = 64 << 20;
-/// How much of the files of one run is kept.
-const MOST_BYTES_TOGETHER: u64 = 256 << 20;
-/// How many files a run may leave, and how many entries are looked at to find them.
-const MOST_FILES: usize = 1000;
-const MOST_ENTRIES: usize = 200_000;
+/// How many entries of the folder are looked at to find the files.
+const MOST_ENTRIES: usize = 1_000_000;
+/// How long the files may be read at least, however short the test's own time is.
+const SHORTEST: Duration = Duration::from_secs(10);
 
-/// Takes up the files that match.
+/// Takes up the files that match, as far as the limits allow.
 #[derive(Debug)]
 pub(crate) struct Collector {
     globs: GlobSet,
     files: Vec<ResultFile>,
+    /// How many bytes all files may hold together, and how many of them are left.
+    most_bytes: u64,
     left: u64,
+    most_files: u64,
     entries: usize,
+    time: Duration,
+    until: Instant,
+    /// The limit that was hit.
+    over: Option<String>,
 }
 
 impl Collector {
-    /// For these patterns, in which `*` stops at a `/` and `**` does not; `None` without any.
-    pub(crate) fn new(patterns: &[String]) -> Option<Self> {
+    /// For these patterns, in which `*` stops at a `/` and `**` does not; `None` without any. Reading takes
+    /// no longer than the test may, or ten seconds.
+    pub(crate) fn new(patterns: &[String], limits: &Limits) -> Option<Self> {
         if patterns.is_empty() {
             return None;
         }
@@ -41,32 +51,49 @@ impl Collector {
             globs.add(glob(pattern).ok()?);
         }
         let globs = globs.build().ok()?;
-        Some(Self { globs, files: Vec::new(), left: MOST_BYTES_TOGETHER, entries: 0 })
+        let time = limits.timeout.max(SHORTEST);
+        Some(Self {
+            globs,
+            files: Vec::new(),
+            most_bytes: limits.results,
+            left: limits.results,
+            most_files: limits.result_files.into(),
+            entries: 0,
+            time,
+            until: Instant::now() + time,
+            over: None,
+        })
     }
 
-    /// The files, sorted by path.
-    pub(crate) fn finish(mut self) -> Vec<ResultFile> {
+    /// The files, sorted by path, and which limit they exceed.
+    pub(crate) fn finish(mut self) -> Left {
         self.files.sort_by(|one, other| one.path.cmp(&other.path));
-        self.files
+        Left { files: self.files, over: self.over }
     }
 
     /// Takes up what is in a folder. Links are not followed: they could lead anywhere.
     #[cfg(feature = "local")]
     pub(crate) fn folder(&mut self, root: &Path) -> io::Result<()> {
-        let mut folders = vec![String::new()];
+        let mut folders = vec![PathBuf::new()];
         while let Some(folder) = folders.pop() {
             // In order, so that of too many files the same ones are taken each time.
             let entries = fs::read_dir(root.join(&folder))?.take(MOST_ENTRIES + 1);
             let mut entries = entries.collect::<io::Result<Vec<_>>>()?;
             entries.sort_by_key(fs::DirEntry::file_name);
             for entry in entries {
-                let Ok(name) = entry.file_name().into_string() else { continue };
-                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                if self.is_over() {
+                    return Ok(());
+                }
+                let path = folder.join(entry.file_name());
                 let kind = entry.file_type()?;
-                if !self.is_over() && kind.is_dir() {
+                if kind.is_dir() {
                     folders.push(path);
-                } else if kind.is_file() && self.wants(&path) {
-                    self.take(path, File::open(entry.path())?)?;
+                } else if kind.is_file() && self.globs.is_match(&path) {
+                    // Of a sparse file no more than its size need be known.
+                    let size = entry.metadata()?.len();
+                    if self.has_room(&path, size) {
+                        self.take(&path, File::open(entry.path())?)?;
+                    }
                 }
             }
         }
@@ -78,35 +105,59 @@ impl Collector {
     pub(crate) fn archive(&mut self, archive: impl Read) -> io::Result<()> {
         for entry in tar::Archive::new(archive).entries()? {
             let entry = entry?;
-            let path = entry.path()?;
-            let Some((_, path)) = path.to_str().and_then(|path| path.split_once('/')) else {
-                continue;
-            };
-            let path = path.to_owned();
             if self.is_over() {
                 return Ok(());
             }
+            let whole = entry.path_bytes().into_owned();
+            let Some(slash) = whole.iter().position(|byte| *byte == b'/') else { continue };
+            let path = Path::new(OsStr::from_bytes(&whole[slash + 1..]));
             // A second name of a file is no file of its own here: its content came with the first.
-            if entry.header().entry_type().is_file() && self.wants(&path) {
+            if entry.header().entry_type().is_file()
+                && self.globs.is_match(path)
+                && self.has_room(path, entry.size())
+            {
                 self.take(path, entry)?;
             }
         }
         Ok(())
     }
 
-    /// Whether there is no end to what a test left.
+    /// Whether a limit was hit, after which nothing more is looked at.
     fn is_over(&mut self) -> bool {
         self.entries += 1;
-        self.entries > MOST_ENTRIES || self.files.len() >= MOST_FILES
+        if self.entries > MOST_ENTRIES {
+            self.stop(format!("its folder holds more than {MOST_ENTRIES} entries"));
+        } else if Instant::now() > self.until {
+            let seconds = self.time.as_secs_f64();
+            self.stop(format!("its result files could not be read within {seconds} s"));
+        }
+        self.over.is_some()
     }
 
-    fn wants(&self, path: &str) -> bool {
-        self.files.len() < MOST_FILES && self.globs.is_match(path)
+    fn stop(&mut self, why: String) {
+        self.over.get_or_insert(why);
     }
 
-    fn take(&mut self, path: String, mut content: impl Read) -> io::Result<()> {
-        let most = MOST_BYTES.min(self.left);
-        let mut kept = Some(ContentWriter::default());
+    /// Whether a file of that size may be taken.
+    fn has_room(&mut self, path: &Path, size: u64) -> bool {
+        if self.files.len() as u64 >= self.most_files {
+            let most = self.most_files;
+            self.stop(format!("it left more than {most} result files (`limits.result_files`)"));
+        } else if size > self.left {
+            self.stop_at(path);
+        }
+        self.over.is_none()
+    }
+
+    fn stop_at(&mut self, path: &Path) {
+        let (most, path) = (self.most_bytes, escaped(path));
+        self.stop(format!(
+            "its result files hold more than {most} bytes (`limits.results`), with `{path}`"
+        ));
+    }
+
+    fn take(&mut self, path: &Path, mut content: impl Read) -> io::Result<()> {
+        let mut kept = ContentWriter::default();
         let mut digest = Sha256Stream::default();
         let mut size = 0;
         let mut buffer = vec![0; 64 << 10];
@@ -115,17 +166,20 @@ impl Collector {
             if count == 0 {
                 break;
             }
-            digest.update(&buffer[..count]);
             size += count as u64;
-            if size > most {
-                kept = None;
+            // It may have grown since it was looked at.
+            if size > self.left {
+                self.stop_at(path);
+                return Ok(());
             }
-            if let Some(kept) = &mut kept {
-                kept.write_all(&buffer[..count])?;
+            if self.is_over() {
+                return Ok(());
             }
+            digest.update(&buffer[..count]);
+            kept.write_all(&buffer[..count])?;
         }
-        let content = kept.map(ContentWriter::finish);
-        self.left -= content.as_ref().map_or(0, |_| size);
+        self.left -= size;
+        let (path, content) = (escaped(path), Some(kept.finish()));
         self.files.push(ResultFile { path, size, sha256: digest.finish(), content });
         Ok(())
     }
@@ -139,7 +193,7 @@ mod tests {
 
     fn patterns(patterns: &[&str]) -> Collector {
         let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-        Collector::new(&patterns).unwrap()
+        Collector::new(&patterns, &Limits::default()).unwrap()
     }
 
     fn read(file: &ResultFile) -> Vec<u8> {
@@ -160,13 +214,13 @@ mod tests {
         let found = |globs: &[&str]| {
             let mut collector = patterns(globs);
             collector.folder(folder.path()).unwrap();
-            let files = collector.finish();
+            let files = collector.finish().files;
             files.into_iter().map(|file| file.path).collect::<Vec<_>>()
         };
         assert_eq!(found(&["*.csv"]), ["a.csv"]);
         assert_eq!(found(&["out/*.csv"]), ["out/b.csv"]);
         assert_eq!(found(&["**/*.csv"]), ["a.csv", "out/b.csv", "out/deep/c.csv"]);
-        assert!(Collector::new(&[]).is_none());
+        assert!(Collector::new(&[], &Limits::default()).is_none());
     }
 
     #[test]
@@ -180,21 +234,76 @@ mod tests {
         let bytes = archive.into_inner().unwrap();
         let mut collector = patterns(&["out/*.csv"]);
         collector.archive(bytes.as_slice()).unwrap();
-        let files = collector.finish();
+        let files = collector.finish().files;
         assert_eq!((files.len(), &*files[0].path), (1, "out/b.csv"));
         assert_eq!(read(&files[0]), b"b");
         assert_eq!(files[0].sha256, Sha256::of(b"b"));
     }
 
+    /// The paths of what is taken of a folder under limits, and which limit is hit.
+    fn limited(folder: &Path, limits: &Limits) -> (Vec<String>, Option<String>) {
+        let mut collector = Collector::new(&["**".to_owned()], limits).unwrap();
+        collector.folder(folder).unwrap();
+        let Left { files, over } = collector.finish();
+        (files.into_iter().map(|file| file.path).collect(), over)
+    }
+
     #[test]
-    fn what_is_too_large_keeps_its_digest() {
-        let mut collector = patterns(&["*"]);
-        collector.left = 3;
-        collector.take("a".into(), &b"abcd"[..]).unwrap();
-        collector.take("b".into(), &b"abc"[..]).unwrap();
-        collector.take("c".into(), &b"a"[..]).unwrap();
-        let kept: Vec<bool> = collector.files.iter().map(|file| file.content.is_some()).collect();
-        assert_eq!(kept, [false, true, false]);
-        assert_eq!((collector.files[0].size, collector.files[0].sha256), (4, Sha256::of(b"abcd")));
+    fn what_exceeds_a_limit_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            fs::write(folder.path().join(name), "1234").unwrap();
+        }
+        let limits = |results, result_files| Limits { results, result_files, ..Limits::default() };
+        let of = |results, files| limited(folder.path(), &limits(results, files));
+        let all = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(of(12, 3), (all.to_vec(), None));
+        let (taken, over) = of(12, 2);
+        assert_eq!(taken, all[..2]);
+        insta::assert_snapshot!(over.unwrap(), @"it left more than 2 result files (`limits.result_files`)");
+        let (taken, over) = of(11, 3);
+        assert_eq!(taken, all[..2]);
+        insta::assert_snapshot!(over.unwrap(), @"its result files hold more than 11 bytes (`limits.results`), with `c`");
+    }
+
+    #[test]
+    fn a_sparse_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        File::create(folder.path().join("huge")).unwrap().set_len(1 << 40).unwrap();
+        let began = Instant::now();
+        let (taken, over) = limited(folder.path(), &Limits::default());
+        assert!(taken.is_empty() && over.is_some());
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn no_name_is_dropped_or_forged() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: [&[u8]; 4] = [
+            b"lost\xff.csv",
+            b"two\n  left x.csv",
+            b"back\\slash.csv",
+            "caf\u{e9}\u{202e}.csv".as_bytes(),
+        ];
+        for name in names {
+            fs::write(folder.path().join(OsStr::from_bytes(name)), "x").unwrap();
+        }
+        let (taken, over) = limited(folder.path(), &Limits::default());
+        assert_eq!(over, None);
+        insta::assert_snapshot!(taken.join("\n"), @"");
+        let mut archive = tar::Builder::new(Vec::new());
+        for name in names {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(1);
+            let path = [b"project/".as_slice(), name].concat();
+            archive
+                .append_data(&mut header, Path::new(OsStr::from_bytes(&path)), &b"x"[..])
+                .unwrap();
+        }
+        let bytes = archive.into_inner().unwrap();
+        let mut collector = patterns(&["*.csv"]);
+        collector.archive(bytes.as_slice()).unwrap();
+        let files = collector.finish().files;
+        assert_eq!(files.into_iter().map(|file| file.path).collect::<Vec<_>>(), taken);
     }
 }

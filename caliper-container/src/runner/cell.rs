@@ -369,6 +369,6 @@ fn reason(end: &TestEnd, timeout: Duration) -> Option<String> {
             Some("neither printed nor computed for longer than `limits.idle`".to_owned())
         }
         TestEnd::OutOfMemory { .. } => Some("more memory than its limit".to_owned()),
-        TestEnd::NotRun { reason } => Some(reason.clone()),
+        TestEnd::ResultsOverLimit { reason } | TestEnd::NotRun { reason } => Some(reason.clone()),
     }
 }

@@ -46,6 +46,12 @@ fn results_are_taken_out(runs: &mut Runs<'_>) {
     // A program that removes its working directory leaves no files.
     let program = "import os, shutil; shutil.rmtree(os.getcwd(), ignore_errors=True)";
     assert_eq!(runs.try_test(&test(&python(program))).unwrap().files, []);
+    // Of a huge file nothing is read, and no name is dropped.
+    let program = "import os; os.mkdir('out'); open(b'out/lost\\xff.csv', 'w').close(); \
+                   open('out/z.csv', 'w').truncate(1 << 36)";
+    let run = runs.try_test(&test(&python(program))).unwrap();
+    assert!(matches!(run.end, TestEnd::ResultsOverLimit { .. }), "{:?}", run.end);
+    assert_eq!(run.files.iter().map(|file| &*file.path).collect::<Vec<_>>(), ["out/lost\\xff.csv"]);
     runs.setup.results.clear();
 }
 

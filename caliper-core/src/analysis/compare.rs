@@ -15,6 +15,7 @@ pub(super) mod verdicts;
 
 mod collector;
 mod comparison;
+mod divergence;
 mod evidence;
 mod format;
 mod judged;
@@ -24,12 +25,13 @@ mod outputs;
 mod runs;
 mod show;
 mod tokens;
+mod told;
 mod verdict;
 
 use crate::facts::record::BlobRef;
 pub use blind::Blind;
 pub use comparison::{
-    Comparison, Divergence, Format, Numbers, PartComparison, Place, ReadAs, Rung,
+    Comparison, Divergence, Extent, Format, Numbers, PartComparison, Place, ReadAs, Rung,
 };
 pub use evidence::{Evidence, Noise};
 pub use format::compare;

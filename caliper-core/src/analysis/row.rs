@@ -95,6 +95,7 @@ impl From<TestOutcome> for State {
             | TestOutcome::TimedOut
             | TestOutcome::Idle
             | TestOutcome::OutOfMemory
+            | TestOutcome::ResultsOverLimit
             | TestOutcome::NotRun => Self::Failed,
             TestOutcome::Killed | TestOutcome::NotMeasured => Self::Unmeasured,
         }

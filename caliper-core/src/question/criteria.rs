@@ -1,25 +1,49 @@
 //! How results are compared: which differences are ignored, and at which error rate.
 
+mod ignore;
 mod policy;
 mod rule;
 
+use std::collections::BTreeMap;
+
+pub use ignore::{Ignore, Pattern, PatternError};
 pub use policy::{Nan, Policy, Tolerance, ToleranceError};
 pub use rule::Rule;
 
 /// How results are compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Criteria {
-    /// Which differences are ignored.
-    pub policy: Policy,
-    /// Whether standard error is part of a test's result.
-    pub stderr: bool,
+    /// What the result of a test is, and which differences are ignored, where [`tests`](Self::tests) says
+    /// nothing else.
+    pub usual: TestCriteria,
+    /// The same for single tests, by their names.
+    pub tests: BTreeMap<String, TestCriteria>,
     /// The accepted share of false positives among the results that are called different.
     pub alpha: f64,
 }
 
 impl Default for Criteria {
-    /// The default policy, without standard error, at an error rate of 0.05.
+    /// The default of all tests, at an error rate of 0.05.
     fn default() -> Self {
-        Self { policy: Policy::default(), stderr: false, alpha: 0.05 }
+        Self { usual: TestCriteria::default(), tests: BTreeMap::new(), alpha: 0.05 }
     }
+}
+
+impl Criteria {
+    /// How the results of a test are compared.
+    pub fn of(&self, test: &str) -> &TestCriteria {
+        self.tests.get(test).unwrap_or(&self.usual)
+    }
+}
+
+/// How the results of one test are compared.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TestCriteria {
+    /// Which differences are ignored.
+    pub policy: Policy,
+    /// Whether standard error is part of the result.
+    pub stderr: bool,
+    /// Whether the exit status is the whole result: neither what the test prints nor its files are
+    /// compared.
+    pub exit_status: bool,
 }

@@ -33,6 +33,10 @@ pub struct Limits {
     pub pids: Option<u32>,
     /// Bytes kept of each of standard output and standard error.
     pub output: u64,
+    /// Bytes that the result files of one run may hold together.
+    pub results: u64,
+    /// How many result files one run may leave.
+    pub result_files: u32,
     /// Bytes that a test may write to the disk of its container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk: Option<u64>,
@@ -52,7 +56,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Ten minutes and 5 MiB of output; no other limit.
+    /// Ten minutes, 5 MiB of output, and 1,000 result files of 256 MiB; no other limit.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(600),
@@ -62,6 +66,8 @@ impl Default for Limits {
             cpuset: None,
             pids: None,
             output: 5 << 20,
+            results: 256 << 20,
+            result_files: 1000,
             disk: None,
             network: Network::Full,
             gpus: None,
@@ -92,6 +98,8 @@ impl Limits {
             cpuset: _,
             pids: _,
             output: _,
+            results: _,
+            result_files: _,
             disk: _,
             network: _,
             gpus: _,
@@ -106,6 +114,8 @@ impl Limits {
             one("cpuset", |limits| limits.cpuset = Some(CpuSet([0].into()))),
             one("pids", |limits| limits.pids = Some(100)),
             one("output", |limits| limits.output = 1 << 20),
+            one("results", |limits| limits.results = 1 << 20),
+            one("result_files", |limits| limits.result_files = 10),
             one("disk", |limits| limits.disk = Some(1 << 30)),
             one("network", |limits| limits.network = Network::None),
             one("gpus", |limits| limits.gpus = Some(Gpus::ALL)),
@@ -154,7 +164,9 @@ impl fmt::Display for Limits {
                 write!(formatter, ", {name} {value}")?;
             }
         }
-        write!(formatter, ", output {} bytes, network {}", self.output, self.network)?;
+        let Self { output, results, result_files, network, .. } = self;
+        write!(formatter, ", output {output} bytes, results {results} bytes")?;
+        write!(formatter, ", result_files {result_files}, network {network}")?;
         for capability in &self.capabilities {
             write!(formatter, ", {capability}")?;
         }
@@ -380,7 +392,7 @@ mod tests {
         let text = serde_json::to_string(&limits).unwrap();
         assert_eq!(
             text,
-            r#"{"timeout":600.0,"idle":1.5,"memory":1073741824,"cpuset":"0-1","output":5242880,"network":"full","gpus":-1,"capabilities":["NET_RAW"]}"#
+            r#"{"timeout":600.0,"idle":1.5,"memory":1073741824,"cpuset":"0-1","output":5242880,"results":268435456,"result_files":1000,"network":"full","gpus":-1,"capabilities":["NET_RAW"]}"#
         );
         assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
     }

@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(names(analysis), of_analysis);
         assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
         assert_eq!(names(&analysis["tests"]["items"]["anyOf"][1]["properties"]), of_test);
-        assert_eq!(names(&analysis["compare"]["properties"]), of_compare);
+        assert_eq!(names(&schema["$defs"]["compare"]["properties"]), of_compare);
         let bundle = &analysis["axes"]["additionalProperties"]["anyOf"][3]["additionalProperties"];
         assert_eq!(names(&bundle["properties"]), of_bundle);
         assert_eq!(names(&analysis["versions"]["anyOf"][1]["properties"]), of_versions);

@@ -1,5 +1,6 @@
 //! Limits that are kept by watching.
 
+use caliper_core::facts::record::TestOutcome;
 use caliper_core::question::limits::Limits;
 
 use super::*;
@@ -55,4 +56,20 @@ fn processors_are_chosen() {
     let unlimited = run("import os; print(len(os.sched_getaffinity(0)))", setup().limits);
     let here = thread::available_parallelism().unwrap();
     assert_eq!(text(&unlimited.output), format!("{here}\n"));
+}
+
+#[test]
+fn a_test_whose_result_is_not_all_there_does_not_pass() {
+    let (mut bench, workspace, environment) = Bench::bare(&[(
+        "script.py",
+        "import sys\nfor name in 'abc': open(name + '.out', 'w').write(name)\nsys.exit(int(sys.argv[1]))\n",
+    )]);
+    bench.setup.results = vec!["*.out".to_owned()];
+    bench.setup.limits = Limits { result_files: 2, ..setup().limits };
+    let run = |status| bench.run(&environment, &test(&["python", "script.py", status]), &workspace);
+    let ended = run("0");
+    assert_eq!(ended.end.outcome(), TestOutcome::ResultsOverLimit);
+    assert_eq!(ended.files.len(), 2);
+    // That it fails says more.
+    assert_eq!(run("3").end, TestEnd::Exited(3));
 }

@@ -13,6 +13,10 @@ pub(super) fn signature(run: &Run) -> Option<Signature> {
         TestOutcome::TimedOut => Some(Signature::new("timed out")),
         TestOutcome::Idle => Some(Signature::new("idle: it neither printed nor computed")),
         TestOutcome::OutOfMemory => Some(Signature::new("out of memory")),
+        TestOutcome::ResultsOverLimit => Some(match &run.reason {
+            Some(reason) => Signature::new(reason),
+            None => Signature::new("results over the limit"),
+        }),
         TestOutcome::NotRun => Some(match &run.reason {
             Some(reason) => Signature::new(format!("not run: {}", mask::masked(reason))),
             None => Signature::new("not run"),

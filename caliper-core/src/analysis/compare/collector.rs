@@ -1,11 +1,14 @@
 //! Gathers what is found while two results are gone through, whatever their format.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::comparison::{Apart, Comparison, Divergence, Numbers, Place, ReadAs, Rung, Unlike};
+use super::comparison::{
+    Apart, Comparison, Divergence, Extent, Numbers, Place, ReadAs, Rung, Unlike,
+};
+use super::divergence::{divergence, label, name};
 use super::number::{Distance, Number, Precision};
-use super::rules::Line;
-use super::show::{self, hex};
+use super::rules::{LeftOut, Lens, Line, Past};
+use super::show::{excerpt, hex};
 use super::tokens::{self, Found};
 use crate::question::criteria::Rule;
 use crate::question::criteria::{Nan, Policy, Tolerance};
@@ -15,15 +18,23 @@ pub(super) type At<'f> = &'f dyn Fn() -> Place;
 
 /// What is known so far of two results that are not the same bytes.
 pub(super) struct Collector<'a> {
-    policy: &'a Policy,
+    /// How the two results are read; by the same policy.
+    lenses: [Lens<'a>; 2],
     rung: Rung,
     numbers: Numbers,
     /// The first difference on the present rung; on [`Rung::WithinTolerance`] the largest.
     divergence: Option<Divergence>,
     /// The pairs of lines that rules changed, to find out later which of them were needed.
     changed: Vec<(String, String, Tolerance)>,
-    /// Whether line breaks at the end were looked past.
-    pub(super) ends: bool,
+    /// What was looked past outside of lines, and how often.
+    past: BTreeMap<Rule, u64>,
+    /// The same of what a user leaves out.
+    ignored: BTreeMap<String, u64>,
+    /// Of the numbers beyond their tolerance the one farthest off.
+    farthest: Option<(f64, Divergence)>,
+    /// How many lines or values differ in more than numbers.
+    pub(super) others: u64,
+    pub(super) extent: Option<Extent>,
     /// What a test for noise is to know.
     unlike: Unlike,
     /// How many lines and values came before: what stands in the same place has the same number,
@@ -43,7 +54,22 @@ pub(super) struct Pair<'a> {
     pub(super) actual: Number<'a>,
     /// Whether they are written in the same way.
     pub(super) identical: bool,
+    /// Whether one of them looks like an identifier, which is not the same in another spelling.
+    pub(super) identifier: bool,
     pub(super) precision: Precision,
+}
+
+impl<'a> Pair<'a> {
+    /// Two numbers as they are written in text.
+    pub(super) fn written(expected: &'a str, actual: &'a str) -> Self {
+        Self {
+            expected: Number::of(expected),
+            actual: Number::of(actual),
+            identical: expected == actual,
+            identifier: tokens::is_identifier(expected) || tokens::is_identifier(actual),
+            precision: Precision::Double,
+        }
+    }
 }
 
 impl Pair<'_> {
@@ -80,14 +106,18 @@ impl Weighed {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(policy: &'a Policy) -> Self {
+    pub(super) fn new(lenses: [Lens<'a>; 2]) -> Self {
         Self {
-            policy,
+            lenses,
             rung: Rung::SameNormalised,
             numbers: Numbers::default(),
             divergence: None,
             changed: Vec::new(),
-            ends: false,
+            past: BTreeMap::new(),
+            ignored: BTreeMap::new(),
+            farthest: None,
+            others: 0,
+            extent: None,
             unlike: Unlike::default(),
             place: 0,
             within: 0,
@@ -95,7 +125,40 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn policy(&self) -> &'a Policy {
-        self.policy
+        self.lenses[0].policy
+    }
+
+    pub(super) fn lenses(&self) -> [Lens<'a>; 2] {
+        self.lenses
+    }
+
+    /// Takes note of something that a rule looks past outside of a line. `false` if it is not to be looked
+    /// past.
+    pub(super) fn looks_past(&mut self, rule: Rule) -> bool {
+        let does = self.policy().rules.contains(&rule);
+        if does {
+            *self.past.entry(rule).or_default() += 1;
+        }
+        does
+    }
+
+    /// Takes note of whole lines that are left out, so many times.
+    pub(super) fn left_out(&mut self, why: LeftOut, times: u64) {
+        match why {
+            LeftOut::Rule(rule) => *self.past.entry(rule).or_default() += times,
+            LeftOut::Pattern(index) => {
+                let pattern = self.policy().ignore.lines.get(index).map(ToString::to_string);
+                let what = format!("line: {}", pattern.unwrap_or_default());
+                *self.ignored.entry(what).or_default() += times;
+            }
+        }
+    }
+
+    /// Whether a field that is known by all these names is left out.
+    pub(super) fn ignores_field(&mut self, names: &[&str]) -> bool {
+        let Some(field) = self.policy().ignored(names) else { return false };
+        *self.ignored.entry(format!("field: {field}")).or_default() += 1;
+        true
     }
 
     /// Whether nothing that is still to come can change the answer.
@@ -116,38 +179,57 @@ impl<'a> Collector<'a> {
             self.numbers.compared += tokens::count(expected);
             return;
         }
-        let left = Line::under(&self.policy.rules, expected);
-        let right = Line::under(&self.policy.rules, actual);
+        let left = Line::under(&self.lenses[0], expected);
+        let right = Line::under(&self.lenses[1], actual);
         if left.changed_by().next().is_some() || right.changed_by().next().is_some() {
             self.changed.push((expected.to_owned(), actual.to_owned(), *tolerance));
         }
         // A place takes as long to find as the line is long, so it is found once for a line.
         let mut worst: Option<(usize, Weighed, String, String)> = None;
+        let mut far: Option<(usize, f64, Divergence)> = None;
+        let mut differs = false;
         tokens::tokens(&left.text, &right.text, &mut |found| match found {
             Found::Numbers(start, one, other) => {
-                let pair = Pair {
-                    expected: Number::of(one),
-                    actual: Number::of(other),
-                    identical: one == other,
-                    precision: Precision::Double,
-                };
+                differs |= one != other;
                 let before = worst.as_ref().map(|(_, weighed, ..)| *weighed);
-                if let Some(weighed) = self.weigh(pair, tolerance, before) {
+                let (weighed, size) = self.weigh(Pair::written(one, other), tolerance, before);
+                if let Some(weighed) = weighed {
                     worst = Some((start, weighed, one.to_owned(), other.to_owned()));
+                }
+                if let Some((size, distance)) = size
+                    && far.as_ref().is_none_or(|(_, before, _)| size > *before)
+                {
+                    let place = Place::Line { line: 0, column: 0 };
+                    far = Some((start, size, divergence(place, one, other, Some(distance))));
                 }
                 true
             }
             Found::Text(start, one, other) => {
+                differs = true;
+                self.others += 1;
                 self.other(&|| at(left.origin(start)), one, other);
                 false
             }
         });
         if let Some((start, weighed, one, other)) = worst {
             self.take(weighed, &|| at(left.origin(start)), &one, &other);
+            if let Some(known) = self.divergence.as_mut().filter(|_| self.rung == weighed.rung) {
+                known.label = label(&left.text[..start]).or(known.label.take());
+            }
         }
-        // All tokens match, so only white space differs: report `WithinTolerance`.
-        if self.rung == Rung::SameNormalised && left.text != right.text {
-            self.spelling(&|| at(0), &left.text, &right.text);
+        if let Some((start, size, mut found)) = far {
+            found.place = at(left.origin(start));
+            found.label = label(&left.text[..start]).or_else(|| name(&found.place));
+            self.farthest = Some((size, found));
+        }
+        // All tokens match, so only white space differs.
+        if !differs && left.text != right.text {
+            if self.looks_past(Rule::Spelling) {
+                self.spelling(&|| at(0), &left.text, &right.text);
+            } else {
+                self.others += 1;
+                self.other(&|| at(0), &left.text, &right.text);
+            }
         }
     }
 
@@ -175,7 +257,12 @@ impl<'a> Collector<'a> {
         spelled: &dyn Fn() -> (String, String),
     ) {
         self.next(1);
-        if let Some(weighed) = self.weigh(pair, tolerance, None) {
+        let (weighed, size) = self.weigh(pair, tolerance, None);
+        if let Some((size, distance)) = size {
+            let (expected, actual) = spelled();
+            self.farthest = Some((size, divergence(at(), &expected, &actual, Some(distance))));
+        }
+        if let Some(weighed) = weighed {
             let (expected, actual) = spelled();
             self.take(weighed, at, &expected, &actual);
         }
@@ -192,21 +279,26 @@ impl<'a> Collector<'a> {
     }
 
     /// Counts two numbers. Tells how they weigh if that is more than what is known already, and more
-    /// than `before`.
+    /// than `before`; and their relative distance if they are beyond their tolerance and it is the largest so
+    /// far.
     fn weigh(
         &mut self,
         pair: Pair<'_>,
         tolerance: &Tolerance,
         before: Option<Weighed>,
-    ) -> Option<Weighed> {
+    ) -> (Option<Weighed>, Option<(f64, Distance)>) {
         self.numbers.compared += 1;
         self.within += 1;
         if pair.identical && tolerance.nan() == Nan::Equal {
-            return None;
+            return (None, None);
         }
-        let distance = pair.expected.distance(pair.actual, tolerance, pair.precision);
+        let mut distance = pair.expected.distance(pair.actual, tolerance, pair.precision);
         if pair.identical && distance.within {
-            return None;
+            return (None, None);
+        }
+        let equal = distance.within && distance.absolute.is_none_or(|far| far == 0.0);
+        if equal && (pair.identifier || !self.looks_past(Rule::Spelling)) {
+            distance = Distance::unknown(false);
         }
         let (expected, actual) = (pair.expected.parts(), pair.actual.parts());
         // As floats they may be alike, and are not.
@@ -246,7 +338,13 @@ impl<'a> Collector<'a> {
         });
         let outweighs =
             |other: Option<Weighed>| other.is_none_or(|other| weighed.outweighs(&other));
-        (outweighs(known) && outweighs(before)).then_some(weighed)
+        let told = (outweighs(known) && outweighs(before)).then_some(weighed);
+        // Next to 0 everything is far.
+        let size = distance.relative.or(distance.absolute.map(|_| f64::INFINITY));
+        let size = size.filter(|size| {
+            !distance.within && self.farthest.as_ref().is_none_or(|(before, _)| size > before)
+        });
+        (told, size.map(|size| (size, distance)))
     }
 
     /// Takes two numbers for what the results differ in most.
@@ -255,11 +353,8 @@ impl<'a> Collector<'a> {
         if self.decided() {
             return;
         }
-        let Distance { absolute, relative, ulps, .. } = weighed.distance;
-        let (expected, actual) = (show::excerpt(expected), show::excerpt(actual));
         self.rung = weighed.rung;
-        self.divergence =
-            Some(Divergence { place: at(), expected, actual, absolute, relative, ulps });
+        self.divergence = Some(divergence(at(), expected, actual, Some(weighed.distance)));
     }
 
     /// The same, written in another way.
@@ -287,13 +382,10 @@ impl<'a> Collector<'a> {
         self.found(Rung::OtherText, at, expected, actual);
     }
 
-    fn found(&mut self, rung: Rung, at: At<'_>, expected: &str, actual: &str) {
+    pub(super) fn found(&mut self, rung: Rung, at: At<'_>, expected: &str, actual: &str) {
         if rung > self.rung {
             self.rung = rung;
-            let (expected, actual) = (show::excerpt(expected), show::excerpt(actual));
-            let (absolute, relative, ulps) = (None, None, None);
-            self.divergence =
-                Some(Divergence { place: at(), expected, actual, absolute, relative, ulps });
+            self.divergence = Some(divergence(at(), expected, actual, None));
         }
     }
 
@@ -305,62 +397,106 @@ impl<'a> Collector<'a> {
         let same = expected.iter().zip(actual).take_while(|(one, other)| one == other).count();
         let place = || Place::Byte {
             offset: u64::try_from(same).unwrap_or(u64::MAX),
-            array: array.map(show::excerpt),
+            array: array.map(excerpt),
         };
         let bytes = |bytes: &[u8]| match bytes.get(same..bytes.len().min(same + 8)) {
             Some([]) | None => "nothing".to_owned(),
             Some(bytes) => hex(bytes),
         };
         self.other(&place, &bytes(expected), &bytes(actual));
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (expected, actual) = (length(expected), length(actual));
+        self.extent.get_or_insert(Extent::Bytes { expected, actual });
+    }
+
+    /// Two images of the same size: how many pixels they have, how many of them are beyond the tolerance,
+    /// how far the two lie apart that differ most and how far two could, and a digest of the actual ones.
+    pub(super) fn pixels(&mut self, all: u64, beyond: u64, [largest, most]: [u16; 2], digest: u64) {
+        let largest = f64::from(largest);
+        self.numbers = Numbers {
+            compared: all,
+            beyond,
+            largest_absolute: Some(largest),
+            largest_relative: Some(largest / f64::from(most)),
+            largest_ulps: None,
+        };
+        self.unlike.rest = Some(digest);
     }
 
     /// What came of it, and what is not alike.
     pub(super) fn done(self, read_as: ReadAs, unread: Vec<String>) -> (Comparison, Unlike) {
         let decided = matches!(self.rung, Rung::WithinTolerance | Rung::OtherNumbers);
+        let mut times = if self.decided() { BTreeMap::new() } else { self.needed() };
+        if !self.decided() {
+            for (rule, more) in &self.past {
+                *times.entry(Past::Rule(*rule)).or_default() += more;
+            }
+        }
+        let rules = times.keys().filter_map(|past| match past {
+            Past::Rule(rule) => Some(*rule),
+            Past::Pattern(_) => None,
+        });
+        let rules = rules.collect();
+        let mut looked_past: BTreeMap<String, u64> =
+            times.into_iter().map(|(past, times)| (self.name(past), times)).collect();
+        looked_past.extend(self.ignored);
         let comparison = Comparison {
             rung: self.rung,
             read_as,
             unread,
-            rules: if self.decided() { Vec::new() } else { self.needed() },
+            rules,
+            looked_past,
             numbers: decided.then_some(self.numbers),
             divergence: self.divergence,
+            farthest: self.farthest.map(|(_, farthest)| farthest).filter(|_| decided),
+            extent: self.extent.filter(|_| self.rung == Rung::OtherText),
         };
         (comparison, self.unlike)
     }
 
-    /// The rules without which some line would fall below the rung that all of them reach together.
-    fn needed(&self) -> Vec<Rule> {
-        let mut needed: BTreeSet<Rule> =
-            self.ends.then_some(Rule::LineEndings).into_iter().collect();
-        for (expected, actual, tolerance) in &self.changed {
-            let all = &self.policy.rules;
-            let sides = [Line::under(all, expected), Line::under(all, actual)];
-            let mut kept: BTreeSet<Rule> = sides.iter().flat_map(Line::changed_by).collect();
-            let tried: Vec<Rule> =
-                kept.iter().rev().filter(|rule| !needed.contains(rule)).copied().collect();
-            for rule in tried {
-                kept.remove(&rule);
-                if self.falls(&kept, expected, actual, tolerance) {
-                    kept.insert(rule);
-                }
+    /// Something that is looked past, as the configuration writes it.
+    fn name(&self, past: Past) -> String {
+        match past {
+            Past::Rule(rule) => rule.to_string(),
+            Past::Pattern(index) => {
+                let pattern = self.policy().ignore.patterns.get(index);
+                format!("pattern: {}", pattern.map(ToString::to_string).unwrap_or_default())
             }
-            needed.extend(kept);
         }
-        // Within a line, a rule that another line needs may have been kept without need; it is
-        // needed all the same.
-        needed.into_iter().collect()
     }
 
-    /// Whether two lines are less alike than the results are, under fewer rules.
+    /// That without which some line would fall below the rung that all of them reach together, and in how
+    /// many lines that is so.
+    fn needed(&self) -> BTreeMap<Past, u64> {
+        let mut needed: BTreeMap<Past, u64> = BTreeMap::new();
+        for (expected, actual, tolerance) in &self.changed {
+            let [left, right] = &self.lenses;
+            let sides = [Line::under(left, expected), Line::under(right, actual)];
+            let mut kept: BTreeSet<Past> = sides.iter().flat_map(Line::changed_by).collect();
+            let tried: Vec<Past> = kept.iter().rev().copied().collect();
+            for past in tried {
+                kept.remove(&past);
+                if self.falls(&kept, expected, actual, tolerance) {
+                    kept.insert(past);
+                }
+            }
+            for past in kept {
+                *needed.entry(past).or_default() += 1;
+            }
+        }
+        needed
+    }
+
+    /// Whether two lines are less alike than the results are, if only that is looked past.
     fn falls(
         &self,
-        rules: &BTreeSet<Rule>,
+        only: &BTreeSet<Past>,
         expected: &str,
         actual: &str,
         tolerance: &Tolerance,
     ) -> bool {
-        let policy = Policy { rules: rules.clone(), ..Policy::default() };
-        let mut collector = Collector::new(&policy);
+        let lenses = self.lenses.map(|lens| Lens { only: Some(only), ..lens });
+        let mut collector = Collector::new(lenses);
         collector.line(expected, actual, tolerance, &|_| Place::Line { line: 1, column: 1 });
         collector.rung > self.rung
     }

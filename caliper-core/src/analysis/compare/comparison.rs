@@ -1,5 +1,6 @@
 //! What a comparison of two results finds: how alike they are, and where they differ.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
@@ -64,6 +65,12 @@ pub enum Format {
     Npy,
     /// Several arrays of NumPy.
     Npz,
+    /// An SVG image.
+    Svg,
+    /// Pixels: a PNG or JPEG image.
+    Image,
+    /// Bytes of which nothing is known.
+    Binary,
 }
 
 /// As what two results were compared.
@@ -82,6 +89,10 @@ pub enum ReadAs {
     Npy,
     /// As arrays with names.
     Npz,
+    /// As lines of an SVG image.
+    Svg,
+    /// As pixels.
+    Image,
 }
 
 /// How two results compare.
@@ -99,6 +110,11 @@ pub struct Comparison {
     /// one that is applied first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// The same with how often each was needed, and what else was left out, as the configuration writes it
+    /// (`line: ^versions`): in how many lines, for `spelling` of how many numbers, and for a field of how
+    /// many values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub looked_past: BTreeMap<String, u64>,
     /// Where they part: the first difference that puts them on this rung, and for
     /// [`Rung::WithinTolerance`] the number that lies farthest off. `None` for the two rungs on
     /// which nothing is different.
@@ -107,6 +123,12 @@ pub struct Comparison {
     /// What was found of numbers, on the two rungs that numbers decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers: Option<Numbers>,
+    /// Of the numbers beyond their tolerance the one that lies relatively farthest off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub farthest: Option<Divergence>,
+    /// How large the two results are, where they are not alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
 }
 
 impl Comparison {
@@ -117,8 +139,11 @@ impl Comparison {
             read_as: ReadAs::Bytes,
             unread: Vec::new(),
             rules: Vec::new(),
+            looked_past: BTreeMap::new(),
             divergence: None,
             numbers: None,
+            farthest: None,
+            extent: None,
         }
     }
 
@@ -126,7 +151,8 @@ impl Comparison {
     pub(super) fn of_names(part: &str, expected: String, actual: String) -> Self {
         let place = Place::Whole { name: show::excerpt(part) };
         let (absolute, relative, ulps) = (None, None, None);
-        let divergence = Divergence { place, expected, actual, absolute, relative, ulps };
+        let label = None;
+        let divergence = Divergence { place, label, expected, actual, absolute, relative, ulps };
         Self { rung: Rung::OtherText, divergence: Some(divergence), ..Self::alike() }
     }
 }
@@ -145,6 +171,9 @@ pub struct PartComparison {
 pub struct Divergence {
     /// Where.
     pub place: Place,
+    /// What a number is called: the text before it in its line, its column, field or array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What stands there in the expected result; shortened, without control characters.
     pub expected: String,
     /// What stands there in the actual result; likewise.
@@ -208,6 +237,13 @@ pub enum Place {
         /// The field, where elements have several.
         field: Option<String>,
     },
+    /// In an image.
+    Pixel {
+        /// The row, from 1 at the top.
+        row: u64,
+        /// The column, from 1.
+        column: u64,
+    },
     /// The shape of an array.
     Shape {
         /// The array's name, where there are several.
@@ -256,6 +292,7 @@ impl fmt::Display for Place {
                 write!(formatter, "{array}[{}]", index.join(", "))?;
                 field.as_ref().map_or(Ok(()), |field| write!(formatter, ".{field}"))
             }
+            Self::Pixel { row, column } => write!(formatter, "pixel in row {row}, column {column}"),
             Self::Shape { array } => write!(formatter, "shape{}", of(array)),
             Self::Dtype { array } => write!(formatter, "dtype{}", of(array)),
             Self::Whole { name } => formatter.write_str(name),
@@ -263,6 +300,28 @@ impl fmt::Display for Place {
             Self::Byte { offset, array } => write!(formatter, "byte {offset}{}", of(array)),
         }
     }
+}
+
+/// How large two results are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// Lines of text, without those that are ignored.
+    Lines {
+        /// How many the expected result has.
+        expected: u64,
+        /// How many the actual result has.
+        actual: u64,
+        /// In how many the two differ in more than numbers, if they have equally many.
+        differ: Option<u64>,
+    },
+    /// Bytes of which nothing is known.
+    Bytes {
+        /// How many the expected result has.
+        expected: u64,
+        /// How many the actual result has.
+        actual: u64,
+    },
 }
 
 /// What was found of the numbers in two results.

@@ -22,9 +22,13 @@
 //! assert_eq!((&*divergence.expected, &*divergence.actual), ("0.5", "0.50000001"));
 //! ```
 
+mod binary;
+mod content;
+mod image;
 mod json;
 mod npy;
 mod npz;
+mod svg;
 mod table;
 mod text;
 
@@ -33,6 +37,7 @@ use super::collector::Collector;
 use super::comparison::Rung;
 use super::comparison::hashed;
 use super::comparison::{Comparison, Format, ReadAs, Unlike};
+use super::rules::Lens;
 use crate::question::criteria::Policy;
 
 /// How results of one format are read and compared.
@@ -50,7 +55,7 @@ trait ResultFormat: Sync {
 
     /// Digests of a result without its numbers, line by line where the format has lines. Two results
     /// with equal shapes differ in numbers only.
-    fn shapes(&self, result: &[u8], _policy: &Policy) -> Vec<u64> {
+    fn shapes(&self, result: &[u8], _lens: &Lens<'_>) -> Vec<u64> {
         vec![hashed(&result)]
     }
 }
@@ -75,7 +80,16 @@ enum Weaker {
 
 impl Format {
     /// All formats.
-    const ALL: [Self; 5] = [Self::Text, Self::Json, Self::Csv, Self::Npy, Self::Npz];
+    const ALL: [Self; 8] = [
+        Self::Text,
+        Self::Json,
+        Self::Csv,
+        Self::Npy,
+        Self::Npz,
+        Self::Svg,
+        Self::Image,
+        Self::Binary,
+    ];
 
     fn reader(self) -> &'static dyn ResultFormat {
         match self {
@@ -84,6 +98,9 @@ impl Format {
             Self::Csv => &table::Csv,
             Self::Npy => &npy::Npy,
             Self::Npz => &npz::Npz,
+            Self::Svg => &svg::Svg,
+            Self::Image => &image::Image,
+            Self::Binary => &binary::Binary,
         }
     }
 
@@ -95,6 +112,25 @@ impl Format {
         });
         promised.unwrap_or(Self::Text)
     }
+
+    /// The format of a result file. Its content decides whether it is text, an image or other bytes; its
+    /// name decides what the text or the archive holds.
+    pub fn of(name: &str, content: &[u8]) -> Self {
+        content::format(Self::of_name(name), content)
+    }
+
+    /// The format in which two contents of a file can be compared.
+    pub(super) fn of_both(name: &str, expected: &[u8], actual: &[u8]) -> Self {
+        let (expected, actual) = (Self::of(name, expected), Self::of(name, actual));
+        if expected == actual {
+            return expected;
+        }
+        let is_text = |format| match format {
+            Self::Text | Self::Json | Self::Csv | Self::Svg => true,
+            Self::Npy | Self::Npz | Self::Image | Self::Binary => false,
+        };
+        if is_text(expected) && is_text(actual) { Self::Text } else { Self::Binary }
+    }
 }
 
 /// Compares a result with the one that is expected.
@@ -102,26 +138,26 @@ impl Format {
 /// `expected` and `actual` are not interchangeable: distances are relative to what is expected. Apart
 /// from that, and with whole numbers or absolute tolerances alone, the rung is the same either way.
 pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) -> Comparison {
-    compare_numbers(format, expected, actual, policy).0
+    let lens = Lens::new(policy, None);
+    compare_numbers(format, [expected, actual], [lens, lens]).0
 }
 
 /// Compares as [`compare`] does, and also returns the differences that the test for noise needs.
 pub(super) fn compare_numbers(
     format: Format,
-    expected: &[u8],
-    actual: &[u8],
-    policy: &Policy,
+    [expected, actual]: [&[u8]; 2],
+    lenses: [Lens<'_>; 2],
 ) -> (Comparison, Unlike) {
     if expected == actual {
         return (Comparison::alike(), Unlike::default());
     }
     let reader = format.reader();
-    let mut collector = Collector::new(policy);
+    let mut collector = Collector::new(lenses);
     match reader.compare(expected, actual, &mut collector) {
         Ok(unread) => collector.done(reader.read_as(), unread),
         // What was collected before reading failed does not count: begin again.
         Err(Unread { reasons, weaker }) => {
-            let mut collector = Collector::new(policy);
+            let mut collector = Collector::new(lenses);
             let read_as = match weaker {
                 Weaker::Text => {
                     text::compare_bytes(expected, actual, &mut collector);
@@ -138,8 +174,8 @@ pub(super) fn compare_numbers(
 }
 
 /// Digests of a result without its numbers, line by line where it is text.
-pub(super) fn shapes(format: Format, result: &[u8], policy: &Policy) -> Vec<u64> {
-    format.reader().shapes(result, policy)
+pub(super) fn shapes(format: Format, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+    format.reader().shapes(result, lens)
 }
 
 /// Both results as they were read, or why one of them could not be read as `what`.

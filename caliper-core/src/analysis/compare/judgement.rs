@@ -7,7 +7,7 @@ use super::comparer::Comparer;
 use super::comparison::{Comparison, PartComparison, Rung};
 use super::evidence::{Evidence, MOST_OTHERS, Noise};
 use super::noise;
-use super::runs::{Runs, STDOUT};
+use super::runs::Runs;
 use super::verdict::Verdict;
 
 /// What is found of a test in a cell.
@@ -38,18 +38,20 @@ pub(super) struct Compared {
 
 impl Compared {
     pub(super) fn of(runs: &Runs, against: &Runs, comparer: &Comparer<'_>) -> Self {
-        let compared = Self::new(false, against.differing(runs, comparer));
+        let all = runs.whole(comparer);
+        let compared = Self::new(false, all, against.differing(runs, comparer));
         if !compared.is_same() {
             return compared;
         }
         // Where the other side is not the same twice, being like its first run says little.
-        let itself = Self::new(true, against.differing(against, comparer));
+        let itself = Self::new(true, all, against.differing(against, comparer));
         if itself.is_same() { compared } else { itself }
     }
 
-    fn new(of_baseline: bool, differing: Vec<PartComparison>) -> Self {
+    /// `all` names a result of which no part differs.
+    fn new(of_baseline: bool, all: &str, differing: Vec<PartComparison>) -> Self {
         let mut differing = differing.into_iter();
-        let alike = || PartComparison { part: STDOUT.to_owned(), comparison: Comparison::alike() };
+        let alike = || PartComparison { part: all.to_owned(), comparison: Comparison::alike() };
         let worst = differing.next().unwrap_or_else(alike);
         Self { of_baseline, worst, others: differing.collect() }
     }

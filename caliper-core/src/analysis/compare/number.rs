@@ -48,7 +48,7 @@ impl Distance {
         Self { within: true, absolute: Some(0.0), relative: Some(0.0), ulps: Some(0) };
 
     /// For pairs without a distance, such as a NaN and a number.
-    const fn unknown(within: bool) -> Self {
+    pub(super) const fn unknown(within: bool) -> Self {
         Self { within, absolute: None, relative: None, ulps: None }
     }
 }

@@ -4,8 +4,10 @@
 //! the length of the line: no pattern looks ahead further than a bounded distance, or than the next
 //! position at which it could match. Rules are idempotent: applying one twice changes nothing more.
 
+mod durations;
 mod paths;
 mod sets;
+mod subject;
 mod terminal;
 mod times;
 
@@ -13,29 +15,34 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::question::criteria::Rule;
+use crate::question::criteria::{Ignore, Policy, Rule};
+pub(super) use subject::Subject;
 
 impl Rule {
-    /// Applies this rule to a text.
+    /// Applies this rule to a text. [`Rule::Version`] changes nothing, because the text is of no release.
     pub fn apply(self, text: &str) -> String {
         let kept = if self == Self::LineEndings { without_last_break(text) } else { text };
-        let lines = kept.split('\n').map(|line| replaced(line, &self.edits(line)));
+        let lines = kept.split('\n').map(|line| replaced(line, &self.edits(line, None)));
         lines.collect::<Vec<_>>().join("\n")
     }
 
     /// The edits of this rule on a line, in order and without overlaps.
-    fn edits(self, line: &str) -> Vec<Edit> {
+    fn edits(self, line: &str, subject: Option<&Subject>) -> Vec<Edit> {
         match self {
             Self::LineEndings => terminal::line_ending(line),
             Self::ProgressBars => terminal::progress(line),
             Self::Ansi => terminal::escapes(line),
+            Self::Version => subject.map(|subject| subject.versions(line)).unwrap_or_default(),
             Self::Timestamps => times::timestamps(line),
             Self::WarningLines => paths::warning_lines(line),
             Self::Addresses => paths::addresses(line),
             Self::Paths => paths::paths(line),
             Self::TempNames => paths::temp_names(line),
-            Self::Durations => times::durations(line),
+            Self::Durations => durations::durations(line),
+            Self::Rates => durations::rates(line),
             Self::Sets => sets::sorted(line),
+            // Rules for images, and for numbers.
+            Self::SvgIds | Self::ImageMetadata | Self::Spelling => Vec::new(),
         }
     }
 }
@@ -70,31 +77,89 @@ pub(super) fn without_last_break(text: &str) -> &str {
     text.trim_end_matches(['\n', '\r'])
 }
 
+/// Something that is looked past in a line. The order is the one in which they are applied: what a user
+/// leaves out is matched against the line as it was printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Past {
+    /// One of [`Ignore::patterns`], by its index.
+    Pattern(usize),
+    /// A rule.
+    Rule(Rule),
+}
+
+/// Why a whole line is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LeftOut {
+    /// It fits one of [`Ignore::lines`], by its index.
+    Pattern(usize),
+    /// A rule leaves nothing of it.
+    Rule(Rule),
+}
+
+/// How a result is read: by which criteria, and of which release it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lens<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) subject: Option<&'a Subject>,
+    /// Nothing but these is looked past; `None` for all that the policy names.
+    pub(super) only: Option<&'a BTreeSet<Past>>,
+}
+
+impl<'a> Lens<'a> {
+    pub(super) fn new(policy: &'a Policy, subject: Option<&'a Subject>) -> Self {
+        Self { policy, subject, only: None }
+    }
+
+    fn looks_past(&self, past: Past) -> bool {
+        self.only.is_none_or(|only| only.contains(&past))
+    }
+
+    /// Why a line is left out as a whole: which of the user's patterns it fits, or which rule leaves nothing
+    /// of it.
+    pub(super) fn leaves_out(&self, line: &str) -> Option<LeftOut> {
+        let Policy { rules, ignore: Ignore { lines, .. }, .. } = self.policy;
+        let pattern = lines.iter().position(|pattern| pattern.regex().is_match(line));
+        let of_rule = || rules.contains(&Rule::Durations) && durations::is_duration(line);
+        pattern
+            .map(LeftOut::Pattern)
+            .or_else(|| of_rule().then_some(LeftOut::Rule(Rule::Durations)))
+    }
+}
+
 /// A normalised line.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     pub(super) text: Cow<'a, str>,
-    /// The rules that changed it, with their edits.
-    done: Vec<(Rule, Vec<Edit>)>,
+    /// What changed it, with the edits.
+    done: Vec<(Past, Vec<Edit>)>,
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn under(rules: &BTreeSet<Rule>, line: &'a str) -> Self {
+    pub(super) fn under(lens: &Lens<'_>, line: &'a str) -> Self {
         let mut text = Cow::Borrowed(line);
         let mut done = Vec::new();
-        for rule in rules {
-            let edits = rule.edits(&text);
-            if !edits.is_empty() {
-                text = Cow::Owned(replaced(&text, &edits));
-                done.push((*rule, edits));
+        for (index, pattern) in lens.policy.ignore.patterns.iter().enumerate() {
+            let past = Past::Pattern(index);
+            if lens.looks_past(past) {
+                let found = pattern.regex().find_iter(&text).filter(|found| !found.is_empty());
+                let edits = found.map(|found| Edit::new(found.range(), "<ignored>")).collect();
+                take(&mut text, &mut done, past, edits);
+            }
+        }
+        let is_plain = is_plain(&text);
+        for rule in &lens.policy.rules {
+            let past = Past::Rule(*rule);
+            if lens.looks_past(past) && (!is_plain || *rule == Rule::Version) {
+                let edits = rule.edits(&text, lens.subject);
+                take(&mut text, &mut done, past, edits);
             }
         }
         Self { text, done }
     }
 
-    /// The rules that changed it.
-    pub(super) fn changed_by(&self) -> impl Iterator<Item = Rule> {
-        self.done.iter().map(|(rule, _)| *rule)
+    /// What changed it.
+    pub(super) fn changed_by(&self) -> impl Iterator<Item = Past> {
+        self.done.iter().map(|(past, _)| *past)
     }
 
     /// Maps an offset in the normalised line back to the original line.
@@ -118,6 +183,22 @@ impl<'a> Line<'a> {
             }
             before + (place - now)
         })
+    }
+}
+
+/// Whether a line holds nothing but numbers and what separates them, in which no rule but that for versions
+/// finds anything. Large results are made of such lines.
+fn is_plain(line: &str) -> bool {
+    let plain =
+        |byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b' ' | b'\t' | b',');
+    line.bytes().all(plain)
+}
+
+/// Makes the edits, and takes note of them.
+fn take(text: &mut Cow<'_, str>, done: &mut Vec<(Past, Vec<Edit>)>, past: Past, edits: Vec<Edit>) {
+    if !edits.is_empty() {
+        *text = Cow::Owned(replaced(text, &edits));
+        done.push((past, edits));
     }
 }
 
@@ -154,7 +235,8 @@ mod tests {
     #[test]
     fn a_place_is_found_again() {
         let raw = "\u{1b}[1mtook 1.5s\u{1b}[0m at 0x7f0000000000 then x";
-        let line = Line::under(&Rule::ALL.into(), raw);
+        let policy = Policy::default();
+        let line = Line::under(&Lens::new(&policy, None), raw);
         insta::assert_snapshot!(line.text, @"took <duration> at <address> then x");
         let place = line.text.find("then").unwrap();
         assert_eq!(line.origin(place), raw.find("then").unwrap());
@@ -162,7 +244,7 @@ mod tests {
         assert_eq!(line.origin(line.text.len()), raw.len());
         assert_eq!(
             line.changed_by().collect::<Vec<_>>(),
-            [Rule::Ansi, Rule::Addresses, Rule::Durations]
+            [Rule::Ansi, Rule::Addresses, Rule::Durations].map(Past::Rule)
         );
     }
 
@@ -249,9 +331,18 @@ mod tests {
         }
 
         #[test]
+        fn nothing_is_found_in_plain_lines(text in "[-0-9.+e \t,]{0,60}") {
+            prop_assert!(is_plain(&text));
+            for rule in Rule::ALL {
+                prop_assert_eq!(rule.apply(&text), &text[..], "{:?}", rule);
+            }
+        }
+
+        #[test]
         fn places_stay_within_the_line(text in suspicious()) {
             let text = text.replace('\n', "");
-            let line = Line::under(&Rule::ALL.into(), &text);
+            let policy = Policy::default();
+            let line = Line::under(&Lens::new(&policy, None), &text);
             for place in 0..=line.text.len() {
                 prop_assert!(line.origin(place) <= text.len());
             }

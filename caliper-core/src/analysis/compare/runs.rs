@@ -7,10 +7,11 @@ use std::sync::Arc;
 use pep440_rs::Version;
 
 use super::comparer::Comparer;
-use super::comparison::{Apart, Comparison, Format, PartComparison, Rung, Unlike, hashed};
+use super::comparison::{Apart, Comparison, Extent, Format, PartComparison, Rung, Unlike, hashed};
 use super::format as formats;
 use super::noise::{self, Sample};
 use super::number::close;
+use super::rules::{Lens, Subject};
 use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
 use crate::names::Sha256;
 use crate::question::criteria::Tolerance;
@@ -18,11 +19,19 @@ use crate::question::criteria::Tolerance;
 /// What a test left in one cell: of each run its parts by name.
 pub(super) struct Runs {
     pub(super) version: Version,
+    test: String,
     runs: Vec<BTreeMap<String, Content>>,
+}
+
+/// What all runs of a test in a cell are results of.
+struct Source {
+    test: String,
+    subject: Subject,
 }
 
 /// What is known of a part.
 struct Content {
+    source: Arc<Source>,
     digest: Sha256,
     /// Where it is; `None` if it was too much to keep.
     kept: Option<Kept>,
@@ -46,6 +55,26 @@ impl Content {
     }
 }
 
+impl Source {
+    fn of(record: &Record, test: &str) -> Self {
+        let file = record.environment.file.as_ref();
+        let name = file.map_or("", |file| project_of(&file.filename));
+        Self { test: test.to_owned(), subject: Subject::new(name, &record.version) }
+    }
+
+    fn lens<'a>(&'a self, comparer: &Comparer<'a>) -> Lens<'a> {
+        Lens::new(&comparer.criteria.of(&self.test).policy, Some(&self.subject))
+    }
+}
+
+/// The project that a file is of: what stands before its version.
+fn project_of(filename: &str) -> &str {
+    let mut signs = filename.match_indices('-');
+    let version =
+        signs.find(|(at, _)| filename[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    version.map_or("", |(at, _)| &filename[..at])
+}
+
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
@@ -57,12 +86,16 @@ type Spot = (String, (u64, u64));
 
 /// The name of what a test prints.
 pub(super) const STDOUT: &str = "stdout";
+/// The name of all that is compared of a test of which nothing else is.
+const EXIT_STATUS: &str = "exit status";
 /// The name of what it says beside that.
 const STDERR: &str = "stderr";
 
 impl Runs {
     pub(super) fn of(record: &Record, test: &str, comparer: &Comparer<'_>) -> Self {
         let runs = record.test(test).into_iter().flat_map(|test| &test.runs);
+        let source = Arc::new(Source::of(record, test));
+        let criteria = comparer.criteria.of(test);
         let printed = |text: &str, blob: Option<BlobRef>, all: Option<Sha256>| {
             let (of_kept, kept) = if let Some(blob) = blob {
                 (blob.0, Kept::Blob(blob))
@@ -70,22 +103,27 @@ impl Runs {
                 let (digest, text) = comparer.outputs.text(text);
                 (digest, Kept::Text(text))
             };
-            Content { digest: all.unwrap_or(of_kept), kept: Some(kept), is_whole: all.is_none() }
+            let (digest, is_whole) = (all.unwrap_or(of_kept), all.is_none());
+            Content { source: Arc::clone(&source), digest, kept: Some(kept), is_whole }
         };
         let file = |file: &RecordedResult| {
             let kept = file.content.map(Kept::Blob);
-            let content = Content { digest: file.sha256, kept, is_whole: true };
+            let (source, digest) = (Arc::clone(&source), file.sha256);
+            let content = Content { source, digest, kept, is_whole: true };
             // A file may be named like a stream.
             let dot = if [STDOUT, STDERR].contains(&file.path.as_str()) { "./" } else { "" };
             (format!("{dot}{}", file.path), content)
         };
         let parts = |run: &Run| {
+            if criteria.exit_status {
+                return BTreeMap::new();
+            }
             let mut parts: BTreeMap<String, Content> = run.files.iter().map(file).collect();
             parts.insert(
                 STDOUT.to_owned(),
                 printed(&run.output, run.output_blob, run.output_digest),
             );
-            if comparer.criteria.stderr {
+            if criteria.stderr {
                 parts.insert(
                     STDERR.to_owned(),
                     printed(&run.error, run.error_blob, run.error_digest),
@@ -93,7 +131,16 @@ impl Runs {
             }
             parts
         };
-        Self { version: record.version.clone(), runs: runs.map(parts).collect() }
+        Self {
+            version: record.version.clone(),
+            test: test.to_owned(),
+            runs: runs.map(parts).collect(),
+        }
+    }
+
+    /// What a result of which no part differs is called.
+    pub(super) fn whole(&self, comparer: &Comparer<'_>) -> &'static str {
+        if comparer.criteria.of(&self.test).exit_status { EXIT_STATUS } else { STDOUT }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -114,8 +161,13 @@ impl Runs {
             }
         }
         let mut parts: Vec<_> = worst.into_iter().collect();
+        // Of bytes there is nothing to tell but that they are others, so they come last of what differs.
+        let opaque =
+            |comparison: &Comparison| matches!(comparison.extent, Some(Extent::Bytes { .. }));
         parts.sort_by_key(|(part, (run, comparison))| {
-            (Reverse(comparison.rung), *run, part.as_str() != STDOUT, *part)
+            let alike = comparison.rung <= Rung::WithinTolerance;
+            let rung = Reverse(comparison.rung);
+            (alike, opaque(comparison), rung, *run, part.as_str() != STDOUT, *part)
         });
         let named = |(part, (_, comparison)): (&String, _)| PartComparison {
             part: part.clone(),
@@ -187,11 +239,14 @@ struct Shapes {
 
 impl Shapes {
     fn of(part: &str, contents: &[Option<&Content>], comparer: &Comparer<'_>) -> Self {
-        let lines = |content: Option<&Content>| {
-            let content = content?.read(comparer)?;
-            Some(formats::shapes(format(part), &content, &comparer.criteria.policy))
+        let mut are_text = true;
+        let mut lines = |content: Option<&Content>| {
+            let (source, content) = (&content?.source, content?.read(comparer)?);
+            let format = format(part, &content, &content);
+            are_text &= format == Format::Text;
+            Some(formats::shapes(format, &content, &source.lens(comparer)))
         };
-        let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(lines).collect();
+        let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(&mut lines).collect();
         let digests = || -> Vec<Vec<u64>> {
             let digest = |content: Option<&Content>| hashed(&content.map(|content| content.digest));
             contents.iter().copied().map(|content| vec![digest(content)]).collect()
@@ -207,7 +262,7 @@ impl Shapes {
             // They differ in something that is no shape: the names of fields may be numbers.
             return Self { of_runs: digests(), alike: None };
         }
-        Self { of_runs, alike: (format(part) == Format::Text).then_some(alike) }
+        Self { of_runs, alike: are_text.then_some(alike) }
     }
 
     /// Whether the numbers of a line, from 1, stand in the same places in all runs.
@@ -218,8 +273,10 @@ impl Shapes {
     }
 }
 
-fn format(part: &str) -> Format {
-    if [STDOUT, STDERR].contains(&part) { Format::Text } else { Format::of_name(part) }
+/// What a test prints is text, whatever it is.
+fn format(part: &str, expected: &[u8], actual: &[u8]) -> Format {
+    let is_stream = [STDOUT, STDERR].contains(&part);
+    if is_stream { Format::Text } else { Format::of_both(part, expected, actual) }
 }
 
 fn compare_part(
@@ -245,8 +302,9 @@ fn compare_part(
     let (Some(left), Some(right)) = (expected.read(comparer), actual.read(comparer)) else {
         return by_name();
     };
-    let policy = &comparer.criteria.policy;
-    let found = formats::compare_numbers(format(part), &left, &right, policy);
+    let lenses = [expected.source.lens(comparer), actual.source.lens(comparer)];
+    let format = format(part, &left, &right);
+    let found = formats::compare_numbers(format, [&left, &right], lenses);
     // They differ in what was not kept.
     let is_whole = expected.is_whole && actual.is_whole;
     if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }

@@ -1,7 +1,6 @@
 //! A line of text as numbers and what stands between them.
 
-use super::rules::Line;
-use crate::question::criteria::Policy;
+use super::rules::{Lens, Line};
 
 /// A part of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,7 +128,8 @@ fn number(run: &[u8]) -> Option<usize> {
     if matches!(run.get(at), Some(b'e' | b'E')) {
         let sign = usize::from(matches!(run.get(at + 1), Some(b'+' | b'-')));
         let exponent = if at + 1 + sign <= run.len() { digits(at + 1 + sign) } else { 0 };
-        if exponent > 0 {
+        // No number has an exponent of more than three digits; a digest in hexadecimal digits may.
+        if (1..=3).contains(&exponent) {
             at += 1 + sign + exponent;
         }
     }
@@ -157,9 +157,9 @@ pub(super) enum Found<'a> {
 }
 
 /// A line as the rules leave it, without its numbers.
-pub(super) fn shape(line: &str, policy: &Policy) -> String {
+pub(super) fn shape(line: &str, lens: &Lens<'_>) -> String {
     let mut shape = String::new();
-    for (_, token) in Tokens::of(&Line::under(&policy.rules, line).text) {
+    for (_, token) in Tokens::of(&Line::under(lens, line).text) {
         match token {
             Token::Number(_) => shape.push('0'),
             Token::Text(text) => shape.push_str(text),
@@ -167,6 +167,17 @@ pub(super) fn shape(line: &str, policy: &Policy) -> String {
         shape.push(' ');
     }
     shape
+}
+
+/// Whether a number looks like an identifier, of which every character counts: digits behind a leading
+/// zero, as postal codes have, and zeros with an exponent, as digests may be written.
+pub(super) fn is_identifier(number: &str) -> bool {
+    let digits = number.trim_start_matches(['+', '-']).as_bytes();
+    match digits {
+        [b'0', b'0'..=b'9', ..] => !digits.contains(&b'.'),
+        [b'0', b'e' | b'E', b'0'..=b'9', ..] => true,
+        _ => false,
+    }
 }
 
 /// How many numbers a line has.
@@ -253,6 +264,7 @@ mod tests {
             ("µ5 5é", "0'µ5 5é'"),
             ("1.5±0.1│2", "0<1.5> 3'±' 5<0.1> 8'│' 11<2>"), // signs that are no letters
             ("e-5 1e- 1e", "0'e-' 2<5> 4<1> 5'e-' 8<1> 9'e'"),
+            ("12e4567 1e0042 0e123", "0'12e4567 1e0042' 15<0e123>"), // two digests, and what may be one
             ("a=1;b=-2", "0'a=' 2<1> 3';b=' 6<-2>"),
         ];
         for (line, tokens) in cases {

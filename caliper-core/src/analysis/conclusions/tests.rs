@@ -6,6 +6,7 @@ use crate::facts::record::{
     BuildReason, BuildRecord, CellOutcome, RecordedResult, Run, TestOutcome, TestRecord,
 };
 use crate::names::Sha256;
+use crate::question::criteria::TestCriteria;
 
 /// A store of blobs that counts how often each is read.
 #[derive(Default)]
@@ -101,7 +102,10 @@ fn every_blob_is_read_once() {
             record
         })
         .collect();
-    let criteria = Criteria { stderr: true, ..Criteria::default() };
+    let criteria = Criteria {
+        usual: TestCriteria { stderr: true, ..TestCriteria::default() },
+        ..Criteria::default()
+    };
     let blobs = |blob| store.read(blob);
     let analysis = Analysis::new(&records, None, &criteria, &blobs);
     assert!(analysis.verdicts().iter().any(|one| one.evidence.is_some()));

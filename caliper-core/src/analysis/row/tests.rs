@@ -99,7 +99,9 @@ fn releases_must_be_in_order() {
 
 #[test]
 fn a_record_tells_the_state_of_each_test() {
-    use TestOutcome::{Failed, Idle, Killed, NotMeasured, NotRun, OutOfMemory, Passed, TimedOut};
+    use TestOutcome::{
+        Failed, Idle, Killed, NotMeasured, NotRun, OutOfMemory, Passed, ResultsOverLimit, TimedOut,
+    };
     let cases: &[(&[TestOutcome], State)] = &[
         (&[Passed, Passed], State::Passed),
         (&[Passed, Failed], State::Flaky),
@@ -108,6 +110,7 @@ fn a_record_tells_the_state_of_each_test() {
         (&[Killed, Failed], State::Failed),
         (&[Idle], State::Failed),
         (&[OutOfMemory, NotRun], State::Failed),
+        (&[ResultsOverLimit], State::Failed),
         (&[NotMeasured], State::Unmeasured),
         (&[], State::Unmeasured), // a test that was added later
     ];

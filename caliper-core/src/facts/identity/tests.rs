@@ -42,14 +42,14 @@ fn digests_hold_still() {
         all.chain([format!("cell {cell}")]).collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!(told(0), @"
-    environment sha256:d93f22c066d6089162e66beb83cf8ef1ab9195c588e34acd69b693f4cbfaea68
-    import sha256:2ea1f0bc18396a3b0c05df1e085a50b16a77f4d969ffb6e3cb0c70df6983bbdf
-    t sha256:bbde130bf7413380252b80108c2da8c9a2c015b84aed35cb15e6d8876015535f
-    cell sha256:7d115c3016b40272ec57d3bf3a2325b7a6455160c0ebdc25db69e202dd66f43a
+    environment sha256:5a88b72214653d375f7d860c2ef0d1ed73bcf3e0a88197d8c90fb615ef7c2c3a
+    import sha256:ada16f1b6308af27b037b467ae0ba6381bd2896413166bdc251699d92f7c463c
+    t sha256:e9970d6f9355c255635a8ee717ac66120ee18d6451219b7165c54df5902a9417
+    cell sha256:bd11819a99d5103741d9f08f68fd2318bbf47b0bd90019ad474440efad65af54
     ");
     insta::assert_snapshot!(told(1), @"
-    environment sha256:0f019422424ae1f636f55901da184f3781aa83fe5133c0c8dda471459da4f2d9
-    cell sha256:534928c572cf0df72902bfe3aad5677f0cd7290e1e3ab5a5ae8f684afd731b0f
+    environment sha256:f215037654c938273a92879fee18c61a9f28b21d61ac2620b937b52469c59510
+    cell sha256:cf0f0c1ddc8f41ed670957967f149f58a067b5fd4a5c8ebe6f931551cc77e043
     ");
 }
 

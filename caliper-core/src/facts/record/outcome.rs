@@ -75,6 +75,8 @@ pub enum TestOutcome {
     Idle,
     /// It, or a child of it, wanted more memory than it may have.
     OutOfMemory,
+    /// It exited with status 0 and left more result files than it may, so that its result is not known.
+    ResultsOverLimit,
     /// It was killed from outside.
     Killed,
     /// Its program does not exist or cannot be executed: the test or the image is at fault.
@@ -92,6 +94,7 @@ impl TestOutcome {
             | Self::TimedOut
             | Self::Idle
             | Self::OutOfMemory
+            | Self::ResultsOverLimit
             | Self::NotRun => false,
             Self::Killed | Self::NotMeasured => true,
         }
@@ -106,6 +109,7 @@ impl fmt::Display for TestOutcome {
             Self::TimedOut => "timed out",
             Self::Idle => "idle",
             Self::OutOfMemory => "out of memory",
+            Self::ResultsOverLimit => "results over the limit",
             Self::Killed => "killed",
             Self::NotRun => "not run",
             Self::NotMeasured => "not measured",
@@ -128,6 +132,11 @@ pub enum TestEnd {
     OutOfMemory {
         /// The exit status all the same, if the program itself went on.
         status: Option<i32>,
+    },
+    /// The program exited with status 0, and its result files exceed a limit.
+    ResultsOverLimit {
+        /// Which limit, and by what.
+        reason: String,
     },
     /// The program could not be started.
     NotRun {
@@ -156,6 +165,7 @@ impl TestEnd {
             Self::TimedOut => TestOutcome::TimedOut,
             Self::Idle => TestOutcome::Idle,
             Self::OutOfMemory { .. } => TestOutcome::OutOfMemory,
+            Self::ResultsOverLimit { .. } => TestOutcome::ResultsOverLimit,
             Self::NotRun { .. } => TestOutcome::NotRun,
         }
     }
@@ -165,6 +175,7 @@ impl TestEnd {
         match self {
             Self::Exited(status) => Some(*status),
             Self::OutOfMemory { status } => *status,
+            Self::ResultsOverLimit { .. } => Some(0),
             Self::Signalled(_) | Self::TimedOut | Self::Idle | Self::NotRun { .. } => None,
         }
     }
@@ -193,6 +204,7 @@ mod tests {
             (TestEnd::Idle, TestOutcome::Idle),
             // Only a child was killed and the program exited 0: the flag is the evidence.
             (TestEnd::OutOfMemory { status: Some(0) }, TestOutcome::OutOfMemory),
+            (TestEnd::ResultsOverLimit { reason: String::new() }, TestOutcome::ResultsOverLimit),
             (TestEnd::NotRun { reason: String::new() }, TestOutcome::NotRun),
         ] {
             assert_eq!(end.outcome(), outcome, "{end:?}");

@@ -45,6 +45,7 @@ impl State {
                 | TestOutcome::TimedOut
                 | TestOutcome::Idle
                 | TestOutcome::OutOfMemory
+                | TestOutcome::ResultsOverLimit
                 | TestOutcome::NotRun => failed = true,
                 TestOutcome::Killed | TestOutcome::NotMeasured => spurious = true,
             }

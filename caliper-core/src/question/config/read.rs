@@ -160,14 +160,16 @@ impl Reader<'_> {
             entries.remove("dockerfile").and_then(|node| self.dockerfile(&node, &args));
         let axes = ["axes", "exclude", "include"].map(|key| entries.remove(key));
         let axes = self.grid_axes(axes, &args);
-        let tests = entries.remove("tests").map(|node| self.tests(&node)).unwrap_or_default();
+        let compare = entries.remove("compare").map(|node| self.compare(&node));
+        let mut compare = compare.unwrap_or_default();
+        let tests = entries.remove("tests").map(|node| self.tests(&node, &mut compare));
+        let tests = tests.unwrap_or_default();
         let results = entries.remove("results").map(|node| {
             let help = "a test runs in a copy of the project, and leaves its results there";
             self.globs(&node, "`results`", help)
         });
         let results = results.unwrap_or_default();
         let limits = entries.remove("limits").map(|node| self.limits(&node)).unwrap_or_default();
-        let compare = entries.remove("compare").map(|node| self.compare(&node)).unwrap_or_default();
         let baseline = entries.remove("baseline").and_then(|node| self.parsed(&node, "`baseline`"));
         let expect = entries.remove("expect").and_then(|node| self.parsed(&node, "`expect`"));
         let dependency: crate::names::PackageName = dependency?;

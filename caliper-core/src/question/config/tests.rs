@@ -1,6 +1,7 @@
 use std::io;
 
 use super::*;
+use crate::question::criteria::Rule;
 
 /// A project with a template and one script.
 fn read(path: &str) -> io::Result<Vec<u8>> {
@@ -28,6 +29,23 @@ fn what_is_looked_past_is_read_strictly() {
         ("compare: {alpha: 1}", "`alpha` is an error rate between 0 and 1, such as 0.05"),
         ("compare: {nan: same}", "`nan` is `equal`, `different`, not `same`"),
         ("compare: {fields: {x: {rtol: 1}}}", "unknown key `rtol`"),
+        ("compare: none", "`compare` is `exit-status`, not `none`"),
+        (
+            "compare: {keep: [dates]}",
+            "`keep` is `line_endings`, `progress_bars`, `ansi`, `version`, `timestamps`, `warning_lines`, `addresses`, `paths`, `temp_names`, `durations`, `rates`, `sets`, `svg_ids`, `image_metadata`, `spelling`, not `dates`",
+        ),
+        (
+            "compare: {ignore: [{line: 'a('}]}",
+            "`line`: `a(` is not a regular expression: error: unclosed group",
+        ),
+        (
+            "compare: {ignore: [{line: a, field: b}]}",
+            "an entry of `ignore` is one of `line`, `pattern` and `field`",
+        ),
+        (
+            "tests: [{run: x, compare: {alpha: 0.1}}]",
+            "`alpha` is the error rate over all tests together",
+        ),
         ("results: [/etc/passwd]", "`/etc/passwd` leaves the project"),
         ("results: ['a[']", "`a[`: unclosed character class; missing ']'"),
     ] {
@@ -67,6 +85,8 @@ analysis:
   tests:
     - test.py
     - {name: train, run: "python train.py --name 'a b'", timeout: 10m, env: {SEED: 0}, repeat: 3, files: [train.py, "data/*.csv"]}
+    - {run: lint, compare: exit-status}
+    - {run: fit, compare: {keep: [durations], relative: 0.1, ignore: [{line: "^versions"}, {pattern: "[0-9]+ s"}, {field: "t*"}]}}
   results: ["out/*.csv", "**/w.npz"]
   compare: {absolute: 0.5, relative: 1e-3, ulps: 4, nan: different, fields: {loss: {relative: 0}}, keep: [sets],
     stderr: true, alpha: 0.01}
@@ -78,6 +98,30 @@ analysis:
     )
     .unwrap();
     insta::assert_debug_snapshot!(config);
+}
+
+#[test]
+fn a_test_says_how_it_is_compared() {
+    let config = parse(
+        r#"
+analysis:
+  dependency: x
+  compare: {absolute: 0.5, keep: [sets], stderr: true, ignore: [{line: a}]}
+  tests: [test.py, {name: lint, run: lint, compare: exit-status}, {name: fit, run: fit, compare: {keep: [ansi], ulps: 4}}]
+"#,
+    )
+    .unwrap();
+    let Criteria { usual, tests, .. } = &config.compare;
+    assert_eq!(tests.keys().collect::<Vec<_>>(), ["fit", "lint"]);
+    assert_eq!(config.compare.of("test.py"), usual);
+    let of = |test| config.compare.of(test);
+    assert!(of("lint").exit_status && !of("fit").exit_status);
+    // The keys that a test names replace those of the analysis, and no others.
+    let fit = of("fit");
+    assert!(fit.stderr && fit.policy.rules.contains(&Rule::Sets));
+    assert!(!fit.policy.rules.contains(&Rule::Ansi));
+    assert_eq!((fit.policy.tolerance.absolute(), fit.policy.tolerance.ulps()), (0.5, Some(4)));
+    assert_eq!(fit.policy.ignore, usual.policy.ignore);
 }
 
 #[test]

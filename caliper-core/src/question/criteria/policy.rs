@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::ignore::Ignore;
 use super::rule::Rule;
 
 /// How two results are compared.
@@ -21,6 +22,9 @@ pub struct Policy {
     /// patterns, and patterns are tried in alphabetical order.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Tolerance>,
+    /// What else is left out.
+    #[serde(skip_serializing_if = "Ignore::is_empty")]
+    pub ignore: Ignore,
 }
 
 impl Default for Policy {
@@ -30,6 +34,7 @@ impl Default for Policy {
             rules: Rule::ALL.into_iter().collect(),
             tolerance: Tolerance::default(),
             fields: BTreeMap::new(),
+            ignore: Ignore::default(),
         }
     }
 }
@@ -37,17 +42,18 @@ impl Default for Policy {
 impl Policy {
     /// The tolerance of a field that is known by all these names.
     pub(crate) fn of_field(&self, names: &[&str]) -> &Tolerance {
-        /// What is longer was not named for a pattern, and would take long to look at.
-        const LONGEST: usize = 1000;
         let exact = || names.iter().find_map(|name| self.fields.get(*name));
         let pattern = || {
             let mut patterns = self.fields.iter();
-            let fits = |pattern: &str| {
-                names.iter().any(|name| name.len() <= LONGEST && matches(pattern, name))
-            };
-            patterns.find(|(pattern, _)| fits(pattern)).map(|(_, tolerance)| tolerance)
+            patterns.find(|(pattern, _)| fits(pattern, names)).map(|(_, tolerance)| tolerance)
         };
         exact().or_else(pattern).unwrap_or(&self.tolerance)
+    }
+
+    /// Which of the ignored fields a field is that is known by all these names.
+    pub(crate) fn ignored(&self, names: &[&str]) -> Option<&str> {
+        let fields = self.ignore.fields.iter();
+        fields.map(String::as_str).find(|pattern| fits(pattern, names))
     }
 }
 
@@ -192,6 +198,13 @@ impl TryFrom<Written> for Tolerance {
     }
 }
 
+/// Whether one of the names of a field fits a pattern.
+fn fits(pattern: &str, names: &[&str]) -> bool {
+    /// What is longer was not named for a pattern, and would take long to look at.
+    const LONGEST: usize = 1000;
+    names.iter().any(|name| name.len() <= LONGEST && matches(pattern, name))
+}
+
 /// Whether a name fits a pattern with `*` and `?`.
 ///
 /// Only the last star is ever taken back, so this takes no longer than the product of the lengths.
@@ -229,6 +242,7 @@ mod tests {
             rules: [Rule::Timestamps, Rule::Ansi].into(),
             tolerance: Tolerance::default().with_ulps(4),
             fields: [("loss*".to_owned(), Tolerance::new(0.5, 0.0).unwrap())].into(),
+            ignore: Ignore::default(),
         };
         let text = serde_json::to_string(&policy).unwrap();
         insta::assert_snapshot!(text, @r#"{"rules":["ansi","timestamps"],"tolerance":{"absolute":0.0,"relative":1e-7,"ulps":4,"nan":"equal"},"fields":{"loss*":{"absolute":0.5,"relative":0.0,"nan":"equal"}}}"#);
@@ -247,7 +261,7 @@ mod tests {
         let error = serde_json::from_str::<Tolerance>(r#"{"relative": -0.1}"#).unwrap_err();
         insta::assert_snapshot!(error, @"the relative tolerance is -0.1: it must be a finite number, not below 0");
         let error = serde_json::from_str::<Policy>(r#"{"rules": ["dates"]}"#).unwrap_err();
-        insta::assert_snapshot!(error, @"unknown variant `dates`, expected one of `line_endings`, `progress_bars`, `ansi`, `timestamps`, `warning_lines`, `addresses`, `paths`, `temp_names`, `durations`, `sets` at line 1 column 18");
+        insta::assert_snapshot!(error, @"unknown variant `dates`, expected one of `line_endings`, `progress_bars`, `ansi`, `version`, `timestamps`, `warning_lines`, `addresses`, `paths`, `temp_names`, `durations`, `rates`, `sets`, `svg_ids`, `image_metadata`, `spelling` at line 1 column 18");
         assert!(serde_json::from_str::<Tolerance>(r#"{"rtol": 0.1}"#).is_err());
     }
 

@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 
 use super::{Outcome, ResultFormat, Weaker, both, text};
 use crate::analysis::compare::collector::{Collector, Pair};
-use crate::analysis::compare::comparison::{Place, ReadAs};
-use crate::analysis::compare::number::{Number, Precision};
-use crate::analysis::compare::show;
-use crate::question::criteria::Policy;
+use crate::analysis::compare::comparison::{Place, ReadAs, hashed};
+use crate::analysis::compare::rules::Lens;
+use crate::analysis::compare::{show, tokens};
 
 use parse::{Value, read};
 
@@ -34,8 +33,14 @@ impl ResultFormat for Json {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], policy: &Policy) -> Vec<u64> {
-        text::shapes(result, policy)
+    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+        if lens.policy.ignore.fields.is_empty() {
+            return text::shapes(result, lens);
+        }
+        let Ok(value) = read(result) else { return text::shapes(result, lens) };
+        let mut shape = String::new();
+        write_shape(&value, &mut Vec::new(), lens, &mut shape);
+        vec![hashed(&shape)]
     }
 }
 
@@ -76,14 +81,12 @@ fn values<'a>(
     steps: &mut Vec<Step<'a>>,
     collector: &mut Collector<'_>,
 ) {
+    if !collector.policy().ignore.fields.is_empty() && is_ignored(steps, collector) {
+        return;
+    }
     match (expected, actual) {
         (Value::Number(left), Value::Number(right)) => {
-            let pair = Pair {
-                expected: Number::of(left),
-                actual: Number::of(right),
-                identical: left == right,
-                precision: Precision::Double,
-            };
+            let pair = Pair::written(left, right);
             let spelled = || ((*left).to_owned(), (*right).to_owned());
             let tolerance = tolerance(steps, collector);
             collector.pair(pair, &tolerance, &|| place(steps), &spelled);
@@ -129,6 +132,7 @@ fn objects<'a>(
         steps.push(Step::Key(key));
         match rest.get_mut(&**key).and_then(Vec::pop) {
             Some(other) => values(value, other, steps, collector),
+            None if is_ignored(steps, collector) => {}
             None => collector.other(&|| place(steps), &shown(value), "nothing"),
         }
         steps.pop();
@@ -136,11 +140,82 @@ fn objects<'a>(
             return;
         }
     }
-    let more = right.iter().find(|(key, _)| rest.get(&**key).is_some_and(|rest| !rest.is_empty()));
-    if let Some((key, value)) = more {
+    let more =
+        right.iter().filter(|(key, _)| rest.get(&**key).is_some_and(|rest| !rest.is_empty()));
+    for (key, value) in more {
         steps.push(Step::Key(key));
-        collector.other(&|| place(steps), "nothing", &shown(value));
+        let ignored = is_ignored(steps, collector);
+        if !ignored {
+            collector.other(&|| place(steps), "nothing", &shown(value));
+        }
         steps.pop();
+        if !ignored {
+            return;
+        }
+    }
+}
+
+/// The names of the value at the end of the steps: its path, and the key nearest to it.
+fn names(steps: &[Step<'_>]) -> [String; 2] {
+    let path = path(steps);
+    let path = path.strip_prefix('.').unwrap_or(&path).to_owned();
+    let key = steps.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some((*key).to_owned()),
+        Step::Index(_) => None,
+    });
+    [path.clone(), key.unwrap_or(path)]
+}
+
+fn is_ignored(steps: &[Step<'_>], collector: &mut Collector<'_>) -> bool {
+    if collector.policy().ignore.fields.is_empty() {
+        return false;
+    }
+    let [path, key] = names(steps);
+    collector.ignores_field(&[&path, &key])
+}
+
+/// A document without its numbers and without what is ignored, in any order of keys.
+fn write_shape<'a>(
+    value: &'a Value<'a>,
+    steps: &mut Vec<Step<'a>>,
+    lens: &Lens<'_>,
+    shape: &mut String,
+) {
+    let [path, key] = names(steps);
+    if lens.policy.ignored(&[&path, &key]).is_some() {
+        return;
+    }
+    match value {
+        Value::Number(_) => shape.push('0'),
+        Value::Word(word) => shape.push_str(word),
+        Value::Text(text) => shape.push_str(&tokens::shape(text, lens)),
+        Value::Array(values) => {
+            shape.push('[');
+            for (index, value) in values.iter().enumerate() {
+                steps.push(Step::Index(index));
+                write_shape(value, steps, lens, shape);
+                steps.pop();
+                shape.push(',');
+            }
+            shape.push(']');
+        }
+        Value::Object(entries) => {
+            let mut sorted: Vec<_> = entries.iter().collect();
+            sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+            shape.push('{');
+            for (key, value) in sorted {
+                steps.push(Step::Key(key));
+                let [path, name] = names(steps);
+                if lens.policy.ignored(&[&path, &name]).is_none() {
+                    shape.push_str(key);
+                    shape.push(':');
+                    write_shape(value, steps, lens, shape);
+                    shape.push(',');
+                }
+                steps.pop();
+            }
+            shape.push('}');
+        }
     }
 }
 
@@ -153,13 +228,8 @@ fn tolerance(
     if policy.fields.is_empty() {
         return policy.tolerance;
     }
-    let path = path(steps);
-    let path = path.strip_prefix('.').unwrap_or(&path);
-    let key = steps.iter().rev().find_map(|step| match step {
-        Step::Key(key) => Some(*key),
-        Step::Index(_) => None,
-    });
-    *policy.of_field(&[path, key.unwrap_or(path)])
+    let [path, key] = names(steps);
+    *policy.of_field(&[&path, &key])
 }
 
 fn place(steps: &[Step<'_>]) -> Place {

@@ -19,8 +19,7 @@ use super::{Outcome, ResultFormat, Weaker, both};
 use crate::analysis::compare::collector::{Collector, Pair};
 use crate::analysis::compare::comparison::{Place, ReadAs};
 use crate::analysis::compare::show;
-use crate::question::criteria::Nan;
-use crate::question::criteria::Tolerance;
+use crate::question::criteria::{Nan, Rule, Tolerance};
 
 use dtype::{Dtype, Leaf};
 use item::Item;
@@ -115,6 +114,9 @@ pub(super) fn compare(
     actual: &Array<'_>,
     collector: &mut Collector<'_>,
 ) {
+    if name.is_some_and(|name| collector.ignores_field(&[name])) {
+        return;
+    }
     let array = name.map(show::excerpt);
     if expected.shape != actual.shape {
         let place = || Place::Shape { array: array.clone() };
@@ -159,7 +161,9 @@ pub(super) fn compare(
         left.step();
         right.step();
     }
-    if other_type {
+    if other_type && !collector.looks_past(Rule::Spelling) {
+        collector.other(&dtype, &expected.dtype.shown, &actual.dtype.shown);
+    } else if other_type {
         collector.spelling(&dtype, &expected.dtype.shown, &actual.dtype.shown);
     }
 }
@@ -170,16 +174,16 @@ fn matched<'a>(
     name: Option<&str>,
     expected: &'a Array<'_>,
     actual: &'a Array<'_>,
-    collector: &Collector<'_>,
+    collector: &mut Collector<'_>,
 ) -> Option<Vec<Match<'a>>> {
     let (left, right) = (&expected.dtype.leaves, &actual.dtype.leaves);
     let places: BTreeMap<&str, &Leaf> = right.iter().map(|leaf| (&*leaf.name, leaf)).collect();
     if left.len() != right.len() {
         return None;
     }
+    let policy = collector.policy();
     let pairs = left.iter().map(|left| {
         let right = *places.get(&*left.name)?;
-        let policy = collector.policy();
         let full = format!("{}.{}", name.unwrap_or_default(), left.name);
         let tolerance = match (name, &*left.name) {
             (None, "") => policy.tolerance,
@@ -189,7 +193,15 @@ fn matched<'a>(
         };
         left.compares_with(right).then_some(Match { left, right, tolerance })
     });
-    let pairs = pairs.collect::<Option<Vec<_>>>()?;
+    let mut pairs = pairs.collect::<Option<Vec<_>>>()?;
+    if !collector.policy().ignore.fields.is_empty() {
+        pairs.retain(|pair| {
+            let field = &*pair.left.name;
+            field.is_empty()
+                || !collector
+                    .ignores_field(&[&format!("{}.{field}", name.unwrap_or_default()), field])
+        });
+    }
     Some(pairs.into_iter().filter(|pair| pair.left.size() > 0 && pair.right.size() > 0).collect())
 }
 
@@ -213,6 +225,7 @@ fn items(
                 expected: *left,
                 actual: *right,
                 identical: expected.is(actual),
+                identifier: false,
                 precision: leaf.left.precision().min(leaf.right.precision()),
             };
             collector.pair(pair, &leaf.tolerance, at, &spelled);

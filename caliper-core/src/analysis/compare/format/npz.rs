@@ -88,8 +88,11 @@ fn compare(
     collector: &mut Collector<'_>,
 ) -> Result<Vec<String>, String> {
     let mut opaque = Vec::new();
+    let policy = collector.policy();
     let missing = |one: &Archive<'_>, other: &Archive<'_>| {
-        one.files.keys().find(|name| !other.files.contains_key(*name)).cloned()
+        let mut names = one.files.keys();
+        let compared = |name: &str| policy.ignored(&[array(name)]).is_none();
+        names.find(|name| !other.files.contains_key(*name) && compared(name)).cloned()
     };
     for (name, sides) in [
         (missing(&expected, &actual), ["an array", "nothing"]),
@@ -110,6 +113,9 @@ fn compare(
             break;
         }
         let name = array(&file);
+        if collector.ignores_field(&[name]) {
+            continue;
+        }
         let (left, right) = (expected.file(&file)?, actual.file(&file)?);
         match (npy::read(&left), npy::read(&right)) {
             (Ok(left), Ok(right)) => npy::compare(Some(name), &left, &right, collector),

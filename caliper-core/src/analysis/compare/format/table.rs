@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Outcome, ResultFormat, text};
 use crate::analysis::compare::collector::Collector;
-use crate::analysis::compare::comparison::{Place, ReadAs};
-use crate::analysis::compare::show;
+use crate::analysis::compare::comparison::{Place, ReadAs, hashed};
+use crate::analysis::compare::rules::Lens;
 use crate::analysis::compare::tokens::{Token, Tokens};
-use crate::question::criteria::Policy;
+use crate::analysis::compare::{show, tokens};
 
 /// Values with commas between them.
 pub(super) struct Csv;
@@ -30,8 +30,25 @@ impl ResultFormat for Csv {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], policy: &Policy) -> Vec<u64> {
-        text::shapes(result, policy)
+    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+        if lens.policy.ignore.fields.is_empty() {
+            return text::shapes(result, lens);
+        }
+        let text = show::decoded(result);
+        let table = read(&text);
+        let names = header(&table);
+        let is_kept = |column: usize| {
+            let name = names.as_ref().map(|_| table.row(0).cell(column));
+            name.is_none_or(|name| lens.policy.ignored(&[name]).is_none())
+        };
+        let columns = names.as_ref().map_or(0, BTreeMap::len);
+        let kept: Vec<bool> = (0..columns).map(is_kept).collect();
+        let row = |row: usize| {
+            let cells = table.row(row).cells().enumerate();
+            let cells = cells.filter(|(column, _)| kept.get(*column).copied().unwrap_or(true));
+            hashed(&cells.map(|(_, cell)| tokens::shape(cell, lens)).collect::<Vec<_>>())
+        };
+        (0..table.rows.len()).map(row).collect()
     }
 }
 
@@ -106,8 +123,14 @@ fn header(table: &Table) -> Option<BTreeMap<&str, usize>> {
 }
 
 fn compare(expected: &Table, actual: &Table, collector: &mut Collector<'_>) {
+    let policy = collector.policy();
+    // A column that is ignored may be missing on one side.
     let same = |names: &(BTreeMap<&str, usize>, BTreeMap<&str, usize>)| {
-        names.0.keys().collect::<BTreeSet<_>>() == names.1.keys().collect::<BTreeSet<_>>()
+        let compared = |names: &BTreeMap<&str, usize>| -> BTreeSet<String> {
+            let names = names.keys().filter(|name| policy.ignored(&[name]).is_none());
+            names.map(ToString::to_string).collect()
+        };
+        compared(&names.0) == compared(&names.1)
     };
     let names = header(expected).zip(header(actual)).filter(same);
     // For each column of the expected table the name, and the place in the actual one.
@@ -115,7 +138,11 @@ fn compare(expected: &Table, actual: &Table, collector: &mut Collector<'_>) {
         let columns = expected.row(0).cells();
         columns.map(|name| (name, places.get(name).copied().unwrap_or_default())).collect()
     });
-    let policy = collector.policy();
+    let mut ignored: Vec<bool> = Vec::new();
+    for (name, _) in &columns {
+        ignored.push(collector.ignores_field(&[name]));
+    }
+    let has_ignored = ignored.contains(&true);
     let tolerances: Vec<_> = columns.iter().map(|(name, _)| policy.of_field(&[name])).collect();
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     for row in usize::from(names.is_some())..expected.rows.len().max(actual.rows.len()) {
@@ -133,7 +160,11 @@ fn compare(expected: &Table, actual: &Table, collector: &mut Collector<'_>) {
             return;
         }
         let (left, right) = (expected.row(row), actual.row(row));
-        for column in 0..left.len().min(right.len()) {
+        let width = if has_ignored { left.len() } else { left.len().min(right.len()) };
+        for column in 0..width {
+            if ignored.get(column).copied().unwrap_or_default() {
+                continue;
+            }
             let matched = columns.get(column).map_or(column, |(_, matched)| *matched);
             // A row may be too short for the column that the header puts here.
             if matched < right.len() {
@@ -142,7 +173,11 @@ fn compare(expected: &Table, actual: &Table, collector: &mut Collector<'_>) {
                     .text(left.cell(column), right.cell(matched), tolerance, &|| place(column));
             }
         }
-        if left.len() != right.len() {
+        // A row that has as many values as the header has names is whole.
+        let whole = |row: Row<'_>, names: &BTreeMap<&str, usize>| row.len() == names.len();
+        let are_whole =
+            names.as_ref().is_some_and(|(here, there)| whole(left, here) && whole(right, there));
+        if left.len() != right.len() && !are_whole {
             let shown = |row: Row<'_>| format!("{} values", row.len());
             collector.other(&|| place(left.len().min(right.len())), &shown(left), &shown(right));
         }

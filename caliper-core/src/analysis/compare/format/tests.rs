@@ -58,7 +58,7 @@ fn texts_reach_their_rung() {
     same, normalised; Addresses+Sets
     within tolerance; line 1, column 6: `0.50000001` instead of `0.5`, 1.000e-8 off, relatively 2.000e-8
     within tolerance; line 1, column 6: `0.50000001` instead of `0.5`, 1.000e-8 off, relatively 2.000e-8
-    within tolerance; line 1, column 3: `1.0` instead of `1`
+    within tolerance; Spelling; line 1, column 3: `1.0` instead of `1`
     other numbers; line 1, column 3: `10.5` instead of `9.5`, 1.000e0 off, relatively 1.053e-1
     other numbers; line 1, column 7: `-inf` instead of `inf`
     other text; line 1, column 5: `c` instead of `b`
@@ -142,6 +142,7 @@ fn what_cannot_be_read_is_told() {
             "column": 7
           }
         },
+        "label": "'a'",
         "expected": "1.0",
         "actual": "2.0",
         "absolute": 1.0,
@@ -154,6 +155,20 @@ fn what_cannot_be_read_is_told() {
         "largest_absolute": 1.0,
         "largest_relative": 1.0,
         "largest_ulps": 4503599627370496
+      },
+      "farthest": {
+        "place": {
+          "line": {
+            "line": 1,
+            "column": 7
+          }
+        },
+        "label": "'a'",
+        "expected": "1.0",
+        "actual": "2.0",
+        "absolute": 1.0,
+        "relative": 1.0,
+        "ulps": 4503599627370496
       }
     }
     "#);
@@ -175,6 +190,12 @@ fn what_cannot_be_read_is_told() {
         },
         "expected": "nothing",
         "actual": "206d6f7265"
+      },
+      "extent": {
+        "bytes": {
+          "expected": 3,
+          "actual": 8
+        }
       }
     }
     "#);
@@ -196,7 +217,7 @@ fn tables_are_compared_by_name() {
         ("a,b\n1\n", "b,a\n1\n"), // a row that is too short for its column
     ];
     let told = cases.map(|(expected, actual)| told(&of(Format::Csv, expected, actual)));
-    insta::assert_snapshot!(told.join("\n"), @r"
+    insta::assert_snapshot!(told.join("\n"), @"
     same, normalised
     other numbers; row 2, loss: `0.75` instead of `0.5`, 2.500e-1 off, relatively 5.000e-1
     same, normalised
@@ -205,7 +226,7 @@ fn tables_are_compared_by_name() {
     other text; row 2, column 3: `2 values` instead of `3 values`
     other text; row 3, a: `3,4` instead of `the end`
     other text; row 2, b: `0` instead of ``
-    within tolerance; row 2, a: `NaN` instead of `nan`
+    within tolerance; Spelling; row 2, a: `NaN` instead of `nan`
     same, normalised; Timestamps
     same, normalised
     ");
@@ -293,18 +314,18 @@ fn arrays_are_compared_by_value() {
     let told = cases.map(|(expected, actual)| {
         told(&compare(Format::Npy, &expected, &actual, &Policy::default()))
     });
-    insta::assert_snapshot!(told.join("\n"), @r"
+    insta::assert_snapshot!(told.join("\n"), @"
     same, normalised
-    within tolerance; dtype: `>f4` instead of `<f8`
+    within tolerance; Spelling; dtype: `>f4` instead of `<f8`
     same, normalised
     same, normalised
-    within tolerance; dtype: `<M8[ms]` instead of `<M8[s]`
+    within tolerance; Spelling; dtype: `<M8[ms]` instead of `<M8[s]`
     same, normalised
-    other numbers; array[0, 0]: `1.25 (<f4)` instead of `1.0 (<f8)`, 2.500e-1 off, relatively 2.500e-1
+    other numbers; Spelling; array[0, 0]: `1.25 (<f4)` instead of `1.0 (<f8)`, 2.500e-1 off, relatively 2.500e-1
     other numbers; array[1, 0]: `4.5` instead of `4.0`, 5.000e-1 off, relatively 1.250e-1
     other text; shape: `(3, 2)` instead of `(2, 3)`
     other numbers; array[].b: `3` instead of `2`, 1.000e0 off, relatively 5.000e-1
-    other numbers; array[]: `3001 (<M8[ms])` instead of `3 (<M8[s])`
+    other numbers; Spelling; array[]: `3001 (<M8[ms])` instead of `3 (<M8[s])`
     other text; dtype: `<M8[M]` instead of `<M8[s]`
     other text; dtype: `<U1` instead of `|S1`
     other numbers; array[]: `01010101010101010101010101010101` instead of `00000000000000000000000000000000`
@@ -380,6 +401,7 @@ fn a_comparison_is_written_down_and_read_again() {
             "column": 8
           }
         },
+        "label": "in <duration>",
         "expected": "0.5",
         "actual": "0.75",
         "absolute": 0.25,
@@ -392,6 +414,20 @@ fn a_comparison_is_written_down_and_read_again() {
         "largest_absolute": 0.25,
         "largest_relative": 0.5,
         "largest_ulps": 2251799813685248
+      },
+      "farthest": {
+        "place": {
+          "line": {
+            "line": 1,
+            "column": 8
+          }
+        },
+        "label": "in <duration>",
+        "expected": "0.5",
+        "actual": "0.75",
+        "absolute": 0.25,
+        "relative": 0.5,
+        "ulps": 2251799813685248
       }
     }
     "#);

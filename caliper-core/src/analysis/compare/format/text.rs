@@ -1,10 +1,13 @@
 //! Text, line by line.
 
+use std::collections::BTreeMap;
+
 use super::{Outcome, ResultFormat};
 use crate::analysis::compare::collector::Collector;
-use crate::analysis::compare::comparison::{Place, ReadAs, hashed};
-use crate::analysis::compare::{rules, show, tokens};
-use crate::question::criteria::{Policy, Rule};
+use crate::analysis::compare::comparison::{Extent, Place, ReadAs, hashed};
+use crate::analysis::compare::rules::{self, LeftOut, Lens};
+use crate::analysis::compare::{show, tokens};
+use crate::question::criteria::Rule;
 
 /// Lines of text: the format of everything that no other format reads.
 pub(super) struct Text;
@@ -23,16 +26,17 @@ impl ResultFormat for Text {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], policy: &Policy) -> Vec<u64> {
-        shapes(result, policy)
+    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+        shapes(result, lens)
     }
 }
 
 /// What text looks like without its numbers: a digest for each line.
-pub(super) fn shapes(result: &[u8], policy: &Policy) -> Vec<u64> {
+pub(super) fn shapes(result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
     let text = show::decoded(result);
     let lines = rules::without_last_break(&text).split('\n');
-    lines.map(|line| hashed(&tokens::shape(line, policy))).collect()
+    let lines = lines.filter(|line| lens.leaves_out(line).is_none());
+    lines.map(|line| hashed(&tokens::shape(line, lens))).collect()
 }
 
 /// Compares bytes as text; bytes that are not UTF-8 stay different from each other.
@@ -40,45 +44,74 @@ pub(super) fn compare_bytes(expected: &[u8], actual: &[u8], collector: &mut Coll
     compare(&show::decoded(expected), &show::decoded(actual), collector);
 }
 
-fn compare(expected: &str, actual: &str, collector: &mut Collector<'_>) {
+pub(super) fn compare(expected: &str, actual: &str, collector: &mut Collector<'_>) {
     let (mut left, mut right) = (expected, actual);
     if collector.policy().rules.contains(&Rule::LineEndings) {
         (left, right) = (rules::without_last_break(left), rules::without_last_break(right));
-        collector.ends = expected[left.len()..] != actual[right.len()..];
+        if expected[left.len()..] != actual[right.len()..] {
+            collector.looks_past(Rule::LineEndings);
+        }
     }
     let tolerance = &collector.policy().tolerance;
-    let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
+    let [left, right] = kept([left, right], collector);
+    let (of_left, of_right) = (count(left.len()), count(right.len()));
+    let (mut left, mut right) = (left.into_iter(), right.into_iter());
     // What stands behind a line that differs may differ as well, which matters where there is noise.
-    let to_the_end = lines(left) == lines(right);
-    let (mut left, mut right) = (left.split('\n'), right.split('\n'));
-    let mut number = 0;
+    let to_the_end = of_left == of_right;
     loop {
-        number += 1;
         match (left.next(), right.next()) {
-            (None, None) => return,
-            (Some(one), Some(other)) => {
+            (None, None) => break,
+            (Some((number, one)), Some((_, other))) => {
                 collector.line(one, other, tolerance, &|place| Place::Line {
                     line: number,
                     column: column(one, place),
                 });
             }
             (one, other) => {
+                let number = one.or(other).map_or(1, |(number, _)| number);
                 let place = || Place::Line { line: number, column: 1 };
-                let shown = |line: Option<&str>| match line {
-                    Some(line) => format!("{line}\n"),
+                let shown = |line: Option<(u64, &str)>| match line {
+                    Some((_, line)) => format!("{line}\n"),
                     None => "the end".to_owned(),
                 };
                 collector.other(&place, &shown(one), &shown(other));
             }
         }
         if collector.decided() && !to_the_end {
-            return;
+            break;
         }
     }
+    let differ = to_the_end.then_some(collector.others);
+    collector.extent = Some(Extent::Lines { expected: of_left, actual: of_right, differ });
+}
+
+/// The lines of both texts that are compared, with their numbers.
+fn kept<'a>(texts: [&'a str; 2], collector: &mut Collector<'_>) -> [Vec<(u64, &'a str)>; 2] {
+    let lenses = collector.lenses();
+    // A line may have been left out on one side only.
+    let mut times: BTreeMap<LeftOut, [u64; 2]> = BTreeMap::new();
+    let sides = [0, 1].map(|side| {
+        let mut lines: Vec<(u64, &str)> = Vec::new();
+        for (number, line) in (1_u64..).zip(texts[side].split('\n')) {
+            match lenses[side].leaves_out(line) {
+                Some(why) => times.entry(why).or_default()[side] += 1,
+                None => lines.push((number, line)),
+            }
+        }
+        lines
+    });
+    for (why, [left, right]) in times {
+        collector.left_out(why, left.max(right));
+    }
+    sides
+}
+
+fn count(lines: usize) -> u64 {
+    u64::try_from(lines).unwrap_or(u64::MAX)
 }
 
 /// Which character a place in a line is, from 1.
 fn column(line: &str, place: usize) -> u64 {
     let before = line.char_indices().take_while(|(at, _)| *at < place).count();
-    u64::try_from(before).unwrap_or(u64::MAX) + 1
+    count(before) + 1
 }

@@ -40,6 +40,17 @@ pub(super) fn paths(line: &str) -> Vec<Edit> {
     for found in PATH.find_iter(line) {
         // Not the tail of a relative path, of a URL, or of an earlier replacement.
         let before = &line[..found.start()];
+        // The way from the folder of the project to what is installed, as pytest prints it.
+        let up = before.trim_end_matches("/..").len();
+        let steps = &before[before[..up].strip_suffix("..").map_or(up, str::len)..];
+        if steps.len() >= 2
+            && !line[..before.len() - steps.len()]
+                .ends_with(|c: char| c.is_alphanumeric() || "_./~-+@%=".contains(c))
+            && let Some(from) = specific(found.as_str())
+        {
+            edits.push(Edit::new(before.len() - steps.len()..found.start() + from, "<path>"));
+            continue;
+        }
         let relative = before.ends_with(|c: char| c.is_alphanumeric() || "_./~-+@%=".contains(c));
         if !relative
             && !before.ends_with("<path>")
@@ -85,11 +96,12 @@ fn specific(path: &str) -> Option<usize> {
 
 pub(super) fn temp_names(line: &str) -> Vec<Edit> {
     static NAME: LazyLock<Regex> = LazyLock::new(|| {
-        // `mktemp`, both generations of `tempfile`, and pytest's folders.
-        let pattern = r"\btmp(?:\.[A-Za-z0-9]{10}|[a-z0-9_]{8}|[A-Za-z0-9]{6})\b|\bpytest-of-[\w-]{1,64}/pytest-[0-9]{1,9}\b";
+        // `mktemp`, both generations of `tempfile`, pytest's folders, and UUIDs that are made of the time or
+        // at random (RFC 9562, versions 1, 4 and 7).
+        let pattern = r"\btmp(?:\.[A-Za-z0-9]{10}|[a-z0-9_]{8}|[A-Za-z0-9]{6})\b|\bpytest-of-[\w-]{1,64}/pytest-[0-9]{1,9}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[147][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b";
         Regex::new(pattern).expect("a pattern")
     });
-    if !(line.contains("tmp") || line.contains("pytest")) {
+    if !(line.contains("tmp") || line.contains("pytest") || line.contains('-')) {
         return Vec::new();
     }
     let made_up = |found: &regex::Match<'_>| {
@@ -143,6 +155,15 @@ mod tests {
             ("File \"/usr/lib/python3.11/json/decoder.py\"", "File \"<path>/json/decoder.py\""),
             ("/tmp/tmpabcdefgh/out.txt", "<path>/out.txt"),
             ("/work/venv/bin/python", "<path>/python"),
+            (
+                "../../environments/3f2a/lib/python3.11/site-packages/np/core.py:5",
+                "<path>/site-packages/np/core.py:5",
+            ),
+            ("(../venv/lib/python3.11/json/a.py)", "(<path>/json/a.py)"),
+            (
+                "x../lib/python3.11/json/a.py ../data/a.csv",
+                "x../lib/python3.11/json/a.py ../data/a.csv",
+            ),
             // Parts of the project, relative paths, addresses.
             ("/home/u/project/x.py", "/home/u/project/x.py"),
             ("a/tmp/x", "a/tmp/x"),
@@ -163,6 +184,8 @@ mod tests {
             ("/tmp/tmp.AbCdEf1234", "/tmp/<temp>"),
             ("/tmp/tmpAbC123", "/tmp/<temp>"),
             ("/tmp/pytest-of-root/pytest-12/t0", "/tmp/<temp>/t0"),
+            ("id 6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "id <temp>"),
+            ("6f9619ff-8b86-5d01-b42d-00cf4fc964ff", "6f9619ff-8b86-5d01-b42d-00cf4fc964ff"), // of a name
             ("tmp_results tmpfolder12x tmp", "tmp_results tmpfolder12x tmp"),
         ];
         for (text, left) in cases {

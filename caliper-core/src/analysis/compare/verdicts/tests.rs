@@ -3,7 +3,7 @@ use crate::analysis::Analysis;
 use crate::facts::record::tests::{record, test};
 use crate::facts::record::{BlobRef, RecordedResult, TestOutcome};
 use crate::names::Sha256;
-use crate::question::criteria::Criteria;
+use crate::question::criteria::{Criteria, TestCriteria};
 
 /// A record whose one test printed this in its runs.
 fn printed(version: &str, outputs: &[&str]) -> Record {
@@ -180,7 +180,10 @@ fn evidence_lists_all_parts_that_differ() {
     let listed = |others| {
         let records =
             [with("1.0", "took 3.1 s\n", 0.5, others), with("1.1", "took 0.4 s\n", 0.25, others)];
-        let criteria = Criteria { stderr: true, ..Criteria::default() };
+        let criteria = Criteria {
+            usual: TestCriteria { stderr: true, ..TestCriteria::default() },
+            ..Criteria::default()
+        };
         let verdicts = Analysis::new(&records, None, &criteria, &|_| None).into_verdicts();
         let evidence = verdicts.of(&records[0].id(), "t").unwrap().evidence.clone().unwrap();
         let others = evidence.others.iter();

@@ -14,6 +14,8 @@ pub(in crate::question::config) const LIMITS: &[&str] = &[
     "cpuset",
     "pids",
     "output",
+    "results",
+    "result_files",
     "disk",
     "network",
     "gpus",
@@ -41,6 +43,11 @@ impl Reader<'_> {
             "memory" => limits.memory = self.bytes(node),
             "disk" => limits.disk = self.bytes(node),
             "output" => limits.output = self.bytes(node).unwrap_or(limits.output),
+            "results" => limits.results = self.bytes(node).unwrap_or(limits.results),
+            "result_files" => {
+                limits.result_files =
+                    self.parsed(node, "`result_files`").unwrap_or(limits.result_files);
+            }
             "cpus" => {
                 limits.cpus = self.parsed(node, "`cpus`");
                 if limits.cpus.is_some_and(|cpus| !(0.01..=1e4).contains(&cpus)) {

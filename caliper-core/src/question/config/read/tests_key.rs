@@ -3,21 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::{At, Node, Reader, shorten};
+use crate::question::criteria::{Criteria, TestCriteria};
 use crate::question::plan::Test;
 
 /// The keys of a test that is more than a script.
 pub(in crate::question::config) const TEST: &[&str] =
-    &["name", "run", "timeout", "env", "repeat", "files"];
+    &["name", "run", "timeout", "env", "repeat", "files", "compare"];
 
 impl Reader<'_> {
-    pub(super) fn tests(&mut self, at: &At<'_>) -> Vec<Test> {
+    /// The tests; what one says of how it is compared goes to `criteria`.
+    pub(super) fn tests(&mut self, at: &At<'_>, criteria: &mut Criteria) -> Vec<Test> {
         let mut tests: Vec<Test> = Vec::new();
         for node in self.list(at, "`tests`") {
             let test = match node.node {
-                Node::Mapping(_) => self.command(&node),
-                _ => self.script(&node),
+                Node::Mapping(_) => self.command(&node, &criteria.usual),
+                _ => self.script(&node).map(|test| (test, None)),
             };
-            let Some(test) = test else { continue };
+            let Some((test, compared)) = test else { continue };
             if test.name == Test::IMPORT {
                 self.problem_with_help(
                     &node,
@@ -31,6 +33,7 @@ impl Reader<'_> {
                     "give one of them another `name`",
                 );
             }
+            criteria.tests.extend(compared.map(|compared| (test.name.clone(), compared)));
             tests.push(test);
         }
         tests
@@ -51,7 +54,11 @@ impl Reader<'_> {
     }
 
     /// `{name: …, run: …}`.
-    fn command(&mut self, at: &At<'_>) -> Option<Test> {
+    fn command(
+        &mut self,
+        at: &At<'_>,
+        usual: &TestCriteria,
+    ) -> Option<(Test, Option<TestCriteria>)> {
         let mut entries = self.mapping(at, "a test", TEST)?;
         let Some(run) = entries.remove("run") else {
             self.problem_with_help(
@@ -98,14 +105,16 @@ impl Reader<'_> {
                 "only files in the folder of the configuration reach a test",
             )
         });
-        Some(Test {
+        let compared = entries.remove("compare").map(|node| self.compare_test(&node, usual));
+        let test = Test {
             name: name.unwrap_or(line),
             command,
             environment,
             timeout,
             repeat: repeat.unwrap_or(1),
             files,
-        })
+        };
+        Some((test, compared))
     }
 
     pub(super) fn environment(&mut self, at: &At<'_>) -> BTreeMap<String, String> {
