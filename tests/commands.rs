@@ -124,7 +124,7 @@ fn doctor_says_what_there_is() {
     let local = &diagnosis["local"];
     let known =
         local["kept"].as_array().unwrap().len() + local["refused"].as_object().unwrap().len();
-    assert_eq!(known, 12, "{local}");
+    assert_eq!(known, 14, "{local}");
     assert!(diagnosis["index"]["Ok"].is_string(), "{}", said.out);
 }
 

@@ -20,6 +20,7 @@ mod grids;
 mod imports;
 mod live;
 mod local_run;
+mod looks;
 mod private_index;
 mod public_api;
 mod source;

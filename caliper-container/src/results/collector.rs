@@ -290,7 +290,12 @@ mod tests {
         }
         let (taken, over) = limited(folder.path(), &Limits::default());
         assert_eq!(over, None);
-        insta::assert_snapshot!(taken.join("\n"), @"");
+        insta::assert_snapshot!(taken.join("\n"), @r"
+        back\\slash.csv
+        café\u{202e}.csv
+        lost\xff.csv
+        two\n  left x.csv
+        ");
         let mut archive = tar::Builder::new(Vec::new());
         for name in names {
             let mut header = tar::Header::new_gnu();

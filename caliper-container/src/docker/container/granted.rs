@@ -77,6 +77,8 @@ impl Details {
             timeout: asked.timeout,
             idle: asked.idle,
             output: asked.output,
+            results: asked.results,
+            result_files: asked.result_files,
             memory: (host.memory > 0).then_some(host.memory),
             cpus,
             cpuset: host.cpuset_cpus.parse().ok(),

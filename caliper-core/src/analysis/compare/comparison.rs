@@ -352,7 +352,7 @@ pub(super) struct Apart {
 }
 
 /// In what a result is not like another of the same structure.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Unlike {
     /// The numbers that are not written alike.
     pub(super) apart: Vec<Apart>,

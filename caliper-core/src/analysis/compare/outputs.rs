@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Blobs;
+use super::comparison::{Comparison, Unlike};
 use crate::facts::record::BlobRef;
 use crate::names::Sha256;
 
@@ -24,7 +25,16 @@ struct Held {
     blobs: HashMap<BlobRef, Option<Arc<[u8]>>>,
     /// The texts that stand in records, and their digests.
     texts: HashMap<Arc<[u8]>, Sha256>,
+    /// How large outputs compare, and how many numbers all of these hold.
+    compared: HashMap<Pair, Arc<(Comparison, Unlike)>>,
+    numbers: usize,
 }
+
+/// Two outputs, and a digest over all else that decides how they compare.
+pub(super) type Pair = (Sha256, Sha256, u64);
+
+/// How many numbers of comparisons are held: some 150 MB.
+const MOST_NUMBERS: usize = 2_000_000;
 
 /// How many bytes are held if nothing else is said: more than a thousand cells with different outputs of
 /// 100 KiB.
@@ -77,6 +87,28 @@ impl Outputs {
         let digest = Sha256::of(&content);
         held.texts.insert(Arc::clone(&content), digest);
         (digest, content)
+    }
+
+    /// How two outputs compare, which `compare` is asked the first time. The same two are compared to find
+    /// whether they differ, and again to find whether that is noise.
+    pub(super) fn compared(
+        &self,
+        pair: Pair,
+        compare: impl FnOnce() -> (Comparison, Unlike),
+    ) -> (Comparison, Unlike) {
+        if let Some(known) = self.held().compared.get(&pair) {
+            return (**known).clone();
+        }
+        let found = compare();
+        let mut held = self.held();
+        let numbers = found.1.apart.len();
+        if held.numbers + numbers > MOST_NUMBERS {
+            held.compared.clear();
+            held.numbers = 0;
+        }
+        held.numbers += numbers;
+        held.compared.insert(pair, Arc::new(found.clone()));
+        found
     }
 
     /// Looks for lost blobs once more: another function to read with may find them.

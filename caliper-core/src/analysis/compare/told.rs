@@ -194,7 +194,7 @@ mod tests {
         1 of 1 number differs: zip 01234 → 1234
         1 of 1 number differs by 50 %: fit.loss 1.0 → 1.5
         same values
-        1 of 2 numbers differs by 50 %: row 2, loss 0.5 → 0.75
+        1 of 2 numbers differs by 50 %: loss 0.5 → 0.75
         other bytes, 9,120 → 9,132 bytes
         ");
     }

@@ -165,7 +165,8 @@ pub struct RecordedLimits {
 /// A file that a test wrote as a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RecordedResult {
-    /// Relative to the project; `/` between the components.
+    /// Relative to the project; `/` between the components. Backslashes, control characters and bytes that
+    /// are not UTF-8 are escaped (`\\`, `\n`, `\xff`), so that different names stay different.
     pub path: String,
     /// In bytes.
     pub size: u64,

@@ -5,7 +5,7 @@ use pep440_rs::Version;
 use super::Edit;
 
 /// The release that a result is of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::analysis::compare) struct Subject {
     /// The name of the project, in lower case, with `-` between its words.
     name: String,
