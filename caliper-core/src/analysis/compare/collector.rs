@@ -10,8 +10,7 @@ use super::number::{Distance, Number, Precision};
 use super::rules::{LeftOut, Lens, Line, Past};
 use super::show::{excerpt, hex};
 use super::tokens::{self, Found};
-use crate::question::criteria::Rule;
-use crate::question::criteria::{Nan, Policy, Tolerance};
+use crate::question::criteria::{Nan, Policy, Rule, Tolerance};
 
 /// What makes a place. Asked only where the place is told.
 pub(super) type At<'f> = &'f dyn Fn() -> Place;
@@ -32,7 +31,7 @@ pub(super) struct Collector<'a> {
     ignored: BTreeMap<String, u64>,
     /// Of the numbers beyond their tolerance the one farthest off.
     farthest: Option<(f64, Divergence)>,
-    /// How many lines or values differ in more than numbers.
+    /// How many lines differ in more than numbers.
     pub(super) others: u64,
     pub(super) extent: Option<Extent>,
     /// What a test for noise is to know.
@@ -432,11 +431,8 @@ impl<'a> Collector<'a> {
                 *times.entry(Past::Rule(*rule)).or_default() += more;
             }
         }
-        let rules = times.keys().filter_map(|past| match past {
-            Past::Rule(rule) => Some(*rule),
-            Past::Pattern(_) => None,
-        });
-        let rules = rules.collect();
+        let rule = |past: &Past| if let Past::Rule(rule) = past { Some(*rule) } else { None };
+        let rules = times.keys().filter_map(rule).collect();
         let mut looked_past: BTreeMap<String, u64> =
             times.into_iter().map(|(past, times)| (self.name(past), times)).collect();
         looked_past.extend(self.ignored);

@@ -17,6 +17,7 @@ use crate::names::Sha256;
 use crate::question::criteria::Tolerance;
 
 /// What a test left in one cell: of each run its parts by name.
+#[expect(clippy::struct_field_names, reason = "they are the runs")]
 pub(super) struct Runs {
     pub(super) version: Version,
     test: String,

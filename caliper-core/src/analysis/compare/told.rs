@@ -76,7 +76,7 @@ impl Comparison {
         };
         match relative {
             Some(far) if numbers.beyond > 1 => {
-                write!(formatter, ", the largest by {}", share(*far))?
+                write!(formatter, ", the largest by {}", share(*far))?;
             }
             Some(far) => write!(formatter, " by {}", share(*far))?,
             None => {}
@@ -123,9 +123,9 @@ fn farthest(numbers: &Numbers) -> Option<String> {
 /// A relative distance: in percent, where that is readable.
 fn share(far: f64) -> String {
     let percent = far * 100.0;
-    if percent >= 10.0 && percent < 100_000.0 {
+    if (10.0..100_000.0).contains(&percent) {
         format!("{percent:.0} %")
-    } else if percent >= 0.01 && percent < 10.0 {
+    } else if (0.01..10.0).contains(&percent) {
         // Two digits.
         let digits = if percent >= 1.0 {
             1
@@ -145,7 +145,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

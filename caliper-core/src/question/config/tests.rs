@@ -103,12 +103,12 @@ analysis:
 #[test]
 fn a_test_says_how_it_is_compared() {
     let config = parse(
-        r#"
+        r"
 analysis:
   dependency: x
   compare: {absolute: 0.5, keep: [sets], stderr: true, ignore: [{line: a}]}
   tests: [test.py, {name: lint, run: lint, compare: exit-status}, {name: fit, run: fit, compare: {keep: [ansi], ulps: 4}}]
-"#,
+",
     )
     .unwrap();
     let Criteria { usual, tests, .. } = &config.compare;

@@ -73,7 +73,7 @@ fn numbered(text: &str) -> Numbered<'_> {
     // A definition, `"#id"` in an attribute, or `url(#id)`.
     static USED: LazyLock<Regex> = LazyLock::new(|| {
         let pattern =
-            r##"\bid\s*=\s*(?:"([^"<>]{1,200})"|'([^'<>]{1,200})')|["'(]#([^"'()<>]{1,200})["')]"##;
+            r#"\bid\s*=\s*(?:"([^"<>]{1,200})"|'([^'<>]{1,200})')|["'(]#([^"'()<>]{1,200})["')]"#;
         Regex::new(pattern).expect("a pattern")
     });
     let group = |found: &regex::Captures<'_>| {

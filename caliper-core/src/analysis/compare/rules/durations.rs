@@ -72,7 +72,7 @@ fn of_tools(line: &str) -> Vec<Edit> {
             compiled(r"\bETA: ([0-9]{1,4}(?::[0-9]{2}){1,2})\b"),
         ]
     });
-    /// `%time` and `%timeit` of IPython, and `timeit`.
+    /// `%time` and `%timeit` of `IPython`, and `timeit`.
     static SPACED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         let long = format!(r"(?:[0-9]{{1,6}} ?(?:d|h|min),? ){{0,3}}{NUMBER} ?(?:s|min|h|{UNIT})");
         vec![compiled(&format!(r"APART({long})\b")), compiled(r"APART([0-9][0-9,]{0,20}) loops?\b")]

@@ -19,17 +19,13 @@ impl Reader<'_> {
     /// `compare` of the analysis: what holds for all tests, and the error rate.
     pub(super) fn compare(&mut self, at: &At<'_>) -> Criteria {
         let mut criteria = Criteria::default();
-        let alpha = match at.node {
-            Node::Mapping(_) => self.mapping(at, "`compare`", COMPARE).and_then(|mut entries| {
-                let alpha = entries.remove("alpha");
-                criteria.usual = self.criteria(entries, &TestCriteria::default());
-                alpha
-            }),
-            _ => {
-                criteria.usual = self.exit_status(at, &TestCriteria::default());
-                None
-            }
-        };
+        let mut alpha = None;
+        if !matches!(at.node, Node::Mapping(_)) {
+            criteria.usual = self.exit_status(at, &TestCriteria::default());
+        } else if let Some(mut entries) = self.mapping(at, "`compare`", COMPARE) {
+            alpha = entries.remove("alpha");
+            criteria.usual = self.criteria(entries, &TestCriteria::default());
+        }
         if let Some(node) = alpha {
             let alpha: Option<f64> = self.parsed(&node, "`alpha`");
             match alpha {
