@@ -159,7 +159,7 @@ Examples:
   caliper suggest study/caliper.yaml --test render.py
   caliper suggest --check pyproject.toml
 
-Exit codes: 1 if the specifier in the file of --check allows a release that fails.")]
+Exit codes: 1 if the specifier of --check allows a release that fails.")]
     Suggest {
         /// The configuration, or a folder of results.
         #[arg(default_value = "caliper.yaml")]
@@ -167,9 +167,10 @@ Exit codes: 1 if the specifier in the file of --check allows a release that fail
         /// Only this test.
         #[arg(long, value_name = "NAME")]
         test: Option<String>,
-        /// Check the specifier in this pyproject.toml against the results.
-        #[arg(long, value_name = "PATH")]
-        check: Option<PathBuf>,
+        /// Check a declared specifier against the results: that in this pyproject.toml, setup.cfg or
+        /// requirements file, or this one, such as '>=1.2,<2'.
+        #[arg(long, value_name = "WHAT")]
+        check: Option<String>,
         #[command(flatten)]
         format: FormatArg,
     },

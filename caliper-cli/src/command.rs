@@ -19,7 +19,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use caliper_core::analysis::results::{self, Results};
+use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::facts::store::DirStore;
+use caliper_core::question::grid::FileKind;
 use caliper_core::report::model::{GridView, LookedPast, OpenQuestions, Tone};
 use caliper_core::report::{grid, rows};
 use serde::Serialize;
@@ -81,6 +83,17 @@ fn print_results(results: &Results, terminal: Terminal) {
         terminal.data("\n");
     }
     terminal.lines(&grid::lines(&GridView::of(results)));
+    for note in results.notes.iter().take(MOST_NOTES) {
+        let line = format!("note: the import fails where all tests pass: {note}");
+        terminal.lines(&[vec![(Tone::Dim, printable(&line))]]);
+    }
+    let not_built = results.cells.iter().filter(|record| is_failed_source_build(record)).count();
+    if not_built >= MANY_SOURCE_BUILDS {
+        let line = format!(
+            "note: {not_built} cells could not be built from source; `sdist: never` leaves out what has no wheel"
+        );
+        terminal.lines(&[vec![(Tone::Dim, line)]]);
+    }
     let changes = rows::lines(&results.rows);
     if !changes.is_empty() {
         terminal.data("\n");
@@ -112,8 +125,18 @@ fn print_results(results: &Results, terminal: Terminal) {
     }
 }
 
+fn is_failed_source_build(record: &Record) -> bool {
+    let is_sdist =
+        record.environment.file.as_ref().is_some_and(|file| file.kind == FileKind::Sdist);
+    record.outcome == CellOutcome::BuildFailed && !record.is_excluded() && is_sdist
+}
+
+/// From this many on, failed builds from source are no accident.
+const MANY_SOURCE_BUILDS: usize = 3;
+
 /// What of a long list is shown on a terminal.
 const MOST_CAUSES: usize = 8;
+const MOST_NOTES: usize = 3;
 const MOST_LINES: usize = 24;
 const MOST_PAST: usize = 6;
 

@@ -19,6 +19,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde_json::Value;
 
 use crate::args::{RerunName, ScheduleName, Select, Work};
+use crate::cache_lock::CacheLock;
 use crate::exit::Failure;
 use crate::left_out;
 use crate::own;
@@ -33,6 +34,9 @@ pub(crate) struct Layout {
     pub(crate) index: Index,
     pub(crate) backend: Box<dyn ContainerBackend>,
     pub(crate) project: Project,
+    /// Keeps others from removing the cache; `None` if nothing is carried out.
+    #[expect(dead_code, reason = "it is held until the command ends")]
+    cache_in_use: Option<CacheLock>,
     /// What was asked for.
     pub(crate) plan: Plan,
     /// The cells that `--only` leaves out.
@@ -52,6 +56,10 @@ pub(crate) fn lay_out(
     own::make(&setting.folder())?;
     own::make_cache(&cache)?;
     own::remember();
+    let cache_in_use = match purpose {
+        Purpose::Run => Some(CacheLock::to_use(&cache)?),
+        Purpose::Look => None,
+    };
     let only = cell_patterns(&work.only)?;
     let tests = patterns("--tests", &work.tests)?;
     let selection = selection(config, &work.selection);
@@ -110,7 +118,7 @@ pub(crate) fn lay_out(
         ScheduleName::Interleaved => Schedule::Interleaved,
     };
     let options = RunOptions { jobs, schedule, rerun, retry, ..RunOptions::default() };
-    Ok(Layout { setting, cache, index, backend, project, plan, rest, options })
+    Ok(Layout { setting, cache, cache_in_use, index, backend, project, plan, rest, options })
 }
 
 /// Reads the project of a configuration.

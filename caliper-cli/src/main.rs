@@ -1,6 +1,7 @@
 //! The `caliper` binary: arguments in, exit code out. What it does is done by the libraries.
 
 mod args;
+mod cache_lock;
 mod command;
 mod exit;
 mod layout;

@@ -7,7 +7,7 @@ mod plain;
 use std::io::{self, IsTerminal as _};
 
 use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
-use caliper_core::facts::record::{CellOutcome, Record, TestOutcome};
+use caliper_core::facts::record::{BuildReason, CellOutcome, Record, TestOutcome};
 
 use crate::args::ProgressName;
 use crate::terminal::Terminal;
@@ -49,6 +49,14 @@ fn round(purpose: RoundPurpose, cells: usize) -> Option<String> {
     })
 }
 
+/// Which of the cells to measure take long.
+fn of_source(from_source: usize) -> String {
+    match from_source {
+        0 => String::new(),
+        count => format!(", {count} of them built from source"),
+    }
+}
+
 /// How a cell ended, for a line of its own.
 fn summary(record: &Record) -> String {
     let reason = |text: Option<&str>| text.map(|text| format!(": {text}")).unwrap_or_default();
@@ -56,6 +64,9 @@ fn summary(record: &Record) -> String {
         CellOutcome::Unavailable => "nothing to install".to_owned(),
         CellOutcome::NotMeasured => {
             format!("could not be measured{}", reason(record.reason.as_deref()))
+        }
+        CellOutcome::BuildFailed if record.is_excluded() => {
+            BuildReason::ExcludedByRequirements.to_string()
         }
         CellOutcome::BuildFailed => {
             let why = record.build.as_ref().and_then(|build| build.reason);
@@ -67,7 +78,11 @@ fn summary(record: &Record) -> String {
                 .filter(|(_, run)| run.outcome != TestOutcome::Passed)
                 .map(|(test, run)| format!("{} {}", test.name, run.outcome))
                 .collect();
-            if bad.is_empty() { "passed".to_owned() } else { bad.join(", ") }
+            match record.failed_import() {
+                _ if bad.is_empty() => "passed".to_owned(),
+                Some(_) => format!("passed (note: {})", bad.join(", ")),
+                None => bad.join(", "),
+            }
         }
     }
 }

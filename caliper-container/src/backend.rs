@@ -12,6 +12,7 @@ use caliper_core::question::files::FileSource;
 use caliper_core::question::grid::CellId;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
+use caliper_core::question::modules::Imports;
 use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
 
 pub use error::BackendError;
@@ -112,8 +113,9 @@ pub trait Environment: Send + Sync {
     /// What is installed in it, sorted by name.
     fn installed(&self) -> &[Installed];
 
-    /// The top-level modules that the dependency's file installed; never empty.
-    fn modules(&self) -> &[String];
+    /// What to import of what the dependency's file installed, see
+    /// [`imports`](caliper_core::question::modules::imports).
+    fn imports(&self) -> &Imports;
 
     /// Runs a test once, in a folder that holds a fresh copy of [`RunRequest::project`].
     ///

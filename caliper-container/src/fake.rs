@@ -11,7 +11,8 @@ use caliper_core::facts::record::{BuildReason, Installed, TestEnd};
 use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::question::grid::CellId;
 use caliper_core::question::interpreter::{Interpreter, Libc, Platform};
-use caliper_core::question::plan::{Recipe, Setup};
+use caliper_core::question::modules::Imports;
+use caliper_core::question::plan::{Recipe, Setup, Test};
 
 use crate::backend::{
     BackendError, Built, ContainerBackend, Environment, EnvironmentRequest, Granted, RunRequest,
@@ -149,9 +150,10 @@ impl ContainerBackend for FakeBackend {
         self.state().builds.push(id.clone());
         let environment = (self.build)(&request.cell.id).map(|()| {
             self.state().standing.insert(id.clone());
-            let modules = vec![request.dependency.escaped()];
+            let imports = request.dependency.escaped().parse().map(|name| Imports::All(vec![name]));
+            let imports = imports.unwrap_or_default();
             let is_intact = AtomicBool::new(true);
-            Box::new(FakeEnvironment { backend: self, id, modules, is_intact })
+            Box::new(FakeEnvironment { backend: self, id, imports, is_intact })
                 as Box<dyn Environment>
         });
         Ok(Built::new(environment, Vec::new()))
@@ -163,7 +165,7 @@ struct FakeEnvironment<'a> {
     backend: &'a FakeBackend,
     /// The cell that it was built for.
     id: String,
-    modules: Vec<String>,
+    imports: Imports,
     is_intact: AtomicBool,
 }
 
@@ -176,12 +178,15 @@ impl Environment for FakeEnvironment<'_> {
         &[]
     }
 
-    fn modules(&self) -> &[String] {
-        &self.modules
+    fn imports(&self) -> &Imports {
+        &self.imports
     }
 
     fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {
-        let run = (self.backend.run)(request.cell, &request.test.name)?;
+        let mut run = (self.backend.run)(request.cell, &request.test.name)?;
+        if request.test.name == Test::IMPORT && run.end == TestEnd::Exited(0) {
+            run.output += Test::IMPORTED;
+        }
         self.is_intact.fetch_and(!run.changes, Ordering::SeqCst);
         Ok(TestRun {
             end: run.end,

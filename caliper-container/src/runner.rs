@@ -17,7 +17,7 @@ mod task;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
 use caliper_core::facts::identity::{Identity, Stale};
@@ -247,6 +247,8 @@ struct Running<'a> {
     gate: Gate,
     /// Set when an operation used up its retries; cleared by the next success.
     infrastructure_is_down: AtomicBool,
+    /// Why no further environment can be built, once the index was found not to answer.
+    index_is_down: OnceLock<String>,
     done: Mutex<Done>,
 }
 

@@ -4,11 +4,13 @@
 //! is valid.
 
 mod digest;
+mod module;
 mod package;
 mod python;
 mod time;
 
 pub use digest::{ParseDigestError, Sha256, Sha256Stream};
+pub use module::{ModuleName, ParseModuleNameError};
 pub use package::{PackageName, ParsePackageNameError};
 pub use python::{AbiTag, ParseAbiTagError, ParsePythonVersionError, PythonVersion};
 pub use time::{ParseTimestampError, Timestamp};

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use caliper_core::names::Sha256;
+use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::files::{FileError, FileSource};
 use caliper_core::question::grid::DistFile;
 use url::Url;
@@ -273,6 +273,12 @@ impl Downloader {
 impl FileSource for Downloader {
     fn fetch(&self, file: &DistFile) -> Result<PathBuf, FileError> {
         self.fetch_with_progress(file, &mut |_| {})
+    }
+
+    fn check(&self, project: &PackageName) -> Result<(), FileError> {
+        self.client
+            .check(project)
+            .map_err(|error| FileError { filename: project.to_string(), source: error.into() })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use caliper_container::docker::{Cleaned, DockerBackend, DockerOptions, EngineKind};
 use caliper_core::facts::store::DirStore;
 
+use crate::cache_lock::CacheLock;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting;
 use crate::terminal::{Terminal, printable};
@@ -75,6 +76,7 @@ fn clean_cache(
     // A run under way uses the cache; its lock says so.
     let results = setting::results(config);
     let _lock = results.is_dir().then(|| DirStore::open(&results)).transpose()?;
+    let in_use = CacheLock::to_remove(cache)?;
     if !dry_run {
         let parts = caliper_container::cache::PARTS.iter().chain(caliper_pypi::cache::PARTS);
         for part in parts {
@@ -89,6 +91,7 @@ fn clean_cache(
                 _ => {}
             }
         }
+        in_use.remove();
         // Gone if nothing else is in it: a folder that the user named may hold more.
         let _ = fs::remove_dir(cache);
     }

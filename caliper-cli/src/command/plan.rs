@@ -42,6 +42,9 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
             }
             (CellAction::ToMeasure(why), Some(file)) => {
                 forecast.measures(cell.id.to_string(), why);
+                if cell.is_built_from_source() {
+                    forecast.from_source.push(cell.id.to_string());
+                }
                 let estimate = estimate(&layout.plan, cell, context)?;
                 let Some(BuildEstimate { ready, fetches, base, pulls }) = estimate else {
                     continue;
@@ -120,6 +123,15 @@ fn text(forecast: &Forecast, jobs: usize) -> String {
     let _ = writeln!(text, "  {to_measure:>5}  to measure, {jobs} at once");
     for line in why(forecast) {
         let _ = writeln!(text, "         {line}");
+    }
+    if let [first, others @ ..] = forecast.from_source.as_slice() {
+        let last = others.last().map(|last| format!(" … {last}")).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  {:>5}  of these built from source, which may take long: {first}{last}",
+            forecast.from_source.len()
+        );
+        let _ = writeln!(text, "         (`sdist: never` leaves them out)");
     }
     if !forecast.not_measurable.is_empty() {
         let _ = writeln!(text, "  {:>5}  cannot be measured now", forecast.not_measurable.len());

@@ -111,10 +111,22 @@ fn say_of_files(config: &Config, study: &Study, terminal: Terminal) {
 }
 
 fn say_not_measured(cells: &[(CellId, String)], terminal: Terminal) {
-    for (cell, why) in cells.iter().take(LISTED) {
-        terminal.warning(&format!("{cell} could not be measured: {why}"));
+    let mut reasons: Vec<(&str, Vec<&CellId>)> = Vec::new();
+    for (cell, why) in cells {
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, of)) => of.push(cell),
+            None => reasons.push((why, vec![cell])),
+        }
     }
-    say_how_many_more(cells.len(), terminal);
+    for (why, of) in reasons.iter().take(LISTED) {
+        let which = match of.as_slice() {
+            [first, .., _] => format!("{} cells, such as {first},", of.len()),
+            [one] => one.to_string(),
+            [] => continue,
+        };
+        terminal.warning(&format!("{which} could not be measured: {why}"));
+    }
+    say_how_many_more(reasons.len(), terminal);
 }
 
 fn goal_of(name: GoalName) -> Goal {
@@ -128,9 +140,9 @@ fn goal_of(name: GoalName) -> Goal {
 /// The search that was asked for.
 fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSearch<'a>, Failure> {
     let test = how.test.as_deref();
-    let mut tests = layout.plan.setup.tests.iter().map(|test| test.name.as_str());
+    let tests = layout.plan.setup.judged_tests();
     match test {
-        Some(test) if test != Test::IMPORT && !tests.any(|known| known == test) => {
+        Some(test) if !tests.contains(&test) => {
             Err(Failure::question(format!("there is no test `{test}` to search for")))
         }
         _ => Ok(RowSearch { search: Search { probes: how.probes, goal: goal_of(goal) }, test }),

@@ -122,6 +122,9 @@ fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<Str
         }
     };
     line("reason", record.reason.clone().unwrap_or_default());
+    if record.failed_import().is_some() {
+        line("note", "the import fails, and all tests pass: it decides nothing".to_owned());
+    }
     if record.interrupted {
         line("interrupted", "runs are missing; `caliper run` makes them".to_owned());
     }

@@ -3,9 +3,8 @@ use std::path::Path;
 
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::suggest::{
-    Columns, Known, Suggested, check, declarations, on_python, releases, requires_python,
+    Columns, ProjectFile, Suggested, check, held, held_python, releases,
 };
-use caliper_core::names::PythonVersion;
 use caliper_core::report::model::{Advice, Checked, VariantAdvice};
 use pep440_rs::Version;
 
@@ -13,13 +12,10 @@ use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::{Terminal, printable};
 
-/// What is known of each release.
-type Releases = Vec<(Version, Known)>;
-
 pub(super) fn run(
     config: &Path,
     test: Option<&str>,
-    pyproject: Option<&Path>,
+    declared_in: Option<&str>,
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
@@ -27,7 +23,7 @@ pub(super) fn run(
     let all_tests: BTreeSet<&str> = results
         .cells
         .iter()
-        .flat_map(|record| record.tests.iter().map(|test| test.name.as_str()))
+        .flat_map(|record| record.judged().iter().map(|test| test.name.as_str()))
         .collect();
     if let Some(test) = test
         && !all_tests.contains(test)
@@ -40,9 +36,8 @@ pub(super) fn run(
     }
     let wanted = |name: &str| test.is_none_or(|test| test == name);
     let mut advice = Advice::of(&results, &wanted);
-    if let Some(path) = pyproject {
-        advice.declared =
-            declared(path, &results, &releases(&results, &wanted, Columns::default()))?;
+    if let Some(what) = declared_in {
+        advice.declared = declared(what, &results, &wanted)?;
     }
     match format {
         FormatName::Json => super::print_json(&advice, terminal)?,
@@ -52,45 +47,42 @@ pub(super) fn run(
     Ok(if holds { Exit::Done } else { Exit::Unexpected })
 }
 
-/// Compares what a `pyproject.toml` declares with the results.
+/// Compares what a project declares, in a file or in this very text, with the results.
 fn declared(
-    path: &Path,
+    what: &str,
     results: &Results,
-    releases: &[(Version, Known)],
+    wanted: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Checked>, Failure> {
+    let path = Path::new(what);
+    if !path.exists() && what.trim_start().starts_with(['<', '>', '=', '!', '~']) {
+        let releases = releases(results, wanted, Columns::default());
+        let declared =
+            check(what, &releases).map_err(|error| Failure::question(error.to_string()))?;
+        return Ok(vec![Checked { section: "--check".to_owned(), declared }]);
+    }
     let path = if path.is_dir() { path.join("pyproject.toml") } else { path.to_owned() };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::infrastructure(format!("could not read `{}`", path.display()), error)
-    })?;
     let told =
         |error: &dyn std::fmt::Display| Failure::question(format!("`{}`: {error}", path.display()));
-    let declarations = declarations(&text, &results.dependency).map_err(|error| told(&error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let kind = ProjectFile::named(&name).ok_or_else(|| {
+        told(&"it is neither a `pyproject.toml`, a `setup.cfg` nor a requirements file (`*.txt`): name one \
+               of these, or the specifier itself (`'>=1.2,<2'`)")
+    })?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::question(format!("could not read `{}`: {error}", path.display()))
+    })?;
+    let declarations =
+        kind.declarations(&text, &results.dependency).map_err(|error| told(&error))?;
     if declarations.is_empty() {
         return Err(told(&format!("it does not declare {}", results.dependency)));
     }
-    let mut checked = Vec::new();
-    for declaration in declarations {
-        let specifier = declaration.specifier.to_string();
-        let held = check(&specifier, releases).map_err(|error| told(&error))?;
-        let marker = declaration.marker.map(|marker| format!("; {marker}")).unwrap_or_default();
-        let section = format!("{}{marker}", declaration.section);
-        checked.push(Checked { section, declared: held });
-    }
-    // Pythons are releases as well: those on which no release passes refute what is required.
-    if let Some(required) = requires_python(&text).map_err(|error| told(&error))? {
-        let pythons: BTreeSet<PythonVersion> =
-            results.cells.iter().map(|record| record.python).collect();
-        let known: Releases = pythons
-            .into_iter()
-            .filter(|python| !python.is_free_threaded())
-            .map(|python| {
-                let version =
-                    Version::new([u64::from(python.major()), u64::from(python.minor()), 99]);
-                (version, on_python(results, &|_| true, python))
-            })
-            .collect();
-        let held = check(&required.to_string(), &known).map_err(|error| told(&error))?;
-        checked.push(Checked { section: "project.requires-python".to_owned(), declared: held });
+    let mut checked: Vec<Checked> = held(&declarations, results, wanted)
+        .into_iter()
+        .map(|(section, declared)| Checked { section, declared })
+        .collect();
+    if let Some((place, required)) = kind.requires_python(&text).map_err(|error| told(&error))? {
+        let declared = held_python(&required, results);
+        checked.push(Checked { section: place.to_owned(), declared });
     }
     Ok(checked)
 }

@@ -63,6 +63,7 @@ impl Bar {
         }
         match record.outcome {
             CellOutcome::Unavailable => return,
+            CellOutcome::BuildFailed if record.is_excluded() => {}
             CellOutcome::NotMeasured => shown.counts.not_measured += 1,
             _ if record.passed() => shown.counts.passed += 1,
             _ => shown.counts.failed += 1,
@@ -87,15 +88,23 @@ impl Reporter for Bar {
                 total.enable_steady_tick(Duration::from_millis(200));
                 self.shown().total = Some(total);
             }
-            Event::RoundStarted { purpose, to_measure, cells, .. } => {
+            Event::RoundStarted { purpose, to_measure, from_source, cells, .. } => {
                 if let Some(line) = super::round(*purpose, *cells) {
+                    self.screen.suspend(|| self.terminal.note(&line));
+                }
+                if *from_source > 0 {
+                    let source = super::of_source(*from_source);
+                    let line = format!("{to_measure} cells to measure{source}");
                     self.screen.suspend(|| self.terminal.note(&line));
                 }
                 if let Some(total) = &self.shown().total {
                     total.inc_length(*to_measure as u64);
                 }
             }
-            Event::BuildStarted { cell } => self.say(cell, "making the environment"),
+            Event::BuildStarted { cell, source: None } => self.say(cell, "making the environment"),
+            Event::BuildStarted { cell, source: Some(source) } => {
+                self.say(cell, &format!("building {source} from source"));
+            }
             Event::TestStarted { cell, test, .. } => self.say(cell, test),
             Event::CellFinished { record } => self.finished(record),
             Event::Warning { message } => {

@@ -26,11 +26,15 @@ impl Reporter for Plain {
                     "{analysis}: {cells} cells on {backend}, {jobs} at once"
                 )));
             }
-            Event::RoundStarted { purpose, cells, to_measure, .. } => {
+            Event::RoundStarted { purpose, cells, to_measure, from_source, .. } => {
                 self.all.fetch_add(*to_measure, Ordering::SeqCst);
                 let line = super::round(*purpose, *cells);
                 let line = line.map_or_else(String::new, |line| format!("{line}: "));
-                self.terminal.note(&format!("{line}{to_measure} cells to measure"));
+                let source = super::of_source(*from_source);
+                self.terminal.note(&format!("{line}{to_measure} cells to measure{source}"));
+            }
+            Event::BuildStarted { cell, source: Some(source) } => {
+                self.terminal.note(&printable(&format!("{cell}: building {source} from source")));
             }
             Event::CellFinished { record } if record.outcome != CellOutcome::Unavailable => {
                 let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;

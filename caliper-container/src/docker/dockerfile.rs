@@ -19,12 +19,19 @@ pub(super) const WORK: &str = "/project";
 pub(super) const DOCKERFILE: &str = ".caliper.Dockerfile";
 
 /// The built-in template. The file is copied rather than named by its address, so that what is
-/// installed is what Caliper verified.
+/// installed is what Caliper verified. Before pip 25.3, which has an option for it, what a source
+/// distribution is built with is bound only by the environment variable for all constraints.
 const BUILT_IN: &str = r#"FROM {{ base }}
 COPY {{ basename }} /tmp/caliper/
 RUN {% if constraints %}printf '%s\n' \
     {% for constraint in constraints %}'{{ constraint | replace(from="'", to="'\\''") }}' {% endfor -%}
     > /tmp/caliper/constraints.txt && {% endif -%}
+    {% if build_constraints %}printf '%s\n' \
+    {% for constraint in build_constraints %}'{{ constraint | replace(from="'", to="'\\''") }}' {% endfor -%}
+    > /tmp/caliper/build-constraints.txt && \
+    if python -m pip install --help | grep -q -e --build-constraint; \
+    then export PIP_BUILD_CONSTRAINT=/tmp/caliper/build-constraints.txt; \
+    else export PIP_CONSTRAINT=/tmp/caliper/build-constraints.txt; fi && {% endif -%}
     PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 \
     python -m pip --disable-pip-version-check install --no-cache-dir \
     {% if constraints %}--constraint /tmp/caliper/constraints.txt {% endif -%}

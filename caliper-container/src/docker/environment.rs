@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use caliper_core::facts::record::{Installed, TestEnd};
 use caliper_core::question::limits::{Limits, Network};
+use caliper_core::question::modules::Imports;
 use serde_json::json;
 
 use super::dockerfile::WORK;
@@ -42,7 +43,7 @@ pub(super) struct DockerEnvironment<'a> {
     /// `None` once it was released.
     pub(super) held: Option<Held>,
     pub(super) installed: Vec<Installed>,
-    pub(super) modules: Vec<String>,
+    pub(super) imports: Imports,
     /// Whether the template itself copies the whole project.
     pub(super) copies_all: bool,
 }
@@ -56,8 +57,8 @@ impl Environment for DockerEnvironment<'_> {
         &self.installed
     }
 
-    fn modules(&self) -> &[String] {
-        &self.modules
+    fn imports(&self) -> &Imports {
+        &self.imports
     }
 
     fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {

@@ -56,6 +56,32 @@ def files(folder, name):
     return [line.strip() + ".py" for line in modules.splitlines() if line.strip()]
 
 
+def shares_its_name(path):
+    """Whether an `__init__.py` makes its package a namespace."""
+    # https://packaging.python.org/en/latest/guides/packaging-namespace-packages/
+    try:
+        small = os.path.getsize(path) <= 4096
+    except (IOError, OSError):
+        return False
+    text = (small and read(path)) or ""
+    return "extend_path" in text or "declare_namespace" in text
+
+
+def distribution(folder, name, metadata):
+    """What a distribution says of itself, and its files."""
+    inner = "EGG-INFO" if name.endswith(".egg") else ""
+    paths = files(folder, name)
+    # A namespace stands at the top, or in one.
+    inits = [path for path in paths if path.endswith("__init__.py") and path.count("/") <= 4]
+    return {
+        "metadata": metadata,
+        "top_level": read(folder, name, inner, "top_level.txt") or "",
+        "namespaces": read(folder, name, inner, "namespace_packages.txt") or "",
+        "paths": paths,
+        "shared": [path for path in inits if shares_its_name(os.path.join(folder, path))],
+    }
+
+
 def own_environment():
     """The virtual environment that this Python stands for, and whether it sees its base's packages."""
     # https://peps.python.org/pep-0405/
@@ -118,7 +144,7 @@ def folders():
 
 wanted = normal(sys.argv[1])
 installed = {}
-paths = None
+found = None
 for folder in folders():
     if not os.path.isdir(folder):
         continue
@@ -137,6 +163,6 @@ for folder in folders():
             continue
         installed[normal(project)] = [project, version, read(folder, name, "direct_url.json")]
         if normal(project) == wanted:
-            paths = files(folder, name)
+            found = distribution(folder, name, text)
 
-print(json.dumps({"installed": [installed[name] for name in sorted(installed)], "paths": paths}))
+print(json.dumps({"installed": [installed[name] for name in sorted(installed)], "found": found}))

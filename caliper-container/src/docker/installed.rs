@@ -2,7 +2,7 @@
 
 use caliper_core::facts::record::Installed;
 use caliper_core::names::PackageName;
-use caliper_core::question::modules::importable;
+use caliper_core::question::modules::{Distribution, Imports, imports};
 use serde::{Deserialize, Serialize};
 
 use super::pythons::Question;
@@ -22,8 +22,19 @@ pub(super) fn question(dependency: &PackageName) -> Question<'_> {
 pub(super) struct Inventory {
     /// Name, version, and the text of `direct_url.json`.
     installed: Vec<(String, String, Option<String>)>,
-    /// The files of the distribution in question, if it is installed.
-    paths: Option<Vec<String>>,
+    /// The distribution in question, if it is installed.
+    found: Option<Found>,
+}
+
+/// What a distribution says of itself, and its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Found {
+    metadata: String,
+    top_level: String,
+    namespaces: String,
+    paths: Vec<String>,
+    /// Those of `paths` that make their package a namespace.
+    shared: Vec<String>,
 }
 
 impl Inventory {
@@ -51,11 +62,16 @@ impl Inventory {
         self.installed.iter().find(|(name, ..)| is(name)).map(|(_, version, _)| version.as_str())
     }
 
-    /// The modules to import in order to see that `dependency` works, if it is installed. Where its
-    /// files tell of none, its own name has to do: that it cannot be imported is then the result.
-    pub(super) fn modules(&self, dependency: &PackageName) -> Option<Vec<String>> {
-        let paths = self.paths.as_ref()?;
-        let modules = importable(paths.iter().map(String::as_str));
-        Some(if modules.is_empty() { vec![dependency.escaped()] } else { modules })
+    /// What to import in order to see that `dependency` works, if it is installed.
+    pub(super) fn imports(&self, dependency: &PackageName) -> Option<Imports> {
+        let Found { metadata, top_level, namespaces, paths, shared } = self.found.as_ref()?;
+        Some(imports(&Distribution {
+            project: dependency,
+            metadata,
+            top_level,
+            namespaces,
+            paths,
+            is_namespace: &|init| shared.iter().any(|path| path == init),
+        }))
     }
 }

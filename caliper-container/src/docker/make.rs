@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use caliper_core::facts::record::Installed;
 use caliper_core::names::Sha256;
 use caliper_core::question::grid::FileKind;
+use caliper_core::question::modules::Imports;
 use caliper_core::question::plan::Recipe;
 use pep440_rs::Version;
 
@@ -99,12 +100,12 @@ impl DockerBackend {
             image: image.to_owned(),
             held: Some(held),
             installed: Vec::new(),
-            modules: Vec::new(),
+            imports: Imports::Nothing,
             copies_all,
         };
         match self.look_into(request, image)? {
-            Ok((installed, modules)) => {
-                (environment.installed, environment.modules) = (installed, modules);
+            Ok((installed, imports)) => {
+                (environment.installed, environment.imports) = (installed, imports);
                 Ok(Built::new(Ok(Box::new(environment)), log))
             }
             Err(problem) => {
@@ -256,24 +257,24 @@ impl DockerBackend {
         }
     }
 
-    /// What is installed in an image that was just built, and the modules of the dependency. The inner
+    /// What is installed in an image that was just built, and what to import of the dependency. The inner
     /// error says what is wrong with the image.
     #[expect(clippy::type_complexity, reason = "both errors are told apart by their place")]
     fn look_into(
         &self,
         request: &EnvironmentRequest<'_>,
         image: &str,
-    ) -> Result<Result<(Vec<Installed>, Vec<String>), String>, BackendError> {
+    ) -> Result<Result<(Vec<Installed>, Imports), String>, BackendError> {
         let read = |output: &[u8]| Inventory::parse(output).map_err(|error| error.to_string());
         let question = installed::question(request.dependency);
         let answer = self.ask_image(image, &question, Some(request.interrupt), read)?;
         let dependency = request.dependency;
         Ok(match &answer {
-            Ok(inventory) => match (another(request, inventory), inventory.modules(dependency)) {
+            Ok(inventory) => match (another(request, inventory), inventory.imports(dependency)) {
                 (Some(version), _) => {
                     Err(format!("{dependency} {version} is installed for its `python`"))
                 }
-                (None, Some(modules)) => Ok((inventory.installed(), modules)),
+                (None, Some(imports)) => Ok((inventory.installed(), imports)),
                 (None, None) => Err(format!("{dependency} is not installed for its `python`")),
             },
             Err(problem) => Err(format!("its `python` does not say what is installed: {problem}")),

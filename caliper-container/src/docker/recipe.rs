@@ -18,6 +18,7 @@ impl DockerBackend {
             abi: python.usual_abi().to_string(),
             requirements: setup.requirements.clone(),
             constraints: setup.constraints.clone(),
+            build_constraints: setup.build_constraints.clone(),
             ..Variables::default()
         };
         Ok(setup.base.render(&variables, &setup.args)?.trim().to_owned())
@@ -81,6 +82,7 @@ impl DockerBackend {
             abi: request.interpreter.abi.to_string(),
             requirements: setup.requirements.clone(),
             constraints: setup.constraints.clone(),
+            build_constraints: setup.build_constraints.clone(),
         };
         let base = setup.base.render(&variables, &setup.args)?.trim().to_owned();
         variables.base.clone_from(&base);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use caliper_core::facts::record::Installed;
 use caliper_core::names::Sha256;
+use caliper_core::question::modules::Imports;
 
 use super::install::Contents;
 use super::kept::{Files, Held};
@@ -78,8 +79,8 @@ impl Environment for LocalEnvironment<'_> {
         &self.contents.installed
     }
 
-    fn modules(&self) -> &[String] {
-        &self.contents.modules
+    fn imports(&self) -> &Imports {
+        &self.contents.imports
     }
 
     fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {

@@ -14,6 +14,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use caliper_core::facts::record::{BuildReason, Installed};
+use caliper_core::question::modules::Imports;
 
 use super::pythons::Python;
 use super::supervise::{How, Program};
@@ -51,8 +52,8 @@ pub(super) struct Filled {
 pub(super) struct Contents {
     /// Sorted by name.
     pub(super) installed: Vec<Installed>,
-    /// The top-level modules of the dependency.
-    pub(super) modules: Vec<String>,
+    /// What to import of the dependency.
+    pub(super) imports: Imports,
 }
 
 impl Builder<'_> {
@@ -88,11 +89,17 @@ impl Builder<'_> {
         if self.offline {
             command.arg("--offline");
         }
-        if !request.setup.constraints.is_empty() {
-            let path = around.path().join("constraints.txt");
-            fs::write(&path, request.setup.constraints.join("\n") + "\n")
-                .map_err(BackendError::machine(format!("could not write `{}`", path.display())))?;
-            command.arg("--constraint").arg(path);
+        for (option, constraints) in [
+            ("--constraints", &request.setup.constraints),
+            ("--build-constraints", &request.setup.build_constraints),
+        ] {
+            if !constraints.is_empty() {
+                let path = around.path().join(format!("{}.txt", &option[2..]));
+                fs::write(&path, constraints.join("\n") + "\n").map_err(BackendError::machine(
+                    format!("could not write `{}`", path.display()),
+                ))?;
+                command.arg(option).arg(path);
+            }
         }
         command.arg("--").arg(&file).args(&request.setup.requirements);
         command.env_clear().envs(variables::clean(None, &home, &temporary));
@@ -129,11 +136,11 @@ impl Builder<'_> {
             adopt_scripts(folder, python)?;
             installed::read(folder, request.dependency)
         })();
-        let (installed, modules) = read.map_err(BackendError::machine(format!(
+        let (installed, imports) = read.map_err(BackendError::machine(format!(
             "could not read the environment in `{}`",
             folder.display()
         )))?;
-        Ok(Filled { contents: Ok(Contents { installed, modules }), log })
+        Ok(Filled { contents: Ok(Contents { installed, imports }), log })
     }
 }
 

@@ -7,39 +7,39 @@ use std::path::{Path, PathBuf};
 
 use caliper_core::facts::record::Installed;
 use caliper_core::names::PackageName;
-use caliper_core::question::modules::importable;
+use caliper_core::question::modules::{Distribution, Imports, imports};
 
 use crate::direct_url;
 
-/// Everything that is installed, sorted by name, and the modules of `dependency`.
+/// A longer `__init__.py` does more than to share its name.
+const LONGEST_NAMESPACE: u64 = 4096;
+
+/// Everything that is installed, sorted by name, and what to import of `dependency`.
 pub(super) fn read(
     environment: &Path,
     dependency: &PackageName,
-) -> io::Result<(Vec<Installed>, Vec<String>)> {
+) -> io::Result<(Vec<Installed>, Imports)> {
     let mut all = Vec::new();
-    let mut modules = Vec::new();
+    let mut imports = Imports::Nothing;
     for folder in site_packages(environment)? {
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.extension().is_none_or(|extension| extension != "dist-info") {
                 continue;
             }
             let Some(metadata) = part(&path, "METADATA")? else { continue };
-            let Some(mut installed) = parse(&String::from_utf8_lossy(&metadata)) else { continue };
+            let metadata = String::from_utf8_lossy(&metadata);
+            let Some(mut installed) = parse(&metadata) else { continue };
             installed.file =
                 part(&path, "direct_url.json")?.and_then(|text| direct_url::read(&text));
             if installed.name.parse::<PackageName>().is_ok_and(|name| name == *dependency) {
-                modules = modules_of(&path)?;
+                imports = imports_of(dependency, &folder, &path, &metadata)?;
             }
             all.push(installed);
         }
     }
-    if modules.is_empty() {
-        // Fall back to the project name. If it cannot be imported, that is the result.
-        modules.push(dependency.escaped());
-    }
     all.sort_by_cached_key(|one| one.name.to_lowercase());
-    Ok((all, modules))
+    Ok((all, imports))
 }
 
 /// `lib/python3.11/site-packages` and the like. `lib64` is the same folder under another name.
@@ -75,11 +75,35 @@ fn parse(metadata: &str) -> Option<Installed> {
     Some(Installed::new(header("name")?, header("version")?))
 }
 
-fn modules_of(dist_info: &Path) -> io::Result<Vec<String>> {
-    let record = part(dist_info, "RECORD")?.unwrap_or_default();
-    let record = String::from_utf8_lossy(&record);
-    let paths: Vec<String> = record.lines().filter_map(path_of).collect();
-    Ok(importable(paths.iter().map(String::as_str)))
+/// What to import of the distribution with this `dist-info` folder in `site_packages`.
+fn imports_of(
+    project: &PackageName,
+    site_packages: &Path,
+    dist_info: &Path,
+    metadata: &str,
+) -> io::Result<Imports> {
+    let text = |name: &str| -> io::Result<String> {
+        let bytes = part(dist_info, name)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let paths: Vec<String> = text("RECORD")?.lines().filter_map(path_of).collect();
+    Ok(imports(&Distribution {
+        project,
+        metadata,
+        top_level: &text("top_level.txt")?,
+        namespaces: &text("namespace_packages.txt")?,
+        paths: &paths,
+        is_namespace: &|init| shares_its_name(&site_packages.join(init)),
+    }))
+}
+
+/// Whether an `__init__.py` makes its package a namespace
+/// ([native ways](https://packaging.python.org/en/latest/guides/packaging-namespace-packages/)).
+fn shares_its_name(init: &Path) -> bool {
+    let small = fs::metadata(init).is_ok_and(|file| file.len() <= LONGEST_NAMESPACE);
+    let text = if small { fs::read(init).unwrap_or_default() } else { Vec::new() };
+    let says = |word: &[u8]| memchr::memmem::find(&text, word).is_some();
+    says(b"extend_path") || says(b"declare_namespace")
 }
 
 /// The first field of a line of comma-separated values.
@@ -111,7 +135,7 @@ mod tests {
             (
                 "zope.a-1.0.dist-info",
                 "Metadata-Version: 2.1\nName: zope.a\nVersion: 1.0\n\nVersion: 9\n",
-                "\"zope/a,b.py\",,\nzope/a/__init__.py,sha256=x,3\nzope.a-1.0.dist-info/RECORD,,\n",
+                "\"zope/a,b.py\",,\nzope/__init__.py,,\nzope/a/__init__.py,sha256=x,3\nzope.a-1.0.dist-info/RECORD,,\n",
             ),
             ("B-2.dist-info", "name: B\nversion: 2\n", ""),
         ] {
@@ -119,15 +143,19 @@ mod tests {
             fs::write(site.join(name).join("METADATA"), metadata).unwrap();
             fs::write(site.join(name).join("RECORD"), record).unwrap();
         }
+        fs::create_dir_all(site.join("zope")).unwrap();
+        let shared = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n";
+        fs::write(site.join("zope/__init__.py"), shared).unwrap();
         let names = |dependency: &str| {
-            let (installed, modules) = read(folder.path(), &dependency.parse().unwrap()).unwrap();
+            let (installed, imports) = read(folder.path(), &dependency.parse().unwrap()).unwrap();
             let installed: Vec<String> =
                 installed.iter().map(|one| format!("{}=={}", one.name, one.version)).collect();
-            (installed.join(" "), modules.join(" "))
+            (installed.join(" "), imports)
         };
-        assert_eq!(names("Zope-A"), ("B==2 zope.a==1.0".into(), "zope.a".into()));
-        // It has no modules, and is then tried under its own name.
-        assert_eq!(names("b").1, "b");
+        let module = Imports::All(vec!["zope.a".parse().unwrap()]);
+        assert_eq!(names("Zope-A"), ("B==2 zope.a==1.0".into(), module));
+        // It has no modules, and there is nothing to import.
+        assert_eq!(names("b").1, Imports::Nothing);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::record::Installed;
 use caliper_core::names::{Sha256, Sha256Stream, Timestamp};
+use caliper_core::question::modules::Imports;
 use serde::{Deserialize, Serialize};
 
 use super::install::{Contents, Filled};
@@ -73,7 +74,7 @@ struct Seal {
     size: u64,
     files: Sha256,
     installed: Vec<Installed>,
-    modules: Vec<String>,
+    imports: Imports,
 }
 
 impl Name {
@@ -90,7 +91,8 @@ impl Name {
         // Without a digest the file behind an address may change.
         request.cell.file()?.sha256?;
         // A requirement that is an address or a path names something that may change in secret.
-        let mut named = setup.requirements.iter().chain(&setup.constraints);
+        let named = setup.requirements.iter().chain(&setup.constraints);
+        let mut named = named.chain(&setup.build_constraints);
         if named.any(|text| text.contains(['/', '@', '\\'])) {
             return None;
         }
@@ -100,7 +102,7 @@ impl Name {
         };
         let mut digest = Sha256Stream::default();
         for field in [
-            "environment 3",
+            "environment 4",
             &key.hex(),
             &tool(uv)?,
             &tool(&python.executable)?,
@@ -234,7 +236,7 @@ impl Held {
             && Files::of(&environment).is_ok_and(|now| now.files == seal.files)
         {
             let contents =
-                Contents { installed: seal.installed.clone(), modules: seal.modules.clone() };
+                Contents { installed: seal.installed.clone(), imports: seal.imports.clone() };
             self.made = Some(seal);
             return Ok(Some(Filled { contents: Ok(contents), log }));
         }
@@ -256,7 +258,7 @@ impl Held {
             size: files.size,
             files: files.files,
             installed: contents.installed.clone(),
-            modules: contents.modules.clone(),
+            imports: contents.imports.clone(),
         });
     }
 

@@ -7,6 +7,7 @@ use std::{env, fs, thread};
 use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::names::Timestamp;
 use caliper_core::question::limits::Network;
+use caliper_core::question::modules::Imports;
 use caliper_core::question::plan::Test;
 use caliper_core::question::template::Template;
 
@@ -313,13 +314,13 @@ fn an_environment_is_made_used_and_removed() {
     let Made { environment, tools, .. } = bench.build().unwrap();
     assert!(tools.contains_key("uv"));
     let environment = Box::new(environment.unwrap_or_else(|reason| panic!("{reason}")));
-    assert_eq!(environment.modules(), ["demo_module"]);
+    assert_eq!(environment.imports(), &Imports::All(vec!["demo_module".parse().unwrap()]));
     let installed = environment.installed().iter();
     let installed: Vec<String> =
         installed.map(|one| format!("{}=={}", one.name, one.version)).collect();
     assert_eq!(installed, ["demo==1.0"]);
 
-    let import = Test::import(environment.modules());
+    let import = Test::import(environment.imports());
     let run = environment.run(&bench.run_of(&import)).unwrap();
     assert_eq!(run.end, TestEnd::Exited(0), "{}", text(&run.error));
     // A script of the environment runs on its Python.

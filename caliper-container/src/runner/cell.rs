@@ -91,14 +91,18 @@ impl Running<'_> {
                 }
             }
         }
-        let tests = std::iter::once(setup.import(environment.modules()));
+        let tests = setup.import_test(environment.imports()).into_iter();
         let runs: Vec<PlannedRun> = tests
             .chain(setup.tests.iter().cloned())
             .flat_map(|test| {
                 let had = older.map_or(0, |older| older.attempts(&test.name));
                 let key = task.identity.test(&test.name);
                 let timeout = test.timeout.unwrap_or(setup.limits.timeout);
-                let limits = Limits { timeout, ..setup.limits.clone() };
+                let mut limits = Limits { timeout, ..setup.limits.clone() };
+                if test.name == Test::IMPORT {
+                    // What it prints last must not be lost.
+                    limits.output = limits.output.max(LEAST_OF_IMPORT);
+                }
                 let attempts = had.saturating_add(1)..=wanted(&task.attempts, &test);
                 attempts.map(move |attempt| PlannedRun {
                     test: test.clone(),
@@ -161,7 +165,7 @@ impl Running<'_> {
                 },
             );
             match ran {
-                Ok(ended) => match self.recorded(cell, planned, &ended) {
+                Ok(mut ended) => match self.recorded(cell, planned, &mut ended) {
                     Ok(run) => self.test_ended(cell, which, run),
                     Err(error) => {
                         self.give_up(error);
@@ -206,8 +210,11 @@ impl Running<'_> {
         &self,
         cell: &OpenCell<'_>,
         of: &PlannedRun,
-        ran: &TestRun,
+        ran: &mut TestRun,
     ) -> Result<Run, StoreError> {
+        let cut_short = of.test.name == Test::IMPORT
+            && !take_line(&mut ran.output.bytes, Test::IMPORTED)
+            && ran.end.outcome() == TestOutcome::Passed;
         let keep = |captured: &Captured| {
             Output::keep(&captured.bytes, captured.dropped, self.context.store)
         };
@@ -226,6 +233,10 @@ impl Running<'_> {
         }
         run.batch = Some(self.batch.clone());
         run.reason = reason(&ran.end, of.limits.timeout);
+        if cut_short {
+            run.outcome = TestOutcome::Failed;
+            run.reason = Some("the process ended before everything was imported".to_owned());
+        }
         (run.retval, run.signal) = (ran.end.status(), ran.end.signal());
         run.nanoseconds = nanoseconds(ran.elapsed);
         run.cpu_nanoseconds = ran.cpu_time.map(nanoseconds);
@@ -348,6 +359,17 @@ impl OpenCell<'_> {
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many bytes of the import's output are kept at least.
+const LEAST_OF_IMPORT: u64 = 4096;
+
+/// Takes the last `line` out of an output. Returns whether it was there.
+fn take_line(output: &mut Vec<u8>, line: &str) -> bool {
+    let found = output.windows(line.len()).rposition(|part| part == line.as_bytes());
+    let Some(at) = found else { return false };
+    output.drain(at..at + line.len());
+    true
 }
 
 /// A duration as records hold it.

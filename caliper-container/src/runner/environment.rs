@@ -80,7 +80,15 @@ impl<'a> Running<'a> {
         let first = &self.tasks[*group.first()?];
         let cell = first.cell.id.to_string();
         let request = self.request(group[0])?;
-        self.report(&Event::BuildStarted { cell: cell.clone() });
+        if let Some(why) = self.index_is_down.get() {
+            for (index, record) in group.iter().zip(records) {
+                self.not_measured(*index, record, why);
+            }
+            return None;
+        }
+        let source = first.cell.is_built_from_source();
+        let source = source.then(|| format!("{} {}", self.plan.dependency, first.cell.id.version));
+        self.report(&Event::BuildStarted { cell: cell.clone(), source });
         let begun = Instant::now();
         let built = self.build(&cell, &request, group[0]);
         let elapsed = begun.elapsed();
@@ -149,11 +157,19 @@ impl<'a> Running<'a> {
     ) -> Result<Built<'a>, BackendError> {
         let Self { context, .. } = self;
         let task = &self.tasks[index];
-        self.retry(
+        let setup = self.plan.setup_of(task.cell);
+        let built = self.retry(
             cell,
             || {
                 let _gate = self.gate.build();
-                context.backend.build(request, &task.recipe, &task.identity.environment)
+                let key = &task.identity.environment;
+                let mut built = context.backend.build(request, &task.recipe, key)?;
+                if let Err(reason) = &mut built.environment {
+                    let asked = setup.requirements.iter().chain(&setup.constraints);
+                    let log = String::from_utf8_lossy(&built.log);
+                    *reason = reason.with_requirements(&log, asked);
+                }
+                Ok(built)
             },
             |built| {
                 let reason = built.environment.as_ref().err().filter(|reason| reason.is_spurious());
@@ -162,7 +178,31 @@ impl<'a> Running<'a> {
                     retries: u32::MAX,
                 })
             },
-        )
+        );
+        let may_be_the_index = match &built {
+            Ok(built) => matches!(built.environment, Err(BuildReason::Network)),
+            Err(error) => matches!(error, BackendError::File(_)),
+        };
+        if may_be_the_index {
+            self.look_at_index();
+        }
+        built
+    }
+
+    /// Asks, after a failure that may be its own, whether the index still answers. If it does not, no
+    /// further environment can be built.
+    fn look_at_index(&self) {
+        if self.index_is_down.get().is_some() {
+            return;
+        }
+        if let Err(error) = self.context.files.check(&self.plan.dependency) {
+            let why = format!("the package index does not answer: {}", chain(&error));
+            if self.index_is_down.set(why.clone()).is_ok() {
+                let message =
+                    format!("{why}; what is left is not measured, and the next run goes on there");
+                self.report(&Event::Warning { message });
+            }
+        }
     }
 
     fn facts(&self, built: &Built<'_>, elapsed: Duration) -> Result<BuildFacts, StoreError> {

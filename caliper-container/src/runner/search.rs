@@ -8,7 +8,7 @@ use caliper_core::facts::event::RoundPurpose;
 use caliper_core::facts::record::Record;
 use caliper_core::names::PythonVersion;
 use caliper_core::question::grid::{CellId, Variant};
-use caliper_core::question::plan::{Plan, Test};
+use caliper_core::question::plan::Plan;
 use pep440_rs::Version;
 
 use super::{CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Session, actions};
@@ -88,8 +88,7 @@ impl<'a> SearchedRow<'a> {
 pub fn rows<'a>(plan: &'a Plan, records: &Recorded<'a>) -> Vec<SearchedRow<'a>> {
     let columns: BTreeSet<(PythonVersion, &Variant)> =
         plan.cells.iter().map(|cell| (cell.id.python, &cell.id.variant)).collect();
-    let names = [Test::IMPORT].into_iter().chain(plan.setup.tests.iter().map(|test| &*test.name));
-    let names: Vec<&str> = names.collect();
+    let names = plan.setup.judged_tests();
     columns
         .into_iter()
         .flat_map(|(python, variant)| names.iter().map(move |name| (python, variant, *name)))
@@ -158,6 +157,12 @@ pub fn search(
     Ok(outcome)
 }
 
+/// The cells whose file is a source distribution.
+fn from_source(plan: &Plan) -> BTreeSet<CellId> {
+    let cells = plan.cells.iter().filter(|cell| cell.is_built_from_source());
+    cells.map(|cell| cell.id.clone()).collect()
+}
+
 /// The cells to measure next, and about how many steps there are still.
 fn wanted(
     plan: &Plan,
@@ -183,6 +188,14 @@ fn wanted(
         most = most.max(steps_left);
         wanted.extend(now.into_iter().map(id));
         ahead.extend(next.into_iter().map(id));
+    }
+    // A build from source may take as long as the rest of the search: it comes when nothing else is left
+    // to ask, and then may not be wanted any more.
+    let from_source = from_source(plan);
+    let quick: BTreeSet<CellId> = wanted.difference(&from_source).cloned().collect();
+    if !quick.is_empty() {
+        wanted = quick;
+        ahead.retain(|cell| !from_source.contains(cell));
     }
     if !wanted.is_empty() {
         let room = jobs.saturating_sub(wanted.len());

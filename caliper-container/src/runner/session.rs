@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use caliper_core::facts::event::{self, Event, Reporter, RoundPurpose};
@@ -71,8 +71,7 @@ impl<'a> Session<'a> {
         let mut tasks = tasks(plan, context, options, &self.run, &found)?;
         Manifests::of(&found).keep(plan, &mut tasks, context.store)?;
         let groups = groups(&tasks);
-        let to_measure = tasks.iter().filter(|task| is_to_measure(task)).count();
-        let round = self.start_round(plan, context, options, purpose, to_measure);
+        let round = self.start_round(plan, context, options, purpose, &tasks);
         let running = Running {
             plan,
             context,
@@ -82,6 +81,7 @@ impl<'a> Session<'a> {
             retries: options.retry,
             gate: Gate::new(options.schedule),
             infrastructure_is_down: AtomicBool::new(false),
+            index_is_down: OnceLock::new(),
             done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
             alone: Mutex::default(),
             tasks,
@@ -120,8 +120,11 @@ impl<'a> Session<'a> {
         context: RunContext<'_>,
         options: &RunOptions,
         purpose: RoundPurpose,
-        to_measure: usize,
+        tasks: &[Task<'_>],
     ) -> u32 {
+        let to_measure = tasks.iter().filter(|task| is_to_measure(task));
+        let from_source = to_measure.clone().filter(|task| task.cell.is_built_from_source());
+        let (to_measure, from_source) = (to_measure.count(), from_source.count());
         let round = {
             let mut so_far = self.so_far();
             so_far.rounds += 1;
@@ -139,7 +142,13 @@ impl<'a> Session<'a> {
             });
         }
         let cells = plan.cells.len();
-        self.reporter.report(&Event::RoundStarted { round, purpose, cells, to_measure });
+        self.reporter.report(&Event::RoundStarted {
+            round,
+            purpose,
+            cells,
+            to_measure,
+            from_source,
+        });
         round
     }
 

@@ -20,6 +20,7 @@ use caliper_core::question::files::FilesInMemory;
 use caliper_core::question::grid::{CellId, Choice, DistFile};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
+use caliper_core::question::modules::ImportChoice;
 use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
 use caliper_core::question::template::{Args, Template};
 use caliper_core::question::testing;
@@ -138,6 +139,8 @@ impl Bench {
             args: Args::default(),
             requirements: Vec::new(),
             constraints: Vec::new(),
+            build_constraints: Vec::new(),
+            import: ImportChoice::default(),
             variables: BTreeMap::new(),
             tests: Vec::new(),
             results: Vec::new(),

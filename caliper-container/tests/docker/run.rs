@@ -6,6 +6,7 @@ use caliper_container::backend::{BackendError, ContainerBackend as _, Environmen
 use caliper_container::docker::{EngineKind, GpuRequests};
 use caliper_core::facts::record::TestEnd;
 use caliper_core::question::limits::{Gpus, Network};
+use caliper_core::question::modules::Imports;
 use caliper_core::question::plan::Test;
 
 use crate::bench::{Bench, Runs, of_docker, test};
@@ -56,12 +57,12 @@ fn results_are_taken_out(runs: &mut Runs<'_>) {
 }
 
 fn what_is_installed_is_known(environment: &dyn Environment) {
-    assert_eq!(environment.modules(), ["tinier"]);
+    assert_eq!(environment.imports(), &Imports::All(vec!["tinier".parse().unwrap()]));
     assert!(environment.installed().iter().any(|one| one.name == "Tiny" && one.version == "1.0"));
 }
 
 fn tests_end_in_every_way(runs: &mut Runs<'_>) {
-    let import = runs.try_test(&Test::import(runs.environment.modules())).unwrap();
+    let import = runs.try_test(&Test::import(runs.environment.imports())).unwrap();
     assert_eq!(import.end, TestEnd::Exited(0));
     let elapsed = import.elapsed;
     assert!(elapsed > Duration::ZERO && elapsed < Duration::from_secs(30), "{elapsed:?}");

@@ -128,6 +128,19 @@ pub fn cluster(records: &[Record]) -> Vec<Cause> {
 
 /// As [`cluster`], with the logs of builds, which `logs` reads from where the records are kept.
 pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String>) -> Vec<Cause> {
+    clustered(records, &|record| failures(record, logs))
+}
+
+/// Groups the imports that fail in cells whose tests all pass, as [`cluster`] does with failures. These
+/// are no failures: a part of the dependency cannot be imported, and nothing in the tests needs it.
+pub fn notes(records: &[Record]) -> Vec<Cause> {
+    clustered(records, &failed_import)
+}
+
+fn clustered<'a>(
+    records: &'a [Record],
+    failures: &dyn Fn(&'a Record) -> Failures<'a>,
+) -> Vec<Cause> {
     let mut sorted: Vec<&Record> = records.iter().collect();
     sorted.sort_by(|a, b| {
         let order = a.version.cmp(&b.version).then_with(|| a.python.cmp(&b.python));
@@ -136,7 +149,7 @@ pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for record in sorted {
         let cell = record.id().to_string();
-        for ((test, cause), places) in failures(record, logs) {
+        for ((test, cause), places) in failures(record) {
             let cause = causes.entry(cause).or_insert_with_key(|signature| Cause {
                 signature: signature.clone(),
                 count: 0,
@@ -194,12 +207,24 @@ fn failures<'a>(record: &'a Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -
             let log = record.build.as_ref().and_then(|build| logs(&build.log?));
             add(None, build::signature(record, log.as_deref()));
         }
+        CellOutcome::Tested if record.failed_import().is_some() => {}
         CellOutcome::Tested => {
             for (test, run) in record.runs() {
                 if let Some(signature) = test_run::signature(run) {
                     add(Some(&test.name), signature);
                 }
             }
+        }
+    }
+    failures
+}
+
+fn failed_import(record: &Record) -> Failures<'_> {
+    let mut failures = Failures::new();
+    let import = record.failed_import().into_iter();
+    for (test, run) in import.flat_map(|test| test.runs.iter().map(move |run| (test, run))) {
+        if let Some(Signature { cause, at }) = test_run::signature(run) {
+            failures.entry((Some(&*test.name), cause)).or_default().insert(at);
         }
     }
     failures

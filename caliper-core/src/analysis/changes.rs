@@ -82,7 +82,7 @@ pub fn differences<P: Ord>(
         let one = in_first.get(position).map(|index| &first[*index]);
         let other = in_second.get(position).map(|index| &second[*index]);
         let Some(cell) = other.or(one).map(Record::id) else { continue };
-        let tests = test_names(one.into_iter().chain(other).flat_map(|record| &record.tests));
+        let tests = test_names(one.into_iter().chain(other).flat_map(|record| record.judged()));
         // A cell without tests is told of once.
         let mut names: Vec<Option<&str>> = tests.into_iter().map(Some).collect();
         if names.is_empty() {
@@ -111,7 +111,7 @@ pub fn differences<P: Ord>(
 
 /// One total `match`: a new state does not compile until somebody has judged it.
 fn change(first: Option<State>, second: Option<State>, same: &mut dyn FnMut() -> bool) -> Change {
-    use State::{BuildFailed, Failed, Flaky, NotMeasured, Passed, Unavailable};
+    use State::{BuildFailed, Excluded, Failed, Flaky, NotMeasured, Passed, Unavailable};
     match (first, second) {
         (Some(_), None) => Change::OnlyFirst,
         (None, Some(_)) => Change::OnlySecond,
@@ -124,20 +124,22 @@ fn change(first: Option<State>, second: Option<State>, same: &mut dyn FnMut() ->
         }
         (Some(NotMeasured), Some(Passed | Flaky)) => Change::SpuriouslyFixed,
         (Some(Passed | Flaky), Some(NotMeasured)) => Change::SpuriouslyRegressed,
-        (Some(Passed | Flaky), Some(Failed | BuildFailed | Unavailable)) => Change::Regressed,
-        (Some(Failed | BuildFailed | Unavailable), Some(Passed)) => Change::Fixed,
-        (Some(Passed | Failed | BuildFailed | Unavailable), Some(Flaky))
+        (Some(Passed | Flaky), Some(Failed | BuildFailed | Unavailable | Excluded)) => {
+            Change::Regressed
+        }
+        (Some(Failed | BuildFailed | Unavailable | Excluded), Some(Passed)) => Change::Fixed,
+        (Some(Passed | Failed | BuildFailed | Unavailable | Excluded), Some(Flaky))
         | (Some(Flaky), Some(Passed))
-        | (Some(Failed), Some(BuildFailed | Unavailable))
-        | (Some(BuildFailed), Some(Failed | Unavailable))
-        | (Some(Unavailable), Some(Failed | BuildFailed)) => Change::Changed,
+        | (Some(Failed), Some(BuildFailed | Unavailable | Excluded))
+        | (Some(BuildFailed), Some(Failed | Unavailable | Excluded))
+        | (Some(Unavailable | Excluded), Some(Failed | BuildFailed)) => Change::Changed,
         // Where it was not measured nobody knows whether it would have passed.
         (None, None)
         | (Some(Flaky), Some(Flaky))
         | (Some(Failed), Some(Failed | NotMeasured))
         | (Some(BuildFailed), Some(BuildFailed | NotMeasured))
-        | (Some(Unavailable), Some(Unavailable | NotMeasured))
-        | (Some(NotMeasured), Some(Failed | BuildFailed | Unavailable | NotMeasured)) => {
+        | (Some(Unavailable | Excluded), Some(Unavailable | Excluded | NotMeasured))
+        | (Some(NotMeasured), Some(Failed | BuildFailed | Unavailable | Excluded | NotMeasured)) => {
             Change::Same
         }
     }

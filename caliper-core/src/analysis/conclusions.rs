@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pep440_rs::Version;
 
-use super::causes::{Cause, cluster_with};
+use super::causes::{Cause, cluster_with, notes};
 use super::compare::cells::Cells;
 use super::compare::comparer::Comparer;
 use super::compare::repeats::repeats_to_decide;
@@ -128,6 +128,12 @@ impl<'a> Analysis<'a> {
             Some(String::from_utf8_lossy(&content).into_owned())
         };
         cluster_with(self.cells.records, &log)
+    }
+
+    /// Why imports fail in cells whose tests all pass, the most frequent first. No verdict, row or
+    /// specifier depends on them.
+    pub fn notes(&self) -> Vec<Cause> {
+        notes(self.cells.records)
     }
 
     /// How the verdicts fare where there is nothing to find: on cells that were measured twice, and whose

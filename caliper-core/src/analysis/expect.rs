@@ -63,6 +63,7 @@ pub fn violations(
         let mut push = |what: String| found.push(Violation { cell: record.id(), what });
         let column = (record.python, record.variant.clone());
         match record.outcome {
+            CellOutcome::BuildFailed if record.is_excluded() => {}
             CellOutcome::BuildFailed if counts_failures => {
                 push("the environment could not be made".to_owned());
             }
@@ -87,7 +88,7 @@ pub fn violations(
                         push(format!("`{name}` gives a different result"));
                     }
                 }
-                State::NotMeasured | State::Unavailable | State::BuildFailed => {}
+                State::NotMeasured | State::Unavailable | State::Excluded | State::BuildFailed => {}
                 State::Failed => {
                     let run = record.test(name).and_then(|test| test.runs.first());
                     let outcome = run.map(|run| run.outcome);

@@ -39,6 +39,9 @@ pub struct Results {
     /// Why builds and tests fail, the most frequent first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
+    /// Why imports fail in cells whose tests all pass: parts of the dependency that nothing needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Cause>,
     /// What each test on each Python tells along the releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowSummary>,
@@ -78,9 +81,10 @@ impl Results {
     pub fn read_through(mut self, analysis: &Analysis<'_>, again: &[Record]) -> Self {
         let analysis = analysis.with(&self.cells);
         let (rows, blind) = (analysis.rows(), analysis.blind(again));
-        let causes = analysis.causes();
+        let (causes, notes) = (analysis.causes(), analysis.notes());
         let verdicts = analysis.into_verdicts();
-        (self.rows, self.blind, self.causes, self.verdicts) = (rows, blind, causes, verdicts);
+        (self.rows, self.blind, self.verdicts) = (rows, blind, verdicts);
+        (self.causes, self.notes) = (causes, notes);
         self
     }
 
@@ -117,6 +121,7 @@ impl Results {
             finished: records.iter().map(|record| record.finished).max()?,
             caliper: env!("CARGO_PKG_VERSION").to_owned(),
             causes: Vec::new(),
+            notes: Vec::new(),
             rows: Vec::new(),
             blind: None,
             cells: records,

@@ -38,7 +38,7 @@ use crate::question::grid::Variant;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// There is nothing to install.
+    /// There is nothing to install, or the user's own requirements exclude it.
     Unavailable,
     /// Nobody tried, or the world kept it from being measured.
     Unmeasured,
@@ -55,6 +55,7 @@ impl State {
     pub fn of(record: &Record, test: &str) -> Self {
         match record.outcome {
             CellOutcome::Unavailable => return Self::Unavailable,
+            CellOutcome::BuildFailed if record.is_excluded() => return Self::Unavailable,
             CellOutcome::BuildFailed => return Self::Failed,
             CellOutcome::NotMeasured => return Self::Unmeasured,
             CellOutcome::Tested => {}
@@ -129,7 +130,7 @@ impl<'a> TestRow<'a> {
         let rows: BTreeSet<(&str, PythonVersion, &Variant)> = records
             .iter()
             .flat_map(|record| {
-                let tests = record.tests.iter();
+                let tests = record.judged().iter();
                 tests.map(|test| (test.name.as_str(), record.python, &record.variant))
             })
             .collect();

@@ -3,8 +3,8 @@
 //!
 //! [`suggest`] finds the shortest [PEP 440 specifier](https://peps.python.org/pep-0440/#version-specifiers)
 //! that allows exactly the releases that pass, among those that were measured. [`check`] holds the
-//! specifier that a project declares against the same evidence, and [`declarations`] reads it from a
-//! `pyproject.toml`.
+//! specifier that a project declares against the same evidence, and [`ProjectFile`] reads it from a
+//! `pyproject.toml` and the like.
 //!
 //! Specifiers are understood as PyPA's `packaging` does when pre-releases are admitted: whether an
 //! installer then *takes* a pre-release is its own matter (it does if the specifier names one, or if
@@ -14,6 +14,9 @@
 mod clause;
 mod declared;
 mod evidence;
+mod files;
+mod held;
+mod marker;
 mod project;
 
 use pep440_rs::Version;
@@ -21,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use declared::{Declared, ParseSpecifierError, check};
 pub use evidence::{Columns, on_python, releases};
+pub use files::ProjectFile;
+pub use held::{held, held_python};
 pub use project::{Declaration, ProjectError, Section, declarations, requires_python};
 
 use crate::analysis::row::State;

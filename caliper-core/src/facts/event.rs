@@ -50,6 +50,10 @@ pub enum Event {
         /// How many of them are measured now; the others are recorded already or have nothing to
         /// install.
         to_measure: usize,
+        /// How many of those are built from a source distribution of the dependency. What a dependency of
+        /// it needs is not known before.
+        #[serde(default)]
+        from_source: usize,
     },
     /// A recorded result with an equal key stands for this cell.
     CellReused {
@@ -62,6 +66,9 @@ pub enum Event {
     BuildStarted {
         /// The cell.
         cell: String,
+        /// What is built from source, such as `numpy 1.19.5`; `None` if the file is a wheel.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
     },
     /// The environment of a cell was made, or could not be made.
     BuildFinished {

@@ -25,7 +25,7 @@ use crate::question::plan::{Plan, PlannedCell, Recipe, Test};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Over all that decides what stands in the environment: the file's digest (or its URL, where the
-    /// index gives none), the interpreter, the recipe, the requirements and constraints, the index and
+    /// index gives none), the interpreter, the recipe, the requirements and constraints, those of builds too, the index and
     /// its date. The name of the cell is not in it, so that cells can share an environment.
     pub environment: Sha256,
     /// For each test, in the order of [`Setup::all_tests`](crate::question::plan::Setup::all_tests), its name
@@ -113,6 +113,7 @@ struct Decides<'a> {
     as_of: Option<Timestamp>,
     requirements: &'a [String],
     constraints: &'a [String],
+    build_constraints: &'a [String],
     recipe: Option<&'a Recipe>,
 }
 
@@ -144,6 +145,7 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
         as_of: None,
         requirements: &[],
         constraints: &[],
+        build_constraints: &[],
         recipe: None,
     };
     match &cell.choice {
@@ -155,6 +157,7 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
             as_of: setup.as_of,
             requirements: &setup.requirements,
             constraints: &setup.constraints,
+            build_constraints: &setup.build_constraints,
             recipe: Some(recipe),
             ..nothing
         },

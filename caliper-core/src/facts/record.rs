@@ -27,6 +27,7 @@ pub use test::{RecordedLimits, RecordedResult, Run, TestRecord, test_names};
 
 use crate::names::{AbiTag, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{CellId, Missing, Variant};
+use crate::question::plan::Test;
 
 /// The version of the format that [`Record`] is written in.
 ///
@@ -163,6 +164,30 @@ impl Record {
         self.tests.iter().find(|test| test.name == name)
     }
 
+    /// The tests that say how the cell ended: those of the configuration, or the import if there are no
+    /// others. A dependency may work although a part of it cannot be imported.
+    pub fn judged(&self) -> &[TestRecord] {
+        match self.tests.as_slice() {
+            [first, others @ ..]
+                if first.name == Test::IMPORT
+                    // It may be that no other test was run because of the infrastructure failure.
+                    && (!others.is_empty() || self.outcome == CellOutcome::NotMeasured) =>
+            {
+                others
+            }
+            all => all,
+        }
+    }
+
+    /// The import, if it failed although all other tests pass.
+    pub fn failed_import(&self) -> Option<&TestRecord> {
+        let import = self.tests.first().filter(|test| test.name == Test::IMPORT)?;
+        let judged = self.judged();
+        let failed = matches!(import.state()?, State::Failed | State::Flaky);
+        let others_pass = judged.iter().all(|test| test.state() == Some(State::Passed));
+        (failed && others_pass && judged.len() < self.tests.len()).then_some(import)
+    }
+
     /// How many times the test of this name was run.
     pub fn attempts(&self, test: &str) -> u32 {
         let runs = self.test(test).map_or(0, |test| test.runs.len());
@@ -174,9 +199,10 @@ impl Record {
         self.tests.iter().flat_map(|test| test.runs.iter().map(move |run| (test, run)))
     }
 
-    /// How each test ended over all of its runs, in order. Tests without a run are left out.
+    /// How each of the [`judged`](Self::judged) tests ended over all of its runs, in order. Tests
+    /// without a run are left out.
     pub fn states(&self) -> Vec<(&str, State)> {
-        let tests = self.tests.iter();
+        let tests = self.judged().iter();
         tests.filter_map(|test| Some((test.name.as_str(), test.state()?))).collect()
     }
 
@@ -185,6 +211,7 @@ impl Record {
     pub fn state_of(&self, name: Option<&str>) -> Option<State> {
         Some(match self.outcome {
             CellOutcome::Unavailable => State::Unavailable,
+            CellOutcome::BuildFailed if self.is_excluded() => State::Excluded,
             CellOutcome::BuildFailed => State::BuildFailed,
             CellOutcome::NotMeasured => State::NotMeasured,
             CellOutcome::Tested => match name {
@@ -194,10 +221,17 @@ impl Record {
         })
     }
 
-    /// Whether every test was run and passed.
+    /// Whether every [`judged`](Self::judged) test passed.
     pub fn passed(&self) -> bool {
-        self.outcome == CellOutcome::Tested
-            && self.runs().all(|(_, run)| run.outcome == TestOutcome::Passed)
+        let mut runs = self.judged().iter().flat_map(|test| &test.runs);
+        self.outcome == CellOutcome::Tested && runs.all(|run| run.outcome == TestOutcome::Passed)
+    }
+
+    /// Whether the user's own requirements exclude the release, so that nothing was built.
+    pub fn is_excluded(&self) -> bool {
+        let reason = self.build.as_ref().and_then(|build| build.reason);
+        self.outcome == CellOutcome::BuildFailed
+            && reason == Some(BuildReason::ExcludedByRequirements)
     }
 
     /// Adds a run to the test of this name, which is created behind the others if it is new.
@@ -226,6 +260,27 @@ pub(crate) mod tests {
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
         // Nothing that is concluded stands in a record.
         assert!(!text.contains("verdict") && !text.contains("evidence"));
+    }
+
+    #[test]
+    fn the_import_is_judged_only_where_it_is_the_test() {
+        use TestOutcome::{Failed, NotMeasured, Passed};
+        let judged = |record: &Record| -> Vec<String> {
+            record.judged().iter().map(|test| test.name.clone()).collect()
+        };
+        let import = || test("import", Failed, "");
+        let alone = record("1.0", "3.11").with_runs([import()]);
+        assert_eq!((judged(&alone), alone.passed()), (vec!["import".to_owned()], false));
+        assert!(alone.failed_import().is_none(), "it is the failure, and no note beside it");
+        let works = record("1.0", "3.11").with_runs([import(), test("t", Passed, "")]);
+        assert_eq!((judged(&works), works.passed()), (vec!["t".to_owned()], true));
+        assert_eq!(works.states(), [("t", State::Passed)]);
+        assert!(works.failed_import().is_some());
+        let fails = record("1.0", "3.11").with_runs([import(), test("t", Failed, "")]);
+        assert!(!fails.passed() && fails.failed_import().is_none());
+        let mut lost = record("1.0", "3.11").with_runs([test("import", NotMeasured, "")]);
+        lost.outcome = CellOutcome::NotMeasured;
+        assert!(judged(&lost).is_empty());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::names::{PackageName, PythonVersion};
 use crate::question::axes::Axes;
 use crate::question::criteria::Criteria;
 use crate::question::limits::Limits;
+use crate::question::modules::ImportChoice;
 use crate::question::plan::{Setup, Test};
 use crate::question::selection::Selection;
 use crate::question::template::{Args, Template};
@@ -48,6 +49,10 @@ pub struct Config {
     pub requirements: Vec<String>,
     /// What binds what is installed anyway.
     pub constraints: Vec<String>,
+    /// Constraints of what a source distribution is built with.
+    pub build_constraints: Vec<String>,
+    /// What the import test is about.
+    pub import: ImportChoice,
     /// The further axes of the grid.
     pub axes: Axes,
     /// The tests, in order.
@@ -98,6 +103,8 @@ impl Config {
             args: self.args.clone(),
             requirements: self.requirements.clone(),
             constraints: self.constraints.clone(),
+            build_constraints: self.build_constraints.clone(),
+            import: self.import.clone(),
             variables: std::collections::BTreeMap::new(),
             tests: self.tests.clone(),
             results: self.results.clone(),

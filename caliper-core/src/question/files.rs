@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::names::PackageName;
 use crate::question::grid::DistFile;
 
 /// Provides files of the index as paths on this machine.
@@ -15,6 +16,17 @@ pub trait FileSource: Send + Sync {
     ///
     /// [`FileError`] if the file could not be fetched or differs from the index's description.
     fn fetch(&self, file: &DistFile) -> Result<PathBuf, FileError>;
+
+    /// Asks where the files come from whether it can be reached now; `project` is one that it has. A
+    /// source that needs no network can always be reached.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if it does not answer.
+    fn check(&self, project: &PackageName) -> Result<(), FileError> {
+        let _ = project;
+        Ok(())
+    }
 }
 
 /// Why a file could not be fetched. Always an infrastructure failure, never a fault of the package.

@@ -3,16 +3,16 @@
 mod file;
 
 use std::collections::BTreeMap;
-use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use file::{CellSpec, EnvironmentSpec, SCHEMA};
 
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
-use crate::question::grid::{CellId, Choice, DistFile, Grid};
+use crate::question::grid::{CellId, Choice, DistFile, FileKind, Grid};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
+use crate::question::modules::{ImportChoice, Imports};
 use crate::question::template::{Args, Template};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,11 @@ impl PlannedCell {
             Choice::Missing(_) => None,
         }
     }
+
+    /// Whether its file is a source distribution, which is built before it is installed.
+    pub fn is_built_from_source(&self) -> bool {
+        self.file().is_some_and(|file| file.kind == FileKind::Sdist)
+    }
 }
 
 /// What is done in a cell: how its environment is made, and what is run in it.
@@ -137,6 +142,10 @@ pub struct Setup {
     /// Requirements that bind only what is installed anyway
     /// ([constraints](https://pip.pypa.io/en/stable/user_guide/#constraints-files)).
     pub constraints: Vec<String>,
+    /// Constraints of what a source distribution is built with.
+    pub build_constraints: Vec<String>,
+    /// What the import test is about.
+    pub import: ImportChoice,
     /// The tests, in the order of the configuration. The import of the dependency comes before
     /// them and does not stand here.
     pub tests: Vec<Test>,
@@ -156,12 +165,25 @@ impl Setup {
     /// The import of the dependency, as far as it is known before there is an environment, and the
     /// tests.
     pub fn all_tests(&self) -> impl Iterator<Item = Test> {
-        iter::once(self.import(&[])).chain(self.tests.iter().cloned())
+        self.import_test(&Imports::Nothing).into_iter().chain(self.tests.iter().cloned())
     }
 
-    /// The test that imports `modules`, see [`Test::import`].
-    pub fn import(&self, modules: &[String]) -> Test {
-        Test { environment: self.variables.clone(), ..Test::import(modules) }
+    /// The import test, if there is one: of `found` where the configuration chooses no modules.
+    pub fn import_test(&self, found: &Imports) -> Option<Test> {
+        let test = match &self.import {
+            ImportChoice::OfTheDependency => Test::import(found),
+            ImportChoice::Modules(modules) => Test::import(&Imports::All(modules.clone())),
+            ImportChoice::Off => return None,
+        };
+        Some(Test { environment: self.variables.clone(), ..test })
+    }
+
+    /// The names of the tests that say how a cell ended: the import is one only if there are no others.
+    pub fn judged_tests(&self) -> Vec<&str> {
+        match self.tests.as_slice() {
+            [] => vec![Test::IMPORT],
+            tests => tests.iter().map(|test| test.name.as_str()).collect(),
+        }
     }
 
     /// Gives all tests these environment variables, in place of those of the same name.
@@ -204,12 +226,33 @@ impl Test {
     /// The name of the test that imports the dependency.
     pub const IMPORT: &'static str = "import";
 
-    /// The test that imports `modules`, the top-level modules that a file really installs. It finds
-    /// no file of the project, which would be imported in a module's place if it had that name.
-    pub fn import(modules: &[String]) -> Self {
+    /// The line that the import test prints when it has come to its end. A module, or a `.pth` file,
+    /// that ends the process with status 0 has not been imported.
+    pub const IMPORTED: &'static str = "caliper: imported\n";
+
+    /// The test that imports modules. It finds no file of the project, which would be imported in a
+    /// module's place if it had that name. Its program is for Python 2.7 and later.
+    pub fn import(imports: &Imports) -> Self {
+        let mut program = "import os\n".to_owned();
+        match imports {
+            Imports::Nothing => {}
+            // No `import` statement: a module may have a name that has become a keyword.
+            Imports::All(modules) => {
+                program.extend(modules.iter().map(|name| format!("__import__('{name}')\n")));
+            }
+            Imports::Any(modules) => {
+                let names: Vec<String> = modules.iter().map(|name| format!("'{name}'")).collect();
+                program += &format!("import sys, traceback\nfor name in [{}]:\n", names.join(", "));
+                program += "    try:\n        __import__(name)\n        break\n";
+                program += "    except (Exception, SystemExit):\n        traceback.print_exc()\n";
+                program += "else:\n    sys.exit(1)\n";
+            }
+        }
+        // Not by way of `sys.stdout`, which a module may have replaced.
+        program += &format!("os.write(1, b{:?})\n", Self::IMPORTED);
         Self {
             name: Self::IMPORT.to_owned(),
-            command: vec!["python".into(), "-c".into(), format!("import {}", modules.join(", "))],
+            command: vec!["python".into(), "-c".into(), program],
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,

@@ -72,6 +72,7 @@ pub const VARIABLES: &[&str] = &[
     "abi",
     "requirements",
     "constraints",
+    "build_constraints",
 ];
 
 /// The values of [`VARIABLES`].
@@ -97,6 +98,8 @@ pub struct Variables {
     pub requirements: Vec<String>,
     /// What binds what is installed anyway.
     pub constraints: Vec<String>,
+    /// Constraints of what a source distribution is built with.
+    pub build_constraints: Vec<String>,
 }
 
 impl Template {

@@ -115,13 +115,13 @@ mod tests {
         let plain =
             |records: &[Record]| super::plain(&GridView::new(records, &verdicts, &BTreeSet::new()));
         insta::assert_snapshot!(plain(&records), @"
-                  2.7    3.11
-        1.8, 1.9  ✗ 1/2  ✗ 1/2
-        1.10      ?      ✗ 1/2
-        2.0       ·      ≠?
-        2.1, 2.2  ·      ✓
+                  2.7  3.11
+        1.8, 1.9  ✗    ✗
+        1.10      ?    ✗
+        2.0       ·    ≠?
+        2.1, 2.2  ·    ✓
 
-        ? could not be measured   · nothing to install   ≠? not the same result, which may be noise   ✓ same result   ✗ n/m only n of m tests pass
+        ? could not be measured   · nothing to install   ≠? not the same result, which may be noise   ✓ same result   ✗ no test passes
         12 cells · 2 the same · 1 undecided · 5 cannot run · 3 nothing to install · 1 not measured
         ");
         assert_eq!(plain(&[]).trim(), "0 cells");
@@ -133,10 +133,10 @@ mod tests {
             .map(|line| line.into_iter().map(|(_, text)| text).collect())
             .collect();
         insta::assert_snapshot!(text[3..7].join("\n"), @"
-        2.0           ·      ≠?
-        2.1           ·      ✓
+        2.0           ·    ≠?
+        2.1           ·    ✓
         2.1.1, 2.1.2
-        2.2           ·      ✓
+        2.2           ·    ✓
         ");
     }
 }

@@ -95,6 +95,28 @@ impl IndexClient {
         &self.inner.options
     }
 
+    /// Asks every index once whether it answers, whatever it says of `project`. Nothing is taken from the
+    /// cache; offline, nothing is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Request`] if one does not answer, or only with an error of its own.
+    pub fn check(&self, project: &PackageName) -> Result<(), IndexError> {
+        if self.options().offline {
+            return Ok(());
+        }
+        for source in &self.inner.sources {
+            let url = source.project_url(project);
+            let deadline = Instant::now() + self.options().answer_timeout;
+            let answer = self.http().get(&url, &[("Accept", ACCEPT)], deadline)?;
+            if answer.status >= 500 {
+                let (url, status) = (crate::http::shown(&url), answer.status);
+                return Err(RequestError::Status { url, status }.into());
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn http(&self) -> &Http {
         &self.inner.http
     }

@@ -77,6 +77,18 @@ pub enum ResolveError {
         /// The first release without a date.
         version: Version,
     },
+    /// The index is looked at as of a date, and does not tell the dates of its files.
+    #[error(
+        "the index does not say when any file of `{package}` was uploaded, so it cannot be looked at as of \
+         {}: leave the date out, or use an index that says",
+        as_of.map_or_else(|| "its releases".to_owned(), |moment| moment.to_string())
+    )]
+    NoUploadTimes {
+        /// The project.
+        package: PackageName,
+        /// The date; `None` for that of each release.
+        as_of: Option<Timestamp>,
+    },
     /// Two different interpreters are the same Python, so they would share a column of the grid.
     #[error(
         "two different interpreters are Python {python} ({} and {}): choose one of them",

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use caliper_core::names::{PackageName, Timestamp};
 use caliper_core::question::axes::{Axes, Grids};
-use caliper_core::question::grid::Grid;
+use caliper_core::question::grid::{Choice, Grid, MissingReason};
 use caliper_core::question::interpreter::Interpreter;
-use caliper_core::question::plan::{Plan, Setup};
+use caliper_core::question::plan::{Plan, PlannedCell, Setup};
 use caliper_core::question::selection::{Selection, Versions};
 use pep440_rs::Version;
 
@@ -67,6 +67,13 @@ pub fn plan(
         dated.insert(date, found);
     }
     let cells = axes.lay_out(setup, Grids { plain: &plain, dated: &dated }, today);
+    let dateless = |cell: &PlannedCell| match &cell.choice {
+        Choice::Missing(missing) => missing.reason == MissingReason::NoUploadTime,
+        Choice::File { .. } => false,
+    };
+    if !cells.is_empty() && cells.iter().all(dateless) {
+        return Err(ResolveError::NoUploadTimes { package: package.clone(), as_of: None });
+    }
     Ok(Plan { cells, ..Plan::new(analysis, setup.clone(), interpreters, plain) })
 }
 

@@ -23,6 +23,13 @@ pub(super) fn select<'a>(
 ) -> Result<Vec<Selected<'a>>, ResolveError> {
     let existing: Vec<&Release> =
         project.releases().iter().filter(|release| existed(release, selection)).collect();
+    let mut files = existing.iter().flat_map(|release| release.files()).peekable();
+    if let Some(as_of) = selection.as_of
+        && files.peek().is_some()
+        && files.all(|file| file.file.upload_time.is_none())
+    {
+        return Err(ResolveError::NoUploadTimes { package: package.clone(), as_of: Some(as_of) });
+    }
     let (Some(first), Some(last)) = (existing.first(), existing.last()) else {
         return Err(ResolveError::NoRelease { package: package.clone(), as_of: selection.as_of });
     };

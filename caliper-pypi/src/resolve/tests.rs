@@ -231,6 +231,9 @@ fn a_date_limit_hides_what_came_later_and_reports_what_has_no_date() {
     ");
     insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", "3"), &["3.11"]), @"error: `demo` has no release 3 that was uploaded by 2021-01-01T00:00:00Z: the nearest is 2");
     insta::assert_snapshot!(show(&lines[3..], &as_of("2021-01-01", ">0"), &["3.11"]), @"error: `demo` has no releases that were uploaded by 2021-01-01T00:00:00Z: choose a later date");
+    // An index that tells no date at all.
+    let lines = ["demo-1-py3-none-any.whl", "demo-2-py3-none-any.whl"];
+    insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", ">0"), &["3.11"]), @"error: the index does not say when any file of `demo` was uploaded, so it cannot be looked at as of 2021-01-01T00:00:00Z: leave the date out, or use an index that says");
 }
 
 #[test]

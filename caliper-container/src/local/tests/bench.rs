@@ -9,6 +9,7 @@ use caliper_core::names::PackageName;
 use caliper_core::question::files::FilesInMemory;
 use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::limits::Limits;
+use caliper_core::question::modules::ImportChoice;
 use caliper_core::question::plan::{PlannedCell, Setup, Test};
 use caliper_core::question::template::{Args, Template};
 use caliper_core::question::testing;
@@ -134,6 +135,8 @@ pub(super) fn setup() -> Setup {
         args: Args::default(),
         requirements: Vec::new(),
         constraints: Vec::new(),
+        build_constraints: Vec::new(),
+        import: ImportChoice::default(),
         variables: std::collections::BTreeMap::new(),
         tests: Vec::new(),
         results: Vec::new(),

@@ -47,14 +47,14 @@ fn an_environment_that_nobody_changed_is_taken_up_again() {
     let (reused, first) = cell(&bench, "import demo");
     assert!(!reused);
     let folder = first.folder().to_owned();
-    let modules = first.modules().to_vec();
+    let imports = first.imports().clone();
     first.release().unwrap();
     again(&mut bench, |_| {});
     let built = bench.build().unwrap();
     assert!(built.reused);
     assert!(!built.log.is_empty(), "the log of its making");
     let environment = Box::new(built.environment.unwrap_or_else(|reason| panic!("{reason}")));
-    assert_eq!((environment.folder(), environment.modules()), (&*folder, &*modules));
+    assert_eq!((environment.folder(), environment.imports()), (&*folder, &imports));
     // Compiled already, so that it need not be done again.
     let look = "import demo, os; print(os.path.exists(demo.__cached__), demo.value)";
     let look = environment.run(&bench.run_of(&test(&["python", "-c", look])));

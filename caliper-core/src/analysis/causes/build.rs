@@ -1,8 +1,101 @@
 //! Why a build failed, from what pip, uv and compilers print.
 
+mod output;
+
+use super::mask;
 use super::signature::Signature;
-use super::{mask, traceback};
 use crate::facts::record::{BuildReason, Record};
+
+/// The signature of a build that failed.
+pub(super) fn signature(record: &Record, log: Option<&str>) -> Signature {
+    let reason = record.build.as_ref().and_then(|build| build.reason);
+    let reason = reason.unwrap_or(BuildReason::Unknown);
+    let version = record.version.to_string();
+    let told = log.and_then(|log| match reason {
+        BuildReason::TimedOut => None,
+        BuildReason::DependencyConflict
+        | BuildReason::ExcludedByRequirements
+        | BuildReason::NoMatchingDistribution
+        | BuildReason::RequiresPython => said(log, &version).map(Signature::new),
+        BuildReason::CompilerMissing
+        | BuildReason::SourceBuildFailed
+        | BuildReason::HashMismatch
+        | BuildReason::Network
+        | BuildReason::Disk
+        | BuildReason::Unknown => output::of_build(log)
+            .as_deref()
+            .and_then(|lines| output::cause(lines, &version))
+            .or_else(|| said(log, &version).map(Signature::new))
+            .or_else(|| {
+                let lines: Vec<&str> = log.lines().collect();
+                output::cause(&lines, &version)
+            }),
+    });
+    if reason == BuildReason::ExcludedByRequirements {
+        let cause = told.map(|told| format!("{reason}: {}", told.cause));
+        return Signature::new(cause.unwrap_or_else(|| reason.to_string()));
+    }
+    let what = match log.and_then(failed).filter(|package| !is_measured(record, package)) {
+        Some(package) => format!("build of {}", mask::printable(&package)),
+        None => "build".to_owned(),
+    };
+    match (told, reason) {
+        (Some(Signature { cause, at }), _) => Signature { cause: format!("{what}: {cause}"), at },
+        (None, BuildReason::TimedOut) => Signature::new("build timed out"),
+        (None, reason) => Signature::new(format!("{what}: {reason}")),
+    }
+}
+
+/// The package whose build failed, in its normal form, as far as the log names one.
+fn failed(log: &str) -> Option<String> {
+    // What pip is at, what it was at when something failed, and what is said to have failed.
+    let (mut current, mut suspect, mut named) = (None, None, None);
+    for line in log.lines() {
+        let line = mask::plain(line);
+        let line = line.trim_start_matches([' ', '×', '╰', '─', '▶', '│', '├']);
+        let after = |starts: &[&str]| starts.iter().find_map(|start| line.strip_prefix(start));
+        let uv = [
+            "error: Failed to build `",
+            "error: Failed to download and build `",
+            "Failed to build `",
+        ];
+        let pip_is_at = ["Collecting ", "Building wheel for ", "Running setup.py install for "];
+        let pip = ["ERROR: Failed building wheel for ", "error: Failed building wheel for "];
+        if let Some(name) = after(&uv).or_else(|| after(&pip)) {
+            named.get_or_insert_with(|| name_of(name));
+        } else if let Some(name) = after(&pip_is_at) {
+            current = Some(name_of(name));
+        } else if suspect.is_none()
+            && after(&["error: subprocess-exited-with-error", "ERROR: Command errored out"])
+                .is_some()
+        {
+            suspect.clone_from(&current);
+        }
+    }
+    named.or(suspect).filter(|name| !name.is_empty())
+}
+
+/// `pyvcf==0.6.8` and `PyVCF (setup.py)` are `pyvcf`.
+fn name_of(text: &str) -> String {
+    let end = text.find(|character: char| {
+        !character.is_ascii_alphanumeric() && !matches!(character, '-' | '_' | '.')
+    });
+    normalized(&text[..end.unwrap_or(text.len())])
+}
+
+fn normalized(name: &str) -> String {
+    name.to_lowercase().replace(['_', '.'], "-")
+}
+
+/// Whether it is the package that the cell is about, whose file tells its name.
+fn is_measured(record: &Record, package: &str) -> bool {
+    let Some(file) = &record.environment.file else { return true };
+    let file = normalized(&file.filename);
+    // `NAME-VERSION.tar.gz`, in whatever spelling, is longer than the name of another project that
+    // begins in the same way only if that goes on with a letter.
+    let rest = file.strip_prefix(package).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+}
 
 /// Phrases that say only that something failed; another line says what.
 const EMPTY_WORDS: &[&str] = &[
@@ -25,48 +118,8 @@ const EMPTY_WORDS: &[&str] = &[
     "did not run successfully",
 ];
 
-/// The signature of a build that failed.
-pub(super) fn signature(record: &Record, log: Option<&str>) -> Signature {
-    let reason = record.build.as_ref().and_then(|build| build.reason);
-    let reason = reason.unwrap_or(BuildReason::Unknown);
-    let told = log.and_then(|log| match reason {
-        BuildReason::TimedOut => None,
-        BuildReason::DependencyConflict
-        | BuildReason::NoMatchingDistribution
-        | BuildReason::RequiresPython => said(log).map(Signature::new),
-        BuildReason::CompilerMissing
-        | BuildReason::SourceBuildFailed
-        | BuildReason::HashMismatch
-        | BuildReason::Network
-        | BuildReason::Disk
-        | BuildReason::Unknown => compiler(log)
-            .or_else(|| traceback::raised(log).map(|raised| raised.signature()))
-            .or_else(|| said(log).map(Signature::new)),
-    });
-    match (told, reason) {
-        (Some(Signature { cause, at }), _) => Signature { cause: format!("build: {cause}"), at },
-        (None, BuildReason::TimedOut) => Signature::new("build timed out"),
-        (None, reason) => Signature::new(format!("build: {reason}")),
-    }
-}
-
-/// The first error of a compiler: `x.c:1:10: fatal error: Python.h: No such file or directory`.
-fn compiler(log: &str) -> Option<Signature> {
-    log.lines().find_map(|line| {
-        let (place, message) =
-            line.split_once(": fatal error: ").or_else(|| line.split_once(": error: "))?;
-        // In front of it are the line and the column, and where they are missing it is no compiler.
-        let place = place.trim_end_matches(|part: char| part.is_ascii_digit() || part == ':');
-        let file = place.rsplit(['/', ' ']).next()?;
-        let known = [".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".pyx", ".rs", ".f", ".f90"];
-        let source = known.iter().any(|ending| file.ends_with(ending));
-        let message = mask::masked(&mask::plain(message));
-        source.then(|| Signature::new(format!("error: {message}")).at(mask::printable(file)))
-    })
-}
-
 /// The last of the most telling things that pip or uv say.
-fn said(log: &str) -> Option<String> {
+fn said(log: &str, version: &str) -> Option<String> {
     let mut best: Option<(Telling, String)> = None;
     // How many lines may still be the rest of a sentence: uv breaks its explanations.
     let mut rest = 0;
@@ -87,7 +140,26 @@ fn said(log: &str) -> Option<String> {
             (None, _) => rest = 0,
         }
     }
-    best.map(|(_, said)| mask::masked(&said))
+    best.map(|(_, said)| mask::without_version(&without_markers(&said), version))
+}
+
+/// `numpy{python_full_version < '3.12'}>=2` is `numpy>=2`: the Python of the cell stands beside it.
+fn without_markers(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once('{') {
+        kept += before;
+        match after.split_once('}') {
+            Some((_, after)) if before.ends_with(|last: char| last.is_alphanumeric()) => {
+                rest = after
+            }
+            _ => {
+                kept.push('{');
+                rest = after;
+            }
+        }
+    }
+    kept + rest
 }
 
 /// How much a line tells, the least first.
@@ -114,3 +186,6 @@ fn telling(line: &str) -> Option<(Telling, &str)> {
     let empty = said.starts_with('[') || EMPTY_WORDS.iter().any(|words| lowercase.contains(words));
     (!empty).then_some((telling, said))
 }
+
+#[cfg(test)]
+mod tests;

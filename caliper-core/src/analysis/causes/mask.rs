@@ -6,6 +6,9 @@ use std::borrow::Cow;
 const LONGEST_READ: usize = 2_000;
 const LONGEST: usize = 200;
 
+/// Longer numbers are of a process, a time or a digest.
+const LONGEST_KEPT: usize = 16;
+
 /// A line as a person would have seen it: without colours, and without what a carriage return has
 /// overwritten.
 pub(super) fn plain(line: &str) -> Cow<'_, str> {
@@ -32,11 +35,29 @@ pub(super) fn plain(line: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// Which numbers differ from run to run.
+#[derive(Clone, Copy)]
+enum Numbers<'a> {
+    All,
+    /// This version, and what is too long for one that people write.
+    Only(&'a str),
+}
+
 /// The text in one line, with `N` for numbers, versions and digests, files by their last name, and
 /// nothing in it that could redraw a terminal.
 ///
 /// A digit within a word stays: `float64` and `jinja2` are names.
 pub(super) fn masked(text: &str) -> String {
+    masked_by(text, Numbers::All)
+}
+
+/// As [`masked`], but of the numbers only `version`. In what an installer explains the other numbers
+/// are the explanation: `numpy<2`.
+pub(super) fn without_version(text: &str, version: &str) -> String {
+    masked_by(text, Numbers::Only(version))
+}
+
+fn masked_by(text: &str, numbers: Numbers<'_>) -> String {
     let text: Vec<char> = text.trim().chars().take(LONGEST_READ).collect();
     let mut masked = String::new();
     let mut at = 0;
@@ -45,10 +66,12 @@ pub(super) fn masked(text: &str) -> String {
         let starts_word = before.is_none_or(|before| !is_word(before));
         at = match text[at] {
             '/' if before.is_none_or(|before| !is_word(before) && !"/.:~".contains(before)) => {
-                path(&text, at, before, &mut masked)
+                path(&text, at, before, numbers, &mut masked)
             }
-            digit if starts_word && digit.is_ascii_digit() => number(&text, at, &mut masked),
-            first if starts_word && is_word(first) => word(&text, at, &mut masked),
+            digit if starts_word && digit.is_ascii_digit() => {
+                number(&text, at, numbers, &mut masked)
+            }
+            first if starts_word && is_word(first) => word(&text, at, numbers, &mut masked),
             other => {
                 masked.push(other);
                 at + 1
@@ -67,14 +90,14 @@ fn end_of(text: &[char], from: usize, part: impl Fn(char) -> bool) -> usize {
     text[from..].iter().position(|character| !part(*character)).map_or(text.len(), |end| from + end)
 }
 
-fn word(text: &[char], from: usize, masked: &mut String) -> usize {
+fn word(text: &[char], from: usize, numbers: Numbers<'_>, masked: &mut String) -> usize {
     let mut to = end_of(text, from, is_word);
     let word = &text[from..to];
     if matches!(word, ['v' | 'V', digits @ ..] if digits.iter().all(char::is_ascii_digit))
         && to > from + 1
     {
         masked.push('v');
-        return number(text, from + 1, masked);
+        return number(text, from + 1, numbers, masked);
     }
     // A digest, or a part of one. No English word has eight of these letters and a digit.
     let digest = word.len() >= 8
@@ -95,7 +118,7 @@ fn word(text: &[char], from: usize, masked: &mut String) -> usize {
     to
 }
 
-fn number(text: &[char], from: usize, masked: &mut String) -> usize {
+fn number(text: &[char], from: usize, numbers: Numbers<'_>, masked: &mut String) -> usize {
     let at = |index: usize| text.get(index).copied().unwrap_or(' ');
     if at(from) == '0' && matches!(at(from + 1), 'x' | 'X') && at(from + 2).is_ascii_hexdigit() {
         masked.push_str("0xN");
@@ -116,7 +139,14 @@ fn number(text: &[char], from: usize, masked: &mut String) -> usize {
         }
         to += 1;
     }
-    push_number(masked);
+    let keeps = |version: &str| {
+        let version: Vec<char> = version.chars().collect();
+        text[from..to] != version && to - from < LONGEST_KEPT
+    };
+    match numbers {
+        Numbers::Only(version) if keeps(version) => masked.extend(&text[from..to]),
+        Numbers::Only(_) | Numbers::All => push_number(masked),
+    }
     to
 }
 
@@ -151,7 +181,13 @@ fn push_number(masked: &mut String) {
     }
 }
 
-fn path(text: &[char], from: usize, before: Option<char>, masked: &mut String) -> usize {
+fn path(
+    text: &[char],
+    from: usize,
+    before: Option<char>,
+    numbers: Numbers<'_>,
+    masked: &mut String,
+) -> usize {
     let quote = before.filter(|before| "'\"`".contains(*before));
     let unquoted =
         || end_of(text, from, |part| !part.is_whitespace() && !"'\"`),;:]>".contains(part));
@@ -178,8 +214,8 @@ fn path(text: &[char], from: usize, before: Option<char>, masked: &mut String) -
         while at < last.len() {
             let starts = at == 0 || !is_word(last[at - 1]);
             at = match last[at] {
-                digit if starts && digit.is_ascii_digit() => number(&last, at, masked),
-                first if starts && is_word(first) => word(&last, at, masked),
+                digit if starts && digit.is_ascii_digit() => number(&last, at, numbers, masked),
+                first if starts && is_word(first) => word(&last, at, numbers, masked),
                 other => {
                     masked.push(other);
                     at + 1

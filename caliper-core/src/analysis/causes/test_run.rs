@@ -33,6 +33,10 @@ fn failed(run: &Run) -> Signature {
     if let Some(raised) = traceback::raised(&run.error) {
         return raised.signature();
     }
+    // The import, if it was cut short.
+    if let (Some(0), Some(reason)) = (run.retval, &run.reason) {
+        return Signature::new(reason.clone());
+    }
     // Its summary tells more than a traceback that some test captured.
     if let Some(line) = pytest_summary(&run.output) {
         return match line.split_once(" - ") {

@@ -325,12 +325,12 @@ error: metadata-generation-failed
     insta::assert_snapshot!(signatures.join("\n"), @"
     build: ModuleNotFoundError: No module named 'numpy' (setup.py in <module>)
     build: error: Python.h: No such file or directory (_x.c)
-    build: Because dep==N depends on jinja2==N and jinja2==N, we can conclude that your requirements are unsatisfiable.
-    build: No matching distribution found for x==N
-    build: unsupported archive of N parts
+    build: Because dep==N depends on jinja2==2.10 and jinja2==2.11, we can conclude that your requirements are unsatisfiable.
+    build: No matching distribution found for x==9
+    build: unsupported archive of 3 parts
     build: ModuleNotFoundError: No module named 'numpy'
     build: invalid command 'bdist_wheel'
-    build: Because a==N depends on b>=N and you require a==N, we can conclude that you require b>=N. And because you require b<N, no.
+    build: Because a==3.1.2 depends on b>=2.0 and you require a==3.1.2, we can conclude that you require b>=2.0. And because you require b<2, no.
     build: OSError: no README (setup.py in <module>)
     build: unknown, see the log
     build timed out
@@ -369,7 +369,7 @@ fn causes_are_counted_and_say_where() {
     insta::assert_snapshot!(lines.join("\n"), @"
     4x ImportError: cannot import name 'soft_unicode' from 'markupsafe' (jinja2/filters.py in <module>) in 2.8 … 2.11.3
     2x exit status 1: bad N in 2.9, 2.10
-    1x build: No matching distribution found for x==N in 3.1
+    1x build: No matching distribution found for x==9 in 3.1
     ");
     insta::assert_snapshot!(serde_json::to_string_pretty(&causes[0]).unwrap(), @r#"
     {

@@ -72,6 +72,13 @@ impl Raised {
         Signature { cause: signature, at: self.frame.as_ref().map(ToString::to_string) }
     }
 
+    /// Whether it says only that another program failed.
+    pub(super) fn is_of_a_child(&self) -> bool {
+        const KINDS: &[&str] =
+            &["CalledProcessError", "SystemExit", "CompileError", "MetadataGenerationFailed"];
+        KINDS.contains(&self.parts().0)
+    }
+
     /// The type without its module, which 2.7 does not print, and the message.
     fn parts(&self) -> (&str, &str) {
         match kind_of(&self.line) {
@@ -187,7 +194,12 @@ impl Reader {
             && !line.body.starts_with("Traceback ")
             && let Some(last) = &mut self.last
         {
-            last.line = format!("{} {}", last.line, line.body.trim());
+            if line.body.contains(char::is_alphanumeric) {
+                last.line = format!("{} {}", last.line, line.body.trim());
+            } else {
+                // A frame around the message.
+                self.next = Next::Message;
+            }
         }
         let group = line.body.starts_with("Exception Group Traceback (most recent call last)");
         if group || line.body.starts_with("Traceback (most recent call last)") {
@@ -283,7 +295,7 @@ fn frame(line: &str, before_function: &str) -> Option<Option<Frame>> {
 }
 
 /// What runs the `setup.py` of others, which has no file name then: `File "<string>"`.
-const INSTALLERS: &[&str] = &["pip/", "pyproject_hooks/", "setuptools/build_meta.py"];
+const INSTALLERS: &[&str] = &["pip/", "pyproject_hooks/", "setuptools/"];
 
 /// Which file it is, whatever folder it lies in on the machine that ran it; `None` if it is Python's
 /// own or that of an installer, or none.

@@ -34,7 +34,7 @@ pub(in crate::analysis) fn repeats_to_decide(
         }
     }
     for record in records {
-        for test in &record.tests {
+        for test in record.judged() {
             let judged = verdicts.of(&record.id(), &test.name);
             let Some(evidence) = judged.and_then(|judged| judged.evidence.as_ref()) else {
                 continue;

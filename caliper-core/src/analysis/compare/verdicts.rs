@@ -47,6 +47,7 @@ pub(in crate::analysis) fn judge(cells: &Cells<'_>, baseline: Option<&Version>) 
                 (
                     Some(
                         State::Unavailable
+                        | State::Excluded
                         | State::BuildFailed
                         | State::Failed
                         | State::NotMeasured,
@@ -64,7 +65,7 @@ pub(in crate::analysis) fn judge(cells: &Cells<'_>, baseline: Option<&Version>) 
         found.into_iter().map(|(cell, test, judgement)| ((cell, test), judgement)).collect();
     let mut judged = Vec::new();
     for (cell, record) in records.iter().enumerate() {
-        for test in &record.tests {
+        for test in record.judged() {
             let Some(state) = record.state_of(Some(&test.name)) else { continue };
             let Judgement { verdict, evidence, .. } =
                 by_cell.remove(&(cell, test.name.as_str())).unwrap_or_default();
@@ -98,7 +99,7 @@ pub(in crate::analysis) fn same_results(
 pub(super) fn rows(records: &[Record]) -> BTreeMap<(PythonVersion, Variant, String), Vec<usize>> {
     let mut rows: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (cell, record) in records.iter().enumerate() {
-        for test in &record.tests {
+        for test in record.judged() {
             let row = (record.python, record.variant.clone(), test.name.clone());
             let cells = rows.entry(row).or_default();
             if cells.last() != Some(&cell) {

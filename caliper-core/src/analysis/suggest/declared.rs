@@ -41,6 +41,17 @@ pub fn check(
     releases: &[(Version, Known)],
 ) -> Result<Declared, ParseSpecifierError> {
     let specifiers = parsed(declared)?;
+    Ok(Declared {
+        specifier: declared.trim().to_owned(),
+        ..check_specifiers(&specifiers, releases)
+    })
+}
+
+/// As [`check`], of a specifier that was read.
+pub(super) fn check_specifiers(
+    specifiers: &VersionSpecifiers,
+    releases: &[(Version, Known)],
+) -> Declared {
     let releases = Release::sorted(releases);
     let with = |known, allowed: bool| -> Vec<Version> {
         releases
@@ -52,12 +63,12 @@ pub fn check(
             .map(|release| release.version.clone())
             .collect()
     };
-    Ok(Declared {
-        specifier: declared.trim().to_owned(),
+    Declared {
+        specifier: specifiers.to_string(),
         refuted_by: with(Known::Failed, true),
         too_narrow_for: with(Known::Passed, false),
         unproven: with(Known::Unmeasured, true),
-    })
+    }
 }
 
 /// Why a text is not a specifier.

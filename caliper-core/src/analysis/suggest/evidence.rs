@@ -16,6 +16,8 @@ use crate::question::grid::Variant;
 pub struct Columns<'a> {
     /// Only those of this Python.
     pub python: Option<PythonVersion>,
+    /// Only those of these Pythons.
+    pub pythons: Option<&'a BTreeSet<PythonVersion>>,
     /// Only those of this variant.
     pub variant: Option<&'a Variant>,
 }
@@ -23,11 +25,12 @@ pub struct Columns<'a> {
 impl Columns<'_> {
     /// Those of one Python, in all variants.
     pub fn of_python(python: PythonVersion) -> Self {
-        Self { python: Some(python), variant: None }
+        Self { python: Some(python), ..Self::default() }
     }
 
     fn holds(&self, record: &Record) -> bool {
         self.python.is_none_or(|python| python == record.python)
+            && self.pythons.is_none_or(|pythons| pythons.contains(&record.python))
             && self.variant.is_none_or(|variant| *variant == record.variant)
     }
 }
@@ -40,7 +43,7 @@ pub fn releases(
     tests: &dyn Fn(&str) -> bool,
     columns: Columns<'_>,
 ) -> Vec<(Version, Known)> {
-    let all = results.cells.iter().flat_map(|record| &record.tests);
+    let all = results.cells.iter().flat_map(|record| record.judged());
     let names: BTreeSet<&str> = all.map(|test| &*test.name).filter(|name| tests(name)).collect();
     let mut found: BTreeMap<Version, BTreeSet<Known>> = BTreeMap::new();
     for record in &results.cells {
@@ -105,7 +108,7 @@ mod tests {
         let results = results.read_through(&analysis, &[]);
         let said = |python: Option<&str>| -> Vec<Known> {
             let python = python.map(|python| python.parse().unwrap());
-            let columns = Columns { python, variant: None };
+            let columns = Columns { python, ..Columns::default() };
             let found = releases(&results, &|_| true, columns);
             found.into_iter().map(|(_, known)| known).collect()
         };
@@ -132,7 +135,7 @@ mod tests {
         let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
         let said = |variant: Option<&str>| -> Vec<Known> {
             let variant = variant.map(|date| Variant::from_iter([("as_of", date)]));
-            let columns = Columns { python: None, variant: variant.as_ref() };
+            let columns = Columns { variant: variant.as_ref(), ..Columns::default() };
             releases(&results, &|_| true, columns).into_iter().map(|(_, known)| known).collect()
         };
         assert_eq!(said(None), [Bad, Good]);

@@ -22,15 +22,23 @@ pub struct Declaration {
     pub marker: Option<String>,
 }
 
-/// A part of a `pyproject.toml`.
+/// A part of a `pyproject.toml`, or of another file that declares requirements.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// `[project] dependencies`
     Dependencies,
     /// `[project.optional-dependencies]`, and the name of the extra.
     Optional(String),
+    /// `[dependency-groups]` ([PEP 735](https://peps.python.org/pep-0735/)), and the name of the group.
+    Group(String),
     /// `[tool.poetry.dependencies]`
     Poetry,
+    /// `[options] install_requires` of `setup.cfg`
+    SetupCfg,
+    /// `[options.extras_require]` of `setup.cfg`, and the name of the extra.
+    SetupCfgExtra(String),
+    /// A requirements file of pip.
+    Requirements,
 }
 
 impl fmt::Display for Section {
@@ -40,7 +48,13 @@ impl fmt::Display for Section {
             Self::Optional(extra) => {
                 write!(formatter, "project.optional-dependencies.{}", excerpt(extra, 80))
             }
+            Self::Group(group) => write!(formatter, "dependency-groups.{}", excerpt(group, 80)),
             Self::Poetry => formatter.write_str("tool.poetry.dependencies"),
+            Self::SetupCfg => formatter.write_str("options.install_requires"),
+            Self::SetupCfgExtra(extra) => {
+                write!(formatter, "options.extras_require.{}", excerpt(extra, 80))
+            }
+            Self::Requirements => formatter.write_str("requirements"),
         }
     }
 }
@@ -110,16 +124,28 @@ pub enum ProjectError {
     },
     /// The declaration is computed during the build.
     #[error(
-        "`project.dynamic` of `pyproject.toml` says that `{field}` is computed: name the specifier instead"
+        "`project.dynamic` of `pyproject.toml` says that `{field}` is computed: name the specifier itself (`'>=1.2,<2'`)"
     )]
     Dynamic {
         /// The computed field.
         field: &'static str,
     },
+    /// The declaration stands in another file.
+    #[error(
+        "`{place}` is taken from elsewhere (`{text}`): name that file, or the specifier itself \
+         (`'>=1.2,<2'`)"
+    )]
+    Elsewhere {
+        /// Where.
+        place: String,
+        /// What stands there.
+        text: String,
+    },
 }
 
 /// Finds what `pyproject` declares about `package`: in `[project] dependencies`, in
-/// `[project.optional-dependencies]`, and in `[tool.poetry.dependencies]`. Empty if nothing.
+/// `[project.optional-dependencies]`, in `[dependency-groups]`, and in `[tool.poetry.dependencies]`. Empty
+/// if nothing.
 ///
 /// # Errors
 ///
@@ -141,6 +167,13 @@ pub fn declarations(
         for (extra, list) in table(project, "optional-dependencies", place)?.into_iter().flatten() {
             of_list(list, &Section::Optional(extra.clone()), package, &mut found)?;
         }
+    }
+    let place = "dependency-groups";
+    for (group, list) in table(&root, "dependency-groups", place)?.into_iter().flatten() {
+        // A table among the texts includes another group, which is read by itself.
+        let Value::Array(list) = list else { return Err(shape(place, "a table of lists")) };
+        let texts = list.iter().filter(|value| !value.is_table()).cloned().collect();
+        of_list(&Value::Array(texts), &Section::Group(group.clone()), package, &mut found)?;
     }
     for (name, value) in poetry(&root)?.into_iter().flatten() {
         if name.parse::<PackageName>().is_ok_and(|name| name == *package) {
@@ -220,12 +253,19 @@ fn of_list(
     let Value::Array(list) = list else { return Err(shape(&place, "a list")) };
     for text in list {
         let Value::String(text) = text else { return Err(shape(&place, "a list of texts")) };
-        let (name, rest) = split_name(text, &place)?;
-        if name == *package {
-            found.push(requirement(&name, rest, text, section)?);
-        }
+        found.extend(of_text(text, section, package)?);
     }
     Ok(())
+}
+
+/// What a requirement declares; `None` if it is of another package.
+pub(super) fn of_text(
+    text: &str,
+    section: &Section,
+    package: &PackageName,
+) -> Result<Option<Declaration>, ProjectError> {
+    let (name, rest) = split_name(text, &section.to_string())?;
+    (name == *package).then(|| requirement(&name, rest, text, section)).transpose()
 }
 
 /// Splits a [dependency specifier](https://packaging.python.org/en/latest/specifications/dependency-specifiers/)
@@ -277,7 +317,11 @@ fn requirement(
     })
 }
 
-fn specifiers(text: &str, place: &str, name: &str) -> Result<VersionSpecifiers, ProjectError> {
+pub(super) fn specifiers(
+    text: &str,
+    place: &str,
+    name: &str,
+) -> Result<VersionSpecifiers, ProjectError> {
     parsed(text).map_err(|source| ProjectError::Specifier {
         place: place.to_owned(),
         name: name.to_owned(),

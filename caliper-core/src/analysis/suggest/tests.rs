@@ -276,7 +276,7 @@ fn what_is_wrong_with_a_pyproject_is_named() {
         "[tool.poetry.dependencies]\ndemo = {version = 1}",
     ];
     let told = wrong.map(|text| declared(text, "demo"));
-    insta::assert_snapshot!(told.join("\n"), @r"
+    insta::assert_snapshot!(told.join("\n"), @r#"
     error: line 2 of `pyproject.toml` is not TOML: unclosed array, expected `]`
     error: `project` of `pyproject.toml` is not a table
     error: `project.dependencies` of `pyproject.toml` is not a list
@@ -285,11 +285,11 @@ fn what_is_wrong_with_a_pyproject_is_named() {
     error: `demo[a` in `project.dependencies` is not a requirement: write a name and a specifier, such as `demo>=1.0,<2`
     error: `demo (>=1` in `project.dependencies` is not a requirement: write a name and a specifier, such as `demo>=1.0,<2`
     error: `demo` in `project.dependencies` cannot be compared with releases: `1.0` is not a version specifier (Unexpected end of version specifier, expected operator): write it as PEP 440 does, such as `>=1.0,<2`
-    error: `project.dynamic` of `pyproject.toml` says that `dependencies` is computed: name the specifier instead
+    error: `project.dynamic` of `pyproject.toml` says that `dependencies` is computed: name the specifier itself (`'>=1.2,<2'`)
     error: `project.optional-dependencies.a\u{202e}` of `pyproject.toml` is not a list
     error: `tool.poetry.dependencies.demo` of `pyproject.toml` is not a text or a table
     error: `tool.poetry.dependencies.demo.version` of `pyproject.toml` is not a text
-    ");
+    "#);
     let python = |text| requires_python(text).unwrap_err().to_string();
     let told = [
         python("[project]\nrequires-python = 3"),
@@ -300,7 +300,7 @@ fn what_is_wrong_with_a_pyproject_is_named() {
     insta::assert_snapshot!(told.join("\n"), @"
     `project.requires-python` of `pyproject.toml` is not a text
     `python` in `project.requires-python` cannot be compared with releases
-    `project.dynamic` of `pyproject.toml` says that `requires-python` is computed: name the specifier instead
+    `project.dynamic` of `pyproject.toml` says that `requires-python` is computed: name the specifier itself (`'>=1.2,<2'`)
     `^3.9` of `python` in `tool.poetry.dependencies` is Poetry's own notation: write what it means as a PEP 440 specifier, such as `>=1.2,<2` for `^1.2`
     ");
 }

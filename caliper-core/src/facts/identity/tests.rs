@@ -43,9 +43,9 @@ fn digests_hold_still() {
     };
     insta::assert_snapshot!(told(0), @"
     environment sha256:5a88b72214653d375f7d860c2ef0d1ed73bcf3e0a88197d8c90fb615ef7c2c3a
-    import sha256:ada16f1b6308af27b037b467ae0ba6381bd2896413166bdc251699d92f7c463c
+    import sha256:c7a3e6113bf584b3121ad98fbfbafff7259fb0eb95af8fd84e491d2ca067314c
     t sha256:e9970d6f9355c255635a8ee717ac66120ee18d6451219b7165c54df5902a9417
-    cell sha256:bd11819a99d5103741d9f08f68fd2318bbf47b0bd90019ad474440efad65af54
+    cell sha256:951e751ff268cdde7cc799c1a25381271448427e4dd1259e4aa9de54bbcb6381
     ");
     insta::assert_snapshot!(told(1), @"
     environment sha256:f215037654c938273a92879fee18c61a9f28b21d61ac2620b937b52469c59510
@@ -80,10 +80,11 @@ fn what_decides_an_environment_is_in_its_digest() {
     };
     let same = changed(&|_, _| {});
     assert_eq!(same, identity(&plan(), 0).environment);
-    let differing: [Sha256; 5] = [
+    let differing: [Sha256; 6] = [
         changed(&|_, setup| setup.as_of = Some(Timestamp::from_unix_seconds(0))),
         changed(&|_, setup| setup.requirements.push("numpy".to_owned())),
         changed(&|_, setup| setup.constraints.push("numpy<2".to_owned())),
+        changed(&|_, setup| setup.build_constraints.push("setuptools<58".to_owned())),
         changed(&|plan, _| plan.index = None),
         changed(&|plan, _| plan.interpreters[0].version = "3.11.9".parse().unwrap()),
     ];

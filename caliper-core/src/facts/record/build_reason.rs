@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 pub enum BuildReason {
     /// Requirements that cannot hold together.
     DependencyConflict,
+    /// What the user requires or constrains besides the dependency excludes this release.
+    ExcludedByRequirements,
     /// A requirement that no distribution on the index meets.
     NoMatchingDistribution,
     /// A source distribution wants a compiler, or a header, that is not there.
@@ -107,6 +109,13 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
         BuildReason::CompilerMissing,
         &[
             "unable to execute 'gcc'",
+            "no such file or directory: 'cc'",
+            "no such file or directory: 'g++'",
+            "no such file or directory: 'c++'",
+            "no such file or directory: 'gfortran'",
+            "no such file or directory: 'x86_64-linux-gnu-gcc'",
+            "linker `cc` not found",
+            "cargo, the rust package manager, is not installed",
             "unable to execute 'x86_64-linux-gnu-gcc'",
             "command 'gcc' failed: no such file",
             "error: command 'cc' failed",
@@ -126,6 +135,7 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
         &[
             "failed building wheel",
             "failed to build",
+            "command errored out with exit status",
             "setup.py egg_info",
             "build backend",
             "metadata-generation-failed",
@@ -148,10 +158,44 @@ impl BuildReason {
             .map_or(Self::Unknown, |(reason, _)| *reason)
     }
 
+    /// The same, but for a conflict in which one of `requirements` of the user takes part: then the
+    /// release is not at fault. Installers name what the user asked for where they explain a conflict.
+    #[must_use]
+    pub fn with_requirements<'a>(
+        self,
+        log: &str,
+        requirements: impl IntoIterator<Item = &'a String>,
+    ) -> Self {
+        if self != Self::DependencyConflict {
+            return self;
+        }
+        // uv breaks its sentences into lines.
+        let words: Vec<String> = log.split_whitespace().map(str::to_lowercase).collect();
+        let text = words.join(" ").replace(['_', '.'], "-");
+        let takes_part = |requirement: &String| {
+            let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
+            let name = requirement.split(|part| !is_name(part)).next().unwrap_or_default();
+            let name = name.to_lowercase().replace(['_', '.'], "-");
+            ["you require ", "the user requested ", "the user requested (constraint) "].iter().any(
+                |said| {
+                    let asked = format!("{said}{name}");
+                    text.match_indices(&asked).any(|(at, asked)| {
+                        let behind =
+                            text[at + asked.len()..].trim_start_matches('[').chars().next();
+                        behind.is_none_or(|behind| "<>=!~".contains(behind))
+                    })
+                },
+            )
+        };
+        let mut requirements = requirements.into_iter().filter(|text| !text.is_empty());
+        if requirements.any(takes_part) { Self::ExcludedByRequirements } else { self }
+    }
+
     /// Whether it is an infrastructure failure, so that the cell must be measured again.
     pub fn is_spurious(self) -> bool {
         match self {
             Self::DependencyConflict
+            | Self::ExcludedByRequirements
             | Self::NoMatchingDistribution
             | Self::CompilerMissing
             | Self::RequiresPython
@@ -167,6 +211,7 @@ impl fmt::Display for BuildReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::DependencyConflict => "dependencies conflict",
+            Self::ExcludedByRequirements => "your requirements exclude it",
             Self::NoMatchingDistribution => "no matching distribution",
             Self::CompilerMissing => "compiler or header missing",
             Self::RequiresPython => "requires another Python",
@@ -183,6 +228,35 @@ impl fmt::Display for BuildReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_user_requires_is_not_the_fault_of_a_release() {
+        use BuildReason::{DependencyConflict, ExcludedByRequirements};
+        let uv = "Because pandas==3.0.0 depends on numpy>=1.26.0 and you require pandas==3.0.0, we can \
+                  conclude that you require numpy>=1.26.0.\n    And because you\n    require numpy<1.26, we can \
+                  conclude that your requirements are unsatisfiable.";
+        let pip = "The conflict is caused by:\n    The user requested NumPy<1.26\n    pandas 3.0.0 depends on numpy>=1.26\n\
+                   ERROR: ResolutionImpossible";
+        let constraint = "    The user requested (constraint) typing_extensions<4\n";
+        for (log, requirement, expected) in [
+            (uv, "numpy<1.26", ExcludedByRequirements),
+            (pip, "numpy<1.26", ExcludedByRequirements),
+            (constraint, "typing-extensions<4", ExcludedByRequirements),
+            // The user's own requirement has nothing to do with it.
+            (uv, "six", DependencyConflict),
+            (uv, "num<1", DependencyConflict),
+            ("you require x-numpy<2", "numpy<2", DependencyConflict),
+        ] {
+            let requirements = [requirement.to_owned()];
+            assert_eq!(
+                DependencyConflict.with_requirements(log, &requirements),
+                expected,
+                "{requirement}: {log}"
+            );
+        }
+        let other = BuildReason::SourceBuildFailed;
+        assert_eq!(other.with_requirements(uv, &["numpy<1.26".to_owned()]), other);
+    }
 
     #[test]
     fn logs_tell_their_reason() {

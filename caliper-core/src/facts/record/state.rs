@@ -22,6 +22,8 @@ use super::TestOutcome;
 pub enum State {
     /// There was nothing to install.
     Unavailable,
+    /// The user's own requirements exclude the release.
+    Excluded,
     /// The environment could not be made.
     BuildFailed,
     /// It did not pass.
@@ -64,6 +66,7 @@ impl fmt::Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Unavailable => "nothing to install",
+            Self::Excluded => "excluded by your requirements",
             Self::BuildFailed => "cannot be built",
             Self::Failed => "fails",
             Self::Flaky => "flaky",

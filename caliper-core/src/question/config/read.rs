@@ -43,10 +43,12 @@ pub(super) const ANALYSIS: &[&str] = &[
     "args",
     "requirements",
     "constraints",
+    "build_constraints",
     "as_of",
     "axes",
     "exclude",
     "include",
+    "import",
     "tests",
     "results",
     "limits",
@@ -138,7 +140,7 @@ impl Reader<'_> {
             self.problem_with_help(&manager, message, "leave the line out, or write `pypi`");
         }
         let dependency = if let Some(node) = entries.remove("dependency") {
-            self.parsed(&node, "`dependency`")
+            self.dependency(&node)
         } else {
             let help = "name a package: `dependency: jinja2`".to_owned();
             self.push(at, true, "there is no `dependency`", Some(help));
@@ -151,8 +153,14 @@ impl Reader<'_> {
         let sdist = entries.remove("sdist").and_then(|node| self.sdist(&node));
         let requirements =
             entries.remove("requirements").map(|node| self.requirements(&node, "`requirements`"));
-        let constraints =
-            entries.remove("constraints").map(|node| self.constraints(&node)).unwrap_or_default();
+        let constraints = entries
+            .remove("constraints")
+            .map(|node| self.constraints(&node, "`constraints`"))
+            .unwrap_or_default();
+        let build_constraints = entries.remove("build_constraints");
+        let build_constraints = build_constraints
+            .map(|node| self.constraints(&node, "`build_constraints`"))
+            .unwrap_or_default();
         let as_of = entries.remove("as_of").and_then(|node| self.parsed(&node, "`as_of`"));
         let args = entries.remove("args").map(|node| self.args(&node)).unwrap_or_default();
         let base = self.base(entries.remove("base"), &args);
@@ -164,6 +172,8 @@ impl Reader<'_> {
         let mut compare = compare.unwrap_or_default();
         let tests = entries.remove("tests").map(|node| self.tests(&node, &mut compare));
         let tests = tests.unwrap_or_default();
+        let import = entries.remove("import");
+        let import = import.map(|node| self.import(&node, &tests)).unwrap_or_default();
         let results = entries.remove("results").map(|node| {
             let help = "a test runs in a copy of the project, and leaves its results there";
             self.globs(&node, "`results`", help)
@@ -188,6 +198,8 @@ impl Reader<'_> {
             args,
             requirements: requirements.unwrap_or_default(),
             constraints,
+            build_constraints,
+            import,
             axes,
             tests,
             results,

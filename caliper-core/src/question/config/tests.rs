@@ -53,6 +53,40 @@ fn what_is_looked_past_is_read_strictly() {
     }
 }
 
+#[test]
+fn the_import_is_chosen_or_switched_off() {
+    use crate::question::modules::ImportChoice;
+    let choice = |rest: &str| {
+        parse(&format!("analysis:\n  dependency: demo\n  {rest}\n")).map(|config| config.import)
+    };
+    let name = |text: &str| text.parse().unwrap();
+    assert_eq!(choice("").unwrap(), ImportChoice::OfTheDependency);
+    let modules = ImportChoice::Modules(vec![name("sklearn"), name("a.b")]);
+    assert_eq!(choice("import: [sklearn, a.b]").unwrap(), modules);
+    assert_eq!(choice("import: false\n  tests: [test.py]").unwrap(), ImportChoice::Off);
+    let first = |rest: &str| -> String {
+        choice(rest).unwrap_err().lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(first("import: false"), "without the import and `tests` nothing is run");
+    assert_eq!(first("import: true"), "`import` is a list of modules, or `false`");
+    assert_eq!(first("import: []"), "`import` is a list of modules, or `false`");
+    assert!(first("import: [a-b]").contains("`a-b` is not the name of a module"));
+}
+
+#[test]
+fn extras_of_the_dependency_are_led_to_the_requirements() {
+    let text = problems("analysis: {dependency: 'requests[socks]'}");
+    insta::assert_snapshot!(text, @r#"
+    the extras of the dependency do not stand here
+     --> caliper.yaml:1:24
+      |
+    1 | analysis: {dependency: 'requests[socks]'}
+      |                        ^^^^^^^^^^^^^^^^^
+      |
+      = help: write `dependency: requests` and `requirements: ["requests[socks]"]`
+    "#);
+}
+
 /// The problems of a configuration, in full.
 fn problems(text: &str) -> String {
     parse(text).expect_err("there is something wrong with it")
@@ -245,7 +279,7 @@ fn a_broken_template_is_shown() {
     template `broken`, line 1: there is no variable `bse`
               1 | FROM {{ bse }}
            help: did you mean `base`?
-           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints
+           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints
      --> caliper.yaml:3:15
       |
     3 |   dockerfile: broken

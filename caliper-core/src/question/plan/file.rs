@@ -10,6 +10,7 @@ use crate::names::{AbiTag, PackageName, PythonVersion, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, Missing};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
+use crate::question::modules::ImportChoice;
 use crate::question::template::{Args, Template};
 
 /// The version of the format that a [`Plan`] is written in.
@@ -30,7 +31,10 @@ pub(super) struct PlanFile {
     /// The address of the index that its files are from, without credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     index: Option<String>,
-    /// The tests, without what an axis changes in them. The import is run before them.
+    /// What the import test is about, which is run before the others.
+    #[serde(default)]
+    import: ImportChoice,
+    /// The tests, without what an axis changes in them.
     tests: Vec<Test>,
     /// The files that a test leaves as its results, as globs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -68,6 +72,9 @@ pub struct EnvironmentSpec {
     /// Requirements that bind what is installed anyway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<String>,
+    /// Constraints of what a source distribution is built with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub build_constraints: Vec<String>,
     /// Install what the index offered then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
@@ -102,6 +109,7 @@ impl EnvironmentSpec {
         Self {
             requirements: setup.requirements.clone(),
             constraints: setup.constraints.clone(),
+            build_constraints: setup.build_constraints.clone(),
             as_of: setup.as_of,
             dockerfile: setup.dockerfile.clone(),
             base: Some(setup.base.clone()),
@@ -124,6 +132,7 @@ impl EnvironmentSpec {
         Setup {
             requirements: self.requirements.clone(),
             constraints: self.constraints.clone(),
+            build_constraints: self.build_constraints.clone(),
             as_of: self.as_of,
             dockerfile: self.dockerfile.clone(),
             base: self.base.clone().unwrap_or_else(|| setup.base.clone()),
@@ -169,6 +178,7 @@ impl From<Plan> for PlanFile {
             dependency: plan.dependency,
             index: plan.index,
             base: EnvironmentSpec::of_setup(&plan.setup),
+            import: plan.setup.import,
             tests: plan.setup.tests,
             results: plan.setup.results,
             limits: plan.setup.limits,
@@ -197,6 +207,8 @@ impl TryFrom<PlanFile> for Plan {
             args: Args::default(),
             requirements: Vec::new(),
             constraints: Vec::new(),
+            build_constraints: Vec::new(),
+            import: file.import,
             tests: file.tests,
             variables: BTreeMap::new(),
             results: file.results,

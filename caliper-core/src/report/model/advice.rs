@@ -58,7 +58,7 @@ impl Advice {
         let tests: BTreeSet<&str> = results
             .cells
             .iter()
-            .flat_map(|record| record.tests.iter().map(|test| test.name.as_str()))
+            .flat_map(|record| record.judged().iter().map(|test| test.name.as_str()))
             .filter(|name| wanted(name))
             .collect();
         let pythons: BTreeSet<PythonVersion> =
@@ -72,7 +72,7 @@ impl Advice {
         };
         let of_python = |python| suggest(&releases(results, wanted, Columns::of_python(python)));
         let of_variant = |variant: &Variant| {
-            let columns = Columns { python: None, variant: Some(variant) };
+            let columns = Columns { variant: Some(variant), ..Columns::default() };
             let suggested = suggest(&releases(results, wanted, columns));
             VariantAdvice { variant: variant.clone(), suggested }
         };

@@ -24,6 +24,9 @@ pub struct Forecast {
     pub to_measure: Vec<String>,
     /// Why, with the cells that have the same reasons together.
     pub why: Vec<WhyMeasured>,
+    /// Those of `to_measure` that are built from a source distribution of the dependency, without what
+    /// it depends on.
+    pub from_source: Vec<String>,
     /// The cells that cannot be measured now, and why.
     pub not_measurable: Vec<(String, String)>,
     /// How many of the cells to measure have an environment that an earlier run kept.
@@ -76,6 +79,7 @@ impl Forecast {
             recorded: 0,
             to_measure: Vec::new(),
             why: Vec::new(),
+            from_source: Vec::new(),
             not_measurable: Vec::new(),
             environments_kept: 0,
             images: BTreeSet::new(),

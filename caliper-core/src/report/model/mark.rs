@@ -38,13 +38,15 @@ pub enum Mark {
     Failed {
         /// How many pass.
         passed: usize,
-        /// How many there are, the import among them.
+        /// How many there are.
         of: usize,
     },
-    /// No test passes, not even the import.
-    ImportFailed,
+    /// No test passes.
+    NothingPasses,
     /// The environment cannot be built.
     BuildFailed,
+    /// The user's own requirements exclude the release.
+    Excluded,
     /// There is nothing to install.
     Unavailable,
     /// It could not be measured because of an infrastructure failure.
@@ -58,6 +60,7 @@ impl Mark {
     pub fn of(record: &Record, verdicts: &Verdicts) -> Self {
         match record.outcome {
             CellOutcome::Unavailable => return Self::Unavailable,
+            CellOutcome::BuildFailed if record.is_excluded() => return Self::Excluded,
             CellOutcome::BuildFailed => return Self::BuildFailed,
             CellOutcome::NotMeasured => return Self::NotMeasured,
             CellOutcome::Tested => {}
@@ -67,13 +70,12 @@ impl Mark {
         let of = tests.len();
         let works = |state: &State| matches!(state, State::Passed | State::Flaky);
         let passed = tests.iter().filter(|(_, state)| works(state)).count();
-        let import_failed = tests.first().is_some_and(|(_, state)| !works(state));
         let id = record.id();
         let of_tests: Vec<Option<Verdict>> =
             tests.iter().map(|(test, _)| verdicts.verdict(&id, test)).collect();
         let verdict = |verdict| of_tests.contains(&Some(verdict));
-        if import_failed && passed == 0 {
-            Self::ImportFailed
+        if of > 0 && passed == 0 {
+            Self::NothingPasses
         } else if passed < of {
             Self::Failed { passed, of }
         } else if tests.iter().any(|(_, state)| *state == State::Flaky) {
@@ -96,8 +98,8 @@ impl Mark {
         match self {
             Self::Same | Self::WithinNoise | Self::Passed => Tone::Good,
             Self::Undecided | Self::Different | Self::Flaky => Tone::Notable,
-            Self::Failed { .. } | Self::ImportFailed | Self::BuildFailed => Tone::Bad,
-            Self::Unavailable | Self::NoRecord => Tone::Dim,
+            Self::Failed { .. } | Self::NothingPasses | Self::BuildFailed => Tone::Bad,
+            Self::Excluded | Self::Unavailable | Self::NoRecord => Tone::Dim,
             Self::NotMeasured => Tone::Spurious,
         }
     }
@@ -113,8 +115,9 @@ impl Mark {
             Self::Different => ("≠", "different result"),
             Self::Flaky => ("~", "passes now and then"),
             Self::Failed { .. } => ("✗ n/m", "only n of m tests pass"),
-            Self::ImportFailed => ("✗", "no test passes"),
+            Self::NothingPasses => ("✗", "no test passes"),
             Self::BuildFailed => ("B", "cannot be built"),
+            Self::Excluded => ("R", "your requirements exclude it"),
             Self::Unavailable => ("·", "nothing to install"),
             Self::NotMeasured => ("?", "could not be measured"),
             Self::NoRecord => return None,
@@ -131,9 +134,10 @@ impl Mark {
             Self::Undecided => (1, Tone::Notable, "undecided"),
             Self::Different => (1, Tone::Notable, "different"),
             Self::Flaky => (1, Tone::Notable, "flaky"),
-            Self::Failed { .. } | Self::ImportFailed => (2, Tone::Bad, "cannot run"),
+            Self::Failed { .. } | Self::NothingPasses => (2, Tone::Bad, "cannot run"),
             Self::BuildFailed => (3, Tone::Bad, "cannot be built"),
             Self::Unavailable => (4, Tone::Dim, "nothing to install"),
+            Self::Excluded => (4, Tone::Dim, "excluded by your requirements"),
             Self::NotMeasured | Self::NoRecord => (5, Tone::Spurious, "not measured"),
         }
     }

@@ -212,7 +212,7 @@ impl Reader<'_> {
             overlay.requirements = self.requirements(&node, "`requirements`");
         }
         if let Some(node) = entries.remove("constraints") {
-            overlay.constraints = self.constraints(&node);
+            overlay.constraints = self.constraints(&node, "`constraints`");
         }
         if let Some(node) = entries.remove("env") {
             overlay.env = self.environment(&node);

@@ -1,8 +1,22 @@
 //! Reads the keys `requirements` and `constraints`.
 
 use super::{At, Reader, shorten};
+use crate::names::PackageName;
 
 impl Reader<'_> {
+    /// The key `dependency`: the name of a project, and nothing else.
+    pub(super) fn dependency(&mut self, at: &At<'_>) -> Option<PackageName> {
+        let text = self.text(at, "`dependency`")?;
+        let name = text.split('[').next().unwrap_or_default().trim_end();
+        if name.len() < text.trim_end().len() && name.parse::<PackageName>().is_ok() {
+            let help =
+                format!("write `dependency: {name}` and `requirements: [\"{}\"]`", shorten(&text));
+            self.problem_with_help(at, "the extras of the dependency do not stand here", help);
+            return None;
+        }
+        self.parsed(at, "`dependency`")
+    }
+
     pub(super) fn requirements(&mut self, at: &At<'_>, what: &str) -> Vec<String> {
         let mut requirements = Vec::new();
         for node in self.list(at, what) {
@@ -29,9 +43,9 @@ impl Reader<'_> {
     }
 
     /// Constraints, and files of the project that hold one on each line: names that end in `.txt`.
-    pub(super) fn constraints(&mut self, at: &At<'_>) -> Vec<String> {
+    pub(super) fn constraints(&mut self, at: &At<'_>, what: &str) -> Vec<String> {
         let mut constraints = Vec::new();
-        for node in self.list(at, "`constraints`") {
+        for node in self.list(at, what) {
             let Some(text) = self.text(&node, "a constraint") else { continue };
             let ends_in_txt =
                 std::path::Path::new(&text).extension().is_some_and(|end| end == "txt");

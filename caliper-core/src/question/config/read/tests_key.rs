@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{At, Node, Reader, shorten};
 use crate::question::criteria::{Criteria, TestCriteria};
+use crate::question::modules::ImportChoice;
 use crate::question::plan::Test;
 
 /// The keys of a test that is more than a script.
@@ -37,6 +38,27 @@ impl Reader<'_> {
             tests.push(test);
         }
         tests
+    }
+
+    /// The key `import`: modules, or `false`.
+    pub(super) fn import(&mut self, at: &At<'_>, tests: &[Test]) -> ImportChoice {
+        if let Node::Sequence(nodes) = at.node
+            && !nodes.is_empty()
+        {
+            let nodes = self.list(at, "`import`");
+            let names = nodes.iter().filter_map(|node| self.parsed(node, "`import`"));
+            return ImportChoice::Modules(names.collect());
+        }
+        if matches!(at.node, Node::Scalar { text, .. } if text == "false") {
+            if tests.is_empty() {
+                let help = "name a test, or leave `import` out";
+                self.problem_with_help(at, "without the import and `tests` nothing is run", help);
+            }
+            return ImportChoice::Off;
+        }
+        let help = "list what to import: `[sklearn]`; or write `false`";
+        self.problem_with_help(at, "`import` is a list of modules, or `false`", help);
+        ImportChoice::default()
     }
 
     /// `path/to/script.py`, which is run as `python path/to/script.py`.
