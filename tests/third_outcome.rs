@@ -122,8 +122,8 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
         .expect(0);
     for part in [
         "train.py on ",
-        "is good again between 1.3 and 1.4 (proven)",
-        "result is not the same between 1.11 and 1.12 (may be noise)",
+        "is good again between 1.3 and 1.4 (adjacent; a single run)",
+        "result is not the same between 1.11 and 1.12 (adjacent; may be noise)",
         "which are alike (",
         "RuntimeError: no",
     ] {
@@ -146,7 +146,7 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
             "none",
         ])
         .expect(0);
-    let sure = "result changes between 1.11 and 1.12 (proven)";
+    let sure = "result changes between 1.11 and 1.12 (adjacent; a single run)";
     assert!(said.out.contains(sure), "{}", said.out);
     assert_eq!(world.results()["cells"].as_array().unwrap().len(), cells);
 
@@ -214,8 +214,8 @@ fn results_of_the_original_are_imported() {
     4 cells · 2 the same · 1 cannot run · 1 nothing to install
 
     a.py on 2.7
-      breaks between 1.2 and 1.3 (proven)
-      is good again between 1.3 and 1.10 (proven)
+      breaks between 1.2 and 1.3 (adjacent; a single run)
+      is good again between 1.3 and 1.10 (adjacent; a single run)
       goes back and forth: a bisection would have been wrong here
 
     a.py: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use caliper_core::analysis::row::{Evidence, State, Transition, TransitionKind, transitions};
+use caliper_core::analysis::row::{State, Transition, TransitionKind, transitions};
 use caliper_core::analysis::search::{Coverage, Goal, Search};
 
 const HISTORIES: usize = 2_000;
@@ -116,13 +116,8 @@ fn study(truth: &[Truth], search: Search, sums: &mut Sums) {
     }
     let coverage = Coverage::of(&row, &same);
     let whole = transitions(&whole, &same);
-    let bracketed: BTreeSet<usize> = coverage
-        .bracketed()
-        .flat_map(|transition| match &transition.evidence {
-            Evidence::Proven => Vec::new(),
-            Evidence::Bracketed { unmeasured } => unmeasured.clone(),
-        })
-        .collect();
+    let bracketed: BTreeSet<usize> =
+        coverage.bracketed().flat_map(|transition| transition.unmeasured.clone()).collect();
     let unprobed: BTreeSet<usize> =
         coverage.unprobed.iter().flat_map(|stretch| stretch.releases.clone()).collect();
     sums.changes += whole.len();
@@ -130,7 +125,7 @@ fn study(truth: &[Truth], search: Search, sums: &mut Sums) {
         let mut between = change.from..=change.to;
         // A change behind a release that nobody can measure is bracketed in both, and found.
         let is_it = |claim: &&Transition<usize>| {
-            place(claim) == place(change) && claim.evidence == change.evidence
+            place(claim) == place(change) && claim.r#where == change.r#where
         };
         if coverage.transitions.iter().any(|claim| is_it(&claim)) {
             sums.found += 1;
@@ -146,7 +141,7 @@ fn study(truth: &[Truth], search: Search, sums: &mut Sums) {
         whole.iter().any(|change| place(change) == place(claim))
             && claim.differs_from.is_none_or(|release| !same(release, claim.to))
     };
-    sums.wrong += coverage.proven().filter(|claim| !is_so(claim)).count();
+    sums.wrong += coverage.adjacent().filter(|claim| !is_so(claim)).count();
 }
 
 fn place(transition: &Transition<usize>) -> (TransitionKind, usize, usize) {

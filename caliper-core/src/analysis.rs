@@ -12,6 +12,6 @@ pub mod search;
 pub mod suggest;
 
 mod conclusions;
-mod row_summary;
+pub(crate) mod row_summary;
 
 pub use conclusions::Analysis;

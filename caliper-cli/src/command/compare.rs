@@ -3,6 +3,8 @@ use std::path::Path;
 
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::changes::{Change, Difference, differences};
+use caliper_core::analysis::compare::{Evidence, Rung};
+use caliper_core::analysis::row::AlsoDiffers;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
@@ -35,16 +37,19 @@ pub(super) fn run(
     let (one, other) = (side(first, config)?, side(second, config)?);
     let criteria = criteria([first, second], config)?;
     let blobs = |blob| one.store.blob(blob).or_else(|_| other.store.blob(blob)).ok();
-    let analysis = Analysis::new(&[], None, &criteria, &blobs);
-    let same = |one: &Record, other: &Record, test: &str| analysis.same(one, other, test);
-    let found = if Path::new(first).exists() && Path::new(second).exists() {
-        differences(&one.records, &other.records, Record::id, same)
+    let are_folders = Path::new(first).exists() && Path::new(second).exists();
+    // Two releases of one grid: what `run` says of them depends on all results of the grid.
+    let grid = if are_folders { Vec::new() } else { super::recorded(config)?.1.cells };
+    let baseline = Setting::open(config).ok().and_then(|setting| setting.config.baseline);
+    let analysis = Analysis::new(&grid, baseline.as_ref(), &criteria, &blobs);
+    let found = if are_folders {
+        differences(&one.records, &other.records, Record::id, &analysis)
     } else {
         // Releases, or single cells: what corresponds is what they have besides.
         let ids: Vec<CellId> =
             [first, second].iter().filter_map(|name| name.parse().ok()).collect();
         let python_matters = ids.len() < 2;
-        // Two variants that are named are held against each other; else each against its like.
+        // Two variants that are named are compared with each other; else each with its like.
         let variant_matters = ids.iter().filter(|id| !id.variant.is_empty()).count() < 2;
         let position = |record: &Record| -> (Option<PythonVersion>, Option<Variant>) {
             let variant = variant_matters.then(|| record.variant.clone());
@@ -59,7 +64,7 @@ pub(super) fn run(
                 )));
             }
         }
-        differences(&one.records, &other.records, position, same)
+        differences(&one.records, &other.records, position, &analysis)
     };
     let comparison = Comparison::new(first, second, found);
     match format {
@@ -78,7 +83,8 @@ fn text(comparison: &Comparison) -> String {
         }
         text += &format!("{change} ({count})\n");
         let of_it = found.iter().filter(|difference| difference.change == *change);
-        for Difference { cell, test, first, second, .. } in of_it.take(LISTED) {
+        for difference in of_it.take(LISTED) {
+            let Difference { cell, test, first, second, evidence, also_differs, .. } = difference;
             let test = test.as_ref().map(|test| format!(" `{test}`")).unwrap_or_default();
             let states = match (first, second) {
                 (Some(first), Some(second)) if first != second => {
@@ -87,6 +93,12 @@ fn text(comparison: &Comparison) -> String {
                 _ => String::new(),
             };
             text += &format!("  {cell}{test}{states}\n");
+            if let Some(evidence) = evidence {
+                text += &what_differs(evidence);
+            }
+            if let Some(list) = AlsoDiffers::list(also_differs) {
+                text += &format!("    not only the release differs: {list}\n");
+            }
         }
         if *count > LISTED {
             text += &format!("  … and {} more\n", count - LISTED);
@@ -94,6 +106,30 @@ fn text(comparison: &Comparison) -> String {
     }
     let same = counts.get(&Change::Same).copied().unwrap_or_default();
     text + &format!("{same} of {} the same\n", found.len())
+}
+
+/// What is not the same in the results of a test, and how sure it is.
+fn what_differs(evidence: &Evidence) -> String {
+    let mut text = String::new();
+    let others = evidence.others.iter().map(|other| (&other.part, &other.comparison));
+    for (part, comparison) in std::iter::once((&evidence.part, &evidence.comparison)).chain(others)
+    {
+        let Some(divergence) = &comparison.divergence else { continue };
+        if comparison.rung <= Rung::WithinTolerance {
+            continue;
+        }
+        let count = match &comparison.numbers {
+            Some(numbers) => {
+                format!("{} of {} numbers differ: ", numbers.beyond, numbers.compared)
+            }
+            None => String::new(),
+        };
+        text += &format!("    {part}: {count}{divergence}\n");
+    }
+    if let Some(noise) = &evidence.noise {
+        text += &format!("    {noise}\n");
+    }
+    text
 }
 
 /// What is looked past: what the configuration says that belongs to one of the sides, or else the usual.

@@ -4,6 +4,8 @@ use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, RunContext};
 use caliper_container::study::{BlindCheck, Method, Question, RowSearch, Study, measure};
 use caliper_core::analysis::expect::{FailOn, violations};
+use caliper_core::analysis::results::Results;
+use caliper_core::analysis::row::Transition;
 use caliper_core::analysis::search::{Answer, Goal, Search};
 use caliper_core::facts::record::{Record, TestOutcome};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
@@ -70,7 +72,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         FormatName::Text => super::print_results(&results, terminal),
     }
     if let (FormatName::Text, Some(goal)) = (format, how.search) {
-        say_answers(&layout, &results.cells, how, goal, terminal);
+        say_answers(&layout, &results, how, goal, terminal);
     }
     say_not_measured(&study.not_measured, terminal);
     if let Some(exit) = watch.exit() {
@@ -150,17 +152,30 @@ fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSe
 }
 
 /// Answers a question about single releases.
-fn say_answers(layout: &Layout, records: &[Record], how: &How, goal: GoalName, terminal: Terminal) {
-    let records = records.iter().map(|record| (record.id(), record)).collect();
+fn say_answers(layout: &Layout, results: &Results, how: &How, goal: GoalName, terminal: Terminal) {
+    let records = results.cells.iter().map(|record| (record.id(), record)).collect();
     for row in runner::rows(&layout.plan, &records) {
         if how.test.as_deref().is_some_and(|test| test != row.test) {
             continue;
         }
-        if let Some(answer) = Answer::of(row.row.states(), goal_of(goal)) {
-            let answer = answer.map(|release| row.row.name(release));
-            let text = format!("{} on {}: {answer}\n", row.test, row.python);
-            terminal.data(&printable(&text));
+        let Some(answer) = Answer::of(row.row.states(), goal_of(goal)) else { continue };
+        let mut answer = answer.map(|release| row.row.name(release).to_string());
+        // The summary of the row knows how sure its transitions are.
+        let told = results.rows.iter().find(|told| {
+            told.test == row.test && told.python == row.python && told.variant == *row.variant
+        });
+        if let (Some(transition), Some(told)) = (&mut answer.transition, told) {
+            let same = |known: &&Transition<String>| {
+                known.from == transition.from && known.to == transition.to
+            };
+            if let Some(known) = told.transitions.iter().find(same) {
+                transition.clone_from(known);
+            }
         }
+        let variant =
+            if row.variant.is_empty() { String::new() } else { format!(" {}", row.variant) };
+        let text = format!("{} on {}{variant}: {answer}\n", row.test, row.python);
+        terminal.data(&printable(&text));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use caliper_container::study::rebuild;
 use caliper_core::analysis::compare::{
-    Comparison, Evidence, Extent, Judged, Noise, PartComparison, Rung, Verdicts,
+    Comparison, Evidence, Extent, Judged, PartComparison, Rung, Verdicts,
 };
 use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
@@ -264,28 +264,8 @@ fn why(evidence: &Evidence) -> String {
     if *others_left_out > 0 {
         let _ = writeln!(text, "    … and {others_left_out} more that differ");
     }
-    if let Some(Noise {
-        runs: [here, there],
-        p,
-        adjusted,
-        permutations,
-        comparisons,
-        alpha,
-        needed,
-    }) = noise
-    {
-        let _ = write!(text, "  {here} runs here, {there} at {baseline}");
-        if let (Some(p), Some(adjusted)) = (p, adjusted) {
-            let _ = write!(
-                text,
-                ": by chance with p = {p:.4} ({permutations} permutations), {adjusted:.4} over \
-                 {comparisons} comparisons, where {alpha} would tell them apart"
-            );
-        }
-        if let Some(needed) = needed {
-            let _ = write!(text, "; {needed} runs of each would decide");
-        }
-        text.push('\n');
+    if let Some(noise) = noise {
+        let _ = writeln!(text, "  {noise}");
     }
     text
 }

@@ -294,7 +294,10 @@ fn a_search_measures_a_part_and_says_which() {
     let changes: Vec<String> = named.transitions.iter().map(ToString::to_string).collect();
     assert_eq!(
         changes,
-        ["result changes between 1.4 and 1.5 (proven)", "breaks between 1.12 and 1.13 (proven)"]
+        [
+            "result changes between 1.4 and 1.5 (adjacent; a single run)",
+            "breaks between 1.12 and 1.13 (adjacent; a single run)"
+        ]
     );
     let missed: usize = named.unprobed.iter().map(|stretch| stretch.releases.len()).sum();
     assert_eq!(missed + outcome.measured, 40);

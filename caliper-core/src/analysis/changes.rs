@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Analysis;
+use super::compare::{Evidence, Pair, Verdict};
+use super::row::AlsoDiffers;
 use crate::facts::record::{Record, State, test_names};
 use crate::question::grid::CellId;
 
@@ -30,6 +33,8 @@ pub enum Change {
     Fixed,
     /// It passes in both with another result, or does not pass for another reason.
     Changed,
+    /// It passes in both with results that are not the same, and that may be noise.
+    MayBeNoise,
     /// It passed, and the world kept it from being measured now.
     SpuriouslyRegressed,
     /// It passes now, and the world had kept it from being measured.
@@ -43,7 +48,8 @@ pub enum Change {
 }
 
 /// What became of one test in one cell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Difference {
     /// The cell; of two releases, that of the second.
     #[serde(serialize_with = "as_text")]
@@ -57,6 +63,15 @@ pub struct Difference {
     pub first: Option<State>,
     /// How it ended in the second set.
     pub second: Option<State>,
+    /// How the results compare; `None` if the test does not pass in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// What that rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Box<Evidence>>,
+    /// What else is not the same in the two cells.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_differs: Vec<AlsoDiffers>,
 }
 
 fn as_text<S: serde::Serializer>(cell: &CellId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -64,13 +79,12 @@ fn as_text<S: serde::Serializer>(cell: &CellId, serializer: S) -> Result<S::Ok, 
 }
 
 /// What became of every test that one of two sets of records has. `position` says which cells of the
-/// two correspond, each by one place of its own; `same` says whether a test that passes in two has the
-/// same result there, the first set's first.
+/// two correspond, each by one place of its own. `analysis` compares the results of tests that pass in both.
 pub fn differences<P: Ord>(
     first: &[Record],
     second: &[Record],
     position: impl Fn(&Record) -> P,
-    mut same: impl FnMut(&Record, &Record, &str) -> bool,
+    analysis: &Analysis<'_>,
 ) -> Vec<Difference> {
     let keyed = |records: &'_ [Record]| -> BTreeMap<P, usize> {
         records.iter().enumerate().map(|(index, record)| (position(record), index)).collect()
@@ -78,6 +92,9 @@ pub fn differences<P: Ord>(
     let (in_first, in_second) = (keyed(first), keyed(second));
     let positions: BTreeSet<&P> = in_first.keys().chain(in_second.keys()).collect();
     let mut found = Vec::new();
+    // The pairs of results to compare, and whose they are: all are judged as one family.
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
+    let mut owners: Vec<usize> = Vec::new();
     for position in positions {
         let one = in_first.get(position).map(|index| &first[*index]);
         let other = in_second.get(position).map(|index| &second[*index]);
@@ -88,40 +105,53 @@ pub fn differences<P: Ord>(
         if names.is_empty() {
             names.push(None);
         }
+        let also_differs = match (one, other) {
+            (Some(one), Some(other)) => AlsoDiffers::between(one, other),
+            _ => Vec::new(),
+        };
         for name in names {
             let state = |record: Option<&Record>| record.and_then(|record| record.state_of(name));
             let (before, after) = (state(one), state(other));
-            let mut alike = || match (one, other, name) {
-                (Some(one), Some(other), Some(name)) => same(one, other, name),
-                _ => true,
-            };
-            let change = change(before, after, &mut alike);
-            let test = name.map(str::to_owned);
+            if let (Some(one), Some(other), Some(name)) = (one, other, name)
+                && (before, after) == (Some(State::Passed), Some(State::Passed))
+            {
+                pairs.push((one, other, name));
+                owners.push(found.len());
+            }
             found.push(Difference {
                 cell: cell.clone(),
-                test,
-                change,
+                test: name.map(str::to_owned),
+                change: change(before, after, None),
                 first: before,
                 second: after,
+                verdict: None,
+                evidence: None,
+                also_differs: also_differs.clone(),
             });
         }
+    }
+    for (owner, (verdict, evidence)) in owners.into_iter().zip(analysis.compare(&pairs)) {
+        let difference = &mut found[owner];
+        difference.change = change(difference.first, difference.second, verdict);
+        (difference.verdict, difference.evidence) = (verdict, evidence.map(Box::new));
     }
     found
 }
 
 /// One total `match`: a new state does not compile until somebody has judged it.
-fn change(first: Option<State>, second: Option<State>, same: &mut dyn FnMut() -> bool) -> Change {
+fn change(first: Option<State>, second: Option<State>, verdict: Option<Verdict>) -> Change {
     use State::{BuildFailed, Excluded, Failed, Flaky, NotMeasured, Passed, Unavailable};
     match (first, second) {
         (Some(_), None) => Change::OnlyFirst,
         (None, Some(_)) => Change::OnlySecond,
-        (Some(Passed), Some(Passed)) => {
-            if same() {
-                Change::Same
-            } else {
-                Change::Changed
-            }
-        }
+        (Some(Passed), Some(Passed)) => match verdict {
+            Some(Verdict::Different) => Change::Changed,
+            Some(Verdict::Undecided) => Change::MayBeNoise,
+            Some(
+                Verdict::Same | Verdict::SameWithinNoise | Verdict::Flaky | Verdict::NoBaseline,
+            )
+            | None => Change::Same,
+        },
         (Some(NotMeasured), Some(Passed | Flaky)) => Change::SpuriouslyFixed,
         (Some(Passed | Flaky), Some(NotMeasured)) => Change::SpuriouslyRegressed,
         (Some(Passed | Flaky), Some(Failed | BuildFailed | Unavailable | Excluded)) => {
@@ -151,6 +181,7 @@ impl fmt::Display for Change {
             Self::Regressed => "regressed",
             Self::Fixed => "fixed",
             Self::Changed => "changed",
+            Self::MayBeNoise => "not the same, which may be noise",
             Self::SpuriouslyRegressed => "spuriously regressed",
             Self::SpuriouslyFixed => "spuriously fixed",
             Self::Same => "the same",
@@ -165,6 +196,7 @@ mod tests {
     use super::*;
     use crate::facts::record::TestOutcome;
     use crate::facts::record::tests::{record, test};
+    use crate::question::criteria::Criteria;
 
     const STATES: [Option<State>; 7] = [
         None,
@@ -182,6 +214,7 @@ mod tests {
             Change::Regressed => "-",
             Change::Fixed => "+",
             Change::Changed => "~",
+            Change::MayBeNoise => "?",
             Change::SpuriouslyRegressed => "(-)",
             Change::SpuriouslyFixed => "(+)",
             Change::Same => "=",
@@ -190,7 +223,7 @@ mod tests {
         };
         let mut table = String::new();
         for first in STATES {
-            let line = STATES.map(|second| short(change(first, second, &mut || true)));
+            let line = STATES.map(|second| short(change(first, second, None)));
             table += &format!("{}\n", line.map(|mark| format!("{mark:<4}")).concat().trim_end());
         }
         // From above: none, unavailable, build failed, failed, flaky, passed, not measured.
@@ -204,7 +237,8 @@ mod tests {
         <   =   =   =   (+) (+) =
         ");
         let passed = Some(State::Passed);
-        assert_eq!(change(passed, passed, &mut || false), Change::Changed);
+        assert_eq!(change(passed, passed, Some(Verdict::Different)), Change::Changed);
+        assert_eq!(change(passed, passed, Some(Verdict::Undecided)), Change::MayBeNoise);
     }
 
     #[test]
@@ -219,11 +253,9 @@ mod tests {
             with("1.0", &[("a", Passed), ("a", Failed), ("b", Passed)]),
             with("1.2", &[("a", Passed)]),
         ];
-        let found = differences(&first, &second, Record::id, |one, other, name| {
-            let output =
-                |record: &Record| record.test(name).map(|test| test.runs[0].output.clone());
-            output(one) == output(other)
-        });
+        let criteria = Criteria::default();
+        let analysis = Analysis::new(&[], None, &criteria, &|_| None);
+        let found = differences(&first, &second, Record::id, &analysis);
         let lines: Vec<String> = found
             .iter()
             .map(|one| format!("{} {} {}", one.cell, one.test.as_deref().unwrap_or(""), one.change))

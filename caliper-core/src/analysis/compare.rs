@@ -4,22 +4,24 @@
 //! [`Analysis`](super::Analysis) does so for all records, and says what that means.
 
 pub mod blind;
-pub mod noise;
 pub mod rules;
 
 pub(super) mod cells;
 pub(super) mod comparer;
+pub(super) mod family;
 pub(super) mod repeats;
-pub(super) mod steps;
-pub(super) mod verdicts;
+pub(super) mod same;
 
+mod aligned;
 mod collector;
 mod comparison;
 mod divergence;
 mod evidence;
 mod format;
+mod items;
 mod judged;
 mod judgement;
+mod noise;
 mod number;
 mod outputs;
 mod runs;
@@ -33,10 +35,11 @@ pub use blind::Blind;
 pub use comparison::{
     Comparison, Divergence, Extent, Format, Numbers, PartComparison, Place, ReadAs, Rung,
 };
-pub use evidence::{Evidence, Noise};
+pub use evidence::{Evidence, Method, Noise};
 pub use format::compare;
 pub use judged::{Judged, Verdicts};
 pub use outputs::Outputs;
+pub use same::Pair;
 pub use verdict::Verdict;
 
 /// Returns the content of a blob that a record refers to; `None` if it is lost.

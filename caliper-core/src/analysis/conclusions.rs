@@ -9,12 +9,12 @@ use pep440_rs::Version;
 use super::causes::{Cause, cluster_with, notes};
 use super::compare::cells::Cells;
 use super::compare::comparer::Comparer;
+use super::compare::family::Family;
 use super::compare::repeats::repeats_to_decide;
-use super::compare::steps::Steps;
-use super::compare::verdicts::{judge, same_results};
-use super::compare::{Blind, Blobs, Outputs, Verdicts};
-use super::row::TestRow;
-use super::row_summary::RowSummary;
+use super::compare::same::{judge_pairs, same_results};
+use super::compare::{Blind, Blobs, Evidence, Outputs, Pair, Verdict, Verdicts};
+use super::row::{AlsoDiffers, TestRow};
+use super::row_summary::{Known, RowSummary};
 use crate::facts::record::{BlobRef, Record};
 use crate::question::criteria::Criteria;
 use crate::question::grid::CellId;
@@ -35,8 +35,8 @@ pub struct Analysis<'a> {
     cells: Cells<'a>,
     releases: &'a [Version],
     baseline: Option<&'a Version>,
+    family: OnceCell<Family>,
     verdicts: OnceCell<Verdicts>,
-    steps: OnceCell<Steps>,
 }
 
 impl<'a> Analysis<'a> {
@@ -53,7 +53,7 @@ impl<'a> Analysis<'a> {
     }
 
     fn of(cells: Cells<'a>, releases: &'a [Version], baseline: Option<&'a Version>) -> Self {
-        Self { cells, releases, baseline, verdicts: OnceCell::new(), steps: OnceCell::new() }
+        Self { cells, releases, baseline, family: OnceCell::new(), verdicts: OnceCell::new() }
     }
 
     /// The same with these releases, in any order, in its rows. Of those without a record nothing is
@@ -89,9 +89,38 @@ impl<'a> Analysis<'a> {
         same_results(one, other, test, &self.cells.comparer)
     }
 
+    /// How the results of tests compare in pairs of records, of which the second is compared with the first:
+    /// the verdict, and what it rests on.
+    ///
+    /// Of two records of this analysis, the verdict is the one that [`verdicts`](Self::verdicts) and
+    /// [`rows`](Self::rows) rest on, if they compare these two. Other records were measured at other times,
+    /// and the question is whether anything changed, so all of their runs are compared.
+    pub fn compare(&self, pairs: &[Pair<'_>]) -> Vec<(Option<Verdict>, Option<Evidence>)> {
+        let place = |record: &Record| {
+            let is_it = |known: &Record| known.key == record.key && known.id() == record.id();
+            self.cells.records.iter().position(is_it)
+        };
+        let places: Vec<Option<(usize, usize)>> =
+            pairs.iter().map(|(one, other, _)| place(one).zip(place(other))).collect();
+        let is_one_batch = places.iter().any(Option::is_none);
+        let mut judged = judge_pairs(pairs, is_one_batch, &self.cells.comparer);
+        for ((places, (.., test)), (verdict, evidence)) in
+            places.into_iter().zip(pairs).zip(&mut judged)
+        {
+            let Some((one, other)) = places else { continue };
+            if let Some((known, noise)) = self.family().verdict_between(test, one, other) {
+                *verdict = known;
+                if let Some(evidence) = evidence {
+                    evidence.noise = noise.cloned();
+                }
+            }
+        }
+        judged
+    }
+
     /// How every test of every cell compares with the baseline.
     pub fn verdicts(&self) -> &Verdicts {
-        self.verdicts.get_or_init(|| judge(&self.cells, self.baseline))
+        self.verdicts.get_or_init(|| self.family().verdicts(&self.cells))
     }
 
     /// As [`verdicts`](Self::verdicts), for a caller that needs nothing else of the analysis.
@@ -102,13 +131,21 @@ impl<'a> Analysis<'a> {
 
     /// What each test on each Python tells along the releases.
     pub fn rows(&self) -> Vec<RowSummary> {
-        let rows = self.test_rows();
-        let steps = self.steps.get_or_init(|| Steps::of(&rows, &self.cells));
+        let (rows, family, records) = (self.test_rows(), self.family(), self.cells.records);
         let summary = |TestRow { test, python, variant, row }: TestRow<'_>| {
-            let alike = |one: usize, other: usize| steps.alike(test, &row, one, other);
-            let drifts = steps.drifts(test, &row, &self.cells).into_iter();
+            let record = |release: usize| Some(&records[row.record(release)?]);
+            let also_differs = |one: usize, other: usize| match (record(one), record(other)) {
+                (Some(one), Some(other)) => AlsoDiffers::between(one, other),
+                _ => Vec::new(),
+            };
+            let known = Known {
+                alike: &|one, other| family.alike(test, &row, one, other),
+                runs: &|release| record(release).map_or(0, |record| record.attempts(test)),
+                also_differs: &also_differs,
+            };
+            let drifts = family.drifts(test, &row, &self.cells).into_iter();
             let drifts = drifts.map(|drift| drift.map(|version| version.to_string())).collect();
-            RowSummary { drifts, ..RowSummary::of(&row, test, python, variant, &alike) }
+            RowSummary { drifts, ..RowSummary::of(&row, test, python, variant, &known) }
         };
         rows.into_iter().map(summary).collect()
     }
@@ -117,8 +154,8 @@ impl<'a> Analysis<'a> {
         TestRow::all(self.releases, self.cells.records)
     }
 
-    fn steps(&self) -> &Steps {
-        self.steps.get_or_init(|| Steps::of(&self.test_rows(), &self.cells))
+    fn family(&self) -> &Family {
+        self.family.get_or_init(|| Family::of(&self.test_rows(), &self.cells, self.baseline))
     }
 
     /// Why builds and tests fail, the most frequent first.
@@ -142,11 +179,11 @@ impl<'a> Analysis<'a> {
         Blind::of(&self.cells, again)
     }
 
-    /// How often each test is to be run, cell by cell, until what is undecided can be decided: there, and
-    /// at the baseline, or at the release before, from which its result differs. And where a test fails
-    /// that passes at a neighbouring release, whether it always does.
+    /// How often each test is to be run, cell by cell, until what is undecided can be decided: on both sides
+    /// of each comparison. And on both sides of each change between passing and failing, whether the test
+    /// always ends like that there.
     pub fn repeats_to_decide(&self) -> BTreeMap<CellId, BTreeMap<String, u32>> {
-        repeats_to_decide(self.cells.records, self.verdicts(), self.steps())
+        repeats_to_decide(self.cells.records, &self.test_rows(), self.family())
     }
 }
 

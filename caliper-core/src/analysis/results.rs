@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::Analysis;
 use crate::analysis::causes::Cause;
 use crate::analysis::compare::{Blind, Verdicts};
-use crate::analysis::row::Evidence;
 pub use crate::analysis::row_summary::RowSummary;
 use crate::facts::record::Record;
 use crate::names::{PackageName, Timestamp};
@@ -60,10 +59,7 @@ impl Results {
     pub fn unmeasured(&self) -> BTreeSet<CellId> {
         let measured: BTreeSet<CellId> = self.cells.iter().map(Record::id).collect();
         let of_row = |row: &RowSummary| -> Vec<CellId> {
-            let bracketed = row.transitions.iter().flat_map(|one| match &one.evidence {
-                Evidence::Proven => &[][..],
-                Evidence::Bracketed { unmeasured } => unmeasured,
-            });
+            let bracketed = row.transitions.iter().flat_map(|one| &one.unmeasured);
             let names = bracketed.chain(row.unprobed.iter().flat_map(|stretch| &stretch.releases));
             let id = |name: &String| {
                 let version = name.parse().ok()?;

@@ -2,12 +2,12 @@
 //!
 //! The releases stand in the order of [PEP 440](https://peps.python.org/pep-0440/). Where a test
 //! goes from passing to failing, back, or on to another result, there is a [`Transition`], and it
-//! says how well it is known: [`Evidence::Proven`] if nothing between its two releases could still
-//! be measured, [`Evidence::Bracketed`] otherwise.
+//! says two things apart: [`Where`] it is, and how [`Sure`] it is that anything changes at all.
 //!
 //! Whether two results are the same is the caller's to say, by a relation between the indices of
 //! releases that pass. It need not be transitive, and tolerances are not: see [`Row::drifts`].
 
+mod also_differs;
 mod transition;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-pub use transition::{Alike, Drift, Evidence, Transition, TransitionKind, drifts, transitions};
+pub use also_differs::AlsoDiffers;
+pub use transition::{Alike, Drift, Sure, Transition, TransitionKind, Where, drifts, transitions};
 pub(crate) use transition::{change, releases};
 
 use crate::facts::record::{CellOutcome, Record, TestOutcome};
@@ -226,6 +227,11 @@ impl Row {
             .into_iter()
             .map(|transition| transition.map(|release| self.name(release)))
             .collect()
+    }
+
+    /// The pairs of releases between which the test goes from passing to failing or back.
+    pub(crate) fn changes_between_ends(&self) -> impl Iterator<Item = [usize; 2]> {
+        transitions(&self.states, &|_, _| true).into_iter().map(|one| [one.from, one.to])
     }
 
     /// Whether the row changes between passing and failing once at most, as far as it was measured.

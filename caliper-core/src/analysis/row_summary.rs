@@ -1,12 +1,12 @@
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::row::{Alike, Drift, Row, Transition, TransitionKind};
+use crate::analysis::row::{Alike, AlsoDiffers, Drift, Row, Sure, Transition, TransitionKind};
 use crate::analysis::search::{Coverage, Stretch};
 use crate::names::PythonVersion;
 use crate::question::grid::Variant;
 
 /// What a row tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RowSummary {
     /// The test.
     pub test: String,
@@ -28,24 +28,60 @@ pub struct RowSummary {
     pub flaky: Vec<String>,
 }
 
+/// What is known of the releases of a row beside how the test ended there. All speak of releases by their
+/// index in the row.
+pub(crate) struct Known<'a> {
+    /// Whether the results of two releases at which the test passes, and between which it does not, are
+    /// the same.
+    pub(crate) alike: &'a dyn Fn(usize, usize) -> Alike,
+    /// How often the test was run at a release; 0 if it was not run, for example because the build failed.
+    pub(crate) runs: &'a dyn Fn(usize) -> u32,
+    /// What sets two releases apart besides the release.
+    pub(crate) also_differs: &'a dyn Fn(usize, usize) -> Vec<AlsoDiffers>,
+}
+
+impl Known<'_> {
+    /// How sure it is that a test that passes at one release fails at the other.
+    fn of_ends(&self, from: usize, to: usize) -> Sure {
+        match (self.runs)(from).min((self.runs)(to)) {
+            0 | 1 => Sure::SingleRun,
+            runs => Sure::Repeats { runs },
+        }
+    }
+}
+
 impl RowSummary {
-    /// Sums up a row; `alike` says whether the results of two releases at which the test passes, and
-    /// between which it does not, are the same.
-    pub fn of(
+    /// Sums up a row.
+    pub(crate) fn of(
         row: &Row,
         test: &str,
         python: PythonVersion,
         variant: &Variant,
-        alike: &dyn Fn(usize, usize) -> Alike,
+        known: &Known<'_>,
     ) -> Self {
+        let alike = known.alike;
         let mut coverage =
             Coverage::of(row.states(), &|one, other| alike(one, other) == Alike::Same);
         for one in &mut coverage.transitions {
-            let undecided = |from| alike(from, one.to) == Alike::Undecided;
-            if one.kind == TransitionKind::ResultChanged && undecided(one.from) {
+            one.sure = match one.kind {
+                TransitionKind::FirstBad | TransitionKind::GoodAgain => {
+                    known.of_ends(one.from, one.to)
+                }
+                TransitionKind::ResultChanged | TransitionKind::ResultDiffers => {
+                    match alike(one.from, one.to) {
+                        Alike::Different(sure) => sure,
+                        Alike::Undecided { needed } => Sure::Undecided { needed },
+                        Alike::Same => Sure::SingleRun,
+                    }
+                }
+            };
+            if matches!(one.sure, Sure::Undecided { .. }) {
                 one.kind = TransitionKind::ResultDiffers;
             }
-            one.differs_from = one.differs_from.filter(|from| !undecided(*from));
+            one.also_differs = (known.also_differs)(one.from, one.to);
+            let to = one.to;
+            one.differs_from =
+                one.differs_from.filter(|from| matches!(alike(*from, to), Alike::Different(_)));
         }
         let Coverage { transitions, unprobed } = coverage.map(|index| row.name(index).to_string());
         Self {

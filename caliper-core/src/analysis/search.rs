@@ -27,7 +27,7 @@
 //!     }
 //! }
 //! let coverage = Coverage::of(&row, &|_, _| true);
-//! assert_eq!(coverage.transitions[0].to_string(), "breaks between 5 and 6 (proven)");
+//! assert_eq!(coverage.transitions[0].to_string(), "breaks between 5 and 6 (adjacent; a single run)");
 //! assert_eq!(coverage.unprobed[0].releases, [1, 2, 3]);
 //! ```
 

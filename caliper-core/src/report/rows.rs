@@ -86,7 +86,8 @@ pub fn lines(rows: &[RowSummary]) -> Vec<Vec<Span>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::row::{Alike, Row, State};
+    use crate::analysis::row::{Alike, AlsoDiffers, Row, State, Sure};
+    use crate::analysis::row_summary::Known;
 
     #[test]
     fn rows_that_say_the_same_are_told_together() {
@@ -103,9 +104,16 @@ mod tests {
         let moves = row(&[Passed, Failed, Passed, Passed, Passed]);
         let summary = |row: &Row, test, python: &str| {
             let alike = |one: usize, other: usize| {
-                if (one < 3) == (other < 3) { Alike::Same } else { Alike::Different }
+                let sure = Sure::Test { p: 0.004, adjusted: 0.012, rate: 0.05 };
+                if (one < 3) == (other < 3) { Alike::Same } else { Alike::Different(sure) }
             };
-            RowSummary::of(row, test, python.parse().unwrap(), &Variant::default(), &alike)
+            let moved = AlsoDiffers::package("numpy", "1.26.4", "2.0.0");
+            let known = Known {
+                alike: &alike,
+                runs: &|release| if release < 3 { 3 } else { 1 },
+                also_differs: &|_, to| if to == 2 { vec![moved.clone()] } else { Vec::new() },
+            };
+            RowSummary::of(row, test, python.parse().unwrap(), &Variant::default(), &known)
         };
         let rows = [
             summary(&breaks, "import", "3.9"),
@@ -121,14 +129,14 @@ mod tests {
             .collect();
         insta::assert_snapshot!(text.join("\n"), @"
         import, render.py on 3.9, 3.11
-          breaks between 1.1 and 1.2 (proven)
+          breaks between 1.1 and 1.2 (adjacent; 3 runs on each side agree); not only the release differs: numpy 1.26.4 → 2.0.0
           not measured between 1.2 and 1.4, which are alike (1 release)
         import on 3.12
-          result changes between 1.2 and 1.3 (proven)
+          result changes between 1.2 and 1.3 (adjacent; p = 0.012 at a rate of 0.05)
         render.py on 3.12
-          breaks between 1.0 and 1.1 (proven)
-          is good again between 1.1 and 1.2 (proven)
-          result changes between 1.2 and 1.3 (proven)
+          breaks between 1.0 and 1.1 (adjacent; 3 runs on each side agree)
+          is good again between 1.1 and 1.2 (adjacent; 3 runs on each side agree); not only the release differs: numpy 1.26.4 → 2.0.0
+          result changes between 1.2 and 1.3 (adjacent; p = 0.012 at a rate of 0.05)
           goes back and forth: a bisection would have been wrong here
         ");
     }

@@ -27,7 +27,9 @@ def p_value(baseline, candidate):
 
     def statistic(here, there):
         here, there = runs[numpy.asarray(here, int)], runs[numpy.asarray(there, int)]
-        return numpy.max(numpy.abs(here.mean(axis=0) - there.mean(axis=0)))
+        means = numpy.abs(here.mean(axis=0) - there.mean(axis=0))
+        spreads = numpy.abs(here.std(axis=0) - there.std(axis=0))
+        return numpy.max([means, spreads])
 
     indices = numpy.arange(len(runs))
     found = stats.permutation_test(

@@ -89,6 +89,8 @@ fn several_axes_go_from_the_plan_to_the_rows() {
     let part = plan.part(|cell| cell.variant.get("seed") == Some("1"));
     assert_eq!(bench.run(&part).reused, 8);
 
+    let criteria = caliper_core::question::criteria::Criteria::default();
+    let analysis = caliper_core::analysis::Analysis::new(&[], None, &criteria, &|_| None);
     let changed = differences(
         &records
             .iter()
@@ -104,7 +106,7 @@ fn several_axes_go_from_the_plan_to_the_rows() {
             let others = record.variant.iter().filter(|(axis, _)| *axis != "as_of");
             (record.version.clone(), others.collect::<Variant>())
         },
-        |_, _, _| true,
+        &analysis,
     );
     let broken = changed.iter().filter(|one| one.first != one.second).count();
     assert_eq!(broken, 4);

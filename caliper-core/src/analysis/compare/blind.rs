@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cells::Cells;
 use super::comparison::Rung;
-use super::judgement::{Judgement, decide};
+use super::judgement::{Judgement, Others, decide};
 use super::runs::Runs;
 use super::verdict::Verdict;
 use crate::facts::record::State;
@@ -78,19 +78,16 @@ impl Blind {
         let alpha = comparer.criteria.alpha;
         let again: BTreeMap<CellId, &Record> =
             again.iter().map(|record| (record.id(), record)).collect();
-        let pairs = cells
-            .records
-            .iter()
-            .enumerate()
-            .filter_map(|(index, record)| Some((index, record, *again.get(&record.id())?)));
+        let pairs =
+            cells.records.iter().filter_map(|record| Some((record, *again.get(&record.id())?)));
         let mut twice = 0;
         let mut other_outcome = 0;
         let mut judged: Vec<(String, Judgement)> = Vec::new();
-        let both = |(_, first, second): &(usize, &Record, &Record)| {
+        let both = |(first, second): &(&Record, &Record)| {
             let tested = [*first, *second].iter().all(|one| one.outcome == CellOutcome::Tested);
             tested && first.key == second.key
         };
-        for (index, first, second) in pairs.filter(both) {
+        for (first, second) in pairs.filter(both) {
             twice += 1;
             for test in test_names(&first.tests).into_iter().filter(|test| *test != Test::IMPORT) {
                 let states = [first, second].map(|record| record.state_of(Some(test)));
@@ -106,8 +103,11 @@ impl Blind {
                         continue;
                     }
                 }
-                let Some(runs) = cells.runs(index, test) else { continue };
-                let judgement = Judgement::of(runs, &Runs::of(second, test, comparer), comparer);
+                // They were measured one after the other. Taken as one batch, they also show what the time of
+                // the measurement does.
+                let of_one_batch = |record| Runs::of(record, test, comparer).of_one_batch();
+                let (runs, again) = (of_one_batch(first), of_one_batch(second));
+                let judgement = Judgement::of(&runs, &again, &Others::default(), comparer);
                 judged.push((format!("{} {test}", first.id()), judgement));
             }
         }
@@ -123,8 +123,7 @@ impl Blind {
         let same_bytes = |judgement: &Judgement| {
             judgement.evidence.as_ref().is_some_and(|said| said.comparison.rung == Rung::SameBytes)
         };
-        let below_alpha =
-            |judgement: &Judgement| judgement.said.as_ref().is_some_and(|said| said.p <= alpha);
+        let below_alpha = |judgement: &Judgement| judgement.p().is_some_and(|p| p <= alpha);
         let (results, different) = (count(&|_| true), verdict(Verdict::Different));
         let undecided = verdict(Verdict::Undecided);
         let decided = results - undecided;
@@ -140,7 +139,7 @@ impl Blind {
             different,
             wrong: wrong.map(|(name, _)| name.clone()).collect(),
             alpha,
-            tests_for_noise: count(&|judgement| judgement.said.is_some()),
+            tests_for_noise: count(&|judgement| judgement.p().is_some()),
             below_alpha: count(&below_alpha),
             rate: (decided > 0).then(|| f64::from(different) / f64::from(decided)),
             at_most: (decided > 0).then(|| upper_bound(different, decided)),

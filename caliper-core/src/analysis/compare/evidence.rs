@@ -1,5 +1,7 @@
 //! Why a result has its verdict.
 
+use std::fmt;
+
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
@@ -47,9 +49,17 @@ impl Evidence {
 
 /// What is known of noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Noise {
-    /// How often the test was run here, and at the baseline.
+    /// How often the test was run here, and at the baseline, in batches in which both were run. Only these
+    /// runs are compared: what was measured at another time may differ by the time.
     pub runs: [u32; 2],
+    /// How many runs of other batches there are here, and at the baseline.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub runs_of_other_batches: [u32; 2],
+    /// How they were compared; `None` where the runs are too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
     /// How likely results so far apart are if the release makes no difference; `None` where the runs
     /// are too few to say.
     pub p: Option<f64>,
@@ -57,10 +67,108 @@ pub struct Noise {
     pub adjusted: Option<f64>,
     /// How many ways to deal out the runs were tried.
     pub permutations: u64,
+    /// Whether a part of the result never is twice the same, or has no counterpart in the other runs, so
+    /// that it cannot be compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untestable: bool,
     /// How many comparisons were corrected for.
     pub comparisons: u32,
     /// The error rate.
     pub alpha: f64,
     /// How many runs on each side would decide; `None` where it is decided, or no number would.
     pub needed: Option<u32>,
+}
+
+/// How runs were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Method {
+    /// All runs on each side have the same result, and p is the chance of that for a test that varies.
+    Repeats,
+    /// By a permutation test, which found the means furthest apart.
+    Permutation,
+    /// By a permutation test, which found the variation from run to run furthest apart.
+    Spread,
+    /// The other releases of the row have the same result in all their runs, and this one has not.
+    Determinism,
+}
+
+impl Noise {
+    /// Nothing is known yet.
+    pub(super) fn of_none(alpha: f64) -> Self {
+        Self {
+            runs: [0; 2],
+            runs_of_other_batches: [0; 2],
+            method: None,
+            p: None,
+            adjusted: None,
+            permutations: 0,
+            untestable: false,
+            comparisons: 0,
+            alpha,
+            needed: None,
+        }
+    }
+}
+
+impl fmt::Display for Noise {
+    /// How sure it is, on one line: `5 runs here, 5 at the baseline: p = 0.008, 0.024 over 3 comparisons at a
+    /// rate of 0.05`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs: [here, there], runs_of_other_batches: [more_here, more_there], .. } = self;
+        let runs =
+            |count: u32| if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
+        write!(formatter, "{} here, {there} at the baseline", runs(*here))?;
+        if *more_here > 0 || *more_there > 0 {
+            write!(
+                formatter,
+                " that were measured together ({more_here} and {more_there} of other batches are not \
+                 compared, because results may depend on the time)"
+            )?;
+        }
+        match self.method {
+            None => {}
+            Some(Method::Repeats) => formatter.write_str("; each side repeats itself exactly")?,
+            Some(Method::Permutation) => {
+                write!(formatter, "; {} permutations", self.permutations)?;
+            }
+            Some(Method::Spread) => {
+                write!(
+                    formatter,
+                    "; it varies more or less than there ({} permutations)",
+                    self.permutations
+                )?;
+            }
+            Some(Method::Determinism) => {
+                formatter.write_str("; all other releases repeat themselves exactly")?;
+            }
+        }
+        if let (Some(p), Some(adjusted)) = (self.p, self.adjusted) {
+            write!(
+                formatter,
+                ": p = {p:.4}, {adjusted:.4} over {} at a rate of {}",
+                if self.comparisons == 1 {
+                    "1 comparison".to_owned()
+                } else {
+                    format!("{} comparisons", self.comparisons)
+                },
+                self.alpha
+            )?;
+        }
+        if self.untestable {
+            formatter.write_str(
+                "; a part of the result never is twice the same and cannot be compared, leave it out with \
+                 `compare: ignore`",
+            )?;
+        }
+        match self.needed {
+            Some(needed) => write!(formatter, "; {} of each would decide", runs(needed)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_none(runs: &[u32; 2]) -> bool {
+    *runs == [0; 2]
 }

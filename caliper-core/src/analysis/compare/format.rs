@@ -35,8 +35,8 @@ mod text;
 use super::collector::Collector;
 #[cfg(doc)]
 use super::comparison::Rung;
-use super::comparison::hashed;
 use super::comparison::{Comparison, Format, ReadAs, Unlike};
+use super::items::Item;
 use super::rules::Lens;
 use crate::question::criteria::Policy;
 
@@ -53,10 +53,10 @@ trait ResultFormat: Sync {
     /// Returns a sentence for each part that could not be read and was compared as bytes.
     fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome;
 
-    /// Digests of a result without its numbers, line by line where the format has lines. Two results
-    /// with equal shapes differ in numbers only.
-    fn shapes(&self, result: &[u8], _lens: &Lens<'_>) -> Vec<u64> {
-        vec![hashed(&result)]
+    /// The lines or fields of a result, for a test that compares several runs with each other; `None` if
+    /// such results can only be compared as a whole.
+    fn items(&self, _result: &[u8], _lens: &Lens<'_>) -> Option<Vec<Item>> {
+        None
     }
 }
 
@@ -173,9 +173,9 @@ pub(super) fn compare_numbers(
     }
 }
 
-/// Digests of a result without its numbers, line by line where it is text.
-pub(super) fn shapes(format: Format, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
-    format.reader().shapes(result, lens)
+/// The lines or fields of a result; `None` if it has none.
+pub(super) fn items(format: Format, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
+    format.reader().items(result, lens)
 }
 
 /// Both results as they were read, or why one of them could not be read as `what`.

@@ -1,12 +1,12 @@
-//! What is found when the runs of one cell are held against those of another.
+//! What is found when the runs of one cell are compared with those of another.
 //!
 //! What is the same, by [`Comparison`], is so whatever the noise. The rest is open until all that is open is
 //! decided at once, because the more is compared the more differs by chance.
 
 use super::comparer::Comparer;
 use super::comparison::{Comparison, PartComparison, Rung};
-use super::evidence::{Evidence, MOST_OTHERS, Noise};
-use super::noise;
+use super::evidence::{Evidence, MOST_OTHERS, Method, Noise};
+use super::noise::{self, constant};
 use super::runs::Runs;
 use super::verdict::Verdict;
 
@@ -16,8 +16,38 @@ pub(super) struct Judgement {
     /// `None` where there is none, and as long as it is open.
     pub(super) verdict: Option<Verdict>,
     pub(super) evidence: Option<Evidence>,
-    /// What a test for noise says, where there was one.
-    pub(super) said: Option<noise::Evidence>,
+    /// Set if the two are not the same.
+    open: Option<Open>,
+}
+
+/// Two cells that are not the same.
+struct Open {
+    /// What their runs say, if they have enough in common batches.
+    said: Option<Said>,
+    /// Their runs in common batches.
+    batches: Vec<(usize, usize)>,
+    /// Whether each of the two always has the same result, so far.
+    constant: bool,
+    /// How many other cells of the row are compared with others that they are not the same as, so that they
+    /// will have as many runs.
+    beside: u32,
+    /// How many more runs on each side would decide.
+    more: Option<u32>,
+}
+
+/// What runs say of whether the release makes a difference.
+struct Said {
+    p: f64,
+    smallest_p: f64,
+    untestable: bool,
+}
+
+/// What is known of how much a test varies, from the other cells of its row.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// The cells beside the two that are compared whose runs, at least two, all have the same result; empty
+    /// if there is a cell of which that is not so.
+    pub(super) constant: constant::Runs,
 }
 
 impl From<Verdict> for Judgement {
@@ -62,70 +92,148 @@ impl Compared {
 }
 
 impl Judgement {
-    /// Holds `runs` against others. It is open unless they are the same.
-    pub(super) fn of(runs: &Runs, against: &Runs, comparer: &Comparer<'_>) -> Self {
+    /// Compares `runs` with others; `row` is what the other cells of the row say of the test. It is open
+    /// unless they are the same.
+    pub(super) fn of(runs: &Runs, against: &Runs, row: &Others, comparer: &Comparer<'_>) -> Self {
         let compared = Compared::of(runs, against, comparer);
         let same = compared.is_same();
         let Compared { of_baseline, worst, mut others } = compared;
         let others_left_out = others.len().saturating_sub(MOST_OTHERS);
         others.truncate(MOST_OTHERS);
-        let noise = (!same).then(|| Noise {
-            runs: [runs.count(), against.count()],
-            p: None,
-            adjusted: None,
-            permutations: 0,
-            comparisons: 0,
-            alpha: comparer.criteria.alpha,
-            needed: None,
-        });
-        let enough = runs.count() > 1 && against.count() > 1;
-        Self {
-            verdict: same.then_some(Verdict::Same),
-            evidence: Some(Evidence {
-                baseline: against.version.clone(),
-                of_baseline,
-                part: worst.part,
-                comparison: worst.comparison,
-                others,
-                others_left_out,
-                noise,
-            }),
-            said: (!same && enough).then(|| against.test(runs, comparer)),
+        let mut evidence = Evidence {
+            baseline: against.version.clone(),
+            of_baseline,
+            part: worst.part,
+            comparison: worst.comparison,
+            others,
+            others_left_out,
+            noise: None,
+        };
+        if same {
+            return Self { verdict: Some(Verdict::Same), evidence: Some(evidence), open: None };
+        }
+        let batches = runs.shared(against);
+        let shared = [
+            batches.iter().map(|(one, _)| *one).sum(),
+            batches.iter().map(|(_, other)| *other).sum(),
+        ]
+        .map(|runs: usize| u32::try_from(runs).unwrap_or(u32::MAX));
+        let mut noise = Noise {
+            runs: shared,
+            runs_of_other_batches: [runs.count() - shared[0], against.count() - shared[1]],
+            ..Noise::of_none(comparer.criteria.alpha)
+        };
+        let constant = [runs, against].map(|runs| runs.is_constant(comparer));
+        let said = (shared[0] > 1 && shared[1] > 1)
+            .then(|| said(runs, against, constant, row, &mut noise, comparer));
+        evidence.noise = Some(noise);
+        let open =
+            Open { said, batches, constant: constant == [true, true], beside: 0, more: None };
+        Self { verdict: None, evidence: Some(evidence), open: Some(open) }
+    }
+
+    /// Whether the two are not the same.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Says how many other cells of the row are open.
+    pub(super) fn beside(&mut self, cells: u32) {
+        if let Some(open) = &mut self.open {
+            open.beside = cells;
         }
     }
 
-    fn open(&mut self) -> Option<(&mut Option<Verdict>, &mut Noise, Option<&noise::Evidence>)> {
-        let noise = self.evidence.as_mut()?.noise.as_mut()?;
-        Some((&mut self.verdict, noise, self.said.as_ref()))
+    /// How many more runs on each side would decide it, in one batch; `None` if it is decided, or no
+    /// number of runs is known to.
+    pub(super) fn more(&self) -> Option<u32> {
+        self.open.as_ref()?.more
     }
+
+    /// What the runs say before any correction.
+    pub(super) fn p(&self) -> Option<f64> {
+        Some(self.open.as_ref()?.said.as_ref()?.p)
+    }
+}
+
+/// What the runs of two cells say, which both have at least two in common batches.
+fn said(
+    runs: &Runs,
+    against: &Runs,
+    constant: [bool; 2],
+    row: &Others,
+    noise: &mut Noise,
+    comparer: &Comparer<'_>,
+) -> Said {
+    if constant == [true, true] {
+        let [here, there] = noise.runs;
+        let p = constant::p_of_two(here, there, &row.constant);
+        noise.method = Some(Method::Repeats);
+        return Said { p, smallest_p: p, untestable: false };
+    }
+    let found = against.test(runs, comparer);
+    noise.method = Some(match found.found {
+        Some(noise::Found::Spread(_)) => Method::Spread,
+        Some(noise::Found::Number(_) | noise::Found::Shape) | None => Method::Permutation,
+    });
+    noise.permutations = found.permutations;
+    noise.untestable = found.untestable;
+    let mut said = Said { p: found.p, smallest_p: found.smallest_p, untestable: found.untestable };
+    // One of the two does not repeat itself exactly, and all other cells of the row do.
+    let (varies, repeats) = if constant[0] { (against, runs) } else { (runs, against) };
+    if constant[0] != constant[1] && !row.constant.is_empty() {
+        let mut others = row.constant.clone();
+        *others.entry(repeats.count()).or_default() += 1;
+        let p = constant::p_of_one_that_varies(varies.odd(comparer), varies.count(), &others);
+        if p < said.p {
+            noise.method = Some(Method::Determinism);
+        }
+        // Two tests of one question.
+        said.p = (2.0 * said.p.min(p)).min(1.0);
+        said.smallest_p = (2.0 * said.smallest_p.min(p)).min(1.0);
+    }
+    said
 }
 
 /// Decides what is open, all at once.
 pub(super) fn decide<'a>(judgements: impl Iterator<Item = &'a mut Judgement>, alpha: f64) {
-    let open: Vec<_> = judgements.filter_map(Judgement::open).collect();
-    let p: Vec<f64> = open.iter().map(|(_, _, said)| said.map_or(1.0, |said| said.p)).collect();
-    let adjusted = noise::adjusted(&p);
+    let open = judgements.filter_map(|judgement| {
+        let noise = judgement.evidence.as_mut()?.noise.as_mut()?;
+        Some((&mut judgement.verdict, noise, judgement.open.as_mut()?))
+    });
+    let open: Vec<_> = open.collect();
+    let p = open.iter().map(|(.., open)| open.said.as_ref().map_or(1.0, |said| said.p));
+    let adjusted = noise::adjusted(&p.collect::<Vec<_>>());
     let count = open.len();
-    let needed = noise::repeats_needed(alpha, count);
     #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
     let comparisons = count as f64;
-    for ((verdict, noise, said), adjusted) in open.into_iter().zip(adjusted) {
+    let constant = open.iter().filter(|(.., open)| open.constant).count();
+    // If all of these differ, each has to be below this.
+    #[expect(clippy::cast_precision_loss, reason = "no grid has so many cells")]
+    let enough = alpha * constant as f64 / comparisons;
+    for ((verdict, noise, open), adjusted) in open.into_iter().zip(adjusted) {
         noise.comparisons = u32::try_from(count).unwrap_or(u32::MAX);
-        let Some(said) = said else {
-            (*verdict, noise.needed) = (Some(Verdict::Undecided), needed);
-            continue;
-        };
-        (noise.p, noise.adjusted) = (Some(said.p), Some(adjusted));
-        noise.permutations = said.permutations;
-        *verdict = Some(if adjusted <= alpha {
-            Verdict::Different
-        } else if said.smallest_p * comparisons <= alpha {
-            Verdict::SameWithinNoise
-        } else {
-            // However far apart they were, these runs could not have shown it: they are too few, or
-            // never twice the same.
-            noise.needed = needed.filter(|needed| noise.runs.iter().any(|runs| runs < needed));
-            Verdict::Undecided
+        let found = open.said.as_ref().map_or(Verdict::Undecided, |said| {
+            (noise.p, noise.adjusted) = (Some(said.p), Some(adjusted));
+            if adjusted <= alpha {
+                Verdict::Different
+            } else if !said.untestable && !open.constant && said.smallest_p * comparisons <= alpha {
+                Verdict::SameWithinNoise
+            } else {
+                Verdict::Undecided
+            }
         });
+        *verdict = Some(found);
+        if found == Verdict::Undecided {
+            let [here, there] = noise.runs;
+            open.more = if open.constant {
+                constant::more_needed(enough, (here, there), open.beside)
+            } else if open.said.as_ref().is_some_and(|said| said.untestable) {
+                None
+            } else {
+                noise::more_needed(alpha, count, &open.batches)
+            };
+            noise.needed = open.more.map(|more| here.min(there) + more);
+        }
     }
 }

@@ -2,61 +2,49 @@
 
 use std::collections::BTreeMap;
 
-use super::judged::Verdicts;
-use super::steps::Steps;
-use super::verdicts::rows;
+use super::family::Family;
+use crate::analysis::row::TestRow;
 use crate::facts::record::Record;
-use crate::facts::record::State;
 use crate::question::grid::CellId;
 
-/// How often a test is run that fails where it passes at a neighbouring release.
+/// How often a test is run on both sides of a change between passing and failing.
 const RUNS_OF_SUSPECTS: u32 = 3;
 
-/// How often each test is to be run, cell by cell, until what is undecided can be decided: there, and
-/// at the baseline, or at the release before, from which its result differs. And where a test fails that
-/// passes at a neighbouring release, whether it always does.
+/// How often each test is to be run, cell by cell, until what is undecided can be decided: on both sides of
+/// each comparison. And where a test fails that passes at the measured release before or behind it, whether
+/// it always does, and whether the other always passes.
 pub(in crate::analysis) fn repeats_to_decide(
     records: &[Record],
-    verdicts: &Verdicts,
-    steps: &Steps,
+    rows: &[TestRow<'_>],
+    family: &Family,
 ) -> BTreeMap<CellId, BTreeMap<String, u32>> {
-    let mut wanted: BTreeMap<CellId, BTreeMap<String, u32>> = BTreeMap::new();
-    for ((_, _, test), mut cells) in rows(records) {
-        cells.sort_by(|one, other| records[*one].version.cmp(&records[*other].version));
-        let state = |cell: usize| records[cell].state_of(Some(&test));
-        for pair in cells.windows(2) {
-            let suspect = match (state(pair[0]), state(pair[1])) {
-                (Some(State::Passed), Some(State::Failed)) => pair[1],
-                (Some(State::Failed), Some(State::Passed)) => pair[0],
-                _ => continue,
-            };
-            want(&mut wanted, records[suspect].id(), &test, RUNS_OF_SUSPECTS);
-        }
-    }
-    for record in records {
-        for test in record.judged() {
-            let judged = verdicts.of(&record.id(), &test.name);
-            let Some(evidence) = judged.and_then(|judged| judged.evidence.as_ref()) else {
-                continue;
-            };
-            let Some(needed) = evidence.noise.as_ref().and_then(|noise| noise.needed) else {
-                continue;
-            };
-            let base = CellId { version: evidence.baseline.clone(), ..record.id() };
-            for cell in [record.id(), base] {
-                want(&mut wanted, cell, &test.name, needed);
+    let mut wanted = Wanted::default();
+    for TestRow { test, row, .. } in rows {
+        // Flaky releases do not end a search for the neighbour: the release behind one is a suspect too.
+        for change in row.changes_between_ends() {
+            for record in change.into_iter().filter_map(|release| row.record(release)) {
+                // A failed build has no runs that could be repeated.
+                if records[record].attempts(test) > 0 {
+                    wanted.add(&records[record], test, RUNS_OF_SUSPECTS);
+                }
             }
         }
     }
-    for (test, step, needed) in steps.open() {
-        for cell in step {
-            want(&mut wanted, records[cell].id(), test, needed);
+    for (test, pair, more) in family.open() {
+        // Runs of other batches do not count, so these are in addition to what there is.
+        for record in pair.map(|record| &records[record]) {
+            wanted.add(record, test, record.attempts(test) + more);
         }
     }
-    wanted
+    wanted.0
 }
 
-fn want(wanted: &mut BTreeMap<CellId, BTreeMap<String, u32>>, cell: CellId, test: &str, runs: u32) {
-    let known = wanted.entry(cell).or_default().entry(test.to_owned()).or_default();
-    *known = runs.max(*known);
+#[derive(Default)]
+struct Wanted(BTreeMap<CellId, BTreeMap<String, u32>>);
+
+impl Wanted {
+    fn add(&mut self, record: &Record, test: &str, runs: u32) {
+        let known = self.0.entry(record.id()).or_default().entry(test.to_owned()).or_default();
+        *known = runs.max(*known);
+    }
 }

@@ -1,20 +1,22 @@
 //! What a test left in one cell, and how alike that is to what it left in another.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use pep440_rs::Version;
 
+use super::aligned::Aligned;
 use super::comparer::Comparer;
 use super::comparison::{Apart, Comparison, Extent, Format, PartComparison, Rung, Unlike, hashed};
 use super::format as formats;
+use super::items::Item;
 use super::noise::{self, Sample};
 use super::number::close;
 use super::rules::{Lens, Subject};
 use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
 use crate::names::Sha256;
-use crate::question::criteria::Tolerance;
 
 /// What a test left in one cell: of each run its parts by name.
 #[expect(clippy::struct_field_names, reason = "they are the runs")]
@@ -22,6 +24,9 @@ pub(super) struct Runs {
     pub(super) version: Version,
     test: String,
     runs: Vec<BTreeMap<String, Content>>,
+    /// For each run in which batch it was measured.
+    batches: Vec<Option<String>>,
+    is_constant: OnceCell<bool>,
 }
 
 /// What all runs of a test in a cell are results of.
@@ -82,9 +87,6 @@ impl PartialEq for Content {
     }
 }
 
-/// A number: in which part, and where.
-type Spot = (String, (u64, u64));
-
 /// The name of what a test prints.
 pub(super) const STDOUT: &str = "stdout";
 /// The name of all that is compared of a test of which nothing else is.
@@ -132,16 +134,54 @@ impl Runs {
             }
             parts
         };
+        let (batches, runs) = runs.map(|run| (run.batch.clone(), parts(run))).unzip();
         Self {
             version: record.version.clone(),
             test: test.to_owned(),
-            runs: runs.map(parts).collect(),
+            runs,
+            batches,
+            is_constant: OnceCell::new(),
         }
     }
 
     /// What a result of which no part differs is called.
     pub(super) fn whole(&self, comparer: &Comparer<'_>) -> &'static str {
         if comparer.criteria.of(&self.test).exit_status { EXIT_STATUS } else { STDOUT }
+    }
+
+    /// The same runs, taken as measured under the same conditions as all others.
+    pub(super) fn of_one_batch(mut self) -> Self {
+        self.batches.fill(None);
+        self
+    }
+
+    /// Whether all runs have the same result.
+    pub(super) fn is_constant(&self, comparer: &Comparer<'_>) -> bool {
+        *self.is_constant.get_or_init(|| {
+            let differing = self.differing(self, comparer);
+            differing.iter().all(|part| part.comparison.rung <= Rung::WithinTolerance)
+        })
+    }
+
+    /// How many runs do not have the result that most of them have.
+    pub(super) fn odd(&self, comparer: &Comparer<'_>) -> u32 {
+        let same = |one: &BTreeMap<String, Content>, other: &BTreeMap<String, Content>| {
+            let parts = one.keys().chain(other.keys());
+            parts.into_iter().all(|part| {
+                compare_part(part, Some(one), other, comparer).0.rung <= Rung::WithinTolerance
+            })
+        };
+        let agreeing = |one| self.runs.iter().filter(|other| same(one, other)).count();
+        let most = self.runs.iter().map(agreeing).max().unwrap_or(0);
+        u32::try_from(self.runs.len() - most).unwrap_or(u32::MAX)
+    }
+
+    /// How many runs these and `others` have in each batch in which both have some.
+    pub(super) fn shared(&self, others: &Self) -> Vec<(usize, usize)> {
+        let batches: BTreeSet<&Option<String>> = self.batches.iter().collect();
+        let count = |runs: &Self, batch| runs.batches.iter().filter(|one| *one == batch).count();
+        let both = batches.into_iter().map(|batch| (count(self, batch), count(others, batch)));
+        both.filter(|(_, others)| *others > 0).collect()
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -185,93 +225,88 @@ impl Runs {
         parts
     }
 
-    /// Whether these runs and `others` can be told apart.
+    /// Whether these runs and `others` can be told apart, by those of the batches that both have runs of.
     pub(super) fn test(&self, others: &Self, comparer: &Comparer<'_>) -> noise::Evidence {
-        let all: Vec<&BTreeMap<String, Content>> = self.runs.iter().chain(&others.runs).collect();
-        // The numbers that are not the same in all runs, each with its tolerance: what the first run
-        // says, and what the others do.
-        let mut numbers: BTreeMap<Spot, (f64, Tolerance)> = BTreeMap::new();
-        let mut actual: Vec<BTreeMap<Spot, f64>> = vec![BTreeMap::new(); all.len()];
-        let mut shapes: Vec<Vec<u64>> = vec![Vec::new(); all.len()];
+        let batches: Vec<&Option<String>> = {
+            let of_others: BTreeSet<&Option<String>> = others.batches.iter().collect();
+            self.batches.iter().filter(|batch| of_others.contains(batch)).collect()
+        };
+        let of_these = |runs: &'_ Self| -> Vec<(usize, usize)> {
+            let place = |batch| batches.iter().position(|known| *known == batch);
+            let all = runs.batches.iter().enumerate();
+            all.filter_map(|(run, batch)| Some((run, place(batch)?))).collect()
+        };
+        let (here, there) = (of_these(self), of_these(others));
+        let all: Vec<&BTreeMap<String, Content>> = here
+            .iter()
+            .map(|(run, _)| &self.runs[*run])
+            .chain(there.iter().map(|(run, _)| &others.runs[*run]))
+            .collect();
+        let mut aligned = Aligned::default();
         let parts: BTreeSet<&String> = all.iter().flat_map(|run| run.keys()).collect();
         for part in parts {
-            let mut is_other = false;
-            for (run, content) in all.iter().enumerate() {
-                let (comparison, unlike) = compare_part(part, self.runs.first(), content, comparer);
-                is_other |= comparison.rung == Rung::OtherText;
-                shapes[run].push(unlike.rest.unwrap_or_default());
-                for Apart { place, expected, actual: value, tolerance } in unlike.apart {
-                    let spot = (part.clone(), place);
-                    numbers.insert(spot.clone(), (expected, tolerance));
-                    actual[run].insert(spot, value);
-                }
-            }
-            if is_other {
-                let contents: Vec<Option<&Content>> = all.iter().map(|run| run.get(part)).collect();
-                let found = Shapes::of(part, &contents, comparer);
-                numbers.retain(|(of_part, place), _| of_part != part || found.keeps(place.0));
-                for (of_run, shape) in shapes.iter_mut().zip(found.of_runs) {
-                    of_run.extend(shape);
-                }
-            }
+            let of_part = side_by_side(part, &all, comparer);
+            aligned.shapes.extend(of_part.shapes);
+            aligned.numbers.extend(of_part.numbers);
         }
-        let sample = |(shapes, actual): (Vec<u64>, BTreeMap<Spot, f64>)| Sample {
-            shapes,
-            numbers: numbers
-                .iter()
-                .map(|(spot, (expected, _))| actual.get(spot).copied().unwrap_or(*expected))
-                .collect(),
+        let sample = |(run, (_, batch)): (usize, &(usize, usize))| Sample {
+            batch: *batch,
+            shapes: aligned.shapes.iter().map(|shapes| shapes[run]).collect(),
+            numbers: aligned.numbers.iter().map(|(_, values)| values[run]).collect(),
         };
-        let samples: Vec<Sample> = shapes.into_iter().zip(actual).map(sample).collect();
-        let tolerances: Vec<Tolerance> =
-            numbers.values().map(|(_, tolerance)| *tolerance).collect();
-        let (here, there) = samples.split_at(self.runs.len());
-        noise::evidence(here, there, |number, one, other| close(one, other, &tolerances[number]))
+        let samples: Vec<Sample> = here.iter().chain(&there).enumerate().map(sample).collect();
+        let (first, second) = samples.split_at(here.len());
+        noise::evidence(first, second, |number, one, other| {
+            close(one, other, &aligned.numbers[number].0)
+        })
     }
 }
 
-/// What a part looks like in each run, but for its numbers: line by line where all have as many, so that a
-/// line that never is the same twice hides no other.
-struct Shapes {
-    of_runs: Vec<Vec<u64>>,
-    /// In which lines numbers can be compared; `None` if in none.
-    alike: Option<Vec<bool>>,
+/// One part of several runs, as what corresponds in them.
+fn side_by_side(
+    part: &str,
+    runs: &[&BTreeMap<String, Content>],
+    comparer: &Comparer<'_>,
+) -> Aligned {
+    let mut aligned = Aligned::default();
+    let mut rest = Vec::new();
+    // Where numbers stand, and their places in the list.
+    let mut places: HashMap<(u64, u64), usize> = HashMap::new();
+    for (run, content) in runs.iter().enumerate() {
+        let (comparison, unlike) = compare_part(part, runs.first().copied(), content, comparer);
+        if comparison.rung == Rung::OtherText {
+            return other_text(part, runs, comparer);
+        }
+        rest.push(unlike.rest.unwrap_or_default());
+        // Only numbers that are not written as in the first run are told.
+        for Apart { place, expected, actual, tolerance } in unlike.apart {
+            let place = *places.entry(place).or_insert_with(|| {
+                aligned.numbers.push((tolerance, vec![expected; runs.len()]));
+                aligned.numbers.len() - 1
+            });
+            aligned.numbers[place].1[run] = actual;
+        }
+    }
+    aligned.shapes.push(rest);
+    aligned
 }
 
-impl Shapes {
-    fn of(part: &str, contents: &[Option<&Content>], comparer: &Comparer<'_>) -> Self {
-        let mut are_text = true;
-        let mut lines = |content: Option<&Content>| {
-            let (source, content) = (&content?.source, content?.read(comparer)?);
-            let format = format(part, &content, &content);
-            are_text &= format == Format::Text;
-            Some(formats::shapes(format, &content, &source.lens(comparer)))
-        };
-        let known: Option<Vec<Vec<u64>>> = contents.iter().copied().map(&mut lines).collect();
-        let digests = || -> Vec<Vec<u64>> {
-            let digest = |content: Option<&Content>| hashed(&content.map(|content| content.digest));
-            contents.iter().copied().map(|content| vec![digest(content)]).collect()
-        };
-        let Some(of_runs) = known else { return Self { of_runs: digests(), alike: None } };
-        if of_runs.iter().any(|lines| lines.len() != of_runs[0].len()) {
-            let of_runs = of_runs.iter().map(|lines| vec![hashed(lines)]).collect();
-            return Self { of_runs, alike: None };
-        }
-        let same = |line: usize| of_runs.iter().all(|lines| lines[line] == of_runs[0][line]);
-        let alike: Vec<bool> = (0..of_runs[0].len()).map(same).collect();
-        if alike.iter().all(|alike| *alike) {
-            // They differ in something that is no shape: the names of fields may be numbers.
-            return Self { of_runs: digests(), alike: None };
-        }
-        Self { of_runs, alike: are_text.then_some(alike) }
+/// The same where runs differ in more than numbers.
+fn other_text(part: &str, runs: &[&BTreeMap<String, Content>], comparer: &Comparer<'_>) -> Aligned {
+    let items = |run: &&BTreeMap<String, Content>| {
+        let content = run.get(part).filter(|content| content.is_whole)?;
+        let bytes = content.read(comparer)?;
+        formats::items(format(part, &bytes, &bytes), &bytes, &content.source.lens(comparer))
+    };
+    let known: Option<Vec<Vec<Item>>> = runs.iter().map(items).collect();
+    let mut aligned = known.map(|items| Aligned::of(&items)).unwrap_or_default();
+    if aligned == Aligned::default() {
+        // They differ in something else, such as the order of fields, or nothing can be read of them.
+        let digest =
+            |run: &&BTreeMap<String, Content>| hashed(&run.get(part).map(|one| one.digest));
+        aligned.shapes.push(runs.iter().map(digest).collect());
     }
-
-    /// Whether the numbers of a line, from 1, stand in the same places in all runs.
-    fn keeps(&self, line: u64) -> bool {
-        let line = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
-        let alike = self.alike.as_ref().zip(line);
-        alike.and_then(|(alike, line)| alike.get(line).copied()).unwrap_or(false)
-    }
+    aligned
 }
 
 /// What a test prints is text, whatever it is.

@@ -1,7 +1,5 @@
 //! A line of text as numbers and what stands between them.
 
-use super::rules::{Lens, Line};
-
 /// A part of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
@@ -154,19 +152,6 @@ pub(super) enum Found<'a> {
     Numbers(usize, &'a str, &'a str),
     /// Texts that differ, or what follows where one is a number and the other is not.
     Text(usize, &'a str, &'a str),
-}
-
-/// A line as the rules leave it, without its numbers.
-pub(super) fn shape(line: &str, lens: &Lens<'_>) -> String {
-    let mut shape = String::new();
-    for (_, token) in Tokens::of(&Line::under(lens, line).text) {
-        match token {
-            Token::Number(_) => shape.push('0'),
-            Token::Text(text) => shape.push_str(text),
-        }
-        shape.push(' ');
-    }
-    shape
 }
 
 /// Whether a number looks like an identifier, of which every character counts: digits behind a leading

@@ -34,17 +34,17 @@ fn transitions_read_as_people_say_it() {
     let lines: Vec<String> =
         cases.iter().map(|signs| format!("{signs}: {}", told(signs).join("; "))).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
-    PF: breaks between 1.0 and 1.1 (proven)
-    P?.?F: breaks somewhere from 1.0 to 1.4 (2 releases not measured)
-    P.F: breaks between 1.0 and 1.2 (proven)
-    FP: is good again between 1.0 and 1.1 (proven)
-    PFp: breaks between 1.0 and 1.1 (proven); is good again between 1.1 and 1.2, with another result than 1.0 (proven)
-    PFP: breaks between 1.0 and 1.1 (proven); is good again between 1.1 and 1.2 (proven)
-    P~F: breaks between 1.0 and 1.2 (proven; flaky at 1.1)
-    P~~F: breaks between 1.0 and 1.3 (proven; flaky at 2 releases between)
-    Pp: result changes between 1.0 and 1.1 (proven)
-    P?p: result changes somewhere from 1.0 to 1.2 (1 release not measured)
-    P~?~p: result changes somewhere from 1.0 to 1.4 (1 release not measured; flaky at 2 releases between)
+    PF: breaks between 1.0 and 1.1 (adjacent; a single run)
+    P?.?F: breaks somewhere from 1.0 to 1.4 (bracketed, 2 releases not measured; a single run)
+    P.F: breaks between 1.0 and 1.2 (adjacent; a single run)
+    FP: is good again between 1.0 and 1.1 (adjacent; a single run)
+    PFp: breaks between 1.0 and 1.1 (adjacent; a single run); is good again between 1.1 and 1.2, with another result than 1.0 (adjacent; a single run)
+    PFP: breaks between 1.0 and 1.1 (adjacent; a single run); is good again between 1.1 and 1.2 (adjacent; a single run)
+    P~F: breaks between 1.0 and 1.2 (adjacent; a single run; flaky at 1.1)
+    P~~F: breaks between 1.0 and 1.3 (adjacent; a single run; flaky at 2 releases between)
+    Pp: result changes between 1.0 and 1.1 (adjacent; a single run)
+    P?p: result changes somewhere from 1.0 to 1.2 (bracketed, 1 release not measured; a single run)
+    P~?~p: result changes somewhere from 1.0 to 1.4 (bracketed, 1 release not measured; a single run; flaky at 2 releases between)
     ");
 }
 
@@ -197,7 +197,7 @@ proptest! {
         prop_assert_eq!(pairs, expected);
         for transition in found {
             let open = signs[transition.from..transition.to].contains('?');
-            prop_assert_eq!(transition.is_proven(), !open);
+            prop_assert_eq!(transition.is_adjacent(), !open);
         }
     }
 

@@ -3,7 +3,7 @@ use std::fmt;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::State;
+use super::{AlsoDiffers, State};
 
 /// What changes.
 #[derive(
@@ -33,34 +33,82 @@ pub enum TransitionKind {
 }
 
 /// Whether two releases give the same result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Alike {
     /// They do, or what sets them apart is noise.
     Same,
-    /// They do not.
-    Different,
+    /// They do not, as surely as this says.
+    Different(Sure),
     /// Their results are not the same, and that may be noise.
-    Undecided,
+    Undecided {
+        /// How many runs on each side would decide; `None` if no number of runs is known to.
+        needed: Option<u32>,
+    },
 }
 
-/// How well a transition is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// Where a transition is: between which releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Evidence<R = Version> {
-    /// Its two releases are neighbours: nothing between them can be installed and was not measured.
-    Proven,
-    /// It is somewhere between its two releases, and so may be more of them.
-    Bracketed {
-        /// What was not measured between the two, oldest first; never empty.
-        unmeasured: Vec<R>,
+pub enum Where {
+    /// Between its two releases: nothing between them can be installed and was not measured.
+    Adjacent,
+    /// Somewhere between its two releases, and there may be more changes among those that were not
+    /// measured.
+    Bracketed,
+}
+
+/// How sure it is that something changes at all, wherever that is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "by", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Sure {
+    /// At least one side was run, or built, only once. Chance alone may have done it.
+    SingleRun,
+    /// Each side was run several times, and always ended in the same way: without any exception.
+    Repeats {
+        /// How often the side was run that was run less.
+        runs: u32,
     },
+    /// Results vary from run to run, and a permutation test tells the two sides apart.
+    Test {
+        /// How likely results so far apart are if the release makes no difference.
+        p: f64,
+        /// The same, corrected for all comparisons that are told together (Benjamini and Hochberg).
+        adjusted: f64,
+        /// The error rate that these comparisons keep together.
+        rate: f64,
+    },
+    /// Results are not the same, and whether that is noise is not known.
+    Undecided {
+        /// How many runs on each side would decide; `None` if no number of runs is known to.
+        needed: Option<u32>,
+    },
+}
+
+impl fmt::Display for Sure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SingleRun => formatter.write_str("a single run"),
+            Self::Repeats { runs } => write!(formatter, "{runs} runs on each side agree"),
+            Self::Test { adjusted, rate, .. } => {
+                write!(formatter, "p = {} at a rate of {rate}", rounded(*adjusted))
+            }
+            Self::Undecided { .. } => formatter.write_str("may be noise"),
+        }
+    }
+}
+
+/// Two significant digits.
+fn rounded(p: f64) -> String {
+    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
 }
 
 /// A place in a row where something changes.
 ///
 /// `R` is how releases are named: by their index in the row, or by their [`Version`]. In JSON a
 /// version is a text, so the schema is that of `Transition<String>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Transition<R = Version> {
     /// What changes.
     pub kind: TransitionKind,
@@ -72,12 +120,20 @@ pub struct Transition<R = Version> {
     /// result was another.
     #[serde(default = "none::<R>", skip_serializing_if = "Option::is_none")]
     pub differs_from: Option<R>,
-    /// The releases between the two at which the test passes and fails. They were measured, so they
-    /// take nothing from the evidence; where among them the change happened has no answer.
+    /// The releases between the two at which the test passes and fails. They were measured, so the two
+    /// are adjacent all the same; where among them the change happened has no answer.
     #[serde(default = "Vec::<R>::new", skip_serializing_if = "Vec::is_empty")]
     pub flaky: Vec<R>,
-    /// How well it is known.
-    pub evidence: Evidence<R>,
+    /// Where it is.
+    pub r#where: Where,
+    /// What was not measured between the two, oldest first; empty if they are adjacent.
+    #[serde(default = "Vec::<R>::new", skip_serializing_if = "Vec::is_empty")]
+    pub unmeasured: Vec<R>,
+    /// How sure it is.
+    pub sure: Sure,
+    /// What else is not the same on the two sides: not all of it need be the doing of the release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_differs: Vec<AlsoDiffers>,
 }
 
 /// `Default` would ask it of `R` too.
@@ -86,6 +142,22 @@ fn none<R>() -> Option<R> {
 }
 
 impl<R> Transition<R> {
+    /// A change between two releases with these unmeasured ones in between, which rests on a single run
+    /// and of which nothing else is known.
+    pub fn new(kind: TransitionKind, from: R, to: R, unmeasured: Vec<R>) -> Self {
+        Self {
+            kind,
+            from,
+            to,
+            differs_from: None,
+            flaky: Vec::new(),
+            r#where: if unmeasured.is_empty() { Where::Adjacent } else { Where::Bracketed },
+            unmeasured,
+            sure: Sure::SingleRun,
+            also_differs: Vec::new(),
+        }
+    }
+
     /// The same transition, with its releases named in another way.
     pub fn map<S>(self, name: impl Fn(R) -> S) -> Transition<S> {
         Transition {
@@ -94,26 +166,29 @@ impl<R> Transition<R> {
             to: name(self.to),
             differs_from: self.differs_from.map(&name),
             flaky: self.flaky.into_iter().map(&name).collect(),
-            evidence: match self.evidence {
-                Evidence::Proven => Evidence::Proven,
-                Evidence::Bracketed { unmeasured } => {
-                    Evidence::Bracketed { unmeasured: unmeasured.into_iter().map(&name).collect() }
-                }
-            },
+            r#where: self.r#where,
+            unmeasured: self.unmeasured.into_iter().map(&name).collect(),
+            sure: self.sure,
+            also_differs: self.also_differs,
         }
     }
 
-    /// Whether nothing could make it known better.
+    /// Whether its two releases are adjacent.
+    pub fn is_adjacent(&self) -> bool {
+        self.r#where == Where::Adjacent
+    }
+
+    /// Whether nothing is open: the releases are adjacent, the repeats on each side agree without
+    /// exception, and the two sides differ in nothing but the release.
     pub fn is_proven(&self) -> bool {
-        match self.evidence {
-            Evidence::Proven => true,
-            Evidence::Bracketed { .. } => false,
-        }
+        self.is_adjacent()
+            && matches!(self.sure, Sure::Repeats { .. })
+            && self.also_differs.is_empty()
     }
 }
 
 impl<R: fmt::Display> fmt::Display for Transition<R> {
-    /// One line: `breaks between 2.10 and 2.10.1 (proven)`.
+    /// One line: `breaks between 2.10 and 2.10.1 (adjacent; a single run)`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.kind {
             TransitionKind::FirstBad => "breaks",
@@ -121,37 +196,29 @@ impl<R: fmt::Display> fmt::Display for Transition<R> {
             TransitionKind::ResultChanged => "result changes",
             TransitionKind::ResultDiffers => "result is not the same",
         })?;
-        let Self { from, to, .. } = self;
-        let known = match &self.evidence {
-            Evidence::Proven => {
+        let Self { from, to, sure, .. } = self;
+        let place = match self.r#where {
+            Where::Adjacent => {
                 write!(formatter, " between {from} and {to}")?;
-                "proven".to_owned()
+                "adjacent".to_owned()
             }
-            Evidence::Bracketed { unmeasured } => {
+            Where::Bracketed => {
                 write!(formatter, " somewhere from {from} to {to}")?;
-                format!("{} not measured", releases(unmeasured.len()))
+                format!("bracketed, {} not measured", releases(self.unmeasured.len()))
             }
         };
         if let Some(release) = &self.differs_from {
             write!(formatter, ", with another result than {release}")?;
         }
-        // Nothing is proven then, neighbours or not.
-        let known = match (self.kind, &self.evidence) {
-            (TransitionKind::ResultDiffers, Evidence::Proven) => "may be noise".to_owned(),
-            (TransitionKind::ResultDiffers, Evidence::Bracketed { .. }) => {
-                format!("{known}; may be noise")
-            }
-            (
-                TransitionKind::FirstBad
-                | TransitionKind::GoodAgain
-                | TransitionKind::ResultChanged,
-                _,
-            ) => known,
-        };
+        write!(formatter, " ({place}; {sure}")?;
         match self.flaky.as_slice() {
-            [] => write!(formatter, " ({known})"),
-            [release] => write!(formatter, " ({known}; flaky at {release})"),
-            flaky => write!(formatter, " ({known}; flaky at {} between)", releases(flaky.len())),
+            [] => formatter.write_str(")")?,
+            [release] => write!(formatter, "; flaky at {release})")?,
+            flaky => write!(formatter, "; flaky at {} between)", releases(flaky.len()))?,
+        }
+        match AlsoDiffers::list(&self.also_differs) {
+            Some(list) => write!(formatter, "; not only the release differs: {list}"),
+            None => Ok(()),
         }
     }
 }
@@ -210,15 +277,10 @@ pub fn transitions(
                 if let Some(from) = before
                     && let Some(kind) = change(states, from, index, same)
                 {
-                    let evidence = if unmeasured.is_empty() {
-                        Evidence::Proven
-                    } else {
-                        Evidence::Bracketed { unmeasured }
-                    };
                     let again = kind == TransitionKind::GoodAgain;
                     let differs_from = last_passed.filter(|passed| again && !same(*passed, index));
-                    let to = index;
-                    found.push(Transition { kind, from, to, differs_from, flaky, evidence });
+                    let transition = Transition::new(kind, from, index, unmeasured);
+                    found.push(Transition { differs_from, flaky, ..transition });
                 }
                 before = Some(index);
                 if state == State::Passed {

@@ -9,7 +9,7 @@ use crate::analysis::row::{State, Transition, TransitionKind, transitions};
 /// The answer of a row to a single question, and its assumption.
 ///
 /// `R` is the type that identifies a release, as in [`Transition`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Answer<R = Version> {
     /// The question.
     pub goal: Goal,

@@ -9,10 +9,10 @@ use crate::analysis::row::{State, Transition, releases, transitions};
 /// lies in a bracketed transition or in an unprobed gap.
 ///
 /// `R` is the type that identifies a release, as in [`Transition`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Coverage<R = Version> {
-    /// The changes found, oldest first. Proven ones would be found at the same place if the whole row
-    /// were measured.
+    /// The changes found, oldest first. Those between adjacent releases would be found at the same place if
+    /// the whole row were measured.
     pub transitions: Vec<Transition<R>>,
     /// The gaps that were not measured, oldest first.
     pub unprobed: Vec<Stretch<R>>,
@@ -59,14 +59,14 @@ impl Coverage<usize> {
 }
 
 impl<R> Coverage<R> {
-    /// The changes between neighbours.
-    pub fn proven(&self) -> impl Iterator<Item = &Transition<R>> {
-        self.transitions.iter().filter(|transition| transition.is_proven())
+    /// The changes between adjacent releases.
+    pub fn adjacent(&self) -> impl Iterator<Item = &Transition<R>> {
+        self.transitions.iter().filter(|transition| transition.is_adjacent())
     }
 
     /// The changes with unmeasured releases in between.
     pub fn bracketed(&self) -> impl Iterator<Item = &Transition<R>> {
-        self.transitions.iter().filter(|transition| !transition.is_proven())
+        self.transitions.iter().filter(|transition| !transition.is_adjacent())
     }
 
     /// Whether the whole row was measured.

@@ -69,29 +69,29 @@ fn a_search_says_what_it_found_and_where_it_did_not_look() {
     ];
     insta::assert_snapshot!(found.join("\n"), @"
     P---------P-PF-F----F in 4 steps
-    breaks between 12 and 13 (proven)
+    breaks between 12 and 13 (adjacent; a single run)
     not measured between 0 and 10, which are alike (9 releases)
     not measured between 10 and 12, which are alike (1 release)
     not measured between 13 and 15, which are alike (1 release)
     not measured between 15 and 20, which are alike (4 releases)
 
     P---------P-PF-F----F in 4 steps
-    breaks between 12 and 13 (proven)
+    breaks between 12 and 13 (adjacent; a single run)
     not measured between 0 and 10, which are alike (9 releases)
     not measured between 10 and 12, which are alike (1 release)
     not measured between 13 and 15, which are alike (1 release)
     not measured between 15 and 20, which are alike (4 releases)
 
     P----Pppp-p----ppqq-q in 5 steps
-    result changes between 5 and 6 (proven)
-    result changes between 16 and 17 (proven)
+    result changes between 5 and 6 (adjacent; a single run)
+    result changes between 16 and 17 (adjacent; a single run)
     not measured between 0 and 5, which are alike (4 releases)
     not measured between 8 and 10, which are alike (1 release)
     not measured between 10 and 15, which are alike (4 releases)
     not measured between 18 and 20, which are alike (1 release)
 
     P-------Pxx~PF-F---F~ in 7 steps
-    breaks between 12 and 13 (proven)
+    breaks between 12 and 13 (adjacent; a single run)
     not measured between 0 and 8, which are alike (7 releases)
     not measured between 8 and 12, which are alike (2 releases)
     not measured between 13 and 15, which are alike (1 release)
@@ -117,13 +117,13 @@ fn one_question_takes_one_gap() {
     ];
     insta::assert_snapshot!(found.join("\n"), @"
     P----P----P-PF-F----F in 3 steps
-    first bad: 13; breaks between 12 and 13 (proven), if the test passes up to some release and fails from the next one on
+    first bad: 13; breaks between 12 and 13 (adjacent; a single run), if the test passes up to some release and fails from the next one on
 
     P-PF-F----P----PFFF-F in 6 steps
-    first bad: 3; breaks between 2 and 3 (proven); 10, 15 contradict that the test passes up to some release and fails from the next one on
+    first bad: 3; breaks between 2 and 3 (adjacent; a single run); 10, 15 contradict that the test passes up to some release and fails from the next one on
 
     P-PF-F----P----PFFF-F in 7 steps
-    last good: 15; breaks between 15 and 16 (proven); 3, 5 contradict that the test passes up to some release and fails from the next one on
+    last good: 15; breaks between 15 and 16 (adjacent; a single run); 3, 5 contradict that the test passes up to some release and fails from the next one on
 
     F----F----P----P----P in 1 steps
     no release was seen to fail behind one that passes; 0, 5 contradict that the test passes up to some release and fails from the next one on
@@ -182,23 +182,21 @@ proptest! {
             &states(&signs.replace('x', "?")), &same,
         );
         let coverage = Coverage::of(&row, &same);
-        for claim in coverage.proven() {
+        for claim in coverage.adjacent() {
             let mut found = whole.iter().filter(|t| (t.from, t.to) == (claim.from, claim.to));
             let found = found.next().expect("it is in the whole history");
             prop_assert_eq!(found.kind, claim.kind);
-            prop_assert!(found.is_proven());
+            prop_assert!(found.is_adjacent());
             prop_assert!(claim.differs_from.is_none_or(|release| !same(release, claim.to)));
         }
         let mut declared: BTreeSet<usize> =
             coverage.unprobed.iter().flat_map(|stretch| stretch.releases.clone()).collect();
         for transition in coverage.bracketed() {
-            if let crate::analysis::row::Evidence::Bracketed { unmeasured } = &transition.evidence {
-                declared.extend(unmeasured);
-            }
+            declared.extend(&transition.unmeasured);
         }
         prop_assert!(declared.iter().all(|release| row[*release] == State::Unmeasured));
         for truth in &whole {
-            let claimed = coverage.proven().any(|t| (t.from, t.to) == (truth.from, truth.to));
+            let claimed = coverage.adjacent().any(|t| (t.from, t.to) == (truth.from, truth.to));
             let said = (truth.from..=truth.to).any(|release| declared.contains(&release));
             prop_assert!(claimed || said, "{:?} is missed", truth);
         }
@@ -245,7 +243,7 @@ proptest! {
             }
         }
         for transition in Coverage::of(&row, &same).transitions {
-            prop_assert!(transition.is_proven());
+            prop_assert!(transition.is_adjacent());
         }
     }
 }

@@ -6,7 +6,7 @@ use super::SCHEMA;
 use crate::analysis::changes::{Change, Difference};
 
 /// What became of each test between two sets of results: `compare --format json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// The version of this format: [`SCHEMA`].
     pub schema: u32,

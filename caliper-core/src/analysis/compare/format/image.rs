@@ -15,6 +15,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::{Outcome, ResultFormat, Weaker, both};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Place, ReadAs, Rung, hashed};
+use crate::analysis::compare::items::Item;
 use crate::analysis::compare::rules::Lens;
 use crate::question::criteria::Rule;
 
@@ -42,9 +43,10 @@ impl ResultFormat for Image {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+    fn items(&self, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
         let pixels = read(result).ok().filter(|_| lens.policy.rules.contains(&Rule::ImageMetadata));
-        vec![pixels.map_or_else(|| hashed(&result), |pixels| hashed(&pixels))]
+        let shape = pixels.map_or_else(|| hashed(&result), |pixels| hashed(&pixels));
+        Some(vec![Item { key: None, shape, numbers: Vec::new() }])
     }
 }
 

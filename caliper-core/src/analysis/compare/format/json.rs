@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use super::{Outcome, ResultFormat, Weaker, both, text};
 use crate::analysis::compare::collector::{Collector, Pair};
 use crate::analysis::compare::comparison::{Place, ReadAs, hashed};
+use crate::analysis::compare::items::Item;
 use crate::analysis::compare::rules::Lens;
-use crate::analysis::compare::{show, tokens};
+use crate::analysis::compare::show;
+use crate::question::criteria::{Policy, Tolerance};
 
 use parse::{Value, read};
 
@@ -33,14 +35,54 @@ impl ResultFormat for Json {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
-        if lens.policy.ignore.fields.is_empty() {
-            return text::shapes(result, lens);
+    fn items(&self, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
+        let Ok(value) = read(result) else { return Some(text::items(result, lens)) };
+        let mut found = Vec::new();
+        items(&value, &mut Vec::new(), lens, &mut found);
+        Some(found)
+    }
+}
+
+/// Adds the values in `value` that are not ignored, each with the way there as its key.
+fn items<'a>(
+    value: &'a Value<'a>,
+    steps: &mut Vec<Step<'a>>,
+    lens: &Lens<'_>,
+    found: &mut Vec<Item>,
+) {
+    let policy = lens.policy;
+    if !policy.ignore.fields.is_empty() {
+        let [path, key] = names(steps);
+        if policy.ignored(&[&path, &key]).is_some() {
+            return;
         }
-        let Ok(value) = read(result) else { return text::shapes(result, lens) };
-        let mut shape = String::new();
-        write_shape(&value, &mut Vec::new(), lens, &mut shape);
-        vec![hashed(&shape)]
+    }
+    match value {
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                steps.push(Step::Index(index));
+                items(value, steps, lens, found);
+                steps.pop();
+            }
+        }
+        Value::Object(values) => {
+            for (key, value) in values {
+                steps.push(Step::Key(key));
+                items(value, steps, lens, found);
+                steps.pop();
+            }
+        }
+        Value::Number(number) => {
+            let tolerance = tolerance(steps, policy);
+            found.push(Item::number(hashed(&path(steps)), number, &tolerance));
+        }
+        Value::Text(text) => {
+            let tolerance = tolerance(steps, policy);
+            found.push(Item::text(Some(hashed(&path(steps))), text, &tolerance, lens));
+        }
+        Value::Word(word) => {
+            found.push(Item::text(Some(hashed(&path(steps))), word, &policy.tolerance, lens));
+        }
     }
 }
 
@@ -88,11 +130,11 @@ fn values<'a>(
         (Value::Number(left), Value::Number(right)) => {
             let pair = Pair::written(left, right);
             let spelled = || ((*left).to_owned(), (*right).to_owned());
-            let tolerance = tolerance(steps, collector);
+            let tolerance = tolerance(steps, collector.policy());
             collector.pair(pair, &tolerance, &|| place(steps), &spelled);
         }
         (Value::Text(left), Value::Text(right)) => {
-            collector.text(left, right, &tolerance(steps, collector), &|| place(steps));
+            collector.text(left, right, &tolerance(steps, collector.policy()), &|| place(steps));
         }
         (Value::Array(left), Value::Array(right)) => {
             for (index, (left, right)) in left.iter().zip(right).enumerate() {
@@ -174,57 +216,8 @@ fn is_ignored(steps: &[Step<'_>], collector: &mut Collector<'_>) -> bool {
     collector.ignores_field(&[&path, &key])
 }
 
-/// A document without its numbers and without what is ignored, in any order of keys.
-fn write_shape<'a>(
-    value: &'a Value<'a>,
-    steps: &mut Vec<Step<'a>>,
-    lens: &Lens<'_>,
-    shape: &mut String,
-) {
-    let [path, key] = names(steps);
-    if lens.policy.ignored(&[&path, &key]).is_some() {
-        return;
-    }
-    match value {
-        Value::Number(_) => shape.push('0'),
-        Value::Word(word) => shape.push_str(word),
-        Value::Text(text) => shape.push_str(&tokens::shape(text, lens)),
-        Value::Array(values) => {
-            shape.push('[');
-            for (index, value) in values.iter().enumerate() {
-                steps.push(Step::Index(index));
-                write_shape(value, steps, lens, shape);
-                steps.pop();
-                shape.push(',');
-            }
-            shape.push(']');
-        }
-        Value::Object(entries) => {
-            let mut sorted: Vec<_> = entries.iter().collect();
-            sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
-            shape.push('{');
-            for (key, value) in sorted {
-                steps.push(Step::Key(key));
-                let [path, name] = names(steps);
-                if lens.policy.ignored(&[&path, &name]).is_none() {
-                    shape.push_str(key);
-                    shape.push(':');
-                    write_shape(value, steps, lens, shape);
-                    shape.push(',');
-                }
-                steps.pop();
-            }
-            shape.push('}');
-        }
-    }
-}
-
 /// The tolerance of the value at the end of the steps, by its path and by the key nearest to it.
-fn tolerance(
-    steps: &[Step<'_>],
-    collector: &Collector<'_>,
-) -> crate::question::criteria::Tolerance {
-    let policy = collector.policy();
+fn tolerance(steps: &[Step<'_>], policy: &Policy) -> Tolerance {
     if policy.fields.is_empty() {
         return policy.tolerance;
     }

@@ -12,6 +12,7 @@ use regex::Regex;
 use super::{Outcome, ResultFormat, text};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Extent, ReadAs};
+use crate::analysis::compare::items::Item;
 use crate::analysis::compare::rules::Lens;
 use crate::analysis::compare::show;
 use crate::question::criteria::Rule;
@@ -48,12 +49,12 @@ impl ResultFormat for Svg {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+    fn items(&self, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
         let decoded = show::decoded(result);
         if !lens.policy.rules.contains(&Rule::SvgIds) {
-            return text::shapes(result, lens);
+            return Some(text::items(result, lens));
         }
-        text::shapes(numbered(&decoded).text.as_bytes(), lens)
+        Some(text::items(numbered(&decoded).text.as_bytes(), lens))
     }
 }
 

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Outcome, ResultFormat, text};
 use crate::analysis::compare::collector::Collector;
-use crate::analysis::compare::comparison::{Place, ReadAs, hashed};
+use crate::analysis::compare::comparison::{Place, ReadAs};
+use crate::analysis::compare::items::Item;
 use crate::analysis::compare::rules::Lens;
+use crate::analysis::compare::show;
 use crate::analysis::compare::tokens::{Token, Tokens};
-use crate::analysis::compare::{show, tokens};
 
 /// Values with commas between them.
 pub(super) struct Csv;
@@ -30,9 +31,9 @@ impl ResultFormat for Csv {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+    fn items(&self, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
         if lens.policy.ignore.fields.is_empty() {
-            return text::shapes(result, lens);
+            return Some(text::items(result, lens));
         }
         let text = show::decoded(result);
         let table = read(&text);
@@ -46,9 +47,9 @@ impl ResultFormat for Csv {
         let row = |row: usize| {
             let cells = table.row(row).cells().enumerate();
             let cells = cells.filter(|(column, _)| kept.get(*column).copied().unwrap_or(true));
-            hashed(&cells.map(|(_, cell)| tokens::shape(cell, lens)).collect::<Vec<_>>())
+            Item::line(&cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(","), lens)
         };
-        (0..table.rows.len()).map(row).collect()
+        Some((0..table.rows.len()).map(row).collect())
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Outcome, ResultFormat};
 use crate::analysis::compare::collector::Collector;
-use crate::analysis::compare::comparison::{Extent, Place, ReadAs, hashed};
+use crate::analysis::compare::comparison::{Extent, Place, ReadAs};
+use crate::analysis::compare::items::Item;
 use crate::analysis::compare::rules::{self, LeftOut, Lens};
-use crate::analysis::compare::{show, tokens};
+use crate::analysis::compare::show;
 use crate::question::criteria::Rule;
 
 /// Lines of text: the format of everything that no other format reads.
@@ -26,17 +27,17 @@ impl ResultFormat for Text {
         Ok(Vec::new())
     }
 
-    fn shapes(&self, result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
-        shapes(result, lens)
+    fn items(&self, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
+        Some(items(result, lens))
     }
 }
 
-/// What text looks like without its numbers: a digest for each line.
-pub(super) fn shapes(result: &[u8], lens: &Lens<'_>) -> Vec<u64> {
+/// The lines of a text that are not left out.
+pub(super) fn items(result: &[u8], lens: &Lens<'_>) -> Vec<Item> {
     let text = show::decoded(result);
     let lines = rules::without_last_break(&text).split('\n');
     let lines = lines.filter(|line| lens.leaves_out(line).is_none());
-    lines.map(|line| hashed(&tokens::shape(line, lens))).collect()
+    lines.map(|line| Item::line(line, lens)).collect()
 }
 
 /// Compares bytes as text; bytes that are not UTF-8 stay different from each other.
