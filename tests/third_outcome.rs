@@ -224,7 +224,7 @@ fn results_of_the_original_are_imported() {
     insta::assert_snapshot!(said.err, @"
     warning: `old/.caliper/data/other.json`: this is no result of caliper 0.0: missing field `inputs` at line 1 column 2
     4 results imported into `imported`, 0 were there already; `caliper show imported` shows them
-    which other releases there were is not in them: a change that is proven may have others between
+    which other releases there were is not in them: releases that are called adjacent may have others between
     ");
     let again = world.caliper(&["import", "old/.caliper/data", "--into", "imported"]).expect(0);
     assert!(again.err.contains("0 results imported"), "{}", again.err);

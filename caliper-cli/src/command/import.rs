@@ -88,7 +88,7 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
          shows them"
     )));
     terminal.note(
-        "which other releases there were is not in them: a change that is proven may have others between",
+        "which other releases there were is not in them: releases that are called adjacent may have others between",
     );
     Ok(Exit::Done)
 }
