@@ -53,8 +53,11 @@ pub(crate) fn lay_out(
     let setting = Setting::open(work.config())?;
     let config = &setting.config;
     let cache = setting::cache(&setting.path);
-    own::make(&setting.folder())?;
-    own::make_cache(&cache)?;
+    match own::make(&setting.folder()) {
+        // What is only looked at may be read-only.
+        Err(failure) if purpose == Purpose::Run => return Err(failure),
+        _ => own::make_cache(&cache),
+    }
     own::remember();
     let cache_in_use = match purpose {
         Purpose::Run => Some(CacheLock::to_use(&cache)?),

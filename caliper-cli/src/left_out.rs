@@ -44,7 +44,10 @@ pub(crate) fn note(all: &[LeftOut], config: &Path, terminal: Terminal) {
     const NAMED: usize = 4;
     let ordinary = |one: &&LeftOut| {
         is_notable(one, config)
-            && !matches!(one.why, WhyLeftOut::VersionControl | WhyLeftOut::Editor)
+            && !matches!(
+                one.why,
+                WhyLeftOut::VersionControl | WhyLeftOut::Editor | WhyLeftOut::Output
+            )
     };
     let notable: Vec<&LeftOut> = all.iter().filter(ordinary).collect();
     if notable.is_empty() {

@@ -26,17 +26,13 @@ pub(crate) fn make(project: &Path) -> Result<(), Failure> {
 }
 
 /// Makes a cache folder, if it is not there, with a tag that tells backup programs to leave it out
-/// (<https://bford.info/cachedir/>).
-pub(crate) fn make_cache(cache: &Path) -> Result<(), Failure> {
+/// (<https://bford.info/cachedir/>). Where that fails, whoever keeps something in it will say so.
+pub(crate) fn make_cache(cache: &Path) {
     const TAG: &str =
         "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of Caliper.\n";
-    if cache.is_dir() {
-        return Ok(());
+    if !cache.is_dir() && fs::create_dir_all(cache).is_ok() {
+        let _ = fs::write(cache.join("CACHEDIR.TAG"), TAG);
     }
-    let made = fs::create_dir_all(cache).and_then(|()| fs::write(cache.join("CACHEDIR.TAG"), TAG));
-    made.map_err(|error| {
-        Failure::infrastructure(format!("could not make `{}`", cache.display()), error)
-    })
 }
 
 /// The files in a project that this program writes now, or was told to write before.

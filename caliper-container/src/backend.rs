@@ -124,10 +124,16 @@ pub trait Environment: Send + Sync {
     /// [`BackendError`] if the backend itself failed. Nothing is left behind.
     fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError>;
 
-    /// Whether it still holds what it held when it was built, apart from compiled bytecode. An environment
-    /// that no test can change is always intact.
-    fn is_intact(&self) -> bool {
-        true
+    /// What differs in it from when it was built, apart from compiled bytecode: paths in it, sorted. Nothing in an
+    /// environment that no test can change.
+    fn changed(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether other environments have some of its files too, so that a test that writes to one of these changes
+    /// it for all.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     /// Runs a Python program in the environment, with access to what is installed, and returns what it
@@ -164,6 +170,9 @@ pub struct EnvironmentRequest<'a> {
     pub project: &'a Project,
     /// Provides the files to install.
     pub files: &'a dyn FileSource,
+    /// It must share nothing with other environments, because one of its cells was measured in one that was
+    /// changed.
+    pub alone: bool,
     /// Raised when the run must stop: unfinished work then returns
     /// [`BackendError::Interrupted`].
     pub interrupt: &'a Interrupt,

@@ -48,7 +48,7 @@ pub struct FakeRun {
     pub end: TestEnd,
     /// What it prints.
     pub output: String,
-    /// Whether it changes its environment, see [`Environment::is_intact`].
+    /// Whether it changes its environment, see [`Environment::changed`].
     pub changes: bool,
 }
 
@@ -153,7 +153,8 @@ impl ContainerBackend for FakeBackend {
             let imports = request.dependency.escaped().parse().map(|name| Imports::All(vec![name]));
             let imports = imports.unwrap_or_default();
             let is_intact = AtomicBool::new(true);
-            Box::new(FakeEnvironment { backend: self, id, imports, is_intact })
+            let is_shared = !request.alone;
+            Box::new(FakeEnvironment { backend: self, id, imports, is_intact, is_shared })
                 as Box<dyn Environment>
         });
         Ok(Built::new(environment, Vec::new()))
@@ -167,6 +168,7 @@ struct FakeEnvironment<'a> {
     id: String,
     imports: Imports,
     is_intact: AtomicBool,
+    is_shared: bool,
 }
 
 impl Environment for FakeEnvironment<'_> {
@@ -200,8 +202,13 @@ impl Environment for FakeEnvironment<'_> {
         })
     }
 
-    fn is_intact(&self) -> bool {
-        self.is_intact.load(Ordering::SeqCst)
+    fn changed(&self) -> Vec<String> {
+        let is_intact = self.is_intact.load(Ordering::SeqCst);
+        if is_intact { Vec::new() } else { vec!["lib/changed".to_owned()] }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     fn probe(&self, _: &str, _: &Interrupt) -> Result<Vec<u8>, BackendError> {

@@ -7,14 +7,14 @@
 //! A test runs as the user who started Caliper and can reach whatever that user can: for code that
 //! nobody trusts there are containers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use caliper_core::facts::record::{BuildReason, Machine};
+use caliper_core::facts::record::Machine;
 use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::plan::{Recipe, Setup};
@@ -29,10 +29,13 @@ use crate::{cache, machine};
 mod control;
 mod environment;
 mod family;
+mod files;
+mod fill;
 mod install;
 mod installed;
 mod kept;
 mod limits;
+mod linked;
 mod orphans;
 mod process;
 mod processes;
@@ -45,11 +48,13 @@ mod uv;
 mod variables;
 mod work;
 
-use environment::LocalEnvironment;
-use install::{Builder, Filled};
-use kept::{Held, Name, Shelf};
+use files::Files;
+use fill::Made;
+use install::Builder;
+use kept::{Name, Shelf};
 use limits::Keeper;
-use pythons::{Places, Python, Pythons};
+use linked::Linked;
+use pythons::{Places, Pythons};
 use work::Workspace;
 
 /// The name of this backend.
@@ -127,6 +132,8 @@ struct Ready {
     uv_version: Option<String>,
     configuration: PathBuf,
     cache: PathBuf,
+    linked: Linked,
+    link_mode: &'static str,
 }
 
 impl LocalBackend {
@@ -188,7 +195,11 @@ impl LocalBackend {
         let configuration = workspace.folder().join("uv.toml");
         let text = install::configuration(&options.index_urls);
         write_private(&configuration, &text).map_err(failed(&configuration))?;
+        let linked = Linked::new(uv_cache.clone());
+        let link_mode = linked.mode(workspace.folder());
         let made = Arc::new(Ready {
+            linked,
+            link_mode,
             workspace,
             shelf,
             uv_version: uv::version(&uv).map(|version| version.to_string()),
@@ -199,90 +210,6 @@ impl LocalBackend {
         *ready = Some(Arc::clone(&made));
         Ok(made)
     }
-}
-
-/// What came of a build.
-struct Made<'a> {
-    environment: Result<LocalEnvironment<'a>, BuildReason>,
-    log: Vec<u8>,
-    tools: BTreeMap<String, String>,
-    reused: bool,
-}
-
-impl LocalBackend {
-    /// Builds an environment, or takes up one that was kept.
-    fn make(
-        &self,
-        request: &EnvironmentRequest<'_>,
-        key: &Sha256,
-    ) -> Result<Made<'_>, BackendError> {
-        if request.interrupt.is_raised() {
-            return Err(BackendError::Interrupted);
-        }
-        let feature = request.interpreter.python;
-        let Some(python) = self.pythons().of(feature) else {
-            return Err(self.pythons().lacks(feature));
-        };
-        let ready = self.ready(request.run)?;
-        let builder = Builder {
-            uv: &ready.uv,
-            configuration: &ready.configuration,
-            cache: &ready.cache,
-            netrc: self.options.netrc.as_deref(),
-            offline: self.options.offline,
-            workspace: &ready.workspace,
-        };
-        let name = Name::of(request, key, python, &ready.uv, &self.options.index_urls);
-        let held = name.map(|name| ready.shelf.take(name)).transpose()?.flatten();
-        let (folder, held, filled, reused) = if let Some(mut held) = held {
-            let folder = held.environment();
-            match fill(&mut held, &ready.shelf, &builder, request, python) {
-                Ok((filled, reused)) if filled.contents.is_ok() => {
-                    (folder, Some(held), filled, reused)
-                }
-                // Nothing was made, so nothing is kept.
-                failed => {
-                    ready.shelf.give_back(held, &ready.workspace)?;
-                    let (filled, reused) = failed?;
-                    (folder, None, filled, reused)
-                }
-            }
-        } else {
-            let place = ready.workspace.place('e')?;
-            let folder = place.path().to_owned();
-            let filled = builder.build(request, python, &folder)?;
-            if filled.contents.is_ok() {
-                place.keep();
-            }
-            (folder, None, filled, false)
-        };
-        let version = ready.uv_version.clone();
-        let tools = version.into_iter().map(|version| ("uv".to_owned(), version)).collect();
-        let Filled { contents, log } = filled;
-        let environment = contents.map(|contents| {
-            LocalEnvironment::new(self, Arc::clone(&ready), folder, held, contents)
-        });
-        Ok(Made { environment, log, tools, reused })
-    }
-}
-
-/// Takes up the environment that is kept in this place, or makes it there. The second value says whether
-/// it was there.
-fn fill(
-    held: &mut Held,
-    shelf: &Shelf,
-    builder: &Builder<'_>,
-    request: &EnvironmentRequest<'_>,
-    python: &Python,
-) -> Result<(Filled, bool), BackendError> {
-    if let Some(filled) = held.reuse(shelf)? {
-        return Ok((filled, true));
-    }
-    let filled = builder.build(request, python, &held.environment())?;
-    if let Ok(contents) = &filled.contents {
-        held.made(contents, &filled.log);
-    }
-    Ok((filled, false))
 }
 
 /// The address of an index may hold a password.

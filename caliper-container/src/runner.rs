@@ -241,6 +241,8 @@ struct Running<'a> {
     found: Found,
     /// The next group to open.
     next: AtomicUsize,
+    /// Whether what is opened now must share nothing.
+    is_alone: AtomicBool,
     /// The tasks that are measured again, each in an environment of its own.
     alone: Mutex<Vec<usize>>,
     retries: Retry,

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use caliper_core::facts::record::Installed;
-use caliper_core::names::Sha256;
 use caliper_core::question::modules::Imports;
+use caliper_core::question::plan::Test;
 
+use super::files::Files;
 use super::install::Contents;
-use super::kept::{Files, Held};
+use super::kept::Held;
 use super::supervise::{How, Program};
 use super::{LocalBackend, Ready, process, variables};
 use crate::backend::{BackendError, Environment, RunRequest, TestRun};
@@ -32,7 +33,9 @@ pub(super) struct LocalEnvironment<'a> {
     held: Option<Held>,
     contents: Contents,
     /// The state of its files when it was built, where no place knows it.
-    files: Option<Sha256>,
+    files: Option<Files>,
+    /// Whether other environments and the cache have some of its files.
+    is_shared: bool,
     released: bool,
 }
 
@@ -43,13 +46,12 @@ impl<'a> LocalEnvironment<'a> {
         folder: PathBuf,
         held: Option<Held>,
         contents: Contents,
+        files: Option<Files>,
     ) -> Self {
         let id = folder.to_string_lossy().into_owned();
-        let files = match &held {
-            Some(_) => None,
-            None => Files::of(&folder).ok().map(|state| state.files),
-        };
-        Self { backend, ready, folder, id, held, contents, files, released: false }
+        let known = held.as_ref().and_then(Held::files).or(files.as_ref());
+        let is_shared = known.is_some_and(|files| files.linked().next().is_some());
+        Self { backend, ready, folder, id, held, contents, files, is_shared, released: false }
     }
 
     /// Where it is.
@@ -62,9 +64,9 @@ impl<'a> LocalEnvironment<'a> {
         if std::mem::replace(&mut self.released, true) {
             return Ok(());
         }
-        let Ready { shelf, workspace, .. } = &*self.ready;
+        let Ready { shelf, workspace, linked, .. } = &*self.ready;
         match self.held.take() {
-            Some(held) => shelf.give_back(held, workspace),
+            Some(held) => shelf.give_back(held, linked, workspace),
             None => workspace.discard(&self.folder),
         }
     }
@@ -91,18 +93,22 @@ impl Environment for LocalEnvironment<'_> {
         let run = process::run(&self.folder, request, &self.ready.workspace, keeper)?;
         if let Some(held) = &self.held {
             held.look_at(&run.error.bytes);
+            if request.test.name == Test::IMPORT {
+                held.compiled();
+            }
         }
         Ok(run)
     }
 
-    fn is_intact(&self) -> bool {
-        match &self.held {
-            Some(held) => held.is_intact(),
-            None => {
-                self.files.is_some()
-                    && self.files == Files::of(&self.folder).ok().map(|state| state.files)
-            }
-        }
+    fn changed(&self) -> Vec<String> {
+        let known = self.held.as_ref().and_then(Held::files).or(self.files.as_ref());
+        let found = known.and_then(|files| self.ready.changes(&self.folder, files).ok());
+        // What cannot be looked at is not what it was.
+        found.unwrap_or_else(|| vec![".".to_owned()])
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     fn probe(&self, program: &str, interrupt: &Interrupt) -> Result<Vec<u8>, BackendError> {

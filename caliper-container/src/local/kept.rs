@@ -1,15 +1,17 @@
 //! Environments that stay when their cell is done, for the next run that would make the same.
 //!
 //! Each has a folder of its own, held under a lock by whoever works in it. At rest it is *sealed*: a
-//! file beside it says what it holds and a digest of its files. The seal is broken before it is used
+//! file beside it says what it holds, and another the state of its files. The seal is broken before it is used
 //! and put on again only if nothing but bytecode has changed, so that whatever happens in between (a
-//! test that writes to it, a crash, a person) costs no more than making it anew.
+//! test that writes to it, a crash, a person) costs no more than making it anew. Of the bytecode only that stays
+//! which the import test compiled: a test could write another, which Python would believe.
 
-use std::fs::{self, DirEntry, File, Metadata};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +20,9 @@ use caliper_core::names::{Sha256, Sha256Stream, Timestamp};
 use caliper_core::question::modules::Imports;
 use serde::{Deserialize, Serialize};
 
+use super::files::{Files, Stamp};
 use super::install::{Contents, Filled};
+use super::linked::Linked;
 use super::pythons::Python;
 use super::work::{Workspace, remove};
 use crate::backend::{BackendError, EnvironmentRequest};
@@ -33,6 +37,7 @@ const UNUSED: Duration = Duration::from_secs(7 * 24 * 3600);
 const LOCK: &str = "lock";
 const SEAL: &str = "seal.json";
 const LOG: &str = "log";
+const FILES: &str = "files.json";
 /// Short, as it becomes part of the first line of scripts.
 const ENVIRONMENT: &str = "e";
 
@@ -53,6 +58,10 @@ pub(super) struct Held {
     _lock: File,
     /// What it held when the tests began; `None` until it is made.
     made: Option<Seal>,
+    /// The state of its files then.
+    files: Option<Files>,
+    /// The bytecode that may stay.
+    bytecode: OnceLock<BTreeMap<String, Stamp>>,
     compiling_spoke: AtomicBool,
 }
 
@@ -72,7 +81,6 @@ struct Seal {
     made: u64,
     lasting: bool,
     size: u64,
-    files: Sha256,
     installed: Vec<Installed>,
     imports: Imports,
 }
@@ -102,7 +110,7 @@ impl Name {
         };
         let mut digest = Sha256Stream::default();
         for field in [
-            "environment 4",
+            "environment 5",
             &key.hex(),
             &tool(uv)?,
             &tool(&python.executable)?,
@@ -179,13 +187,25 @@ impl Shelf {
             "could not take the environment in `{}`",
             folder.display()
         )))?;
-        let compiling_spoke = AtomicBool::new(false);
-        Ok(lock.map(|lock| Held { folder, name, _lock: lock, made: None, compiling_spoke }))
+        Ok(lock.map(|lock| Held {
+            folder,
+            name,
+            _lock: lock,
+            made: None,
+            files: None,
+            bytecode: OnceLock::new(),
+            compiling_spoke: AtomicBool::new(false),
+        }))
     }
 
     /// Gives an environment back, and keeps it if it is what it was.
-    pub(super) fn give_back(&self, held: Held, workspace: &Workspace) -> Result<(), BackendError> {
-        let sealed = held.seal(|size| {
+    pub(super) fn give_back(
+        &self,
+        held: Held,
+        linked: &Linked,
+        workspace: &Workspace,
+    ) -> Result<(), BackendError> {
+        let sealed = held.seal(linked, |size| {
             let used = self.used.fetch_add(size, Ordering::Relaxed);
             let fits = used.saturating_add(size) <= self.budget;
             if !fits {
@@ -218,7 +238,11 @@ impl Held {
     }
 
     /// What an earlier run made here, if that can still be used. Otherwise the place is empty then.
-    pub(super) fn reuse(&mut self, shelf: &Shelf) -> Result<Option<Filled>, BackendError> {
+    pub(super) fn reuse(
+        &mut self,
+        shelf: &Shelf,
+        linked: &Linked,
+    ) -> Result<Option<Filled>, BackendError> {
         let seal = Seal::read(&self.folder);
         let log = fs::read(self.folder.join(LOG));
         let environment = self.environment();
@@ -233,8 +257,10 @@ impl Held {
         if let (Some(seal), Ok(log)) = (seal, log)
             && seal.name == self.name.digest
             && seal.is_usable()
-            && Files::of(&environment).is_ok_and(|now| now.files == seal.files)
+            && let Some(now) = self.at_rest(linked)
         {
+            let _ = self.bytecode.set(now.bytecode());
+            self.files = Some(now);
             let contents =
                 Contents { installed: seal.installed.clone(), imports: seal.imports.clone() };
             self.made = Some(seal);
@@ -244,22 +270,49 @@ impl Held {
         Ok(None)
     }
 
+    /// The state of its files, if it is what it was when it was sealed.
+    fn at_rest(&self, linked: &Linked) -> Option<Files> {
+        let text = fs::read(self.folder.join(FILES)).ok()?;
+        let sealed: Files = serde_json::from_slice(&text).ok()?;
+        let environment = self.environment();
+        let now = Files::of(&environment).ok()?;
+        let differences = sealed.compare(&now);
+        let is_same = differences.changed.is_empty()
+            && now.stamps.len() == sealed.stamps.len()
+            && linked.wrong_of(&environment, &now, &differences.doubtful).ok()?.is_empty();
+        is_same.then_some(now)
+    }
+
     /// Takes down what was made, to compare with when it is given back.
     ///
     /// Where that fails, it will not be kept.
-    pub(super) fn made(&mut self, contents: &Contents, log: &[u8]) {
-        let written = fs::write(self.folder.join(LOG), log);
-        let (Ok(()), Ok(files)) = (written, Files::of(&self.environment())) else { return };
-        let made = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.made = Some(Seal {
-            name: self.name.digest,
-            made: made.as_secs(),
-            lasting: self.name.lasting,
-            size: files.size,
-            files: files.files,
-            installed: contents.installed.clone(),
-            imports: contents.imports.clone(),
-        });
+    pub(super) fn made(&mut self, contents: &Contents, log: &[u8], files: Files) {
+        if fs::write(self.folder.join(LOG), log).is_ok() {
+            let made = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.made = Some(Seal {
+                name: self.name.digest,
+                made: made.as_secs(),
+                lasting: self.name.lasting,
+                size: files.size,
+                installed: contents.installed.clone(),
+                imports: contents.imports.clone(),
+            });
+        }
+        self.files = Some(files);
+    }
+
+    /// The state of its files when the tests began.
+    pub(super) fn files(&self) -> Option<&Files> {
+        self.files.as_ref()
+    }
+
+    /// Takes down the bytecode that there is now as what may stay.
+    pub(super) fn compiled(&self) {
+        if self.bytecode.get().is_none()
+            && let Ok(now) = Files::of(&self.environment())
+        {
+            let _ = self.bytecode.set(now.bytecode());
+        }
     }
 
     /// Looks at what a test printed. A module that was compiled may have brought up a warning, which
@@ -270,27 +323,46 @@ impl Held {
         }
     }
 
-    /// Whether nothing but bytecode has changed since it was made.
-    pub(super) fn is_intact(&self) -> bool {
-        let files = Files::of(&self.environment());
-        self.made.as_ref().zip(files.ok()).is_some_and(|(made, now)| now.files == made.files)
-    }
-
     /// Puts the seal on, if the environment is what it was and `fits`, which gets its size in bytes.
-    fn seal(&self, fits: impl FnOnce(u64) -> bool) -> bool {
-        let Some(made) = &self.made else { return false };
-        let Ok(now) = Files::of(&self.environment()) else { return false };
+    fn seal(&self, linked: &Linked, fits: impl FnOnce(u64) -> bool) -> bool {
+        let (Some(made), Some(files)) = (&self.made, &self.files) else { return false };
+        let environment = self.environment();
+        let Ok(now) = Files::of(&environment) else { return false };
+        let differences = files.compare(&now);
+        let wrong = linked.wrong_of(&environment, &now, &differences.doubtful);
         if self.compiling_spoke.load(Ordering::Relaxed)
-            || now.files != made.files
-            || !fits(now.size)
+            || !differences.changed.is_empty()
+            || wrong.is_ok_and(|wrong| !wrong.is_empty())
         {
             return false;
         }
+        let Ok(now) = self.without_bytecode(now) else { return false };
+        if !fits(now.size) {
+            return false;
+        }
         let seal = Seal { size: now.size, ..made.clone() };
-        let path = self.folder.join(SEAL);
         // No fsync: a seal that a power failure garbles is no seal, and files that it garbles have
         // other times.
-        serde_json::to_vec(&seal).is_ok_and(|text| fs::write(&path, text).is_ok())
+        let write = |name: &str, text: serde_json::Result<Vec<u8>>| {
+            text.is_ok_and(|text| fs::write(self.folder.join(name), text).is_ok())
+        };
+        write(FILES, serde_json::to_vec(&now)) && write(SEAL, serde_json::to_vec(&seal))
+    }
+
+    /// Removes the bytecode that may not stay.
+    fn without_bytecode(&self, now: Files) -> io::Result<Files> {
+        let empty = BTreeMap::new();
+        let may_stay = self.bytecode.get().unwrap_or(&empty);
+        let mut is_removed = false;
+        let environment = self.environment();
+        for (path, stamp) in now.bytecode() {
+            let file = environment.join(&path);
+            if may_stay.get(&path) != Some(&stamp) && !file.is_dir() {
+                fs::remove_file(&file)?;
+                is_removed = true;
+            }
+        }
+        if is_removed { Files::of(&environment) } else { Ok(now) }
     }
 }
 
@@ -327,62 +399,4 @@ fn hold(folder: &Path) -> Result<io::Result<File>, InUse> {
 
 fn age(time: SystemTime) -> Duration {
     SystemTime::now().duration_since(time).unwrap_or_default()
-}
-
-/// The state of the files in a folder.
-pub(super) struct Files {
-    /// Over everything but bytecode: names, sizes, modes, and when each was last changed in any way
-    /// (`st_ctime`), which no program can set.
-    pub(super) files: Sha256,
-    /// In bytes, with bytecode.
-    size: u64,
-}
-
-impl Files {
-    pub(super) fn of(folder: &Path) -> io::Result<Self> {
-        let mut digest = Sha256Stream::default();
-        let mut size = 0;
-        walk(folder, Some(&mut digest), &mut size)?;
-        Ok(Self { files: digest.finish(), size })
-    }
-}
-
-fn walk(folder: &Path, mut digest: Option<&mut Sha256Stream>, size: &mut u64) -> io::Result<()> {
-    let mut entries: Vec<DirEntry> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    entries.sort_by_cached_key(DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        let found = entry.metadata()?;
-        *size += found.blocks() * 512;
-        let is_bytecode = found.is_dir() && name == "__pycache__";
-        let digest = if is_bytecode { None } else { digest.as_deref_mut() };
-        let below = found.is_dir().then(|| entry.path());
-        match digest {
-            Some(digest) => {
-                describe(digest, name.as_bytes(), &found);
-                if let Some(below) = below {
-                    walk(&below, Some(&mut *digest), size)?;
-                    digest.field(b"end");
-                }
-            }
-            None => {
-                if let Some(below) = below {
-                    walk(&below, None, size)?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn describe(digest: &mut Sha256Stream, name: &[u8], found: &Metadata) {
-    digest.field(name);
-    digest.field(&found.mode().to_le_bytes());
-    // The time of a folder changes with the bytecode in it.
-    if !found.is_dir() {
-        digest.field(&found.ino().to_le_bytes());
-        digest.field(&found.size().to_le_bytes());
-        digest.field(&found.ctime().to_le_bytes());
-        digest.field(&found.ctime_nsec().to_le_bytes());
-    }
 }

@@ -68,7 +68,8 @@ struct BuildFacts {
 impl<'a> Running<'a> {
     /// The request for the environment of a task.
     pub(super) fn request(&self, index: usize) -> Option<EnvironmentRequest<'_>> {
-        request(self.plan, self.tasks[index].cell, self.context, self.run)
+        let request = request(self.plan, self.tasks[index].cell, self.context, self.run)?;
+        Some(EnvironmentRequest { alone: self.is_alone.load(Ordering::SeqCst), ..request })
     }
 
     /// Builds the environment of the tasks in `group`. `None` if these are finished with that.
@@ -248,20 +249,29 @@ impl<'a> Running<'a> {
     /// Finds out, at the end of a cell, whether a test has changed the environment that it shares with
     /// others. If it is intact now, it was so during all runs of this cell.
     fn look_for_changes(&self, open: &OpenEnvironment<'_>, cell: &OpenCell<'_>) {
-        if open.cells.len() < 2 {
-            return;
-        }
         let environment = open.environment.read().unwrap_or_else(PoisonError::into_inner);
-        if environment.as_ref().is_none_or(|environment| environment.is_intact()) {
+        let several = open.cells.len() > 1;
+        let Some(looked) = environment.as_ref() else { return };
+        if !several && !looked.is_shared() {
             return;
         }
+        let changed = looked.changed();
         drop(environment);
+        let Some(first) = changed.first() else { return };
         if !open.changed.swap(true, Ordering::SeqCst) {
-            let message = format!(
-                "a test changed the environment that {} shares with other cells: those that it may have \
-                 affected are measured again, each in an environment of its own",
-                cell.id()
-            );
+            let (id, more) = (cell.id(), changed.len() - 1);
+            let more = if more > 0 { format!(" and {more} more files") } else { String::new() };
+            let message = if several {
+                format!(
+                    "a test changed the environment that {id} shares with other cells (`{first}`{more}): those \
+                     that it may have affected are measured again, each in an environment of its own"
+                )
+            } else {
+                format!(
+                    "a test changed the environment of {id} (`{first}`{more}): the cell is measured again, in an \
+                     environment of its own"
+                )
+            };
             self.report(&Event::Warning { message });
         }
     }

@@ -93,6 +93,7 @@ impl<'a> Running<'a> {
             }
             let mut alone = std::mem::take(&mut *self.alone());
             alone.sort_unstable();
+            self.is_alone.store(true, Ordering::SeqCst);
             groups = alone.into_iter().map(|task| vec![task]).collect();
         }
         Ok(())

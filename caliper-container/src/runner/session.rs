@@ -84,6 +84,7 @@ impl<'a> Session<'a> {
             index_is_down: OnceLock::new(),
             done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
             alone: Mutex::default(),
+            is_alone: AtomicBool::new(false),
             tasks,
             found,
         };

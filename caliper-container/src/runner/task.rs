@@ -138,6 +138,7 @@ pub(super) fn request<'a>(
         setup: plan.setup_of(cell),
         project: context.project,
         files: context.files,
+        alone: false,
         interrupt: context.interrupt,
     })
 }

@@ -212,6 +212,7 @@ impl Bench {
             setup: &self.setup,
             project: &project,
             files: &self.files,
+            alone: false,
             interrupt: &self.interrupt,
         })
     }

@@ -92,6 +92,7 @@ impl Bench {
             setup: &self.setup,
             project: &self.project,
             files: &self.files,
+            alone: false,
             interrupt: &self.interrupt,
         }
     }
@@ -181,7 +182,8 @@ pub(super) fn wheel(folder: &Path, files: &[(&str, &str)], metadata: &str) -> Pa
     for (name, text) in files.chain(info) {
         archive.start_file(&name, zip::write::SimpleFileOptions::default()).unwrap();
         archive.write_all(text.as_bytes()).unwrap();
-        record.push_str(&format!("{name},,\n"));
+        let digest = linked::encoded(Sha256::of(text.as_bytes()));
+        record.push_str(&format!("{name},sha256={digest},{}\n", text.len()));
     }
     let name = "demo-1.0.dist-info/RECORD";
     archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();

@@ -7,8 +7,12 @@ use caliper_core::facts::record::TestEnd;
 use caliper_core::names::{Sha256, Timestamp};
 
 use super::bench::{Bench, has_uv, test, text, wheel};
-use crate::backend::Environment as _;
-use crate::local::{LocalBackend, LocalEnvironment, LocalOptions};
+use caliper_core::question::modules::Imports;
+use caliper_core::question::plan::{Recipe, Test};
+
+use crate::backend::{ContainerBackend as _, Environment as _, EnvironmentRequest};
+use crate::local::environment::LocalEnvironment;
+use crate::local::{LocalBackend, LocalOptions};
 
 /// A bench whose environments may be kept; `None` if there is no `uv`.
 fn bench() -> Option<Bench> {
@@ -152,4 +156,73 @@ fn an_environment_is_used_only_as_long_as_the_index_would_give_the_same() {
     let (request, key) = (bench.request(), bench.key());
     let python = bench.backend.pythons().of(bench.interpreter.python).unwrap();
     assert!(super::kept::Name::of(&request, &key, python, &python.executable, &[]).is_none());
+}
+
+/// The bench with a test of this program, and the import test before it.
+fn after_import<'a>(bench: &'a Bench, program: &str) -> (bool, Box<LocalEnvironment<'a>>) {
+    let built = bench.build().unwrap();
+    let environment = built.environment.unwrap_or_else(|reason| panic!("{reason}"));
+    for test in [
+        Test::import(&Imports::All(vec!["demo".parse().unwrap()])),
+        test(&["python", "-c", program]),
+    ] {
+        let run = environment.run(&bench.run_of(&test)).unwrap();
+        assert_eq!(run.end, TestEnd::Exited(0), "{}", text(&run.error));
+    }
+    (built.reused, Box::new(environment))
+}
+
+#[test]
+fn a_test_that_writes_to_its_environment_harms_no_other() {
+    let Some(mut bench) = bench() else { return };
+    {
+        let printed = |environment: &LocalEnvironment<'_>| {
+            let look = test(&["python", "-c", "import demo; print(demo.value)"]);
+            text(&environment.run(&bench.run_of(&look)).unwrap().output)
+        };
+        // Whatever its time says afterwards.
+        let written = "import demo, os\n\
+            before = os.stat(demo.__file__)\n\
+            open(demo.__file__, 'r+').write('value = 2')\n\
+            os.utime(demo.__file__, ns=(before.st_atime_ns, before.st_mtime_ns))\n";
+        let victim = bench.build().unwrap().environment.unwrap_or_else(|reason| panic!("{reason}"));
+        assert!(victim.changed().is_empty());
+        let (_, culprit) = after_import(&bench, written);
+        assert!(culprit.changed()[0].ends_with("demo.py"), "{:?}", culprit.changed());
+        // Both had the file, so both are measured again.
+        assert_eq!(!victim.changed().is_empty(), victim.is_shared());
+        // The next one gets what the wheel holds, and so does one that shares nothing.
+        let next = bench.build().unwrap().environment.unwrap_or_else(|reason| panic!("{reason}"));
+        assert_eq!(printed(&next), "1\n");
+        let request = EnvironmentRequest { alone: true, ..bench.request() };
+        let alone = bench.backend.build(&request, &Recipe::default(), &bench.key()).unwrap();
+        let alone = alone.environment.unwrap_or_else(|reason| panic!("{reason}"));
+        assert!(!alone.is_shared());
+        drop((culprit, alone));
+        Box::new(next).release().unwrap();
+        Box::new(victim).release().unwrap();
+    }
+    // A later run, too.
+    again(&mut bench, |_| {});
+    let (_, later) = after_import(&bench, "import demo; assert demo.value == 1");
+    later.release().unwrap();
+}
+
+#[test]
+fn bytecode_that_a_test_wrote_does_not_stay() {
+    let Some(mut bench) = bench() else { return };
+    // As Python writes it, for a source that says something else.
+    let forged = "import demo, importlib.util, marshal, os\n\
+        start = open(demo.__cached__, 'rb').read(16)\n\
+        code = compile('value = 3', demo.__file__, 'exec')\n\
+        open(demo.__cached__, 'wb').write(start + marshal.dumps(code))\n\
+        open(importlib.util.cache_from_source(demo.__file__, optimization='1'), 'wb').write(start)\n";
+    let (_, environment) = after_import(&bench, forged);
+    let folder = environment.folder().to_owned();
+    environment.release().unwrap();
+    again(&mut bench, |_| {});
+    let (reused, environment) = after_import(&bench, "import demo; assert demo.value == 1");
+    assert!(reused);
+    assert_eq!(environment.folder(), folder);
+    environment.release().unwrap();
 }
