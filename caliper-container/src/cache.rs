@@ -3,7 +3,7 @@
 /// Environments of the `local` backend that a later run can use again.
 pub(crate) const ENVIRONMENTS: &str = "environments";
 /// What is known of images, and the logs of their builds.
-pub(crate) const IMAGES: &str = "images";
+pub const IMAGES: &str = "images";
 /// The Pythons that were found on this machine.
 pub(crate) const PYTHONS: &str = "pythons.json";
 /// Programs that the `local` backend fetches for itself.

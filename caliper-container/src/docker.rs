@@ -176,7 +176,9 @@ impl DockerBackend {
     ///
     /// [`BackendError`] if the engine does not say.
     pub fn leftovers(&self) -> Result<Cleaned, BackendError> {
-        let found = self.engine.block_on(leftovers::find(&self.engine, Which::All));
+        let found = self.engine.block_on(leftovers::find(&self.engine, Which::All, &|image| {
+            self.log_of(image).exists()
+        }));
         found
             .map(|found| found.describe())
             .map_err(|fault| self.engine.error("look for what Caliper left behind", fault))
@@ -196,7 +198,8 @@ impl DockerBackend {
         let engine = &self.engine;
         engine
             .block_on(async {
-                let found = leftovers::find(engine, which).await?;
+                let found =
+                    leftovers::find(engine, which, &|image| self.log_of(image).exists()).await?;
                 found.remove(engine).await?;
                 Ok(found.describe())
             })

@@ -2,6 +2,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use caliper_container::cache::IMAGES;
 use caliper_container::docker::{Cleaned, DockerBackend, DockerOptions, EngineKind};
 use caliper_core::facts::store::DirStore;
 
@@ -40,7 +41,7 @@ pub(super) fn run(
         }
     }
     if of_cache {
-        clean_cache(config, &cache, dry_run, would, terminal)?;
+        clean_cache(config, &cache, of_engine, dry_run, would, terminal)?;
     }
     Ok(Exit::Done)
 }
@@ -56,6 +57,10 @@ fn listed(cleaned: &Cleaned, would: &str, kind: EngineKind) -> String {
     if cleaned.in_use > 0 {
         text += &format!("left {} alone: a run that goes on uses them\n", cleaned.in_use);
     }
+    if cleaned.of_others > 0 {
+        let count = cleaned.of_others;
+        text += &format!("left {count} images alone: other projects keep them for their runs\n");
+    }
     if text.is_empty() {
         text = format!("nothing of Caliper's is on {kind}\n");
     }
@@ -65,6 +70,7 @@ fn listed(cleaned: &Cleaned, would: &str, kind: EngineKind) -> String {
 fn clean_cache(
     config: &Path,
     cache: &Path,
+    of_engine: bool,
     dry_run: bool,
     would: &str,
     terminal: Terminal,
@@ -79,7 +85,8 @@ fn clean_cache(
     let in_use = CacheLock::to_remove(cache)?;
     if !dry_run {
         let parts = caliper_container::cache::PARTS.iter().chain(caliper_pypi::cache::PARTS);
-        for part in parts {
+        // By what is known of images, those on the engine are known to be this project's.
+        for part in parts.filter(|part| of_engine || **part != IMAGES) {
             let path = cache.join(part);
             let removed =
                 if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

@@ -178,7 +178,9 @@ impl DockerBackend {
         Ok(())
     }
 
-    fn log_of(&self, image: &str) -> PathBuf {
+    /// Where it is written down what the build of an image printed. Only the project that keeps the image has
+    /// this file.
+    pub(super) fn log_of(&self, image: &str) -> PathBuf {
         let digest = image.strip_prefix("sha256:").unwrap_or(image);
         self.options.cache.join(crate::cache::IMAGES).join(format!("{digest}.log"))
     }

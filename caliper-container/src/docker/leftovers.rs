@@ -31,6 +31,8 @@ pub struct Cleaned {
     pub bytes: u64,
     /// How many containers and images were kept because a living run uses them.
     pub in_use: usize,
+    /// How many images were left because another project keeps them for its runs.
+    pub of_others: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,10 +68,15 @@ pub(super) struct Leftovers {
     layers: Vec<String>,
     bytes: u64,
     in_use: usize,
+    of_others: usize,
 }
 
-/// Looks for leftovers.
-pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fault> {
+/// Looks for leftovers. `is_own` says whether an image is kept for this project: those of others are none.
+pub(super) async fn find(
+    engine: &Engine,
+    which: Which,
+    is_own: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Leftovers, Fault> {
     let mut found = Leftovers::default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let old = |created: i64| i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(created) > OLD;
@@ -118,7 +125,12 @@ pub(super) async fn find(engine: &Engine, which: Which) -> Result<Leftovers, Fau
             let goes = match holder {
                 Some(owner) => unneeded(Some(owner), image.created),
                 // An image that the user tagged belongs to the user.
-                None => which == Which::All && tag.starts_with(labels::KEPT),
+                None if which == Which::All && tag.starts_with(labels::KEPT) => {
+                    let own = is_own(&image.id);
+                    found.of_others += usize::from(!own);
+                    own
+                }
+                None => false,
             };
             if goes {
                 found.tags.push(tag);
@@ -212,6 +224,7 @@ impl Leftovers {
             images: self.tags.iter().chain(nameless).cloned().collect(),
             bytes: self.bytes,
             in_use: self.in_use,
+            of_others: self.of_others,
         }
     }
 

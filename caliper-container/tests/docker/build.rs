@@ -219,6 +219,9 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     // In a cache of its own there is no log: then the engine's layers are all that is found again.
     let bench = bench.with(|options| options.cache = options.cache.join("other"));
     assert!(!bench.estimate().ready);
+    // Nor is it this project's to remove.
+    let cleaned = bench.backend.leftovers().unwrap();
+    assert!(cleaned.of_others > 0 && !cleaned.images.contains(&names[0]), "{cleaned:?}");
     let third = bench.try_build().unwrap();
     assert!(!third.reused && found_its_layers(&third), "{}", log_of(&third));
     made(third).release().unwrap();
