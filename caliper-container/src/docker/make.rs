@@ -259,7 +259,6 @@ impl DockerBackend {
 
     /// What is installed in an image that was just built, and what to import of the dependency. The inner
     /// error says what is wrong with the image.
-    #[expect(clippy::type_complexity, reason = "both errors are told apart by their place")]
     fn look_into(
         &self,
         request: &EnvironmentRequest<'_>,

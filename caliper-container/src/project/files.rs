@@ -22,7 +22,7 @@ impl Pattern {
     fn new(glob: &Glob) -> Self {
         let is_wild = |part: &&str| part.contains(['*', '?', '[', '{', '\\']);
         let parts: Vec<&str> = glob.glob().split('/').collect();
-        let plain = parts.iter().position(|part| is_wild(&part)).unwrap_or(parts.len());
+        let plain = parts.iter().position(is_wild).unwrap_or(parts.len());
         Self {
             matcher: glob.compile_matcher(),
             plain: parts[..plain].join("/"),

@@ -13,7 +13,7 @@ use super::{RunError, RunOptions, Running};
 #[non_exhaustive]
 pub enum Schedule {
     /// Tests of one environment side by side, then the next environment. As many environments are open at
-    /// once as there are jobs.
+    /// once as there are jobs. If tests are repeated and the environments are few, the cells take turns.
     #[default]
     Parallel,
     /// Like [`Parallel`](Self::Parallel), but while a test runs nothing else does: no other test and no
@@ -64,11 +64,13 @@ impl Gate {
 }
 
 impl<'a> Running<'a> {
-    /// Measures the tasks of all groups; those of one group share an environment.
+    /// Measures the tasks of all groups; those of one group share an environment. `take_turns`: every test
+    /// is run once before any is run a second time, also with [`Schedule::Parallel`].
     pub(super) fn measure(
         &self,
         mut groups: Vec<Vec<usize>>,
         options: &RunOptions,
+        take_turns: bool,
     ) -> Result<(), RunError> {
         if groups.is_empty() {
             return Ok(());
@@ -84,6 +86,7 @@ impl<'a> Running<'a> {
         while !groups.is_empty() {
             self.next.store(0, Ordering::SeqCst);
             match options.schedule {
+                Schedule::Parallel if take_turns => self.interleave(&groups, &pool, jobs),
                 Schedule::Parallel | Schedule::Exclusive => pool.scope(|scope| {
                     for _ in 0..jobs {
                         scope.spawn(|scope| self.open_environments(&groups, scope));

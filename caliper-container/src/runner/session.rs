@@ -12,7 +12,7 @@ use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Plan;
 
 use super::parts::Manifests;
-use super::schedule::Gate;
+use super::schedule::{Gate, Schedule};
 use super::task::{Task, found, request, tasks};
 use super::{CellAction, Done, Outcome, RunContext, RunError, RunOptions, Running, rounded};
 use crate::backend::RunId;
@@ -30,6 +30,9 @@ pub struct Session<'a> {
     begun: Instant,
     so_far: Mutex<SoFar>,
 }
+
+/// So many environments at most stand at the same time so that cells take turns.
+const MOST_TOGETHER: usize = 16;
 
 /// What the rounds that have ended came to.
 #[derive(Default)]
@@ -89,7 +92,20 @@ impl<'a> Session<'a> {
             found,
         };
         running.settle_the_rest();
-        let measuring = running.measure(groups, options);
+        // Runs of one cell that are made one after the other differ by whatever drifts meanwhile.
+        let repeats =
+            purpose == RoundPurpose::Confirm || plan.setup.all_tests().any(|test| test.repeat > 1);
+        let is_many = groups.len() > MOST_TOGETHER;
+        if repeats && is_many && options.schedule == Schedule::Parallel {
+            self.reporter.report(&Event::Warning {
+                message: format!(
+                    "the repeats of each cell are made one after the other, because {} environments are too \
+                     many to keep open; `--schedule interleaved` takes turns all the same",
+                    groups.len()
+                ),
+            });
+        }
+        let measuring = running.measure(groups, options, repeats && !is_many);
         let interrupted = context.interrupt.is_raised();
         let Running { tasks, done, .. } = running;
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);

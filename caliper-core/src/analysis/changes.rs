@@ -99,7 +99,7 @@ pub fn differences<P: Ord>(
         let one = in_first.get(position).map(|index| &first[*index]);
         let other = in_second.get(position).map(|index| &second[*index]);
         let Some(cell) = other.or(one).map(Record::id) else { continue };
-        let tests = test_names(one.into_iter().chain(other).flat_map(|record| record.judged()));
+        let tests = test_names(one.into_iter().chain(other).flat_map(Record::judged));
         // A cell without tests is told of once.
         let mut names: Vec<Option<&str>> = tests.into_iter().map(Some).collect();
         if names.is_empty() {

@@ -151,7 +151,7 @@ fn without_markers(text: &str) -> String {
         kept += before;
         match after.split_once('}') {
             Some((_, after)) if before.ends_with(|last: char| last.is_alphanumeric()) => {
-                rest = after
+                rest = after;
             }
             _ => {
                 kept.push('{');

@@ -169,6 +169,7 @@ impl fmt::Display for Noise {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_none(runs: &[u32; 2]) -> bool {
     *runs == [0; 2]
 }

@@ -89,7 +89,7 @@ pub(super) fn evidence(
     // The work of one statistic is proportional to the columns and the runs. From this follows how many
     // assignments can be afforded. If all of them can, p is exact. Otherwise assignments are drawn at
     // random, and the observed one is counted among them, because p must not be 0.
-    let affordable = (WORK / axes.effort().max(1)).max(FEWEST).min(DRAWN);
+    let affordable = (WORK / axes.effort().max(1)).clamp(FEWEST, DRAWN);
     let batches: Vec<usize> = all.iter().map(|sample| sample.batch).collect();
     let assignments = Assignments::of(&batches, baseline.len(), affordable);
     let (statistics, found) = axes.statistics(&assignments);

@@ -69,13 +69,13 @@ impl AlsoDiffers {
     /// What is not the same in the environments of two records, apart from the dependency itself. What only
     /// one of them knows is not told: a cell whose build failed has no list of what was installed.
     pub(in crate::analysis) fn between(one: &Record, other: &Record) -> Vec<Self> {
+        type Value<'a> = &'a dyn Fn(&Record) -> Option<String>;
         let mut found = Self::packages(one, other);
         let interpreter =
             |record: &Record| Some(record.environment.interpreter.as_ref()?.version.to_string());
         let base = |record: &Record| Some(record.environment.base.as_ref()?.digest.clone());
         let processor = |record: &Record| record.machine.as_ref()?.cpu.clone();
         let backend = |record: &Record| Some(record.environment.backend.clone());
-        type Value<'a> = &'a dyn Fn(&Record) -> Option<String>;
         let factors: [(Factor, &str, Value<'_>); 4] = [
             (Factor::Python, "Python", &interpreter),
             (Factor::Base, "base image", &base),

@@ -43,7 +43,7 @@ pub fn releases(
     tests: &dyn Fn(&str) -> bool,
     columns: Columns<'_>,
 ) -> Vec<(Version, Known)> {
-    let all = results.cells.iter().flat_map(|record| record.judged());
+    let all = results.cells.iter().flat_map(Record::judged);
     let names: BTreeSet<&str> = all.map(|test| &*test.name).filter(|name| tests(name)).collect();
     let mut found: BTreeMap<Version, BTreeSet<Known>> = BTreeMap::new();
     for record in &results.cells {

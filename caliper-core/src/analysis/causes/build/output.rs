@@ -1,4 +1,4 @@
-//! What a build backend printed: setuptools, meson, CMake, Cython, Cargo, and the compilers they call.
+//! What a build backend printed: setuptools, meson, `CMake`, Cython, Cargo, and the compilers they call.
 //!
 //! Each of them says why it stopped in a form of its own, and then the programs around it say that it
 //! failed, each in turn. So the lines are ranked by what said them, and the highest rank that is there
