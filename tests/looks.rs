@@ -72,7 +72,7 @@ fn results_are_told_by_what_they_hold() {
     let python = python();
     world.caliper(&["run", "--python", &python]).expect(0);
     let results = world.results();
-    let first = |test| verdicts(&results, test)[0].to_owned();
+    let first = |test| verdicts(&results, test)[0].clone();
     for (test, verdict) in [
         ("metadata", "same"),
         ("pixels", "undecided"),

@@ -34,13 +34,12 @@ impl CacheLock {
         fs::create_dir_all(cache).map_err(failed)?;
         let file = File::create(&path).map_err(failed)?;
         match lock(&file) {
-            Ok(()) => Ok(Self { path, _file: file }),
             Err(TryLockError::WouldBlock) => Err(Failure::question(format!(
                 "the cache `{}` is in use: {otherwise}; try again when that has ended",
                 cache.display()
             ))),
             // Where a file system has no locks nobody can be told.
-            Err(TryLockError::Error(_)) => Ok(Self { path, _file: file }),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self { path, _file: file }),
         }
     }
 

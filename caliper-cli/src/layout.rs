@@ -121,7 +121,7 @@ pub(crate) fn lay_out(
         ScheduleName::Interleaved => Schedule::Interleaved,
     };
     let options = RunOptions { jobs, schedule, rerun, retry, ..RunOptions::default() };
-    Ok(Layout { setting, cache, cache_in_use, index, backend, project, plan, rest, options })
+    Ok(Layout { setting, cache, index, backend, project, cache_in_use, plan, rest, options })
 }
 
 /// Reads the project of a configuration.

@@ -53,7 +53,7 @@ impl Linked {
         all: bool,
     ) -> io::Result<(Vec<String>, Files)> {
         let files = Files::of(environment)?;
-        let recorded = recorded(environment)?;
+        let recorded = recorded(environment);
         let mut has_copied = false;
         for (path, _) in files.linked().filter(|(path, _)| !recorded.contains_key(*path)) {
             // Nobody could tell later whether it was changed.
@@ -88,7 +88,7 @@ impl Linked {
         if unknown.is_empty() {
             return Ok(Vec::new());
         }
-        let recorded = recorded(environment)?;
+        let recorded = recorded(environment);
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
         for (path, stamp) in unknown {
             let digest = encoded(digest_of(&environment.join(path))?);
@@ -215,7 +215,7 @@ fn digest_of(path: &Path) -> io::Result<Sha256> {
 
 /// The digests of installed files, as their distributions record them, by their paths in the environment
 /// (<https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>).
-fn recorded(environment: &Path) -> io::Result<BTreeMap<String, String>> {
+fn recorded(environment: &Path) -> BTreeMap<String, String> {
     let mut digests = BTreeMap::new();
     for library in folders(&environment.join("lib")) {
         let site = library.join("site-packages");
@@ -237,7 +237,7 @@ fn recorded(environment: &Path) -> io::Result<BTreeMap<String, String>> {
             }
         }
     }
-    Ok(digests)
+    digests
 }
 
 /// A path without `..`, such as of `../../../bin/x`; `None` if it leaves the environment.
