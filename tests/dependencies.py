@@ -27,6 +27,7 @@ SEVERAL = {
     "http": "hyper 0.14",
     "http-body": "hyper 0.14",
     "hyper": "shiplift",
+    "miniz_oxide": "png",
     "pin-project": "shiplift",
     "pin-project-internal": "shiplift",
     "socket2": "hyper 0.14",
