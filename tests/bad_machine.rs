@@ -100,7 +100,7 @@ fn a_disk_that_is_read_only() {
     let path = world.project().join(".caliper");
     let Some(_mount) = Mount::new(&path, "ro") else { return };
     insta::assert_snapshot!(world.caliper(&["run", "--python", &python()]).error(3), @"
-    error: could not write `./.caliper/records`; what was measured before is kept
+    error: could not lock the cache `[HERE]/project/.caliper/cache`
       caused by: Read-only file system (os error 30)
     ");
 }

@@ -54,13 +54,13 @@ fn every_rung_of_the_ladder() {
     B cannot be built   ≠? not the same result, which may be noise   ✓ same result   ✗ no test passes
     5 cells · 2 the same · 1 undecided · 1 cannot run · 1 cannot be built
 
-    import, show.py on X.YZ
+    show.py on X.YZ
       breaks between 1.0 and 1.1 (adjacent; a single run)
       is good again between 1.1 and 1.2 (adjacent; a single run)
       breaks between 1.3 and 1.4 (adjacent; a single run)
       goes back and forth: a bisection would have been wrong here
 
-    1 result is not that of the baseline, which may be noise; 4 runs of each would tell, and `caliper run --confirm` makes them
+    1 result is not that of the baseline, which may be noise; 3 runs of each would tell, and `caliper run --confirm` makes them
     ");
 
     let results = world.results();

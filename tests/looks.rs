@@ -96,7 +96,6 @@ fn results_are_told_by_what_they_hold() {
         told.map(|line| line.split(" in 0.").next().unwrap_or_default().to_owned()).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
     import: passed, exit status 0
-        stdout: same bytes
     metadata: passed, exit status 0
         out/figure.png: same pixels; only the metadata differs (image_metadata)
         out/figure.svg: same, looking past svg_ids (1), version (1)

@@ -321,11 +321,11 @@ mod tests {
             "others_left_out": 3,
         });
         insta::assert_snapshot!(why(&serde_json::from_value(evidence).unwrap()), @"
-        out/loss.csv, compared with 1.1: other numbers
-          2 of 9 numbers beyond their tolerance
-          1 runs here, 1 at 1.1; 4 runs of each would decide
-        stdout: same, normalised (looking past durations)
-        … and 3 more that differ
+        compared with 1.1, which comes first
+          out/loss.csv: 2 of 9 numbers differ
+          stdout: same, looking past durations (2)
+          … and 3 more that differ
+        1 run here, 1 at the baseline; 4 runs of each would decide
         ");
     }
 }
