@@ -70,7 +70,7 @@ pub struct Difference {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<Evidence>>,
     /// What else is not the same in the two cells.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_differs: Vec<AlsoDiffers>,
 }
 
