@@ -103,6 +103,18 @@ impl Collector {
     /// Takes up what is in an archive, below its first folder.
     #[cfg(feature = "docker")]
     pub(crate) fn archive(&mut self, archive: impl Read) -> io::Result<()> {
+        match self.entries_of(Timed { archive, until: self.until }) {
+            // Also what is not taken has to be read, and a sparse file may be endless.
+            Err(_) if Instant::now() > self.until => {
+                self.is_over();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    #[cfg(feature = "docker")]
+    fn entries_of(&mut self, archive: impl Read) -> io::Result<()> {
         for entry in tar::Archive::new(archive).entries()? {
             let entry = entry?;
             if self.is_over() {
@@ -117,6 +129,10 @@ impl Collector {
                 && self.has_room(path, entry.size())
             {
                 self.take(path, entry)?;
+            }
+            // The next entry stands behind the content of this one, which would be read.
+            if self.over.is_some() {
+                return Ok(());
             }
         }
         Ok(())
@@ -182,6 +198,23 @@ impl Collector {
         let (path, content) = (escaped(path), Some(kept.finish()));
         self.files.push(ResultFile { path, size, sha256: digest.finish(), content });
         Ok(())
+    }
+}
+
+/// An archive that ends with an error when the time is over.
+#[cfg(feature = "docker")]
+struct Timed<R> {
+    archive: R,
+    until: Instant,
+}
+
+#[cfg(feature = "docker")]
+impl<R: Read> Read for Timed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() > self.until {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.archive.read(buffer)
     }
 }
 
