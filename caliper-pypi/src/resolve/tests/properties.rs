@@ -141,6 +141,11 @@ proptest! {
             let best = files.iter().find(|file| file.filename == best).unwrap();
             for other in &files {
                 let pair = [other.clone(), best.clone()];
+                // Without any date nothing can be looked at as of one, which is an error of its own.
+                let dateless = pair.iter().all(|file| file.upload_time.is_none());
+                if dateless && selection.as_of.is_some() {
+                    continue;
+                }
                 prop_assert_eq!(winner(&pair, &selection, python), Some(best.filename.clone()));
             }
         }
