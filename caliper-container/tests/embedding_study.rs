@@ -51,11 +51,11 @@ fn the_function_measures_a_configuration() {
         interrupt: &Interrupt::default(),
     };
     let results = results(&config, &plan, context).unwrap().unwrap();
-    // 1.0 fails where 2.0 passes: it was run until that is sure.
+    // 1.0 fails where 2.0 passes: both were run until that is sure.
     let runs: Vec<u32> = results.cells.iter().map(|record| record.attempts("t")).collect();
-    assert_eq!(runs, [3, 1]);
+    assert_eq!(runs, [3, 3]);
     let row = results.rows.iter().find(|row| row.test == "t").unwrap();
-    insta::assert_snapshot!(row.transitions[0], @"is good again between 1.0 and 2.0 (adjacent; a single run)");
+    insta::assert_snapshot!(row.transitions[0], @"is good again between 1.0 and 2.0 (adjacent; 3 runs on each side agree)");
 }
 
 #[test]
