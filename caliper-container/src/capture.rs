@@ -1,6 +1,8 @@
 //! Captures the output of a program up to a limit.
 
-use caliper_core::names::{Sha256, Sha256Stream};
+use caliper_core::names::Sha256;
+#[cfg(any(feature = "docker", feature = "local"))]
+use caliper_core::names::Sha256Stream;
 
 /// Output of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +17,7 @@ pub struct Captured {
 
 /// Keeps the first and the last half of `limit` bytes: the beginning shows what was run, and the end why
 /// it failed. Uses at most twice the limit of memory.
+#[cfg(any(feature = "docker", feature = "local"))]
 #[derive(Debug)]
 pub(crate) struct Capture {
     limit: usize,
@@ -25,6 +28,7 @@ pub(crate) struct Capture {
     digest: Option<Sha256Stream>,
 }
 
+#[cfg(any(feature = "docker", feature = "local"))]
 impl Capture {
     /// Keeps at most `limit` bytes.
     pub(crate) fn new(limit: u64) -> Self {

@@ -92,6 +92,7 @@ impl Project {
         Self { root, entries: entries.into(), outside, digest, bytes }
     }
 
+    #[cfg(any(feature = "docker", test))]
     fn has(&self, path: &str) -> bool {
         self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).is_ok()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+#[cfg(any(feature = "docker", test))]
 use caliper_core::question::left_out::WhyLeftOut;
 use caliper_core::question::plan::Test;
 use globset::{Glob, GlobMatcher};
@@ -109,6 +110,7 @@ impl Project {
     }
 
     /// The part whose paths match, as a build finds it: what only Git ignores is there too.
+    #[cfg(any(feature = "docker", test))]
     pub(crate) fn matching(&self, globs: &[Glob]) -> Self {
         // Called for every cell with the name of the file to install, which is usually not part of the
         // project. So plain names are looked up first, and all paths are scanned only if one exists.

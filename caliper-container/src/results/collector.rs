@@ -1,9 +1,11 @@
 //! Finds the files that a test left.
 
+#[cfg(feature = "docker")]
 use std::ffi::OsStr;
 #[cfg(feature = "local")]
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
+#[cfg(feature = "docker")]
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 #[cfg(feature = "local")]
