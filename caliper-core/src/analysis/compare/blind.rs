@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cells::Cells;
 use super::comparison::Rung;
-use super::judgement::{Judgement, Others, decide};
+use super::judgement::{Judgement, decide};
+use super::noise::constant;
 use super::runs::Runs;
 use super::verdict::Verdict;
 use crate::facts::record::State;
@@ -107,7 +108,7 @@ impl Blind {
                 // the measurement does.
                 let of_one_batch = |record| Runs::of(record, test, comparer).of_one_batch();
                 let (runs, again) = (of_one_batch(first), of_one_batch(second));
-                let judgement = Judgement::of(&runs, &again, &Others::default(), comparer);
+                let judgement = Judgement::of(&runs, &again, &constant::Runs::new(), comparer);
                 judged.push((format!("{} {test}", first.id()), judgement));
             }
         }

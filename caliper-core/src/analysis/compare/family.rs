@@ -12,7 +12,8 @@ use pep440_rs::Version;
 use super::cells::Cells;
 use super::evidence::{Evidence, Method, Noise};
 use super::judged::{Judged, Verdicts};
-use super::judgement::{Compared, Judgement, Others, decide};
+use super::judgement::{Compared, Judgement, decide};
+use super::noise::constant;
 use super::verdict::Verdict;
 use crate::analysis::row::{Alike, Drift, Row, State as RowState, Sure, TestRow};
 use crate::facts::record::State;
@@ -66,14 +67,14 @@ impl Family {
                 pairs.insert((cell, against));
             }
         }
-        let known = Known::of(test, &passing, cells);
+        let variation = Variation::of(test, &passing, cells);
         let mut found: Vec<((usize, usize), Judgement)> = Vec::new();
         for (cell, against) in pairs.into_iter().filter(|(cell, against)| cell != against) {
             let (Some(runs), Some(others)) = (cells.runs(cell, test), cells.runs(against, test))
             else {
                 continue;
             };
-            let beside = known.beside([cell, against]);
+            let beside = variation.constant_beside([cell, against]);
             let judgement = Judgement::of(runs, others, &beside, &cells.comparer);
             found.push(((cell, against), judgement));
         }
@@ -227,12 +228,12 @@ impl From<&Noise> for Sure {
 }
 
 /// How much the results of a row vary within its cells.
-struct Known {
+struct Variation {
     /// For each record that passes: its runs, and whether they all have the same result.
     cells: BTreeMap<usize, (u32, bool)>,
 }
 
-impl Known {
+impl Variation {
     fn of(test: &str, passing: &[usize], cells: &Cells<'_>) -> Self {
         let known = |cell: &usize| {
             let runs = cells.runs(*cell, test)?;
@@ -241,18 +242,16 @@ impl Known {
         Self { cells: passing.iter().filter_map(known).collect() }
     }
 
-    /// What the cells beside these two say.
-    fn beside(&self, pair: [usize; 2]) -> Others {
+    /// The cells beside these two that have two runs or more, if no cell beside them varies; else none.
+    fn constant_beside(&self, pair: [usize; 2]) -> constant::Runs {
         let beside = || self.cells.iter().filter(|(cell, _)| !pair.contains(cell));
-        let mut others = Others::default();
+        let mut constant = constant::Runs::new();
         if beside().all(|(_, (_, is_constant))| *is_constant) {
-            for (_, (runs, _)) in beside() {
-                if *runs > 1 {
-                    *others.constant.entry(*runs).or_default() += 1;
-                }
+            for (_, (runs, _)) in beside().filter(|(_, (runs, _))| *runs > 1) {
+                *constant.entry(*runs).or_default() += 1;
             }
         }
-        others
+        constant
     }
 }
 

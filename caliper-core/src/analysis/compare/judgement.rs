@@ -13,7 +13,7 @@ use super::verdict::Verdict;
 /// What is found of a test in a cell.
 #[derive(Default)]
 pub(super) struct Judgement {
-    /// `None` where there is none, and as long as it is open.
+    /// `None` as long as it is open, and for a test that has no result.
     pub(super) verdict: Option<Verdict>,
     pub(super) evidence: Option<Evidence>,
     /// Set if the two are not the same.
@@ -40,14 +40,6 @@ struct Said {
     p: f64,
     smallest_p: f64,
     untestable: bool,
-}
-
-/// What is known of how much a test varies, from the other cells of its row.
-#[derive(Debug, Default)]
-pub(super) struct Others {
-    /// The cells beside the two that are compared whose runs, at least two, all have the same result; empty
-    /// if there is a cell of which that is not so.
-    pub(super) constant: constant::Runs,
 }
 
 impl From<Verdict> for Judgement {
@@ -92,9 +84,14 @@ impl Compared {
 }
 
 impl Judgement {
-    /// Compares `runs` with others; `row` is what the other cells of the row say of the test. It is open
-    /// unless they are the same.
-    pub(super) fn of(runs: &Runs, against: &Runs, row: &Others, comparer: &Comparer<'_>) -> Self {
+    /// Compares `runs` with others. `constant` are the other cells of the row, as [`said`] takes them. It is
+    /// open unless they are the same.
+    pub(super) fn of(
+        runs: &Runs,
+        against: &Runs,
+        constant: &constant::Runs,
+        comparer: &Comparer<'_>,
+    ) -> Self {
         let compared = Compared::of(runs, against, comparer);
         let same = compared.is_same();
         let Compared { of_baseline, worst, mut others } = compared;
@@ -123,12 +120,11 @@ impl Judgement {
             runs_of_other_batches: [runs.count() - shared[0], against.count() - shared[1]],
             ..Noise::of_none(comparer.criteria.alpha)
         };
-        let constant = [runs, against].map(|runs| runs.is_constant(comparer));
+        let repeat = [runs, against].map(|runs| runs.is_constant(comparer));
         let said = (shared[0] > 1 && shared[1] > 1)
-            .then(|| said(runs, against, constant, row, &mut noise, comparer));
+            .then(|| said(runs, against, repeat, constant, &mut noise, comparer));
         evidence.noise = Some(noise);
-        let open =
-            Open { said, batches, constant: constant == [true, true], beside: 0, more: None };
+        let open = Open { said, batches, constant: repeat == [true, true], beside: 0, more: None };
         Self { verdict: None, evidence: Some(evidence), open: Some(open) }
     }
 
@@ -157,17 +153,20 @@ impl Judgement {
 }
 
 /// What the runs of two cells say, which both have at least two in common batches.
+///
+/// `repeat` tells for each of the two whether all its runs have the same result. `others` are the cells beside
+/// the two whose runs, at least two, all have the same result; empty if a cell beside them varies.
 fn said(
     runs: &Runs,
     against: &Runs,
-    constant: [bool; 2],
-    row: &Others,
+    repeat: [bool; 2],
+    others: &constant::Runs,
     noise: &mut Noise,
     comparer: &Comparer<'_>,
 ) -> Said {
-    if constant == [true, true] {
+    if repeat == [true, true] {
         let [here, there] = noise.runs;
-        let p = constant::p_of_two(here, there, &row.constant);
+        let p = constant::p_of_two(here, there, others);
         noise.method = Some(Method::Repeats);
         return Said { p, smallest_p: p, untestable: false };
     }
@@ -180,9 +179,9 @@ fn said(
     noise.untestable = found.untestable;
     let mut said = Said { p: found.p, smallest_p: found.smallest_p, untestable: found.untestable };
     // One of the two does not repeat itself exactly, and all other cells of the row do.
-    let (varies, repeats) = if constant[0] { (against, runs) } else { (runs, against) };
-    if constant[0] != constant[1] && !row.constant.is_empty() {
-        let mut others = row.constant.clone();
+    let (varies, repeats) = if repeat[0] { (against, runs) } else { (runs, against) };
+    if repeat[0] != repeat[1] && !others.is_empty() {
+        let mut others = others.clone();
         *others.entry(repeats.count()).or_default() += 1;
         let p = constant::p_of_one_that_varies(varies.odd(comparer), varies.count(), &others);
         if p < said.p {

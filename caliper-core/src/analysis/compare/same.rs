@@ -2,7 +2,8 @@
 
 use super::comparer::Comparer;
 use super::evidence::Evidence;
-use super::judgement::{Judgement, Others, decide};
+use super::judgement::{Judgement, decide};
+use super::noise::constant;
 use super::runs::Runs;
 use super::verdict::Verdict;
 use crate::facts::record::Record;
@@ -22,7 +23,7 @@ pub(in crate::analysis) fn judge_pairs(
             let runs = Runs::of(record, test, comparer);
             if is_one_batch { runs.of_one_batch() } else { runs }
         };
-        Judgement::of(&runs(other), &runs(one), &Others::default(), comparer)
+        Judgement::of(&runs(other), &runs(one), &constant::Runs::new(), comparer)
     };
     let mut judgements: Vec<Judgement> = pairs.iter().map(judge).collect();
     decide(judgements.iter_mut(), comparer.criteria.alpha);

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Edit;
-use super::times::{compiled, found};
+use super::times::{compiled, found, without_overlaps};
 
 /// A number without a sign.
 const NUMBER: &str = r"[0-9]{1,15}(?:\.[0-9]{1,15})?(?:e[+-]?[0-9]{1,2})?";
@@ -51,14 +51,7 @@ pub(super) fn durations(line: &str) -> Vec<Edit> {
     }
     let mut edits = found(&PATTERNS, line, "<duration>");
     edits.extend(of_tools(line));
-    edits.sort_by_key(|edit| edit.range.start);
-    let mut end = 0;
-    edits.retain(|edit| {
-        let free = edit.range.start >= end;
-        end = if free { edit.range.end } else { end };
-        free
-    });
-    edits
+    without_overlaps(edits)
 }
 
 /// What only the whole line of a tool makes a duration.

@@ -21,7 +21,13 @@ pub(super) fn found(patterns: &[Regex], line: &str, by: &'static str) -> Vec<Edi
         let ranges = pattern.captures_iter(line).filter_map(|found| found.get(1).or(found.get(2)));
         edits.extend(ranges.map(|part| Edit::new(part.range(), by)));
     }
-    // The sort is stable, so at equal positions the earlier pattern comes first.
+    without_overlaps(edits)
+}
+
+/// In the order of their positions, without those that begin within an earlier one. Of two that begin at the same
+/// position the first of `edits` stays.
+pub(super) fn without_overlaps(mut edits: Vec<Edit>) -> Vec<Edit> {
+    // The sort is stable.
     edits.sort_by_key(|edit| edit.range.start);
     let mut end = 0;
     edits.retain(|edit| {
