@@ -61,6 +61,31 @@ fn the_import_decides_nothing_where_the_tests_pass() {
 }
 
 #[test]
+fn another_package_that_moved_is_named_beside_the_release() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  requirements: [helper]\n  tests: [use.py]\n");
+    world.write("use.py", "import helper\nhelper.works()\n");
+    let works = ("helper.py", "def works(): pass\n");
+    world.wheel("helper", "1.0", &[works]);
+    world.wheel("demo", "1.5", &[("demo.py", "")]);
+    world.wheel("demo", "1.6", &[("demo.py", "")]);
+    run(&world, 0);
+    world.wheel("helper", "2.0", &[("helper.py", "")]);
+    world.wheel("demo", "1.7", &[("demo.py", "")]);
+    // Kept answers of the index do not know of the new ones.
+    std::fs::remove_dir_all(world.project().join(".caliper/cache")).unwrap();
+    let said = run(&world, 0).out;
+    let moved = "breaks between 1.6 and 1.7 (adjacent; a single run); not only the release differs: \
+                 helper 1.0 → 2.0\n";
+    assert!(said.contains(moved), "{said}");
+    let suggested = world.caliper(&["suggest"]).expect(0).out;
+    assert!(suggested.starts_with("demo<1.7\n"), "{suggested}");
+    assert!(suggested.contains(moved), "{suggested}");
+}
+
+#[test]
 fn the_import_is_of_what_there_is_to_import() {
     if !has_uv() {
         return;

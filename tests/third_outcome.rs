@@ -153,6 +153,8 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
 
     let said = world.caliper(&["suggest"]).expect(0);
     assert!(said.out.starts_with("demo>=1.4\n"), "{}", said.out);
+    let rests_on = "is good again between 1.3 and 1.4 (adjacent; 3 runs on each side agree)";
+    assert!(said.out.contains(rests_on), "{}", said.out);
     world.write(
         "pyproject.toml",
         "[project]\nname = 'x'\nversion = '1'\ndependencies = ['demo>=1.2']\n",

@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use caliper_core::analysis::results::Results;
+use caliper_core::analysis::results::{Results, RowSummary};
 use caliper_core::analysis::suggest::{
     Columns, ProjectFile, Suggested, check, held, held_python, releases,
 };
+use caliper_core::report;
 use caliper_core::report::model::{Advice, Checked, VariantAdvice};
 use pep440_rs::Version;
 
@@ -122,11 +123,30 @@ fn text(advice: &Advice) -> String {
         }
     }
     text += &format!("requires-python: {}\n", short("", &advice.requires_python));
+    text += &evidence(&advice.rests_on);
     for Checked { section, declared } in &advice.declared {
         text += &format!("{section}\n");
         for line in declared.to_string().lines() {
             text += &format!("  {line}\n");
         }
+    }
+    text
+}
+
+/// What the bounds rest on, as `show` tells it.
+fn evidence(rests_on: &[RowSummary]) -> String {
+    const LISTED: usize = 20;
+    let lines = report::rows::lines(rests_on);
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut text = "what the bounds rest on\n".to_owned();
+    for line in lines.iter().take(LISTED) {
+        let parts: Vec<&str> = line.iter().map(|(_, part)| part.as_str()).collect();
+        text += &format!("  {}\n", parts.concat());
+    }
+    if lines.len() > LISTED {
+        text += &format!("  … {} lines more: `caliper show`\n", lines.len() - LISTED);
     }
     text
 }

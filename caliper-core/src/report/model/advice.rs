@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use crate::analysis::results::Results;
+use crate::analysis::results::{Results, RowSummary};
+use crate::analysis::row::TransitionKind;
 use crate::analysis::suggest::{
     Columns, Declared, Suggested, on_python, releases, suggest, suggest_python,
 };
@@ -11,7 +12,7 @@ use crate::names::{PackageName, PythonVersion};
 use crate::question::grid::Variant;
 
 /// The version specifiers that results support: `suggest --format json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Advice {
     /// The version of this format: [`SCHEMA`].
     pub schema: u32,
@@ -29,6 +30,10 @@ pub struct Advice {
     /// The specifier for each variant, all tests together; empty if there is only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<VariantAdvice>,
+    /// What the bounds of the specifiers rest on: where each test changes between passing and failing, how sure
+    /// that is, and what else is not the same there. Rows without such a change are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rests_on: Vec<RowSummary>,
     /// What a project declares, checked against the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared: Vec<Checked>,
@@ -86,7 +91,23 @@ impl Advice {
             pythons: pythons.into_iter().map(|python| (python, of_python(python))).collect(),
             requires_python: suggest_python(&passing),
             variants: variants.into_iter().map(of_variant).collect(),
+            rests_on: results
+                .rows
+                .iter()
+                .filter(|row| wanted(&row.test))
+                .filter_map(bounds)
+                .collect(),
             declared: Vec::new(),
         }
     }
+}
+
+/// What a row says of where its test passes; `None` if the test does not change between passing and failing.
+fn bounds(row: &RowSummary) -> Option<RowSummary> {
+    let is_bound = |kind| matches!(kind, TransitionKind::FirstBad | TransitionKind::GoodAgain);
+    let mut row = row.clone();
+    row.transitions.retain(|transition| is_bound(transition.kind));
+    row.drifts.clear();
+    row.unprobed.clear();
+    (!row.transitions.is_empty()).then_some(row)
 }
