@@ -1,13 +1,20 @@
 //! Ctrl-C and its like: the first asks for a stop, the second does not wait for it.
+//!
+//! `timeout` and job systems send a signal to the process and to its group, so that it comes twice. What comes within
+//! a second of the first is the same request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 use caliper_container::interrupt::Interrupt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure};
+
+/// How long after the first signal others are taken for the same request.
+const SAME: Duration = Duration::from_secs(1);
 
 /// Remembers which signal came first.
 #[derive(Debug, Clone, Default)]
@@ -22,12 +29,18 @@ impl Watch {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
             .map_err(|error| Failure::infrastructure("could not watch for signals", error))?;
         std::thread::spawn(move || {
+            let mut asked: Option<Instant> = None;
             for signal in signals.forever() {
-                if first.swap(signal, Ordering::SeqCst) != 0 {
+                match asked {
+                    None => {
+                        asked = Some(Instant::now());
+                        first.store(signal, Ordering::SeqCst);
+                        interrupt.raise();
+                    }
+                    Some(asked) if asked.elapsed() < SAME => {}
                     // What is in flight is swept by the next run.
-                    std::process::exit(if signal == SIGINT { 130 } else { 143 });
+                    Some(_) => std::process::exit(if signal == SIGINT { 130 } else { 143 }),
                 }
-                interrupt.raise();
             }
         });
         Ok(watch)

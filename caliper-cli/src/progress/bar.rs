@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use caliper_core::facts::event::{Event, Reporter};
+use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
 use caliper_core::facts::record::{CellOutcome, Record};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::terminal::{Terminal, printable};
 
@@ -20,6 +22,8 @@ struct Shown {
     total: Option<ProgressBar>,
     cells: BTreeMap<String, ProgressBar>,
     counts: Counts,
+    /// Whether it is known how many cells are still to be measured. A search decides step by step.
+    is_planned: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -27,6 +31,27 @@ struct Counts {
     passed: usize,
     failed: usize,
     not_measured: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts =
+            [(self.passed, "pass"), (self.failed, "fail"), (self.not_measured, "not measured")];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+        formatter.write_str(&counts.join(", "))
+    }
+}
+
+/// How long the rest will take if it goes on as so far; `None` as long as too little is done to say.
+fn left(elapsed: Duration, done: u64, all: u64) -> Option<Duration> {
+    const ENOUGH: u64 = 3;
+    let rest = all.checked_sub(done)?;
+    if rest == 0 || done < ENOUGH || done * 20 < all {
+        return None;
+    }
+    let rest = u32::try_from(rest).ok()?;
+    Some(elapsed.checked_mul(rest)? / u32::try_from(done).ok()?)
 }
 
 impl Bar {
@@ -47,12 +72,12 @@ impl Bar {
         let mut shown = self.shown();
         let line = shown.cells.entry(cell.to_owned()).or_insert_with(|| {
             let line = self.screen.add(ProgressBar::new_spinner());
-            line.set_style(Self::style("  {spinner} {prefix} {wide_msg} {elapsed}"));
-            line.set_prefix(printable(cell));
+            // Only `wide_msg` is cut to the width of the terminal.
+            line.set_style(Self::style("  {spinner} {wide_msg} {elapsed}"));
             line.enable_steady_tick(Duration::from_millis(120));
             line
         });
-        line.set_message(printable(what));
+        line.set_message(printable(&format!("{cell} {what}")));
     }
 
     fn finished(&self, record: &Record) {
@@ -68,9 +93,8 @@ impl Bar {
             _ if record.passed() => shown.counts.passed += 1,
             _ => shown.counts.failed += 1,
         }
-        let Counts { passed, failed, not_measured } = shown.counts;
         if let Some(total) = &shown.total {
-            total.set_message(format!("{passed} pass, {failed} fail, {not_measured} not measured"));
+            total.set_message(shown.counts.to_string());
             total.inc(1);
         }
     }
@@ -79,12 +103,18 @@ impl Bar {
 impl Reporter for Bar {
     fn report(&self, event: &Event) {
         match event {
-            Event::RunStarted { analysis, .. } => {
+            Event::RunStarted { .. } => {
                 let total = self.screen.add(ProgressBar::new(0));
-                total.set_style(Self::style(
-                    "{prefix} [{bar:30}] {pos}/{len} cells · {msg} · {elapsed}, {eta} left",
-                ));
-                total.set_prefix(printable(analysis));
+                let is_planned = Arc::clone(&self.shown().is_planned);
+                let left = move |state: &ProgressState, text: &mut dyn fmt::Write| {
+                    let all = state.len().filter(|_| is_planned.load(Ordering::Relaxed));
+                    let left = left(state.elapsed(), state.pos(), all.unwrap_or(0));
+                    if let Some(left) = left {
+                        let _ = write!(text, ", about {:#} left", HumanDuration(left));
+                    }
+                };
+                let style = Self::style("[{bar:20}] {pos}/{len} cells {elapsed}{left} {wide_msg}");
+                total.set_style(style.with_key("left", left));
                 total.enable_steady_tick(Duration::from_millis(200));
                 self.shown().total = Some(total);
             }
@@ -97,7 +127,10 @@ impl Reporter for Bar {
                     let line = format!("{to_measure} cells to measure{source}");
                     self.screen.suspend(|| self.terminal.note(&line));
                 }
-                if let Some(total) = &self.shown().total {
+                let is_planned = !matches!(purpose, RoundPurpose::Search { .. });
+                let shown = self.shown();
+                shown.is_planned.store(is_planned, Ordering::Relaxed);
+                if let Some(total) = &shown.total {
                     total.inc_length(*to_measure as u64);
                 }
             }
@@ -120,5 +153,30 @@ impl Reporter for Bar {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_estimated_before_enough_is_done() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(left(minute, 0, 25), None);
+        assert_eq!(left(minute, 2, 25), None);
+        assert_eq!(left(minute, 3, 1000), None);
+        assert_eq!(left(minute, 5, 25), Some(4 * minute));
+        assert_eq!(left(minute, 25, 25), None);
+        // The length is not known, or wrong.
+        assert_eq!(left(minute, 7, 0), None);
+        assert_eq!(left(Duration::MAX, 3, 25), None);
+    }
+
+    #[test]
+    fn only_what_happened_is_counted() {
+        assert_eq!(Counts::default().to_string(), "");
+        let counts = Counts { passed: 3, failed: 0, not_measured: 1 };
+        assert_eq!(counts.to_string(), "3 pass, 1 not measured");
     }
 }
