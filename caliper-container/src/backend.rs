@@ -285,7 +285,8 @@ pub struct TestRun {
     pub cpu_time: Option<Duration>,
     /// What it was granted.
     pub granted: Granted,
-    /// Peak memory in bytes, if the backend measures it.
+    /// Peak memory in bytes, if the backend measures it. `docker` has the largest value that the engine told of
+    /// while the test ran, `None` for a test too short for a question.
     pub peak_memory: Option<u64>,
     /// Standard output.
     pub output: Captured,

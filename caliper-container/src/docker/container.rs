@@ -2,6 +2,7 @@
 
 mod ending;
 mod granted;
+mod meter;
 mod request;
 
 use std::sync::Arc;
@@ -12,13 +13,11 @@ use caliper_core::facts::record::TestEnd;
 use caliper_core::question::limits::Limits;
 use futures_util::StreamExt as _;
 use hyper::Method;
-use serde::Deserialize;
 use serde_json::Value;
 use shiplift::tty::{Multiplexer, TtyChunk};
 
 use super::context;
 use super::engine::{Engine, Fault, patiently, query, raised};
-use crate::activity::Activity;
 use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
@@ -26,6 +25,7 @@ use crate::project::Project;
 use crate::results::{Collector, Left, ResultFile};
 use ending::{cannot_start, end};
 use granted::Details;
+use meter::Meter;
 
 /// How long a program may take to end by itself once its time is up.
 const GRACE: Duration = Duration::from_secs(1);
@@ -61,6 +61,8 @@ pub(super) struct Order {
 pub(super) struct Finished {
     pub(super) end: TestEnd,
     pub(super) seconds: f64,
+    /// The largest memory in bytes that the engine told of while the program ran.
+    pub(super) peak_memory: Option<u64>,
     /// The limits that the engine says it kept.
     pub(super) granted: Limits,
     pub(super) output: Captured,
@@ -179,6 +181,7 @@ impl Order {
                 return Ok(Finished {
                     end,
                     seconds,
+                    peak_memory: None,
                     granted,
                     output: none.clone(),
                     error: none,
@@ -187,8 +190,9 @@ impl Order {
             }
         }
         let mut streams = Streams::new(self.limits.output);
-        let (status, stopped) =
-            self.await_end(engine, &container, &mut streams, attached).await.map_err(failed)?;
+        let meter = Meter::default();
+        let ended = self.await_end(engine, &container, &mut streams, attached, &meter).await;
+        let (status, stopped) = ended.map_err(failed)?;
         let seconds = began.elapsed().as_secs_f64();
         let details = self.state(engine).await.map_err(failed)?;
         let state = &details.state;
@@ -209,7 +213,8 @@ impl Order {
             None => Left::default(),
         };
         let end = left.end(end);
-        Ok(Finished { end, seconds, granted, output, error, files: left.files })
+        let (peak_memory, files) = (meter.peak(), left.files);
+        Ok(Finished { end, seconds, peak_memory, granted, output, error, files })
     }
 
     /// Reads the output until the program has ended, and stops the program if it exceeds its time. Returns
@@ -220,6 +225,7 @@ impl Order {
         container: &shiplift::Container<'_>,
         streams: &mut Streams,
         attached: Multiplexer<'_>,
+        meter: &Meter,
     ) -> Result<(u64, Option<TestEnd>), Fault> {
         let seen = Arc::clone(&streams.seen);
         let mut output = Output { reading: std::pin::pin!(streams.read(attached)), is_open: true };
@@ -227,7 +233,7 @@ impl Order {
         let over_limit = async {
             tokio::select! {
                 () = tokio::time::sleep(self.limits.timeout) => TestEnd::TimedOut,
-                () = self.idle(engine, &seen) => TestEnd::Idle,
+                () = meter.watch(engine, &self.name, self.limits.idle, &seen) => TestEnd::Idle,
             }
         };
         let first = output.read_while(async {
@@ -286,35 +292,6 @@ impl Order {
         drop(sender);
         let left = reading.await.map_err(std::io::Error::other).and_then(|left| left);
         left.map_err(BackendError::machine(format!("take the results of: {}", self.action)))
-    }
-
-    /// Ends when the program has neither printed nor computed for too long; never without a limit.
-    async fn idle(&self, engine: &Engine, seen: &AtomicU64) {
-        #[derive(Deserialize)]
-        struct Stats {
-            cpu_stats: Processors,
-        }
-        #[derive(Deserialize)]
-        struct Processors {
-            cpu_usage: Usage,
-        }
-        #[derive(Deserialize)]
-        struct Usage {
-            total_usage: u64,
-        }
-        let Some(limit) = self.limits.idle else { return std::future::pending().await };
-        let mut activity = Activity::new(limit);
-        let path = format!("/containers/{}/stats", self.name);
-        let path = query(&path, [("stream", "false"), ("one-shot", "true")]);
-        loop {
-            tokio::time::sleep(activity.every()).await;
-            // An engine that does not say is no evidence against the program.
-            let Ok(stats) = engine.ask::<Stats>(&path).await else { continue };
-            let computed = Duration::from_nanos(stats.cpu_stats.cpu_usage.total_usage);
-            if activity.is_over(Instant::now(), seen.load(Ordering::Relaxed), || computed) {
-                return;
-            }
-        }
     }
 
     async fn state(&self, engine: &Engine) -> Result<Details, Fault> {

@@ -91,9 +91,9 @@ impl Environment for DockerEnvironment<'_> {
         Ok(TestRun {
             end: finished.end,
             elapsed: Duration::try_from_secs_f64(finished.seconds).unwrap_or_default(),
-            // The engine keeps neither, and to ask it while a test runs would slow the test down.
+            // The engine does not tell it of a container that has ended.
             cpu_time: None,
-            peak_memory: None,
+            peak_memory: finished.peak_memory,
             granted: backend.granted(finished.granted),
             output: finished.output,
             error: finished.error,

@@ -30,6 +30,7 @@ fn tests_run_in_containers() {
     who_does_nothing_is_ended(&mut runs);
     results_are_taken_out(&mut runs);
     nothing_is_a_superusers(&mut runs);
+    peak_memory_is_told(&mut runs);
     an_interrupt_stops_a_test(&mut runs);
     environment.release().unwrap();
     bench.assert_clean();
@@ -238,6 +239,17 @@ fn memory_is_limited(runs: &mut Runs<'_>) {
     let end = runs.test(&python(careless)).0;
     assert_eq!(end, TestEnd::OutOfMemory { status: Some(0) });
     runs.setup.limits.memory = None;
+}
+
+fn peak_memory_is_told(runs: &mut Runs<'_>) {
+    let peak = |program: &str| runs.try_test(&test(&python(program))).unwrap().peak_memory;
+    // Takes it for a while and gives it back: what counts is the peak.
+    let hungry = "import time; x = b'x' * (200 << 20); time.sleep(2.5); del x; time.sleep(1)";
+    let told = peak(hungry).map(|bytes| bytes >> 20);
+    if runs.bench.backend.facts().sees_idle {
+        assert!(told.is_some_and(|told| (200..300).contains(&told)), "{told:?} MiB");
+    }
+    assert_eq!(peak("pass"), None, "too short for a question");
 }
 
 fn an_interrupt_stops_a_test(runs: &mut Runs<'_>) {
