@@ -68,7 +68,10 @@ fn every_rung_of_the_ladder() {
     jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &results).unwrap();
     assert_eq!(verdicts(&results, "show.py")[0], "undecided");
     assert_eq!(results["cells"][0]["tests"][1]["runs"][0]["output"], "value 1 x\n");
-    assert_eq!(results["cells"][3]["environment"]["installed"][1]["name"], "helper");
+    let helper = &results["cells"][3]["environment"]["installed"][1];
+    assert_eq!(helper["name"], "helper");
+    assert_eq!(helper["file"]["filename"], "helper-1.5-py3-none-any.whl");
+    assert!(helper["file"]["sha256"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!(results["cells"][4]["build"]["reason"], "no_matching_distribution");
 
     // A second run measures nothing.

@@ -139,9 +139,16 @@ fn a_package_and_what_it_needs_come_from_the_first_index_that_has_them() {
     assert_eq!(results["cells"][0]["environment"]["index"], first);
     let schema = own.caliper(&["schema", "results"]).expect(0).out;
     jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &results).unwrap();
-    let installed = results["cells"][0]["environment"]["installed"].to_string();
-    assert!(installed.contains(r#"{"name":"helper","version":"1.0"}"#), "{installed}");
-    assert!(installed.contains(r#"{"name":"other","version":"2.0"}"#), "{installed}");
+    let installed = &results["cells"][0]["environment"]["installed"];
+    for (place, name, version, index) in
+        [(1, "helper", "1.0", &first), (2, "other", "2.0", &second)]
+    {
+        let found = &installed[place];
+        assert_eq!((&found["name"], &found["version"]), (&name.into(), &version.into()));
+        let host = index.split('/').nth(2).unwrap();
+        let url = found["file"]["url"].as_str().unwrap();
+        assert!(url.starts_with(&format!("http://{host}/")), "{url}");
+    }
 
     // The environment names several too.
     let mut command = own.command(&["resolve", "demo", "--python", &python, "--format", "json"]);

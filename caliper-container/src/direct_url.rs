@@ -2,6 +2,7 @@
 //! ([PEP 610](https://peps.python.org/pep-0610/)).
 
 use caliper_core::facts::record::RecordedFile;
+use caliper_core::names::Sha256;
 use caliper_core::question::grid::FileKind;
 use serde::Deserialize;
 
@@ -24,6 +25,15 @@ struct ArchiveInfo {
 pub(crate) fn read(text: &[u8]) -> Option<RecordedFile> {
     let DirectUrl { url, archive_info } = serde_json::from_slice(text).ok()?;
     let archive_info = archive_info?;
+    let hash = archive_info.hashes.get("sha256").cloned().or_else(|| {
+        let hash = archive_info.hash?;
+        hash.strip_prefix("sha256=").map(str::to_owned)
+    });
+    file_at(&url, hash.and_then(|hash| hash.parse().ok()))
+}
+
+/// The file at an address, which is recorded without credentials; `None` if it is not on the network.
+pub(crate) fn file_at(url: &str, sha256: Option<Sha256>) -> Option<RecordedFile> {
     let (scheme, rest) = url.split_once("://")?;
     if !["http", "https"].contains(&scheme) {
         return None;
@@ -32,14 +42,10 @@ pub(crate) fn read(text: &[u8]) -> Option<RecordedFile> {
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let path = path.split(['?', '#']).next()?;
     let filename = path.rsplit('/').next().filter(|name| !name.is_empty())?;
-    let hash = archive_info.hashes.get("sha256").cloned().or_else(|| {
-        let hash = archive_info.hash?;
-        hash.strip_prefix("sha256=").map(str::to_owned)
-    });
     Some(RecordedFile {
         filename: filename.to_owned(),
         url: format!("{scheme}://{host}/{path}"),
-        sha256: hash.and_then(|hash| hash.parse().ok()),
+        sha256,
         kind: match filename.rsplit_once('.') {
             Some((_, "whl")) => FileKind::Wheel,
             _ => FileKind::Sdist,

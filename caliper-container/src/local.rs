@@ -36,6 +36,7 @@ mod installed;
 mod kept;
 mod limits;
 mod linked;
+mod lock;
 mod orphans;
 mod process;
 mod processes;

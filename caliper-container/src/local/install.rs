@@ -19,7 +19,7 @@ use caliper_core::question::modules::Imports;
 use super::pythons::Python;
 use super::supervise::{How, Program};
 use super::work::Workspace;
-use super::{installed, linked, variables};
+use super::{installed, linked, lock, variables};
 use crate::backend::{BackendError, EnvironmentRequest};
 
 /// How long a build may take.
@@ -78,14 +78,14 @@ impl Builder<'_> {
 
         let around = self.workspace.place('b')?;
         let (home, temporary) = (around.folder("home")?, around.folder("tmp")?);
-        let mut command = Command::new(self.uv);
-        command.args(["pip", "install", "--no-progress", "--no-python-downloads"]);
-        command.args(["--link-mode", self.link_mode]);
-        command.arg("--config-file").arg(self.configuration);
-        command.arg("--python").arg(&python.executable).arg("--prefix").arg(folder);
-        if let Some(time) = request.setup.as_of {
-            command.args(["--exclude-newer", &time.to_string()]);
-        }
+        let uv = |action| {
+            let mut command = self.command(action, request, python);
+            command.env_clear().envs(variables::clean(None, &home, &temporary));
+            command.envs(self.variables()).current_dir(around.path());
+            command
+        };
+        let mut command = uv("install");
+        command.args(["--link-mode", self.link_mode]).arg("--prefix").arg(folder);
         if self.offline {
             command.arg("--offline");
         }
@@ -102,13 +102,6 @@ impl Builder<'_> {
             }
         }
         command.arg("--").arg(&file).args(&request.setup.requirements);
-        command.env_clear().envs(variables::clean(None, &home, &temporary));
-        command.env("UV_CACHE_DIR", self.cache).env("NO_COLOR", "1");
-        // Else it would look into the home that it is given, which is empty.
-        command.envs(self.netrc.map(|netrc| ("NETRC", netrc)));
-        // Whom the machine trusts, not a list that came with `uv`: the name of this now, and before.
-        command.env("UV_SYSTEM_CERTS", "1").env("UV_NATIVE_TLS", "1");
-        command.current_dir(around.path());
 
         let program = Program::new(command, TIMEOUT).until(request.interrupt).merged();
         let ended = program
@@ -136,11 +129,33 @@ impl Builder<'_> {
             adopt_scripts(folder, python)?;
             installed::read(folder, request.dependency)
         })();
-        let (installed, imports) = read.map_err(BackendError::machine(format!(
+        let (mut installed, imports) = read.map_err(BackendError::machine(format!(
             "could not read the environment in `{}`",
             folder.display()
         )))?;
+        lock::add_files(&mut installed, request, uv("compile"), around.path());
         Ok(Filled { contents: Ok(Contents { installed, imports }), log })
+    }
+
+    /// `uv pip ACTION` for the index, the date and the Python of a cell.
+    fn command(&self, action: &str, request: &EnvironmentRequest<'_>, python: &Python) -> Command {
+        let mut command = Command::new(self.uv);
+        command.args(["pip", action, "--no-progress", "--no-python-downloads"]);
+        command.arg("--config-file").arg(self.configuration);
+        command.arg("--python").arg(&python.executable);
+        if let Some(time) = request.setup.as_of {
+            command.args(["--exclude-newer", &time.to_string()]);
+        }
+        command
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
+        let one = OsStr::new("1");
+        // Whom the machine trusts, not a list that came with `uv`: the name of this now, and before.
+        let always = [("NO_COLOR", one), ("UV_SYSTEM_CERTS", one), ("UV_NATIVE_TLS", one)];
+        // Else it would look into the home that it is given, which is empty.
+        let netrc = self.netrc.map(|netrc| ("NETRC", netrc.as_os_str()));
+        always.into_iter().chain([("UV_CACHE_DIR", self.cache.as_os_str())]).chain(netrc)
     }
 }
 
