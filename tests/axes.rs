@@ -84,7 +84,7 @@ fn every_combination_is_a_cell_that_every_command_understands() {
     show.py on X.YZ as_of=release,helper=1.0,seed=1, X.YZ as_of=today,helper=1.0,seed=1, X.YZ as_of=today,helper=2.0,seed=1
       not measured after 1.0 (1 release)
     show.py on X.YZ as_of=today,helper=2.0,seed=0
-      is good again between 1.0 and 2.0 (adjacent; a single run)
+      is fixed between 1.0 and 2.0 (adjacent; a single run)
     ");
     let cell = |variant: &str| format!("1.0/{python}[{variant}]");
 

@@ -56,7 +56,7 @@ fn every_rung_of_the_ladder() {
 
     show.py on X.YZ
       breaks between 1.0 and 1.1 (adjacent; a single run)
-      is good again between 1.1 and 1.2 (adjacent; a single run)
+      is fixed between 1.1 and 1.2 (adjacent; a single run)
       breaks between 1.3 and 1.4 (adjacent; a single run)
       goes back and forth: a bisection would have been wrong here
 

@@ -123,7 +123,7 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
         .expect(0);
     for part in [
         "train.py on ",
-        "is good again between 1.3 and 1.4 (adjacent; a single run)",
+        "is fixed between 1.3 and 1.4 (adjacent; a single run)",
         "result is not the same between 1.11 and 1.12 (adjacent; may be noise)",
         "which are alike (",
         "RuntimeError: no",
@@ -153,7 +153,7 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
 
     let said = world.caliper(&["suggest"]).expect(0);
     assert!(said.out.starts_with("demo>=1.4\n"), "{}", said.out);
-    let rests_on = "is good again between 1.3 and 1.4 (adjacent; 3 runs on each side agree)";
+    let rests_on = "is fixed between 1.3 and 1.4 (adjacent; 3 runs on each side agree)";
     assert!(said.out.contains(rests_on), "{}", said.out);
     world.write(
         "pyproject.toml",
@@ -218,7 +218,7 @@ fn results_of_the_original_are_imported() {
 
     a.py on 2.7
       breaks between 1.2 and 1.3 (adjacent; a single run)
-      is good again between 1.3 and 1.10 (adjacent; a single run)
+      is fixed between 1.3 and 1.10 (adjacent; a single run)
       goes back and forth: a bisection would have been wrong here
 
     a.py: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value

@@ -55,7 +55,7 @@ fn the_function_measures_a_configuration() {
     let runs: Vec<u32> = results.cells.iter().map(|record| record.attempts("t")).collect();
     assert_eq!(runs, [3, 3]);
     let row = results.rows.iter().find(|row| row.test == "t").unwrap();
-    insta::assert_snapshot!(row.transitions[0], @"is good again between 1.0 and 2.0 (adjacent; 3 runs on each side agree)");
+    insta::assert_snapshot!(row.transitions[0], @"is fixed between 1.0 and 2.0 (adjacent; 3 runs on each side agree)");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Test;
+use caliper_core::report::model::OpenQuestions;
 
 use super::{LISTED, say_how_many_more};
 use crate::args::{FailOnName, FormatName, GoalName, How, Work};
@@ -60,6 +61,13 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             "the baseline {baseline} is not a release of this grid: there is nothing to compare with"
         ));
     }
+    if let Some(expect) = &config.expect
+        && !study.all().any(|record| expect.contains(&record.version))
+    {
+        terminal.warning(&format!(
+            "`expect: {expect}` allows no release of this grid: there is nothing that could fail it"
+        ));
+    }
     let second = blind::Second::open(&store, terminal)?;
     // An output that is lost is compared by its digest.
     let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
@@ -80,19 +88,21 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             .note("interrupted; what was measured is kept, and `caliper run` goes on from there");
         return Ok(exit);
     }
-    let found = violations(
-        &results.cells,
-        &results.verdicts,
-        fail_on(how, &layout),
-        config.expect.as_ref(),
-    );
+    let fail_on = fail_on(how, &layout);
+    let found = violations(&results.cells, &results.verdicts, fail_on, config.expect.as_ref());
     for violation in found.iter().take(LISTED) {
         terminal.verdict(&printable(&format!("not as expected: {violation}")));
     }
     say_how_many_more(found.len(), terminal);
+    let open = OpenQuestions::of(&results.verdicts).filter(|_| fail_on == FailOn::Different);
+    if let Some(open) = &open {
+        terminal.verdict(&format!("not decided: {open}"));
+    }
     Ok(match (study.not_measured.is_empty(), found.is_empty()) {
         (false, _) => Exit::Infrastructure,
         (true, false) => Exit::Unexpected,
+        // Whether anything is different is the question, and nobody knows.
+        (true, true) if open.is_some() => Exit::Infrastructure,
         (true, true) => Exit::Done,
     })
 }

@@ -122,7 +122,13 @@ fn text(advice: &Advice) -> String {
             }
         }
     }
-    text += &format!("requires-python: {}\n", short("", &advice.requires_python));
+    text += &format!("requires-python: {}", short("", &advice.requires_python));
+    if let Suggested::Specifier(suggestion) = &advice.requires_python
+        && suggestion.nothing_fails
+    {
+        text += &format!(" (only {} was measured)", list(&suggestion.allows));
+    }
+    text.push('\n');
     text += &evidence(&advice.rests_on);
     for Checked { section, declared } in &advice.declared {
         text += &format!("{section}\n");

@@ -1,7 +1,7 @@
 //! Running one test once.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,6 +60,17 @@ pub(super) fn run(
         Ok(program) => program,
         Err(error) => return Ok(not_run(format!("`{name}`: {error}"))),
     };
+    // A name alone means the environment's. Another Python has other packages, and its result would be told as
+    // this release's.
+    if !name.contains('/')
+        && !program.starts_with(environment)
+        && runs_another_python(&program).unwrap_or(false)
+    {
+        return Ok(not_run(format!(
+            "`{name}` is not installed in this environment, and the one on `PATH` runs on another Python: add \
+             it to `requirements`, or give its path"
+        )));
+    }
     let mut command = Command::new(&program);
     command.args(arguments).current_dir(&project).env_clear().envs(&variables);
     let group = keeper.control().map(|control| control.group(limits)).transpose();
@@ -170,6 +181,33 @@ fn find(name: &str, project: &Path, variables: &Variables) -> io::Result<PathBuf
         }
     }
     Err(refused.unwrap_or_else(|| rustix::io::Errno::NOENT.into()))
+}
+
+/// Whether a program outside of the environment is a Python, or a script that runs on one: what an installer of
+/// packages made, or a shim.
+fn runs_another_python(program: &Path) -> io::Result<bool> {
+    let is_python = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let rest = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+        rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+    };
+    if is_python(program) {
+        return Ok(true);
+    }
+    let mut start = Vec::new();
+    fs::File::open(program)?.take(512).read_to_end(&mut start)?;
+    let Some(line) = start.strip_prefix(b"#!") else { return Ok(false) };
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    // `env python3` finds the environment's.
+    let interpreter = line.split_whitespace().next().unwrap_or_default();
+    // Where the first line would be too long, installers let a shell start the Python.
+    let through_shell = memchr::memmem::find(&start, b"'''exec'").is_some();
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    let has = |name: &str| folder.join(name).exists();
+    // A folder with all kinds of programs, such as `/usr/bin`, has a shell too.
+    let is_of_a_python = (has("python") || has("python3")) && !has("sh");
+    Ok(is_python(Path::new(interpreter)) || through_shell || is_of_a_python)
 }
 
 /// Whether it is the program's own fault that it cannot be started: it is missing, not executable, no

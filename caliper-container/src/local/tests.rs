@@ -243,6 +243,40 @@ fn output_without_end_is_cut_and_ended() {
     assert!(run.peak_memory.is_none_or(|bytes| bytes > 1 << 20));
 }
 
+/// A result of the user's own pytest would be told as the release's.
+#[test]
+fn a_program_of_another_python_is_not_run() {
+    let (bench, workspace, environment) = Bench::bare(&[]);
+    let folder = bench.folder.path().join("programs");
+    fs::create_dir(&folder).unwrap();
+    let put = |name: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let end = |name: &str| {
+        let path = env::join_paths([&*folder, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+        let path = path.into_string().unwrap();
+        let test = Test { environment: [("PATH".to_owned(), path)].into(), ..test(&[name]) };
+        bench.run(&environment, &test, &workspace).end
+    };
+    put("pytest", "#!/usr/bin/python3\nprint('theirs')\n");
+    put("long", "#!/bin/sh\n'''exec' '/a b/python' \"$0\"\n' '''\n");
+    put("shell", "#!/bin/sh\nexit 0\n");
+    for name in ["pytest", "long"] {
+        let TestEnd::NotRun { reason } = end(name) else { panic!("{name} was run") };
+        assert!(reason.contains("another Python: add it to `requirements`"), "{reason}");
+    }
+    assert_eq!(end("shell"), TestEnd::Exited(0));
+    // What stands beside a Python is a shim of it. A path says which program is meant.
+    put("python3", "#!/bin/sh\nexit 0\n");
+    for name in ["shell", "python3"] {
+        assert!(matches!(end(name), TestEnd::NotRun { .. }), "{name}");
+    }
+    assert_eq!(end(folder.join("shell").to_str().unwrap()), TestEnd::Exited(0));
+}
+
 #[test]
 fn an_interrupt_ends_a_test_at_once() {
     let (bench, workspace, environment) = Bench::bare(&[]);

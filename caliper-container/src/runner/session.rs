@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use caliper_core::facts::event::{self, Event, Reporter, RoundPurpose};
-use caliper_core::facts::record::Record;
+use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Plan;
@@ -177,7 +177,9 @@ impl<'a> Session<'a> {
         let ended: BTreeSet<CellId> = ended.map(Record::id).collect();
         for task in tasks {
             let id = &task.cell.id;
-            match task.action {
+            match &task.action {
+                // There is nothing to reuse, and a search meets it again in each of its rounds.
+                CellAction::Recorded(record) if record.outcome == CellOutcome::Unavailable => {}
                 CellAction::Recorded(_) => _ = so_far.reused.insert(id.clone()),
                 CellAction::ToMeasure(_) if ended.contains(id) => {
                     so_far.measured.insert(id.clone());

@@ -33,8 +33,7 @@ use signature::Signature;
 pub struct Cause {
     /// What is the same in all of them, in one line.
     pub signature: String,
-    /// How many there are: each test of a cell counts once, however often it was repeated, and so
-    /// does each build.
+    /// In how many cells it is, however many of their tests have it and however often they were repeated.
     pub count: usize,
     /// The oldest release that has it.
     #[schemars(with = "String")]
@@ -58,7 +57,7 @@ pub struct Place {
     /// nothing names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// How many failures there are, counted as in [`Cause::count`].
+    /// In how many cells it surfaced there.
     pub count: usize,
     /// The tests that ended there, sorted; none for builds.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -131,6 +130,30 @@ pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String
     clustered(records, &|record| failures(record, logs))
 }
 
+/// Whether `test` fails from the same cause in two records in which it fails, as far as a cause is known. Builds
+/// that fail are compared with builds that fail.
+pub(crate) fn fail_alike(
+    one: &Record,
+    other: &Record,
+    test: &str,
+    logs: &dyn Fn(&BlobRef) -> Option<String>,
+) -> bool {
+    if one.outcome != other.outcome {
+        return false;
+    }
+    let causes = |record| -> BTreeSet<String> {
+        let is_of_test = |tests: &BTreeSet<Option<&str>>| {
+            tests.iter().any(|name| name.is_none_or(|name| name == test))
+        };
+        let failures = failures(record, logs).into_iter();
+        let of_test = failures.filter(|(_, places)| places.values().any(is_of_test));
+        of_test.map(|(cause, _)| cause).collect()
+    };
+    let (one, other) = (causes(one), causes(other));
+    // A test that is repeated may fail from several causes.
+    one.intersection(&other).next().is_some() || (one.is_empty() && other.is_empty())
+}
+
 /// Groups the imports that fail in cells whose tests all pass, as [`cluster`] does with failures. These
 /// are no failures: a part of the dependency cannot be imported, and nothing in the tests needs it.
 pub fn notes(records: &[Record]) -> Vec<Cause> {
@@ -149,7 +172,8 @@ fn clustered<'a>(
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for record in sorted {
         let cell = record.id().to_string();
-        for ((test, cause), places) in failures(record) {
+        for (cause, places) in failures(record) {
+            let test = places.values().flatten().next().copied().flatten();
             let cause = causes.entry(cause).or_insert_with_key(|signature| Cause {
                 signature: signature.clone(),
                 count: 0,
@@ -163,11 +187,9 @@ fn clustered<'a>(
             if cause.releases.last() != Some(&record.version) {
                 cause.releases.push(record.version.clone());
             }
-            if cause.cells.last() != Some(&cell) {
-                cause.cells.push(cell.clone());
-            }
-            for at in places {
-                cause.surfaced(at, test);
+            cause.cells.push(cell.clone());
+            for (at, tests) in places {
+                cause.surfaced(at, tests);
             }
         }
     }
@@ -181,7 +203,7 @@ fn clustered<'a>(
 }
 
 impl Cause {
-    fn surfaced(&mut self, at: Option<String>, test: Option<&str>) {
+    fn surfaced(&mut self, at: Option<String>, tests: BTreeSet<Option<&str>>) {
         let known = self.places.iter().position(|place| place.at == at);
         let known = known.unwrap_or_else(|| {
             self.places.push(Place { at, count: 0, tests: BTreeSet::new() });
@@ -189,17 +211,18 @@ impl Cause {
         });
         let place = &mut self.places[known];
         place.count += 1;
-        place.tests.extend(test.map(str::to_owned));
+        place.tests.extend(tests.into_iter().flatten().map(str::to_owned));
     }
 }
 
-/// The places where the failures of a record surfaced, by test (`None` for the build) and cause.
-type Failures<'a> = BTreeMap<(Option<&'a str>, String), BTreeSet<Option<String>>>;
+/// The failures of a record, by their cause: the places where it surfaced, and in which tests (`None` for the
+/// build).
+type Failures<'a> = BTreeMap<String, BTreeMap<Option<String>, BTreeSet<Option<&'a str>>>>;
 
 fn failures<'a>(record: &'a Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -> Failures<'a> {
     let mut failures = Failures::new();
     let mut add = |test, Signature { cause, at }| {
-        failures.entry((test, cause)).or_default().insert(at);
+        failures.entry(cause).or_default().entry(at).or_default().insert(test);
     };
     match record.outcome {
         CellOutcome::Unavailable | CellOutcome::NotMeasured => {}
@@ -224,7 +247,7 @@ fn failed_import(record: &Record) -> Failures<'_> {
     let import = record.failed_import().into_iter();
     for (test, run) in import.flat_map(|test| test.runs.iter().map(move |run| (test, run))) {
         if let Some(Signature { cause, at }) = test_run::signature(run) {
-            failures.entry((Some(&*test.name), cause)).or_default().insert(at);
+            failures.entry(cause).or_default().entry(at).or_default().insert(Some(&*test.name));
         }
     }
     failures

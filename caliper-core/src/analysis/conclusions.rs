@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use pep440_rs::Version;
 
-use super::causes::{Cause, cluster_with, notes};
+use super::causes::{Cause, cluster_with, fail_alike, notes};
 use super::compare::cells::Cells;
 use super::compare::comparer::Comparer;
 use super::compare::family::Family;
 use super::compare::repeats::repeats_to_decide;
 use super::compare::same::{judge_pairs, same_results};
 use super::compare::{Blind, Blobs, Evidence, Outputs, Pair, Verdict, Verdicts};
-use super::row::{AlsoDiffers, TestRow};
+use super::row::{AlsoDiffers, State, TestRow};
 use super::row_summary::{Known, RowSummary};
 use crate::facts::record::{BlobRef, Record};
 use crate::question::criteria::Criteria;
@@ -82,11 +82,20 @@ impl<'a> Analysis<'a> {
         Analysis::of(cells, self.releases, self.baseline)
     }
 
-    /// Whether a test gives the same result in two records, which need not be among those of the
-    /// analysis: the same but for what is looked past, or, where they have runs enough to tell, not to
-    /// be told apart from noise.
+    /// Whether a test ends in the same way in two records, which need not be among those of the analysis. If
+    /// it fails in both, or both could not be built: from the same cause. Else with the same result: the same
+    /// but for what is looked past, or, where they have runs enough to tell, not to be told apart from noise.
     pub fn same(&self, one: &Record, other: &Record, test: &str) -> bool {
+        if [one, other].map(|record| State::of(record, test)) == [State::Failed; 2] {
+            return fail_alike(one, other, test, &|log| self.log(log));
+        }
         same_results(one, other, test, &self.cells.comparer)
+    }
+
+    /// The log of a build.
+    fn log(&self, log: &BlobRef) -> Option<String> {
+        let content = self.cells.comparer.blob(*log)?;
+        Some(String::from_utf8_lossy(&content).into_owned())
     }
 
     /// How the results of tests compare in pairs of records, of which the second is compared with the first:
@@ -110,8 +119,8 @@ impl<'a> Analysis<'a> {
             let Some((one, other)) = places else { continue };
             if let Some((known, noise)) = self.family().verdict_between(test, one, other) {
                 *verdict = known;
-                if let Some(evidence) = evidence {
-                    evidence.noise = noise.cloned();
+                if let (Some(evidence), Some(noise)) = (evidence, noise) {
+                    evidence.noise = Some(noise.clone());
                 }
             }
         }
@@ -140,6 +149,10 @@ impl<'a> Analysis<'a> {
             };
             let known = Known {
                 alike: &|one, other| family.alike(test, &row, one, other),
+                fail_alike: &|one, other| match (record(one), record(other)) {
+                    (Some(one), Some(other)) => self.same(one, other, test),
+                    _ => true,
+                },
                 runs: &|release| record(release).map_or(0, |record| record.attempts(test)),
                 also_differs: &also_differs,
             };
@@ -160,11 +173,7 @@ impl<'a> Analysis<'a> {
 
     /// Why builds and tests fail, the most frequent first.
     pub fn causes(&self) -> Vec<Cause> {
-        let log = |log: &BlobRef| {
-            let content = self.cells.comparer.blob(*log)?;
-            Some(String::from_utf8_lossy(&content).into_owned())
-        };
-        cluster_with(self.cells.records, &log)
+        cluster_with(self.cells.records, &|log| self.log(log))
     }
 
     /// Why imports fail in cells whose tests all pass, the most frequent first. No verdict, row or

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::row::{Alike, AlsoDiffers, Drift, Row, Sure, Transition, TransitionKind};
+use crate::analysis::row::{
+    Alike, AlsoDiffers, Drift, Row, State, Sure, Transition, TransitionKind,
+};
 use crate::analysis::search::{Coverage, Stretch};
 use crate::names::PythonVersion;
 use crate::question::grid::Variant;
@@ -34,6 +36,8 @@ pub(crate) struct Known<'a> {
     /// Whether the results of two releases at which the test passes, and between which it does not, are
     /// the same.
     pub(crate) alike: &'a dyn Fn(usize, usize) -> Alike,
+    /// Whether it fails from the same cause at two releases at which it fails.
+    pub(crate) fail_alike: &'a dyn Fn(usize, usize) -> bool,
     /// How often the test was run at a release; 0 if it was not run, for example because the build failed.
     pub(crate) runs: &'a dyn Fn(usize) -> u32,
     /// What sets two releases apart besides the release.
@@ -60,8 +64,13 @@ impl RowSummary {
         known: &Known<'_>,
     ) -> Self {
         let alike = known.alike;
-        let mut coverage =
-            Coverage::of(row.states(), &|one, other| alike(one, other) == Alike::Same);
+        let mut coverage = Coverage::of(row.states(), &|one, other| {
+            if row.states()[other] == State::Failed {
+                (known.fail_alike)(one, other)
+            } else {
+                alike(one, other) == Alike::Same
+            }
+        });
         for one in &mut coverage.transitions {
             one.sure = match one.kind {
                 TransitionKind::FirstBad | TransitionKind::GoodAgain => {

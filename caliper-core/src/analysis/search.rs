@@ -1,7 +1,8 @@
 //! Measuring less: which releases of a row to measure next.
 //!
 //! A search measures a few evenly spaced releases, and then bisects each gap whose ends differ until
-//! the change lies between neighbours. Gaps with equal ends are not measured. [`Coverage`] lists them
+//! the change lies between neighbours. Two releases that fail from different causes differ too: between what
+//! broke first and what broke later, something may work. Gaps with equal ends are not measured. [`Coverage`] lists them
 //! beside the changes: a change that the search missed lies in one of them.
 //!
 //! The planner has no state. It is called again after each measurement with the current row, so an
@@ -39,7 +40,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use answer::Answer;
-pub use coverage::{Coverage, Stretch};
+pub use coverage::{Coverage, Ends, Stretch};
 
 use crate::analysis::row::{State, TransitionKind, change};
 
@@ -82,7 +83,8 @@ impl Search {
     ///
     /// `given_up` are the releases that were tried and could not be measured. In a row they look like
     /// untried ones, so without this set they would be requested for ever. `same` tells whether the
-    /// results of two passing releases are the same; pass `&|_, _| true` if only passing matters.
+    /// results of two passing releases are the same, and whether two failing ones fail from the same cause;
+    /// pass `&|_, _| true` if only passing matters.
     ///
     /// The search terminates: no release is requested twice if each requested one is then measured,
     /// unavailable, or given up.
@@ -103,7 +105,7 @@ impl Search {
                 }
                 let mut gaps =
                     if pending.is_empty() { row.gaps(&|_, _| true, |_| true) } else { Vec::new() };
-                gaps.retain(|gap| gap.kind == TransitionKind::FirstBad);
+                gaps.retain(|gap| gap.kind == Some(TransitionKind::FirstBad));
                 let one = match self.goal {
                     Goal::LastGood => gaps.len().saturating_sub(1),
                     Goal::AllChanges | Goal::FirstBad => 0,
@@ -195,7 +197,8 @@ struct Sought<'a> {
 
 /// Two releases that differ, and what could be measured between them.
 struct Gap {
-    kind: TransitionKind,
+    /// `None` if the test fails at both, from different causes.
+    kind: Option<TransitionKind>,
     from: usize,
     to: usize,
     open: Vec<usize>,
@@ -222,8 +225,10 @@ impl Sought<'_> {
             if open.is_empty() {
                 return None;
             }
-            let kind = change(self.states, from, to, same)?;
-            Some(Gap { kind, from, to, open }).filter(&wanted)
+            let kind = change(self.states, from, to, same);
+            let both_fail = [from, to].map(|end| self.states[end]) == [State::Failed; 2];
+            let is_gap = kind.is_some() || (both_fail && !same(from, to));
+            is_gap.then_some(Gap { kind, from, to, open }).filter(&wanted)
         };
         decided.windows(2).filter_map(gap).collect()
     }

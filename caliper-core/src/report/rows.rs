@@ -110,6 +110,7 @@ mod tests {
             let moved = AlsoDiffers::package("numpy", "1.26.4", "2.0.0");
             let known = Known {
                 alike: &alike,
+                fail_alike: &|_, _| true,
                 runs: &|release| if release < 3 { 3 } else { 1 },
                 also_differs: &|_, to| if to == 2 { vec![moved.clone()] } else { Vec::new() },
             };
@@ -130,12 +131,12 @@ mod tests {
         insta::assert_snapshot!(text.join("\n"), @"
         import, render.py on 3.9, 3.11
           breaks between 1.1 and 1.2 (adjacent; 3 runs on each side agree); not only the release differs: numpy 1.26.4 → 2.0.0
-          not measured between 1.2 and 1.4, which are alike (1 release)
+          not measured between 1.2 and 1.4, which fail from the same cause (1 release)
         import on 3.12
           result changes between 1.2 and 1.3 (adjacent; p = 0.012 at a rate of 0.05)
         render.py on 3.12
           breaks between 1.0 and 1.1 (adjacent; 3 runs on each side agree)
-          is good again between 1.1 and 1.2 (adjacent; 3 runs on each side agree); not only the release differs: numpy 1.26.4 → 2.0.0
+          is fixed between 1.1 and 1.2 (adjacent; 3 runs on each side agree); not only the release differs: numpy 1.26.4 → 2.0.0
           result changes between 1.2 and 1.3 (adjacent; p = 0.012 at a rate of 0.05)
           goes back and forth: a bisection would have been wrong here
         ");

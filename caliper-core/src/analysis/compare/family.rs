@@ -138,21 +138,24 @@ impl Family {
     ) -> Alike {
         let (Some(from), Some(to)) = (row.record(from), row.record(to)) else { return Alike::Same };
         let undecided = |needed| Alike::Undecided { needed };
-        let Some(found) = self.between(test, from, to) else { return undecided(None) };
-        let noise = found.evidence.as_ref().and_then(|evidence| evidence.noise.as_ref());
-        let needed = noise.and_then(|noise| noise.needed);
-        match found.verdict {
-            Some(Verdict::Same | Verdict::SameWithinNoise) => Alike::Same,
-            Some(Verdict::Different) => match noise {
-                Some(noise) if self.is_supported(test, from, to) => {
-                    Alike::Different(Sure::from(noise))
-                }
-                Some(_) | None => undecided(None),
-            },
-            Some(Verdict::Undecided | Verdict::Flaky | Verdict::NoBaseline) | None => {
-                undecided(needed)
-            }
+        let Some((verdict, noise)) = self.verdict_between(test, from, to) else {
+            return undecided(None);
+        };
+        match (verdict, noise) {
+            (Some(Verdict::Same | Verdict::SameWithinNoise), _) => Alike::Same,
+            (Some(Verdict::Different), Some(noise)) => Alike::Different(Sure::from(noise)),
+            (_, noise) => undecided(noise.and_then(|noise| noise.needed)),
         }
+    }
+
+    /// Whether a cell is the baseline, or the same as it, be it within noise.
+    fn is_as_baseline(&self, test: &str, cell: usize) -> bool {
+        self.baselines.get(&(test.to_owned(), cell)).is_some_and(|base| {
+            *base == cell
+                || self.between(test, cell, *base).is_some_and(|found| {
+                    matches!(found.verdict, Some(Verdict::Same | Verdict::SameWithinNoise))
+                })
+        })
     }
 
     /// Whether one of two cells is the baseline, or is different from it. A step between two cells that both
@@ -168,15 +171,33 @@ impl Family {
     }
 
     /// The verdict on two cells, and what is known of noise there; `None` if they are not compared here.
+    ///
+    /// It does not contradict the verdicts of the two on the baseline, which stand on the same screen: two cells
+    /// that are as the baseline are the same within noise, and a difference between two of which neither differs
+    /// from the baseline is not claimed.
     pub(in crate::analysis) fn verdict_between(
         &self,
         test: &str,
         one: usize,
         other: usize,
     ) -> Option<(Option<Verdict>, Option<&Noise>)> {
-        let found = self.between(test, one, other)?;
-        let noise = found.evidence.as_ref().and_then(|evidence| evidence.noise.as_ref());
-        Some((found.verdict, noise))
+        let found = self.between(test, one, other);
+        let verdict = found.and_then(|found| found.verdict);
+        let noise = found.and_then(|found| found.evidence.as_ref()?.noise.as_ref());
+        let verdict = match verdict {
+            Some(Verdict::Same) => verdict,
+            _ if [one, other].into_iter().all(|cell| self.is_as_baseline(test, cell)) => {
+                Some(Verdict::SameWithinNoise)
+            }
+            Some(Verdict::Different) if !self.is_supported(test, one, other) => {
+                Some(Verdict::Undecided)
+            }
+            _ => {
+                found?;
+                verdict
+            }
+        };
+        Some((verdict, noise))
     }
 
     fn between(&self, test: &str, one: usize, other: usize) -> Option<&Judgement> {

@@ -8,7 +8,7 @@ use crate::names::{Sha256, Timestamp};
 /// `~` is flaky, `?` was not measured, `.` is unavailable.
 pub(crate) fn states(signs: &str) -> Vec<State> {
     let state = |sign| match sign {
-        'F' => State::Failed,
+        'F' | 'f' => State::Failed,
         '~' => State::Flaky,
         '?' => State::Unmeasured,
         '.' => State::Unavailable,
@@ -37,9 +37,9 @@ fn transitions_read_as_people_say_it() {
     PF: breaks between 1.0 and 1.1 (adjacent; a single run)
     P?.?F: breaks somewhere from 1.0 to 1.4 (bracketed, 2 releases not measured; a single run)
     P.F: breaks between 1.0 and 1.2 (adjacent; a single run)
-    FP: is good again between 1.0 and 1.1 (adjacent; a single run)
-    PFp: breaks between 1.0 and 1.1 (adjacent; a single run); is good again between 1.1 and 1.2, with another result than 1.0 (adjacent; a single run)
-    PFP: breaks between 1.0 and 1.1 (adjacent; a single run); is good again between 1.1 and 1.2 (adjacent; a single run)
+    FP: is fixed between 1.0 and 1.1 (adjacent; a single run)
+    PFp: breaks between 1.0 and 1.1 (adjacent; a single run); is fixed between 1.1 and 1.2, with another result than 1.0 (adjacent; a single run)
+    PFP: breaks between 1.0 and 1.1 (adjacent; a single run); is fixed between 1.1 and 1.2 (adjacent; a single run)
     P~F: breaks between 1.0 and 1.2 (adjacent; a single run; flaky at 1.1)
     P~~F: breaks between 1.0 and 1.3 (adjacent; a single run; flaky at 2 releases between)
     Pp: result changes between 1.0 and 1.1 (adjacent; a single run)

@@ -116,7 +116,7 @@ pub struct Transition<R = Version> {
     pub from: R,
     /// The first measured release behind it.
     pub to: R,
-    /// Of a test that is good again: the last release before at which it was seen to pass, if its
+    /// Of a test that is fixed: the last release before at which it was seen to pass, if its
     /// result was another.
     #[serde(default = "none::<R>", skip_serializing_if = "Option::is_none")]
     pub differs_from: Option<R>,
@@ -192,7 +192,7 @@ impl<R: fmt::Display> fmt::Display for Transition<R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.kind {
             TransitionKind::FirstBad => "breaks",
-            TransitionKind::GoodAgain => "is good again",
+            TransitionKind::GoodAgain => "is fixed",
             TransitionKind::ResultChanged => "result changes",
             TransitionKind::ResultDiffers => "result is not the same",
         })?;

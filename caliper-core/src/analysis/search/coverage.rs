@@ -18,16 +18,32 @@ pub struct Coverage<R = Version> {
     pub unprobed: Vec<Stretch<R>>,
 }
 
-/// Neighbouring unmeasured releases without evidence of a change. Changes may be hidden among them: one
+/// Neighbouring unmeasured releases between which no change was seen. Changes may be hidden among them: one
 /// release breaks something and the next repairs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Stretch<R = Version> {
     /// The measured release before the gap; `None` at the start of the row.
     pub after: Option<R>,
-    /// The measured release after the gap, equal to the one before; `None` at the end of the row.
+    /// The measured release after the gap; `None` at the end of the row.
     pub before: Option<R>,
+    /// What the two have in common; `None` at the start and at the end of the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
     /// The unmeasured releases, oldest first; never empty.
     pub releases: Vec<R>,
+}
+
+/// What the measured releases on the two sides of a gap have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ends {
+    /// The test passes at both, with the same result.
+    SameResult,
+    /// It fails at both, from the same cause.
+    SameFailure,
+    /// It fails at both, from different causes.
+    OtherFailure,
 }
 
 impl Coverage<usize> {
@@ -45,14 +61,19 @@ impl Coverage<usize> {
                     let releases = std::mem::take(&mut unmeasured);
                     let changes = transitions.iter().any(|transition| transition.to == index);
                     if !changes && !releases.is_empty() {
-                        unprobed.push(Stretch { after, before: Some(index), releases });
+                        let ends = after.map(|after| match state {
+                            State::Failed if same(after, index) => Ends::SameFailure,
+                            State::Failed => Ends::OtherFailure,
+                            _ => Ends::SameResult,
+                        });
+                        unprobed.push(Stretch { after, before: Some(index), ends, releases });
                     }
                     after = Some(index);
                 }
             }
         }
         if !unmeasured.is_empty() {
-            unprobed.push(Stretch { after, before: None, releases: unmeasured });
+            unprobed.push(Stretch { after, before: None, ends: None, releases: unmeasured });
         }
         Self { transitions, unprobed }
     }
@@ -89,6 +110,7 @@ impl<R> Stretch<R> {
         Stretch {
             after: self.after.map(&name),
             before: self.before.map(&name),
+            ends: self.ends,
             releases: self.releases.into_iter().map(&name).collect(),
         }
     }
@@ -98,11 +120,16 @@ impl<R: fmt::Display> fmt::Display for Stretch<R> {
     /// One line; claims nothing beyond what was measured.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.after, &self.before) {
-            (Some(after), Some(before)) => write!(
-                formatter,
-                "not measured between {after} and {before}, which are alike ({})",
-                releases(self.releases.len())
-            ),
+            (Some(after), Some(before)) => {
+                let ends = match self.ends {
+                    Some(Ends::SameResult) => ", which give the same result",
+                    Some(Ends::SameFailure) => ", which fail from the same cause",
+                    Some(Ends::OtherFailure) => ", which fail from different causes",
+                    None => "",
+                };
+                let count = releases(self.releases.len());
+                write!(formatter, "not measured between {after} and {before}{ends} ({count})")
+            }
             (Some(after), None) => {
                 write!(formatter, "not measured after {after} ({})", releases(self.releases.len()))
             }

@@ -22,12 +22,18 @@ pub struct Declared {
     /// The releases that it allows and that were not measured, oldest first.
     #[schemars(with = "Vec<String>")]
     pub unproven: Vec<Version>,
+    /// How many of the releases that it allows pass.
+    pub passing: usize,
+    /// The oldest and the newest release that was measured; `None` if none was. Of what it allows beyond these
+    /// nothing is known.
+    #[schemars(with = "Option<[String; 2]>")]
+    pub measured: Option<[Version; 2]>,
 }
 
 impl Declared {
-    /// Whether no measurement contradicts it.
+    /// Whether some release that it allows passes, and none that was measured fails.
     pub fn holds(&self) -> bool {
-        self.refuted_by.is_empty()
+        self.refuted_by.is_empty() && self.passing > 0
     }
 }
 
@@ -63,11 +69,18 @@ pub(super) fn check_specifiers(
             .map(|release| release.version.clone())
             .collect()
     };
+    let mut measured = releases.iter().filter(|release| release.known != Known::Unmeasured);
+    let oldest = measured.next();
+    let newest = measured.next_back().or(oldest);
     Declared {
         specifier: specifiers.to_string(),
         refuted_by: with(Known::Failed, true),
         too_narrow_for: with(Known::Passed, false),
         unproven: with(Known::Unmeasured, true),
+        passing: with(Known::Passed, true).len(),
+        measured: oldest
+            .zip(newest)
+            .map(|(oldest, newest)| [oldest.version.clone(), newest.version.clone()]),
     }
 }
 
@@ -100,10 +113,24 @@ impl fmt::Display for Declared {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let specifier = if self.specifier.is_empty() { "any release" } else { &self.specifier };
         match self.refuted_by.as_slice() {
-            [] => write!(formatter, "{specifier}: no measured release that it allows fails")?,
+            [] if self.passing == 0 => {
+                write!(formatter, "{specifier}: untested, it allows no release that was measured")?;
+            }
+            [] => {
+                let passing = match self.passing {
+                    1 => "1 passing release".to_owned(),
+                    more => format!("{more} passing releases"),
+                };
+                write!(formatter, "{specifier}: holds, it allows {passing} and no failing one")?;
+            }
             failing => {
                 write!(formatter, "{specifier}: refuted, it allows {}", list(failing, "failing"))?;
             }
+        }
+        if let Some([oldest, newest]) =
+            self.measured.as_ref().filter(|_| self.refuted_by.is_empty())
+        {
+            write!(formatter, " (measured: {oldest} … {newest})")?;
         }
         if !self.too_narrow_for.is_empty() {
             let passing = list(&self.too_narrow_for, "passing");
