@@ -36,8 +36,8 @@ fn a_result_folder_that_is_none() {
     world.wheel("demo", "1.0", &[("demo.py", "")]);
     world.write(".caliper/records", "a file where a folder should be");
     insta::assert_snapshot!(world.caliper(&["run", "--python", &python()]).error(3), @"
-    error: could not write `./.caliper/records`; what was measured before is kept
-      caused by: File exists (os error 17)
+    error: could not read `./.caliper/records`
+      caused by: Not a directory (os error 20)
     ");
 }
 

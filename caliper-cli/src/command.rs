@@ -8,6 +8,7 @@ mod doctor;
 mod import;
 mod init;
 mod plan;
+mod recorded;
 mod resolve;
 mod run;
 mod schema;
@@ -16,11 +17,9 @@ mod show;
 mod suggest;
 
 use std::io::Write as _;
-use std::path::Path;
 
-use caliper_core::analysis::results::{self, Results};
+use caliper_core::analysis::results::Results;
 use caliper_core::facts::record::{CellOutcome, Record};
-use caliper_core::facts::store::DirStore;
 use caliper_core::question::grid::FileKind;
 use caliper_core::report::model::{GridView, LookedPast, OpenQuestions, Tone};
 use caliper_core::report::{grid, rows};
@@ -30,7 +29,6 @@ use serde_json::Error;
 use crate::args::{Args, Command};
 use crate::exit::{Failure, Outcome};
 use crate::layout;
-use crate::setting;
 use crate::terminal::{Terminal, printable};
 
 /// Does what was asked for.
@@ -47,7 +45,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
             show::run(&what, rebuild, format.format, terminal)
         }
         Command::Compare { first, second, config, format } => {
-            compare::run(&first, &second, &config, format.format, terminal)
+            compare::run([&first, &second], &config, format.format, terminal)
         }
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
@@ -139,19 +137,6 @@ const MOST_CAUSES: usize = 8;
 const MOST_NOTES: usize = 3;
 const MOST_LINES: usize = 24;
 const MOST_PAST: usize = 6;
-
-/// The results that a path names, and where their long outputs are.
-fn recorded(path: &Path) -> Result<(DirStore, Results), Failure> {
-    let store = DirStore::read_only(setting::results_of(path));
-    let results = store.summary(results::SCHEMA)?.ok_or_else(|| {
-        Failure::question(format!(
-            "there are no results in `{}`; run `caliper run {}` first",
-            store.folder().display(),
-            path.display()
-        ))
-    })?;
-    Ok((store, results))
-}
 
 /// More problems of a kind than these are counted, not listed.
 const LISTED: usize = 10;

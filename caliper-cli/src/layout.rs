@@ -1,20 +1,23 @@
 //! From a configuration and arguments to a plan: asks the backend for its Pythons and the index for
 //! the releases.
 
+mod rest;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use caliper_container::backend::{BackendError, ContainerBackend};
-use caliper_container::project::Project;
+use caliper_container::project;
 use caliper_container::runner::{Rerun, Retry, RunOptions, Schedule};
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::axes::{AsOf, Axes, Axis, AxisValue};
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellPattern;
-use caliper_core::question::plan::{Plan, Setup};
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::plan::{Plan, PlannedCell, Setup};
 use caliper_core::question::selection::Selection;
-use caliper_pypi::index::PackageIndex as _;
-use caliper_pypi::resolve::{self, Question, pythons_wanted};
+use caliper_pypi::index::{PackageIndex as _, Project};
+use caliper_pypi::resolve::{self, Question, ResolveError, pythons_wanted};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde_json::Value;
 
@@ -33,14 +36,16 @@ pub(crate) struct Layout {
     pub(crate) cache: PathBuf,
     pub(crate) index: Index,
     pub(crate) backend: Box<dyn ContainerBackend>,
-    pub(crate) project: Project,
+    pub(crate) project: project::Project,
     /// Keeps others from removing the cache; `None` if nothing is carried out.
     #[expect(dead_code, reason = "it is held until the command ends")]
     cache_in_use: Option<CacheLock>,
     /// What was asked for.
     pub(crate) plan: Plan,
-    /// The cells that `--only` leaves out.
+    /// The cells of the configuration that the arguments leave out; for a run only.
     pub(crate) rest: Plan,
+    /// Whether `plan` and `rest` are all cells of the configuration.
+    pub(crate) is_whole: bool,
     pub(crate) options: RunOptions,
 }
 
@@ -87,26 +92,43 @@ pub(crate) fn lay_out(
     if purpose == Purpose::Run && !setting.has_results() {
         left_out::note(&project.left_out(), &setting.path, terminal);
     }
-    let mut plan = match &work.plan {
-        Some(file) => plan_of_file(file, config)?,
-        None => resolved(config, &setup, &selection, work, &index, &*backend)?,
+    let (mut plan, rest) = match &work.plan {
+        Some(file) => (plan_of_file(file, config)?, None),
+        None => {
+            // Asked first: a package that does not exist is told before anything is started.
+            let offered = index.client.project(&config.dependency)?;
+            let pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
+            let axes = axes(config, work, backend.name());
+            let plan = resolved(config, &setup, &selection, &axes, &offered, pythons, &index)?;
+            // The cells of another backend are not described by this one.
+            let rest = match purpose {
+                Purpose::Run if backend.name() == sources::usual(config) => {
+                    rest::of(&setting, &setup, &plan, work, &offered, &index)?
+                }
+                Purpose::Run | Purpose::Look => None,
+            };
+            (plan, rest)
+        }
     };
     for setup in plan.setups() {
         backend.check(setup)?;
     }
-    let mut rest = plan.part(|_| false);
+    let is_whole = rest.is_some();
+    let mut rest = rest.unwrap_or_else(|| plan.part(|_| false));
     if !only.is_empty() {
         let (chosen, left) = std::mem::take(&mut plan.cells)
             .into_iter()
             .partition(|cell| only.iter().any(|pattern| pattern.matches(&cell.id)));
-        (plan.cells, rest.cells) = (chosen, left);
+        let left: Vec<PlannedCell> = left;
+        plan.cells = chosen;
         if plan.cells.is_empty() {
-            let example = rest.cells.first().map(|cell| cell.id.to_string()).unwrap_or_default();
+            let example = left.first().map(|cell| cell.id.to_string()).unwrap_or_default();
             return Err(Failure::question(format!(
                 "`--only` matches none of the {} cells; they are called like `{example}`",
-                rest.cells.len()
+                left.len()
             )));
         }
+        rest.cells.extend(left);
     }
     let rerun = match work.rerun {
         None => Rerun::Nothing,
@@ -121,26 +143,35 @@ pub(crate) fn lay_out(
         ScheduleName::Interleaved => Schedule::Interleaved,
     };
     let options = RunOptions { jobs, schedule, rerun, retry, ..RunOptions::default() };
-    Ok(Layout { setting, cache, index, backend, project, cache_in_use, plan, rest, options })
+    Ok(Layout {
+        setting,
+        cache,
+        index,
+        backend,
+        project,
+        cache_in_use,
+        plan,
+        rest,
+        is_whole,
+        options,
+    })
 }
 
 /// Reads the project of a configuration.
-pub(crate) fn read_project(setting: &Setting) -> Result<Project, Failure> {
+pub(crate) fn read_project(setting: &Setting) -> Result<project::Project, Failure> {
     let folder = setting.folder();
-    Ok(Project::read_without(&folder, Some(&setting.path), &own::outputs(&folder))?)
+    Ok(project::Project::read_without(&folder, Some(&setting.path), &own::outputs(&folder))?)
 }
 
-/// Asks the index for the releases and the backend for its Pythons.
-fn resolved(
+/// The Pythons that are asked for, or else those that the backend has.
+fn pythons(
     config: &Config,
     setup: &Setup,
     selection: &Selection,
     work: &Work,
-    index: &Index,
+    offered: &Project,
     backend: &dyn ContainerBackend,
-) -> Result<Plan, Failure> {
-    // Asked first: a package that does not exist is told before anything is started.
-    let offered = index.client.project(&config.dependency)?;
+) -> Result<Vec<Interpreter>, Failure> {
     let mut wanted: BTreeSet<PythonVersion> = if work.selection.python.is_empty() {
         &config.python_versions
     } else {
@@ -150,7 +181,7 @@ fn resolved(
     .copied()
     .collect();
     if wanted.is_empty() && backend.name() != sources::LOCAL {
-        wanted = pythons_wanted(&offered, selection, || {
+        wanted = pythons_wanted(offered, selection, || {
             let present = backend.interpreters(&BTreeSet::new(), setup)?;
             Ok::<_, BackendError>(present.iter().map(|interpreter| interpreter.python).collect())
         })?;
@@ -162,16 +193,28 @@ fn resolved(
             backend.name()
         )));
     }
-    let axes = axes(config, work, backend.name());
+    Ok(interpreters)
+}
+
+/// Lays out the cells of these Pythons, of what the index offers.
+fn resolved(
+    config: &Config,
+    setup: &Setup,
+    selection: &Selection,
+    axes: &Axes,
+    offered: &Project,
+    pythons: Vec<Interpreter>,
+    index: &Index,
+) -> Result<Plan, ResolveError> {
     let question = Question {
         analysis: &config.name,
         package: &config.dependency,
         selection,
         setup,
-        axes: &axes,
+        axes,
         today: end_of_today(),
     };
-    Ok(resolve::plan(question, &offered, interpreters, &index.client)?)
+    resolve::plan(question, offered, pythons, &index.client)
 }
 
 /// The axes of the configuration, and those that the command line stands for.

@@ -10,6 +10,9 @@ use crate::exit::Failure;
 /// The folder in a project that is Caliper's own.
 pub(crate) const OWN: &str = ".caliper";
 
+/// What a configuration is called if nothing else is said.
+pub(crate) const FILE: &str = "caliper.yaml";
+
 /// A configuration that was read, and where things are.
 pub(crate) struct Setting {
     /// The file.

@@ -195,6 +195,22 @@ pub(crate) fn actions(
     Ok(tasks.into_iter().map(|task| task.action).collect())
 }
 
+/// What decides the results of each cell of `plan`, and whether the backend can describe its environment, so
+/// that the identity is the right one.
+pub(crate) fn identities(
+    plan: &Plan,
+    context: RunContext<'_>,
+) -> Result<Vec<(CellId, Identity, bool)>, RunError> {
+    let run = RunId::fresh();
+    let found = found(plan, context.project)?;
+    let tasks = tasks(plan, context, &RunOptions::default(), &run, &found)?;
+    let identity = |task: Task<'_>| {
+        let is_known = !matches!(task.action, CellAction::NotMeasurable(_));
+        (task.cell.id.clone(), task.identity, is_known)
+    };
+    Ok(tasks.into_iter().map(identity).collect())
+}
+
 /// Estimates what it takes to build the environment of a cell of `plan`. `None` if the cell has no
 /// file to install.
 ///

@@ -4,20 +4,23 @@
 //! only what a search needs, repeats what is undecided, measures a share of the cells a second time,
 //! and adds the recorded cells that this run leaves out. Nothing here prints or reads a configuration.
 //!
-//! [`measure`] makes the measurements; [`Study::results`] draws the conclusions from them.
+//! [`measure`] makes the measurements; [`Study::results`] draws the conclusions from them. Both read what is
+//! recorded from the store, as [`rebuild`] does, so that a run and a later look at it agree.
 
 mod blind;
 mod confirm;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::compare::{Blobs, Outputs};
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::search::Search;
+use caliper_core::facts::asked::Asked;
 use caliper_core::facts::event::RoundPurpose;
 use caliper_core::facts::record::Record;
-use caliper_core::facts::store::ResultStore;
+use caliper_core::facts::store::{ResultStore, StoreError};
 use caliper_core::question::config::Config;
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::CellId;
@@ -25,7 +28,8 @@ use caliper_core::question::plan::Plan;
 use pep440_rs::Version;
 
 use crate::runner::{
-    self, CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Searching, Session, actions,
+    self, CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Searching, Session,
+    actions, identities,
 };
 
 /// What is to be found out.
@@ -33,8 +37,11 @@ use crate::runner::{
 pub struct Question<'a> {
     /// The cells to measure.
     pub plan: &'a Plan,
-    /// Cells that this run leaves out. Their valid records belong to the results all the same.
+    /// Cells of the grid that this run leaves out. Their records belong to the results all the same.
     pub rest: Option<&'a Plan>,
+    /// Whether `plan` and `rest` are the whole grid. If not, cells that the run before asked for belong to it
+    /// too, and what that run asked of them.
+    pub is_whole: bool,
     /// The release that the others are compared with; `None` for the newest at which a test passes.
     pub baseline: Option<&'a Version>,
     /// When two results are the same.
@@ -94,13 +101,16 @@ pub struct Study {
     pub not_measured: Vec<(CellId, String)>,
     /// Whether the study was stopped before its end.
     pub interrupted: bool,
-    /// The name of the backend that measured.
-    pub backend: String,
+    /// What was asked, also of the cells that were left out.
+    pub asked: Asked,
+    /// What the store has of all these cells in the end.
+    kept: Vec<Record>,
     /// What was read of outputs on the way.
     outputs: Arc<Outputs>,
 }
 
-/// Measures what `question` asks for. Every record is in the store of `context` before this returns.
+/// Measures what `question` asks for. What is asked is in the store of `context` before anything is measured, and
+/// every record is before this returns.
 ///
 /// # Errors
 ///
@@ -112,6 +122,8 @@ pub fn measure(
     options: &RunOptions,
     method: &Method<'_>,
 ) -> Result<Study, RunError> {
+    let asked = asked(question, context)?;
+    context.store.save_asked(&asked)?;
     let session = Session::new(question.plan, context.reporter);
     let outputs = Arc::default();
     let outcome = match &method.search {
@@ -125,7 +137,8 @@ pub fn measure(
         rest: rest.unwrap_or_default(),
         not_measured,
         interrupted,
-        backend: context.backend.name().to_owned(),
+        asked,
+        kept: Vec::new(),
         outputs,
     };
     if method.confirm {
@@ -136,7 +149,29 @@ pub fn measure(
     {
         study.measure_again(&session, question, context, options, check)?;
     }
+    let kept = study.asked.cells().filter_map(|cell| context.store.load(&cell).transpose());
+    study.kept = kept.collect::<Result<_, StoreError>>()?;
     Ok(study)
+}
+
+/// What decides the results of all cells of the grid. Of a cell that is left out and that the backend cannot
+/// describe now, the answer of the run before holds, and so it does of cells that are not laid out.
+fn asked(question: &Question<'_>, context: RunContext<'_>) -> Result<Asked, RunError> {
+    let earlier = context.store.asked()?;
+    let before = |cell: &CellId| earlier.as_ref().and_then(|asked| asked.identity(cell)).cloned();
+    let mut cells = BTreeMap::new();
+    if !question.is_whole {
+        let all = earlier.iter().flat_map(Asked::cells);
+        cells.extend(all.filter_map(|cell| before(&cell).map(|identity| (cell, identity))));
+    }
+    let rest = question.rest.map(|rest| identities(rest, context)).transpose()?;
+    for (cell, identity, is_known) in rest.into_iter().flatten() {
+        let identity = if is_known { Some(identity) } else { before(&cell) };
+        cells.extend(identity.map(|identity| (cell, identity)));
+    }
+    let asked = identities(question.plan, context)?.into_iter();
+    cells.extend(asked.map(|(cell, identity, _)| (cell, identity)));
+    Ok(Asked::new(context.backend.name(), cells))
 }
 
 impl Study {
@@ -145,8 +180,8 @@ impl Study {
         self.records.iter().chain(&self.rest)
     }
 
-    /// The summary: the records with their verdicts, causes and rows. `again` holds second measurements,
-    /// of this run or an earlier one, for the blind check; `blobs` finds the outputs of both.
+    /// The summary: all that the store has of the grid, with verdicts, causes and rows. `again` holds second
+    /// measurements, of this run or an earlier one, for the blind check; `blobs` finds the outputs of both.
     ///
     /// `None` if there is no record.
     pub fn results(
@@ -155,31 +190,34 @@ impl Study {
         again: &[Record],
         blobs: Blobs<'_>,
     ) -> Option<Results> {
-        let Question { plan, rest, .. } = question;
-        let records = self.all().cloned().collect();
-        let results =
-            Results::new(&plan.analysis, plan.dependency.clone(), &self.backend, records)?;
-        // Releases without a record count too: what happens there is unknown, not unchanged.
-        let cells = plan.cells.iter().chain(rest.iter().flat_map(|rest| &rest.cells));
-        let releases: Vec<Version> = cells.map(|cell| cell.id.version.clone()).collect();
-        let analysis = question.analysis(blobs, &self.outputs).along(&releases);
-        Some(results.read_through(&analysis, again))
+        let Plan { analysis: name, dependency, .. } = question.plan;
+        let analysis = question.analysis(blobs, &self.outputs);
+        let kept = self.kept.clone();
+        Results::of_asked(name, dependency.clone(), &self.asked, kept, &analysis, again)
     }
 }
 
-/// Makes the summary from records alone, for example of folders of results that were merged. It knows
-/// of no release without a record, and leaves out interrupted records, which lack runs. `again` and `blobs` are as in [`Study::results`].
+/// The summary of what a store has: `asked` and `records` are what it keeps. While a run goes on, this is
+/// what it has come to so far. `again` and `blobs` are as in [`Study::results`].
+///
+/// Without `asked`, for example in folders of results that were merged, every record counts, apart from
+/// interrupted ones, which lack runs; and nothing is known of releases without a record.
 ///
 /// `None` if there is no record.
 pub fn rebuild(
     config: &Config,
+    asked: Option<&Asked>,
     mut records: Vec<Record>,
     again: &[Record],
     blobs: Blobs<'_>,
 ) -> Option<Results> {
-    records.retain(|record| !record.interrupted);
     let analysis = Analysis::new(&[], config.baseline.as_ref(), &config.compare, blobs);
-    Results::of_records(&config.name, config.dependency.clone(), records, &analysis, again)
+    let (name, dependency) = (&config.name, config.dependency.clone());
+    if let Some(asked) = asked {
+        return Results::of_asked(name, dependency, asked, records, &analysis, again);
+    }
+    records.retain(|record| !record.interrupted);
+    Results::of_records(name, dependency, records, &analysis, again)
 }
 
 /// The records in the store that are valid for the cells of `plan`.

@@ -11,7 +11,7 @@ fn results(
     context: RunContext<'_>,
 ) -> Result<Option<Results>, RunError> {
     let (criteria, baseline) = (&config.compare, config.baseline.as_ref());
-    let question = Question { plan, rest: None, baseline, criteria };
+    let question = Question { plan, rest: None, is_whole: true, baseline, criteria };
     let options = RunOptions { jobs: 2, ..RunOptions::default() };
     let method = Method { confirm: true, ..Method::default() };
     let study = measure(&question, context, &options, &method)?;

@@ -3,6 +3,7 @@
 //! Builds on [`question`](crate::question). No type here holds a conclusion: what a measurement means
 //! depends on other measurements, and is the job of [`analysis`](crate::analysis).
 
+pub mod asked;
 pub mod event;
 pub mod identity;
 pub mod legacy;

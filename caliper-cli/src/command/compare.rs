@@ -4,6 +4,7 @@ use std::path::Path;
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::changes::{Change, Difference, differences};
 use caliper_core::analysis::compare::{Evidence, Rung};
+use caliper_core::analysis::results::Results;
 use caliper_core::analysis::row::AlsoDiffers;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
@@ -13,6 +14,7 @@ use caliper_core::question::grid::{CellId, Variant};
 use caliper_core::report::model::Comparison;
 use pep440_rs::Version;
 
+use super::recorded::recorded;
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting::Setting;
@@ -28,20 +30,21 @@ struct Side {
 }
 
 pub(super) fn run(
-    first: &str,
-    second: &str,
+    [first, second]: [&str; 2],
     config: &Path,
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
-    let (one, other) = (side(first, config)?, side(second, config)?);
+    let are_folders = Path::new(first).exists() && Path::new(second).exists();
+    let grid = if are_folders { None } else { Some(recorded(config, terminal)?) };
+    let side = |name| side(name, config, grid.as_ref(), terminal);
+    let (one, other) = (side(first)?, side(second)?);
     let criteria = criteria([first, second], config)?;
     let blobs = |blob| one.store.blob(blob).or_else(|_| other.store.blob(blob)).ok();
-    let are_folders = Path::new(first).exists() && Path::new(second).exists();
     // Two releases of one grid: what `run` says of them depends on all results of the grid.
-    let grid = if are_folders { Vec::new() } else { super::recorded(config)?.1.cells };
+    let cells: &[Record] = grid.as_ref().map_or(&[], |(_, results)| &results.cells);
     let baseline = Setting::open(config).ok().and_then(|setting| setting.config.baseline);
-    let analysis = Analysis::new(&grid, baseline.as_ref(), &criteria, &blobs);
+    let analysis = Analysis::new(cells, baseline.as_ref(), &criteria, &blobs);
     let found = if are_folders {
         differences(&one.records, &other.records, Record::id, &analysis)
     } else {
@@ -147,22 +150,31 @@ fn criteria(sides: [&str; 2], config: &Path) -> Result<Criteria, Failure> {
     })
 }
 
-/// A folder of results, a configuration, a cell, or a release of the results in `config`.
-fn side(name: &str, config: &Path) -> Result<Side, Failure> {
-    let path = Path::new(name);
-    if path.exists() {
-        return opened(path, |_| true, name);
+/// A folder of results, a configuration, or a cell or a release of the results in `config`, which `grid` is.
+fn side(
+    name: &str,
+    config: &Path,
+    grid: Option<&(DirStore, Results)>,
+    terminal: Terminal,
+) -> Result<Side, Failure> {
+    if let Some((store, results)) = grid
+        && !Path::new(name).exists()
+    {
+        let store = DirStore::read_only(store.folder());
+        if let Ok(id) = name.parse::<CellId>() {
+            return chosen(store, results, |record| same_cell(record, &id), name, terminal);
+        }
+        let version: Version = name.parse().map_err(|_| {
+            Failure::question(format!(
+                "`{name}` is neither a folder of results, nor a configuration, a cell such as \
+                 `2.10.1/3.11`, or a release of `{}`",
+                config.display()
+            ))
+        })?;
+        return chosen(store, results, |record| record.version == version, name, terminal);
     }
-    if let Ok(id) = name.parse::<CellId>() {
-        return opened(config, |record: &Record| same_cell(record, &id), name);
-    }
-    let version: Version = name.parse().map_err(|_| {
-        Failure::question(format!(
-            "`{name}` is neither a folder of results, nor a configuration, a cell such as \
-             `2.10.1/3.11`, or a release"
-        ))
-    })?;
-    opened(config, |record: &Record| record.version == version, name)
+    let (store, results) = recorded(Path::new(name), terminal)?;
+    chosen(store, &results, |_| true, name, terminal)
 }
 
 /// Whether a record is of this cell; a cell that is named without a variant stands for all of them.
@@ -172,14 +184,31 @@ fn same_cell(record: &Record, id: &CellId) -> bool {
         && (id.variant.is_empty() || record.variant == id.variant)
 }
 
-fn opened(path: &Path, wanted: impl Fn(&Record) -> bool, name: &str) -> Result<Side, Failure> {
-    let (store, results) = super::recorded(path)?;
-    let records: Vec<Record> = results.cells.into_iter().filter(wanted).collect();
-    if records.is_empty() {
-        return Err(Failure::question(format!(
-            "there is nothing of `{name}` in the results in `{}`",
-            store.folder().display()
-        )));
+/// The records that are wanted, of which there must be some.
+fn chosen(
+    store: DirStore,
+    results: &Results,
+    wanted: impl Fn(&Record) -> bool,
+    name: &str,
+    terminal: Terminal,
+) -> Result<Side, Failure> {
+    let records: Vec<Record> = results.cells.iter().filter(|one| wanted(one)).cloned().collect();
+    match (records.is_empty(), results.stale.iter().filter(|one| wanted(one)).count()) {
+        (false, 0) => {}
+        (false, stale) => {
+            terminal.warning(&format!("stale cells of `{name}` are left out: {stale}"))
+        }
+        (true, 0) => {
+            return Err(Failure::question(format!(
+                "there is nothing of `{name}` in the results in `{}`",
+                store.folder().display()
+            )));
+        }
+        (true, _) => {
+            return Err(Failure::question(format!(
+                "all that is recorded of `{name}` is stale; `caliper run` measures it again"
+            )));
+        }
     }
     Ok(Side { records, store })
 }

@@ -42,6 +42,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let question = Question {
         plan: &layout.plan,
         rest: Some(&layout.rest),
+        is_whole: layout.is_whole,
         baseline: config.baseline.as_ref(),
         criteria: &config.compare,
     };
@@ -55,7 +56,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     drop(second);
     say_of_files(config, &study, terminal);
     if let Some(baseline) = &config.baseline
-        && !study.all().any(|record| record.version == *baseline)
+        && !study.asked.cells().any(|cell| cell.version == *baseline)
     {
         terminal.warning(&format!(
             "the baseline {baseline} is not a release of this grid: there is nothing to compare with"

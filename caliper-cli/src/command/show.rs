@@ -2,7 +2,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use caliper_container::study::rebuild;
 use caliper_core::analysis::compare::{
     Comparison, Evidence, Extent, Judged, PartComparison, Rung, Verdicts,
 };
@@ -10,18 +9,19 @@ use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord}
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::grid::{CellId, FileKind};
 
-use super::run::blind::Second;
+use super::recorded::{make_again, recorded, say_of_run};
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::setting::Setting;
+use crate::setting;
 use crate::terminal::{Terminal, printable};
 
 pub(super) fn run(what: &[String], anew: bool, format: FormatName, terminal: Terminal) -> Outcome {
     let (config, cell) = subject(what)?;
     if anew {
-        rebuild_summary(&config, terminal)?;
+        make_again(&config, terminal)?;
     }
-    let (store, results) = super::recorded(&config)?;
+    let (store, results) = recorded(&config, terminal)?;
+    say_of_run(&store, &results, terminal)?;
     let Some(id) = cell else {
         match format {
             FormatName::Json => super::print_json(&results, terminal)?,
@@ -35,52 +35,24 @@ pub(super) fn run(what: &[String], anew: bool, format: FormatName, terminal: Ter
         }
         return Ok(Exit::Done);
     };
-    let record = results
-        .cells
-        .iter()
-        .find(|record| record.id() == id)
-        .ok_or_else(|| no_such_cell(&id, &results.cells))?;
+    let all = || results.cells.iter().chain(&results.stale);
+    let record = all().find(|record| record.id() == id);
+    let record = record.ok_or_else(|| no_such_cell(&id, &all().collect::<Vec<_>>()))?;
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
-        FormatName::Text => terminal.data(&printable(&details(record, &results.verdicts, &store)?)),
+        FormatName::Text => {
+            let is_stale = results.stale.iter().any(|stale| stale.id() == id);
+            let details = details(record, is_stale, &results.verdicts, &store)?;
+            terminal.data(&printable(&details));
+        }
     }
     Ok(Exit::Done)
-}
-
-/// Makes the summary of the results of a configuration again, from their records.
-fn rebuild_summary(config: &Path, terminal: Terminal) -> Result<(), Failure> {
-    let setting = Setting::open(config)?;
-    let folder = setting.results();
-    let nothing = || {
-        let folder = folder.display();
-        Failure::question(format!("there is no record in `{folder}` to make a summary of"))
-    };
-    if !folder.is_dir() {
-        return Err(nothing());
-    }
-    // Opened for writing: a run under way would replace the summary at its end.
-    let store = DirStore::open(&folder)?;
-    let (records, unreadable) = store.records()?;
-    for problem in unreadable {
-        terminal.warning(&format!("not part of the summary: {}", problem.error));
-    }
-    for record in records.iter().filter(|record| record.interrupted) {
-        terminal.warning(&format!(
-            "not part of the summary: {} was interrupted, and `caliper run` makes the missing runs",
-            record.id()
-        ));
-    }
-    let second = Second::open(&store, terminal)?;
-    let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
-    let results = rebuild(&setting.config, records, &second.records, &blobs);
-    store.save_summary(&results.ok_or_else(nothing)?)?;
-    Ok(())
 }
 
 /// Which configuration and which cell. One word alone is a cell if it reads as one and no such file
 /// exists.
 fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
-    let default = || PathBuf::from("caliper.yaml");
+    let default = || PathBuf::from(setting::FILE);
     let cell =
         |text: &str| text.parse::<CellId>().map_err(|error| Failure::question(error.to_string()));
     Ok(match what {
@@ -95,7 +67,7 @@ fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
 
 /// The error for a cell without a record. It names the variants that were measured of that release and
 /// Python, if there are any.
-fn no_such_cell(id: &CellId, records: &[Record]) -> Failure {
+fn no_such_cell(id: &CellId, records: &[&Record]) -> Failure {
     let variants =
         records.iter().filter(|record| record.version == id.version && record.python == id.python);
     let names: Vec<String> = variants.take(5).map(|record| record.id().to_string()).collect();
@@ -113,7 +85,12 @@ fn no_such_cell(id: &CellId, records: &[Record]) -> Failure {
     ))
 }
 
-fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<String, Failure> {
+fn details(
+    record: &Record,
+    is_stale: bool,
+    verdicts: &Verdicts,
+    store: &DirStore,
+) -> Result<String, Failure> {
     let mut text = String::new();
     let _ = writeln!(text, "{}: {}", record.id(), record.outcome);
     let mut line = |name: &str, value: String| {
@@ -121,6 +98,9 @@ fn details(record: &Record, verdicts: &Verdicts, store: &DirStore) -> Result<Str
             let _ = writeln!(text, "  {name:<12} {value}");
         }
     };
+    if is_stale {
+        line("stale", "it answered another question; `caliper plan` says what changed".to_owned());
+    }
     line("reason", record.reason.clone().unwrap_or_default());
     if record.failed_import().is_some() {
         line("note", "the import fails, and all tests pass: it decides nothing".to_owned());

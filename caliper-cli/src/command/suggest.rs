@@ -9,6 +9,7 @@ use caliper_core::report;
 use caliper_core::report::model::{Advice, Checked, VariantAdvice};
 use pep440_rs::Version;
 
+use super::recorded::recorded;
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::{Terminal, printable};
@@ -20,7 +21,7 @@ pub(super) fn run(
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
-    let (_, results) = super::recorded(config)?;
+    let (_, results) = recorded(config, terminal)?;
     let all_tests: BTreeSet<&str> = results
         .cells
         .iter()
@@ -130,6 +131,12 @@ fn text(advice: &Advice) -> String {
     }
     text.push('\n');
     text += &evidence(&advice.rests_on);
+    if advice.stale > 0 {
+        let stale = advice.stale;
+        text += &format!(
+            "{stale} cells are stale and are no evidence; `caliper run` measures them again\n"
+        );
+    }
     for Checked { section, declared } in &advice.declared {
         text += &format!("{section}\n");
         for line in declared.to_string().lines() {

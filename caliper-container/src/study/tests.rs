@@ -30,7 +30,7 @@ fn study(
     method: &Method<'_>,
 ) -> (Study, Vec<RoundPurpose>) {
     let criteria = Criteria::default();
-    let question = Question { plan, rest, baseline: None, criteria: &criteria };
+    let question = Question { plan, rest, is_whole: true, baseline: None, criteria: &criteria };
     let project: Project = bench.project();
     let options = RunOptions { jobs: 2, ..RunOptions::default() };
     let before = bench.reporter.events().len();
@@ -96,7 +96,8 @@ fn a_blind_check_keeps_its_measurements_apart() {
     assert_eq!(runs(&done.records), ["0.9 0", "1.0 1", "1.1 1", "1.2 1", "1.3 1"]);
 
     let criteria = Criteria::default();
-    let question = Question { plan: &plan, rest: None, baseline: None, criteria: &criteria };
+    let question =
+        Question { plan: &plan, rest: None, is_whole: true, baseline: None, criteria: &criteria };
     let results = done.results(&question, &again, &|_| None).unwrap();
     let blind = results.blind.unwrap();
     assert_eq!((blind.cells, blind.results, blind.same), (2, 2, 2));
@@ -118,8 +119,13 @@ fn recorded_cells_that_are_left_out_belong_to_the_results() {
     assert_eq!(bench.store.records().len(), 3);
 
     let criteria = Criteria::default();
-    let question =
-        Question { plan: &asked, rest: Some(&rest), baseline: None, criteria: &criteria };
+    let question = Question {
+        plan: &asked,
+        rest: Some(&rest),
+        is_whole: true,
+        baseline: None,
+        criteria: &criteria,
+    };
     let results = done.results(&question, &[], &|_| None).unwrap();
     assert_eq!(runs(&results.cells), ["1.0 1", "1.1 1", "1.3 1"]);
     // What was measured nowhere is unknown, and the rows say so.
@@ -176,6 +182,14 @@ impl ResultStore for Counting {
         self.store.save(record)
     }
 
+    fn asked(&self) -> Result<Option<Asked>, StoreError> {
+        self.store.asked()
+    }
+
+    fn save_asked(&self, asked: &Asked) -> Result<(), StoreError> {
+        self.store.save_asked(asked)
+    }
+
     fn save_blob_from(&self, content: &mut dyn Read) -> Result<BlobRef, StoreError> {
         self.store.save_blob_from(content)
     }
@@ -197,7 +211,8 @@ fn an_output_is_read_once_in_a_whole_study() {
     }));
     let (plan, store) = (plan(&bench.backend, 4, &["t"]), Counting::default());
     let criteria = Criteria::default();
-    let question = Question { plan: &plan, rest: None, baseline: None, criteria: &criteria };
+    let question =
+        Question { plan: &plan, rest: None, is_whole: true, baseline: None, criteria: &criteria };
     let project = bench.project();
     let context = RunContext { store: &store, ..bench.context(&project) };
     let search =
@@ -221,13 +236,79 @@ fn what_is_left_out_is_not_measured_again_and_not_lost() {
     let minor = |cell: &CellId| cell.version.release()[1];
     let (asked, rest) = (whole.part(|cell| minor(cell) == 3), whole.part(|cell| minor(cell) != 3));
     let criteria = Criteria::default();
-    let question =
-        Question { plan: &asked, rest: Some(&rest), baseline: None, criteria: &criteria };
+    let question = Question {
+        plan: &asked,
+        rest: Some(&rest),
+        is_whole: true,
+        baseline: None,
+        criteria: &criteria,
+    };
     for rerun in [Rerun::Failed, Rerun::All] {
         let options = RunOptions { rerun, ..RunOptions::default() };
         let project = bench.project();
         let context = bench.context(&project);
         let done = measure(&question, context, &options, &Method::default()).unwrap();
         assert_eq!(runs(&done.rest), ["0.9 0", "1.0 1", "1.1 1", "1.2 1"]);
+    }
+}
+
+#[test]
+fn what_an_edit_makes_stale_stays_in_the_results_and_counts_for_nothing() {
+    let bench = Bench::new(backend(|minor| FakeRun::exits(i32::from(minor < 2))));
+    let before = plan(&bench.backend, 4, &["t"]);
+    study(&bench, &before, None, &Method::default());
+
+    let mut edited = before.clone();
+    edited.setup.tests[0].command.push("--fast".to_owned());
+    let minor = |cell: &CellId| cell.version.release()[1];
+    let (asked, rest) =
+        (edited.part(|cell| minor(cell) == 3), edited.part(|cell| minor(cell) != 3));
+    let (done, _) = study(&bench, &asked, Some(&rest), &Method::default());
+    let criteria = Criteria::default();
+    let results = |done: &Study, plan: &Plan| {
+        let question =
+            Question { plan, rest: None, is_whole: true, baseline: None, criteria: &criteria };
+        done.results(&question, &[], &|_| None).unwrap()
+    };
+    let found = results(&done, &asked);
+    // There is nothing to install for 0.9, whatever the tests are.
+    assert_eq!(runs(&found.cells), ["0.9 0", "1.3 1"]);
+    assert_eq!(runs(&found.stale), ["1.0 1", "1.1 1", "1.2 1"]);
+    let row = found.rows.iter().find(|row| row.test == "t").unwrap();
+    assert!(row.transitions.is_empty(), "{:?}", row.transitions);
+    let judged: Vec<&str> = found.verdicts.iter().map(|one| one.cell.as_str()).collect();
+    assert_eq!(judged, ["1.3/3.11"]);
+    // The same as from the store alone.
+    let text = "analysis: {name: demo, dependency: demo}";
+    let config = Config::from_yaml("caliper.yaml", text, &|_| unreachable!("no files")).unwrap();
+    let stored = (bench.store.asked().unwrap(), bench.store.records());
+    let again = rebuild(&config, stored.0.as_ref(), stored.1, &[], &|_| None);
+    assert_eq!(again, Some(found));
+
+    // A search leaves stale what it does not need.
+    let search = Search { probes: 2, goal: Goal::AllChanges };
+    let search = Some(RowSearch { search, test: None });
+    let (done, _) = study(&bench, &edited, None, &Method { search, ..Method::default() });
+    let found = results(&done, &edited);
+    assert_eq!(found.cells.len() + found.stale.len(), 5, "no cell is lost");
+    study(&bench, &edited, None, &Method::default());
+    assert_eq!(bench.store.asked().unwrap().unwrap().sort(bench.store.records()).stale, []);
+}
+
+#[test]
+fn what_is_not_laid_out_stays_as_it_was_asked() {
+    let bench = Bench::new(backend(|_| FakeRun::passes("5\n")));
+    let whole = plan(&bench.backend, 4, &["t"]);
+    study(&bench, &whole, None, &Method::default());
+    let part = whole.part(|cell| cell.version.release()[1] == 3);
+    let criteria = Criteria::default();
+    for (is_whole, cells) in [(false, 5), (true, 1)] {
+        let question =
+            Question { plan: &part, rest: None, is_whole, baseline: None, criteria: &criteria };
+        let project = bench.project();
+        let options = RunOptions::default();
+        let done =
+            measure(&question, bench.context(&project), &options, &Method::default()).unwrap();
+        assert_eq!(done.results(&question, &[], &|_| None).unwrap().cells.len(), cells);
     }
 }

@@ -8,6 +8,7 @@ use crate::analysis::Analysis;
 use crate::analysis::causes::Cause;
 use crate::analysis::compare::{Blind, Verdicts};
 pub use crate::analysis::row_summary::RowSummary;
+use crate::facts::asked::{Asked, Sorted};
 use crate::facts::record::Record;
 use crate::names::{PackageName, Timestamp};
 use crate::question::grid::CellId;
@@ -17,7 +18,7 @@ use crate::question::grid::CellId;
 /// 1: the first.
 pub const SCHEMA: u32 = 1;
 
-/// Every cell of a plan that has a record, and what follows from the records: facts and conclusions side
+/// Every cell of a grid that has a record, and what follows from the records: facts and conclusions side
 /// by side, never mixed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Results {
@@ -29,7 +30,7 @@ pub struct Results {
     pub dependency: PackageName,
     /// The name of the backend of the last run.
     pub backend: String,
-    /// When the first of these cells was begun.
+    /// When the first of these cells was begun, the stale ones too.
     pub started: Timestamp,
     /// When the last of these cells ended.
     pub finished: Timestamp,
@@ -49,6 +50,10 @@ pub struct Results {
     pub blind: Option<Blind>,
     /// The records, sorted by release, Python and variant.
     pub cells: Vec<Record>,
+    /// Records of further cells of the grid that answered another question, for example before an edit of a
+    /// test. They are shown and count for nothing: no verdict, row, cause or specifier rests on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<Record>,
     /// What is concluded of each test in each cell.
     pub verdicts: Verdicts,
 }
@@ -100,27 +105,57 @@ impl Results {
         Some(Self::new(name, dependency, backend, records)?.read_through(analysis, again))
     }
 
+    /// A summary of the records of a grid, by the question of `analysis`; `again` as in
+    /// [`Results::read_through`]. The rows know of the releases without a record too.
+    ///
+    /// `None` if there is no record of the grid.
+    pub fn of_asked(
+        name: impl Into<String>,
+        dependency: PackageName,
+        asked: &Asked,
+        records: Vec<Record>,
+        analysis: &Analysis<'_>,
+        again: &[Record],
+    ) -> Option<Self> {
+        let releases: Vec<_> = asked.cells().map(|cell| cell.version).collect();
+        let results = Self::begin(name, dependency, &asked.backend, asked.sort(records))?;
+        Some(results.read_through(&analysis.with(&[]).along(&releases), again))
+    }
+
     /// A summary of `records`, without conclusions yet; `None` if `records` is empty.
     pub fn new(
         analysis: impl Into<String>,
         dependency: PackageName,
         backend: impl Into<String>,
-        mut records: Vec<Record>,
+        records: Vec<Record>,
+    ) -> Option<Self> {
+        let sorted = Sorted { current: records, stale: Vec::new() };
+        Self::begin(analysis, dependency, backend, sorted)
+    }
+
+    fn begin(
+        analysis: impl Into<String>,
+        dependency: PackageName,
+        backend: impl Into<String>,
+        Sorted { current: mut records, mut stale }: Sorted,
     ) -> Option<Self> {
         records.sort_by_key(Record::id);
+        stale.sort_by_key(Record::id);
+        let all = || records.iter().chain(&stale);
         Some(Self {
             schema: SCHEMA,
             analysis: analysis.into(),
             dependency,
             backend: backend.into(),
-            started: records.iter().map(|record| record.started).min()?,
-            finished: records.iter().map(|record| record.finished).max()?,
+            started: all().map(|record| record.started).min()?,
+            finished: all().map(|record| record.finished).max()?,
             caliper: env!("CARGO_PKG_VERSION").to_owned(),
             causes: Vec::new(),
             notes: Vec::new(),
             rows: Vec::new(),
             blind: None,
             cells: records,
+            stale,
             verdicts: Verdicts::default(),
         })
     }

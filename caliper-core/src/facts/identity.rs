@@ -5,12 +5,12 @@ mod parts;
 mod stale;
 
 use pep440_rs::Version;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use parts::{Manifest, PARTS_SCHEMA, Parts, TestParts};
 pub use stale::{Change, Stale};
 
-use crate::facts::record::{Record, TestRecord};
+use crate::facts::record::{CellOutcome, Record, TestRecord};
 use crate::names::{PackageName, Sha256, Timestamp};
 use crate::question::grid::{Choice, Missing};
 use crate::question::interpreter::Interpreter;
@@ -22,7 +22,7 @@ use crate::question::plan::{Plan, PlannedCell, Recipe, Test};
 /// Two records with equal digests answer the same question, so that one can stand for the other. A
 /// digest is made over canonical JSON: keys are sorted, and empty values are left out, so that a
 /// new field changes no digest until it is used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Over all that decides what stands in the environment: the file's digest (or its URL, where the
     /// index gives none), the interpreter, the recipe, the requirements and constraints, those of builds too, the index and
@@ -90,6 +90,19 @@ impl Identity {
             }));
         }
         Some(record)
+    }
+
+    /// The part of `record` that answers what is asked now, under [`Identity::cell`]. `None` if it answers not
+    /// all of it. An infrastructure failure is an answer only to the very question that it was met with.
+    pub fn answered_by(&self, record: &Record) -> Option<Record> {
+        if record.outcome.is_spurious() {
+            return (record.key == self.cell).then(|| record.clone());
+        }
+        let mut answer = self.part_of(record.clone())?;
+        let is_whole =
+            answer.outcome != CellOutcome::Tested || answer.tests.len() == self.tests.len();
+        answer.key = self.cell;
+        is_whole.then_some(answer)
     }
 }
 

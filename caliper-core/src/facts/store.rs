@@ -15,13 +15,14 @@ pub use dir::{DirStore, Unreadable};
 pub use memory::MemoryStore;
 pub use output::Output;
 
+use crate::facts::asked::Asked;
 use crate::facts::record::{BlobRef, Record};
 use crate::question::grid::CellId;
 
 /// [`ResultStore::blob`] loads no larger blob into memory. The store itself keeps blobs of any size.
 pub const MOST_IN_MEMORY: u64 = 256 << 20;
 
-/// Keeps records and blobs (long outputs, build logs, result files).
+/// Keeps records and blobs (long outputs, build logs, result files), and what was asked last.
 ///
 /// The real one is [`DirStore`] (feature `store`); [`MemoryStore`] is for embedders and for tests. A summary is not part of
 /// this trait: it is a document that can be made again from the records ([`DirStore::save_summary`]).
@@ -40,6 +41,20 @@ pub trait ResultStore: Send + Sync {
     ///
     /// [`StoreError`] if the store cannot be written.
     fn save(&self, record: &Record) -> Result<(), StoreError>;
+
+    /// What the last run asked; `None` if no run did.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it cannot be read, or is from a newer Caliper.
+    fn asked(&self) -> Result<Option<Asked>, StoreError>;
+
+    /// Keeps what a run asks, in place of what was asked before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot be written.
+    fn save_asked(&self, asked: &Asked) -> Result<(), StoreError>;
 
     /// Keeps everything that `content` yields under its digest, without holding all of it in memory.
     ///

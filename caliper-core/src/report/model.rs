@@ -19,7 +19,7 @@ pub use diagnosis::{Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
 pub use forecast::{Forecast, WhyMeasured};
 pub use grid_view::{Column, GridView, RowView, Total, Totals};
 pub use looked_past::LookedPast;
-pub use mark::{Legend, Mark, Tone};
+pub use mark::{CellMark, Legend, Mark, Tone};
 pub use open_questions::OpenQuestions;
 pub use selftest::{ScenarioResult, SelftestReport};
 

@@ -7,12 +7,14 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::replace::{UNFINISHED, Unfinished, replace};
 use super::{ResultStore, StoreError};
+use crate::facts::asked::{self, Asked};
 use crate::facts::record;
 use crate::facts::record::{BlobRef, Record};
 use crate::names::{Sha256, Sha256Stream};
@@ -22,6 +24,7 @@ use crate::question::grid::CellId;
 ///
 /// ```text
 /// results.json          the summary
+/// asked.json            what the last run asked, to tell which records are stale
 /// records/<cell>.json   one file for each cell, replaced atomically
 /// blobs/<sha256>.zst    long outputs and build logs, by their content
 /// lock                  held by the store that may write; holds the number of its process
@@ -35,6 +38,9 @@ pub struct DirStore {
     /// Held as long as this store may write.
     _lock: Option<File>,
 }
+
+/// The file that holds what was asked last.
+const ASKED: &str = "asked.json";
 
 /// A record that is there and cannot be read.
 #[derive(Debug)]
@@ -65,15 +71,10 @@ impl DirStore {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = lock.take(20).read_to_string(&mut holder);
-                return Err(StoreError::Locked {
-                    path: folder,
-                    holder: holder.trim().parse().ok(),
-                });
+                return Err(StoreError::Locked { path: folder, holder: holder(&mut lock) });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
@@ -91,6 +92,31 @@ impl DirStore {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether another process has the folder open for writing: the number of that process, or 0 if it
+    /// does not tell. `None` if nobody has.
+    pub fn writer(&self) -> Option<u32> {
+        let mut lock = File::open(self.folder.join("lock")).ok()?;
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(holder(&mut lock).unwrap_or_default()),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
+    }
+
+    /// Forgets what was asked last: every record then counts as an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Write`] if it cannot be removed.
+    pub fn forget_asked(&self) -> Result<(), StoreError> {
+        let path = self.folder.join(ASKED);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Write { path, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Every record that can be read, sorted by cell, and what is wrong with the others.
@@ -162,6 +188,24 @@ impl DirStore {
     }
 }
 
+/// Locks, and tries again for a moment: [`DirStore::writer`] holds the lock while it looks.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..10 {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            locked => return locked,
+        }
+    }
+    lock.try_lock()
+}
+
+/// The number of the process that holds the lock, as the file says.
+fn holder(lock: &mut File) -> Option<u32> {
+    let mut holder = String::new();
+    lock.take(20).read_to_string(&mut holder).ok()?;
+    holder.trim().parse().ok()
+}
+
 fn replace_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
     let written = replace(path, |file| {
         let mut file = BufWriter::new(file);
@@ -228,6 +272,14 @@ impl ResultStore for DirStore {
 
     fn save(&self, record: &Record) -> Result<(), StoreError> {
         replace_json(&self.record_path(&record.id()), record)
+    }
+
+    fn asked(&self) -> Result<Option<Asked>, StoreError> {
+        read_json(&self.folder.join(ASKED), asked::SCHEMA)
+    }
+
+    fn save_asked(&self, asked: &Asked) -> Result<(), StoreError> {
+        replace_json(&self.folder.join(ASKED), asked)
     }
 
     fn save_blob_from(&self, content: &mut dyn Read) -> Result<BlobRef, StoreError> {

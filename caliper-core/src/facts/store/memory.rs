@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{ResultStore, StoreError};
+use crate::facts::asked::Asked;
 use crate::facts::record::{BlobRef, Record};
 use crate::names::Sha256;
 use crate::question::grid::CellId;
@@ -16,6 +17,7 @@ pub struct MemoryStore(Mutex<Kept>);
 struct Kept {
     records: BTreeMap<CellId, Record>,
     blobs: BTreeMap<Sha256, Arc<[u8]>>,
+    asked: Option<Asked>,
 }
 
 impl MemoryStore {
@@ -36,6 +38,15 @@ impl ResultStore for MemoryStore {
 
     fn save(&self, record: &Record) -> Result<(), StoreError> {
         self.kept().records.insert(record.id(), record.clone());
+        Ok(())
+    }
+
+    fn asked(&self) -> Result<Option<Asked>, StoreError> {
+        Ok(self.kept().asked.clone())
+    }
+
+    fn save_asked(&self, asked: &Asked) -> Result<(), StoreError> {
+        self.kept().asked = Some(asked.clone());
         Ok(())
     }
 

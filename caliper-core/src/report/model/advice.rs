@@ -37,6 +37,14 @@ pub struct Advice {
     /// What a project declares, checked against the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared: Vec<Checked>,
+    /// How many cells have a record that answers another question, and so are no evidence.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub stale: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What the cells of one variant support by themselves.
@@ -98,6 +106,7 @@ impl Advice {
                 .filter_map(bounds)
                 .collect(),
             declared: Vec::new(),
+            stale: results.stale.len(),
         }
     }
 }

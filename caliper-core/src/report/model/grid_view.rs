@@ -3,7 +3,7 @@ use std::fmt;
 
 use pep440_rs::Version;
 
-use super::mark::{Legend, Mark, Tone};
+use super::mark::{CellMark, Legend, Mark, Tone};
 use crate::analysis::compare::Verdicts;
 use crate::analysis::results::Results;
 use crate::facts::record::Record;
@@ -13,12 +13,12 @@ use crate::question::grid::{CellId, Variant};
 /// The grid with a mark for each cell, as renderers draw it.
 ///
 /// ```
-/// use caliper_core::report::model::{GridView, Mark};
+/// use caliper_core::report::model::{CellMark, GridView};
 ///
 /// /// The beginning of a renderer for HTML.
 /// fn html(view: &GridView) -> String {
-///     let cell = |mark: &Mark| format!("<td>{mark}");
-///     let row = |marks: &[Mark]| marks.iter().map(cell).collect::<String>();
+///     let cell = |mark: &CellMark| format!("<td>{mark}");
+///     let row = |marks: &[CellMark]| marks.iter().map(cell).collect::<String>();
 ///     view.rows.iter().map(|one| format!("<tr><th>{one}{}", row(&one.marks))).collect()
 /// }
 /// ```
@@ -60,7 +60,7 @@ pub struct RowView {
     /// The releases, oldest first; never empty.
     pub releases: Vec<Version>,
     /// How they ended, column by column.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<CellMark>,
 }
 
 impl fmt::Display for RowView {
@@ -98,35 +98,52 @@ pub struct Total {
 impl GridView {
     /// The grid of `results`.
     pub fn of(results: &Results) -> Self {
-        Self::new(&results.cells, &results.verdicts, &results.unmeasured())
+        let current = results.cells.iter().map(|record| {
+            let mark = Mark::of(record, &results.verdicts);
+            (record, CellMark { mark, is_stale: false })
+        });
+        let stale = results.stale.iter().map(|record| {
+            let mark = Mark::of(record, &Verdicts::default());
+            (record, CellMark { mark, is_stale: true })
+        });
+        Self::marked(current.chain(stale), &results.unmeasured())
     }
 
     /// The grid of `records` with the `verdicts` on them, and with blanks for the cells in `unmeasured`, so
     /// that releases on both sides of one that was not measured do not share a row.
     pub fn new(records: &[Record], verdicts: &Verdicts, unmeasured: &BTreeSet<CellId>) -> Self {
-        let place =
-            |record: &Record| Column { python: record.python, variant: record.variant.clone() };
-        let columns: BTreeSet<Column> = records.iter().map(place).collect();
-        let mut releases: BTreeMap<&Version, BTreeMap<Column, Mark>> = BTreeMap::new();
-        let mut all = Vec::with_capacity(records.len());
-        for record in records {
-            let mark = Mark::of(record, verdicts);
+        let marked = records
+            .iter()
+            .map(|record| (record, CellMark { mark: Mark::of(record, verdicts), is_stale: false }));
+        Self::marked(marked, unmeasured)
+    }
+
+    fn marked<'a>(
+        records: impl Iterator<Item = (&'a Record, CellMark)>,
+        unmeasured: &BTreeSet<CellId>,
+    ) -> Self {
+        let (mut all, mut columns) = (Vec::new(), BTreeSet::new());
+        let mut releases: BTreeMap<&Version, BTreeMap<Column, CellMark>> = BTreeMap::new();
+        for (record, mark) in records {
+            let column = Column { python: record.python, variant: record.variant.clone() };
             all.push(mark);
-            releases.entry(&record.version).or_default().insert(place(record), mark);
+            columns.insert(column.clone());
+            releases.entry(&record.version).or_default().insert(column, mark);
         }
         for cell in unmeasured {
             releases.entry(&cell.version).or_default();
         }
         let mut rows: Vec<RowView> = Vec::new();
         for (version, known) in releases {
-            let mark = |column| known.get(column).copied().unwrap_or(Mark::NoRecord);
-            let marks: Vec<Mark> = columns.iter().map(mark).collect();
+            let blank = CellMark { mark: Mark::NoRecord, is_stale: false };
+            let mark = |column| known.get(column).copied().unwrap_or(blank);
+            let marks: Vec<CellMark> = columns.iter().map(mark).collect();
             match rows.last_mut() {
                 Some(row) if row.marks == marks => row.releases.push(version.clone()),
                 _ => rows.push(RowView { releases: vec![version.clone()], marks }),
             }
         }
-        let used = rows.iter().flat_map(|row| &row.marks).filter_map(|mark| mark.legend());
+        let used = rows.iter().flat_map(|row| &row.marks).flat_map(|mark| mark.legends());
         let used: BTreeMap<String, Legend> =
             used.map(|legend| (legend.to_string(), legend)).collect();
         Self {
@@ -139,7 +156,7 @@ impl GridView {
 }
 
 impl Totals {
-    fn of(marks: &[Mark]) -> Self {
+    fn of(marks: &[CellMark]) -> Self {
         let mut counts: BTreeMap<(u8, Tone, &str), usize> = BTreeMap::new();
         for mark in marks {
             *counts.entry(mark.counts_as()).or_default() += 1;

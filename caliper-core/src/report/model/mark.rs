@@ -154,6 +154,41 @@ impl std::fmt::Display for Mark {
     }
 }
 
+/// The mark of a cell in a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CellMark {
+    /// Where its record ended.
+    pub mark: Mark,
+    /// Whether the record is [stale](crate::analysis::results::Results::stale).
+    pub is_stale: bool,
+}
+
+impl CellMark {
+    /// What its signs mean.
+    pub fn legends(self) -> impl Iterator<Item = Legend> {
+        const STALE: Legend = Legend { sign: "( )", meaning: "stale: measured before an edit" };
+        self.mark.legend().into_iter().chain(self.is_stale.then_some(STALE))
+    }
+
+    /// How good that is.
+    pub fn tone(self) -> Tone {
+        if self.is_stale { Tone::Dim } else { self.mark.tone() }
+    }
+
+    /// As [`Mark::counts_as`].
+    pub(super) fn counts_as(self) -> (u8, Tone, &'static str) {
+        if self.is_stale { (6, Tone::Dim, "stale") } else { self.mark.counts_as() }
+    }
+}
+
+impl std::fmt::Display for CellMark {
+    /// The mark, in parentheses if it is stale.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { mark, is_stale } = self;
+        if *is_stale { write!(formatter, "({mark})") } else { write!(formatter, "{mark}") }
+    }
+}
+
 /// What a sign means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Legend {

@@ -1,0 +1,105 @@
+//! What is recorded of a configuration, or in a folder of results.
+
+use std::path::{Path, PathBuf};
+
+use caliper_container::study::rebuild;
+use caliper_core::analysis::results::{self, Results};
+use caliper_core::facts::record::Record;
+use caliper_core::facts::store::{DirStore, ResultStore as _, Unreadable};
+
+use super::run::blind::Second;
+use crate::exit::Failure;
+use crate::setting::{self, Setting};
+use crate::terminal::Terminal;
+
+/// The results that a path names, and where their long outputs are.
+///
+/// Those of a configuration are concluded anew from its records, as the configuration says now and as far as
+/// a run has come that is under way. A folder of results that has no configuration beside it is read as it is.
+pub(super) fn recorded(path: &Path, terminal: Terminal) -> Result<(DirStore, Results), Failure> {
+    let folder = setting::results_of(path);
+    let store = DirStore::read_only(&folder);
+    let results = match configuration(path, &folder) {
+        Some(config) => concluded(&Setting::open(&config)?, &store, terminal)?,
+        None => store.summary(results::SCHEMA)?,
+    };
+    let results = results.ok_or_else(|| {
+        let folder = store.folder().display();
+        Failure::question(match under_way(&store) {
+            Some(under_way) => format!("{under_way}; there are no results in `{folder}` yet"),
+            None => format!(
+                "there are no results in `{folder}`; run `caliper run {}` first",
+                path.display()
+            ),
+        })
+    })?;
+    Ok((store, results))
+}
+
+/// Says that there will be more of these results, if a run is under way.
+pub(super) fn say_of_run(
+    store: &DirStore,
+    results: &Results,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    if let (Some(under_way), Some(asked)) = (under_way(store), store.asked()?) {
+        let (recorded, all) = (results.cells.len(), asked.cells().count());
+        terminal.note(&format!("{under_way}: {recorded} of {all} cells are recorded so far"));
+    }
+    Ok(())
+}
+
+fn under_way(store: &DirStore) -> Option<String> {
+    store.writer().map(|process| format!("a run is under way (process {process})"))
+}
+
+/// Makes the summary again from the records alone, and keeps it.
+pub(super) fn make_again(config: &Path, terminal: Terminal) -> Result<(), Failure> {
+    let setting = Setting::open(config)?;
+    let folder = setting.results();
+    let nothing = || {
+        let folder = folder.display();
+        Failure::question(format!("there is no record in `{folder}` to make a summary of"))
+    };
+    if !folder.is_dir() {
+        return Err(nothing());
+    }
+    // Opened for writing: a run under way would replace the summary at its end.
+    let store = DirStore::open(&folder)?;
+    // Records of elsewhere are none that a run here asked for.
+    store.forget_asked()?;
+    store.save_summary(&concluded(&setting, &store, terminal)?.ok_or_else(nothing)?)?;
+    Ok(())
+}
+
+/// The configuration that a path names, or that stands beside the folder of results that it names.
+fn configuration(path: &Path, results: &Path) -> Option<PathBuf> {
+    if path.is_dir() {
+        let beside = path.join(setting::FILE);
+        return (beside.is_file() && setting::results(&beside) == results).then_some(beside);
+    }
+    path.is_file().then(|| path.to_owned())
+}
+
+/// What follows from the records of a configuration; `None` without one.
+pub(super) fn concluded(
+    setting: &Setting,
+    store: &DirStore,
+    terminal: Terminal,
+) -> Result<Option<Results>, Failure> {
+    let asked = store.asked()?;
+    let (records, unreadable) = store.records()?;
+    for Unreadable { error } in unreadable {
+        terminal.warning(&format!("not part of the summary: {error}"));
+    }
+    let interrupted = records.iter().filter(|record| record.interrupted).map(Record::id);
+    for cell in interrupted.filter(|_| asked.is_none()) {
+        terminal.warning(&format!(
+            "not part of the summary: {cell} was interrupted, and `caliper run` makes the missing runs"
+        ));
+    }
+    let second = Second::open(store, terminal)?;
+    // An output that is lost is compared by its digest.
+    let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
+    Ok(rebuild(&setting.config, asked.as_ref(), records, &second.records, &blobs))
+}
