@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::project::Project;
@@ -35,13 +36,14 @@ pub(crate) struct Layout {
     pub(crate) backend: Box<dyn ContainerBackend>,
     pub(crate) project: Project,
     /// Keeps others from removing the cache; `None` if nothing is carried out.
-    #[expect(dead_code, reason = "it is held until the command ends")]
-    cache_in_use: Option<CacheLock>,
+    pub(crate) cache_in_use: Option<CacheLock>,
     /// What was asked for.
     pub(crate) plan: Plan,
     /// The cells that `--only` leaves out.
     pub(crate) rest: Plan,
     pub(crate) options: RunOptions,
+    /// When this began.
+    pub(crate) begun: SystemTime,
 }
 
 /// Lays out what `work` asks for.
@@ -50,6 +52,7 @@ pub(crate) fn lay_out(
     purpose: Purpose,
     terminal: Terminal,
 ) -> Result<Layout, Failure> {
+    let begun = SystemTime::now();
     let setting = Setting::open(work.config())?;
     let config = &setting.config;
     let cache = setting::cache(&setting.path);
@@ -121,7 +124,7 @@ pub(crate) fn lay_out(
         ScheduleName::Interleaved => Schedule::Interleaved,
     };
     let options = RunOptions { jobs, schedule, rerun, retry, ..RunOptions::default() };
-    Ok(Layout { setting, cache, index, backend, project, cache_in_use, plan, rest, options })
+    Ok(Layout { setting, cache, index, backend, project, cache_in_use, plan, rest, options, begun })
 }
 
 /// Reads the project of a configuration.
