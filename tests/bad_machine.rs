@@ -238,3 +238,25 @@ fn an_interrupt_keeps_the_runs_of_an_open_cell() {
     let again = world.caliper(&arguments).expect(0);
     assert!(again.err.contains("0 measured, 1 reused"), "{}", again.err);
 }
+
+/// Otherwise what `uv` says then would be recorded as what is wrong with the package.
+#[test]
+fn a_cache_that_vanishes_during_an_install_is_not_the_packages_fault() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::with_config("");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    world.write(
+        "bin/uv",
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo 'uv 0.99.0' && exit\nrm -rf \"$UV_CACHE_DIR\"\n\
+         echo 'error: Failed to build `demo`: a file is missing' >&2\nexit 1\n",
+    );
+    let uv = world.project().join("bin/uv");
+    std::fs::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = [uv.parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&path));
+    let mut command = world.command(&["run", "--python", &python(), "--retries", "0"]);
+    command.env("PATH", std::env::join_paths(folders).unwrap());
+    let said = world.said(command.output().unwrap()).expect(3);
+    assert!(said.err.contains("uv could not install: its cache `[HERE]/"), "{}", said.err);
+    assert!(said.err.contains("was removed meanwhile"), "{}", said.err);
+}

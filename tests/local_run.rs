@@ -312,3 +312,46 @@ fn the_spelling_of_the_original_works() {
     world.caliper(&arguments).expect(0);
     assert_eq!(cells(&world.results()), ["1.0: tested [import passed, show.py passed]"]);
 }
+
+/// The disk holds two of four environments: a change costs no more than the first run, and each time the same two are
+/// made.
+#[test]
+fn an_edit_costs_no_more_than_the_first_run_if_the_disk_does_not_hold_all() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [show.py]\n");
+    for release in ["1.0", "1.1", "1.2", "1.3"] {
+        world.wheel("demo", release, &[("demo.py", "value = 1\n")]);
+    }
+    let python = python();
+    let run = |edit: usize, disk: u64| {
+        world.write("show.py", &format!("import demo, sys\nprint('{edit}')\n"));
+        let disk = disk.to_string();
+        let arguments =
+            ["run", "--python", &python, "--disk", &disk, "--progress", "plain", "--jobs", "1"];
+        let said = world.caliper(&arguments).expect(0);
+        assert!(said.err.contains("4 measured"), "{}", said.err);
+        let results = world.results();
+        let reused = results["cells"].as_array().unwrap().iter();
+        let reused: Vec<bool> = reused.map(|cell| cell["build"]["reused"] == true).collect();
+        (reused, said.err)
+    };
+    let (reused, said) = run(1, 1 << 30);
+    assert_eq!(reused, [false; 4]);
+    assert!(!said.contains("of them anew"), "{said}");
+    let environments = world.project().join(".caliper/cache/environments");
+    let size = |folder: std::fs::DirEntry| {
+        let seal = std::fs::read(folder.path().join("seal.json")).ok()?;
+        serde_json::from_slice::<serde_json::Value>(&seal).unwrap()["size"].as_u64()
+    };
+    let sizes = std::fs::read_dir(environments).unwrap().filter_map(|folder| size(folder.unwrap()));
+    let largest = sizes.max().unwrap();
+    let disk = largest * 5 / 2;
+    let (_, said) = run(2, disk);
+    assert!(said.contains("note: the 4 environments of this run take "), "{said}");
+    assert!(said.contains("each run makes 2 of them anew; `--disk SIZE` keeps more"), "{said}");
+    let (reused, _) = run(3, disk);
+    assert_eq!(reused.iter().filter(|reused| **reused).count(), 2, "{reused:?}");
+    assert_eq!(run(4, disk).0, reused);
+}

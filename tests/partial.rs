@@ -116,10 +116,8 @@ fn results_are_shown_while_a_run_goes_on() {
         "import demo, os, time\nwhile demo.VERSION == '1.2' and not os.path.exists(os.environ['GO']): time.sleep(0.05)\n",
     );
     let go = world.packages().join("go");
-    let config = format!(
-        "  tests: [{{run: python show.py, name: show, env: {{GO: {}}}}}]\n",
-        go.display()
-    );
+    let config =
+        format!("  tests: [{{run: python show.py, name: show, env: {{GO: {}}}}}]\n", go.display());
     world.write("caliper.yaml", &format!("analysis:\n  dependency: demo\n{config}"));
     let run = ["run", "--python", &python, "--progress", "none", "--jobs", "1"];
     let mut run = world.command(&run).stdout(std::process::Stdio::null()).spawn().unwrap();

@@ -226,10 +226,10 @@ Exit codes: 0 all as expected; 1 a deviation, which is a defect of Caliper or of
         /// The configuration beside which the cache is.
         #[arg(default_value = "caliper.yaml")]
         config: PathBuf,
-        /// Only the cache beside the configuration.
+        /// Only the cache, also if CALIPER_CACHE_DIR names one that projects share.
         #[arg(long, conflicts_with = "engine")]
         cache: bool,
-        /// Only what Caliper left on the container engine.
+        /// Only what Caliper left on the container engine, also images kept with a shared cache.
         #[arg(long)]
         engine: bool,
         /// Show what would be removed, and remove nothing.
@@ -289,8 +289,8 @@ pub(crate) struct Work {
     /// Keep the images of cells on the container engine for the next run.
     #[arg(long)]
     pub(crate) keep_images: bool,
-    /// How much disk, such as 20GiB, images or environments kept for the next run may use; the least
-    /// recently used are removed first. Default: 2GiB with `local`, nothing with `docker`.
+    /// How much disk, such as 20GiB, may be used between runs: with `local` by the cache (default 5GiB), with
+    /// `docker` by kept images (default nothing). What was not used for the longest time goes first.
     #[arg(long, value_name = "SIZE", conflicts_with = "keep_images", value_parser = size)]
     pub(crate) disk: Option<u64>,
     #[command(flatten)]

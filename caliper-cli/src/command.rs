@@ -59,7 +59,12 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
             selftest::run(&backend, &only, jobs, &index, format.format, terminal)
         }
         Command::Clean { config, cache, engine, dry_run } => {
-            clean::run(&config, cache || !engine, engine || !cache, dry_run, terminal)
+            let what = match (cache, engine) {
+                (true, _) => clean::What::Cache,
+                (false, true) => clean::What::Engine,
+                (false, false) => clean::What::Project,
+            };
+            clean::run(&config, what, dry_run, terminal)
         }
         Command::Schema { format } => Ok(schema::run(format, terminal)),
         Command::Completions { shell } => Ok(completions::run(shell, terminal)),

@@ -5,6 +5,7 @@ mod rest;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::project;
@@ -38,8 +39,7 @@ pub(crate) struct Layout {
     pub(crate) backend: Box<dyn ContainerBackend>,
     pub(crate) project: project::Project,
     /// Keeps others from removing the cache; `None` if nothing is carried out.
-    #[expect(dead_code, reason = "it is held until the command ends")]
-    cache_in_use: Option<CacheLock>,
+    pub(crate) cache_in_use: Option<CacheLock>,
     /// What was asked for.
     pub(crate) plan: Plan,
     /// The cells of the configuration that the arguments leave out; for a run only.
@@ -47,6 +47,8 @@ pub(crate) struct Layout {
     /// Whether `plan` and `rest` are all cells of the configuration.
     pub(crate) is_whole: bool,
     pub(crate) options: RunOptions,
+    /// When this began.
+    pub(crate) begun: SystemTime,
 }
 
 /// Lays out what `work` asks for.
@@ -55,6 +57,7 @@ pub(crate) fn lay_out(
     purpose: Purpose,
     terminal: Terminal,
 ) -> Result<Layout, Failure> {
+    let begun = SystemTime::now();
     let setting = Setting::open(work.config())?;
     let config = &setting.config;
     let cache = setting::cache(&setting.path);
@@ -154,6 +157,7 @@ pub(crate) fn lay_out(
         rest,
         is_whole,
         options,
+        begun,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use caliper_core::names::Bytes;
 use caliper_core::question::left_out::{LeftOut, WhyLeftOut};
 
 use crate::terminal::{Terminal, printable};
@@ -30,7 +31,7 @@ pub(crate) fn lines(all: &[LeftOut], config: &Path) -> String {
         "left out of the project, where the `files` of a test do not name it:\n".to_owned();
     for one in listed.iter().take(LISTED) {
         let slash = if one.is_folder { "/" } else { "" };
-        let size = amount(one.size.unwrap_or_default().bytes);
+        let size = Bytes(one.size.unwrap_or_default().bytes);
         let _ = writeln!(text, "  {size:>10}  {}{slash}  {}", one.path, one.why);
     }
     if listed.len() > LISTED {
@@ -61,16 +62,4 @@ pub(crate) fn note(all: &[LeftOut], config: &Path, terminal: Terminal) {
         "left out of the project: {}{more}; `caliper plan` says why",
         named.join(", ")
     )));
-}
-
-/// A number of bytes for people.
-fn amount(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown to a tenth")]
-    let of = |unit: u32| bytes as f64 / f64::from(unit);
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.1} KiB", of(1 << 10)),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", of(1 << 20)),
-        _ => format!("{:.1} GiB", of(1 << 30)),
-    }
 }

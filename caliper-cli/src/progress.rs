@@ -5,9 +5,12 @@ mod json;
 mod plain;
 
 use std::io::{self, IsTerminal as _};
+use std::sync::OnceLock;
 
+use caliper_container::cache::Taken;
 use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
 use caliper_core::facts::record::{BuildReason, CellOutcome, Record, TestOutcome};
+use indicatif::ProgressBar;
 
 use crate::args::ProgressName;
 use crate::terminal::Terminal;
@@ -21,6 +24,54 @@ pub(crate) fn reporter(name: ProgressName, terminal: Terminal) -> Box<dyn Report
         ProgressName::Bar => Box::new(bar::Bar::new(terminal)),
         ProgressName::Auto if io::stderr().is_terminal() => Box::new(bar::Bar::new(terminal)),
         ProgressName::Auto | ProgressName::Plain => Box::new(plain::Plain::new(terminal)),
+    }
+}
+
+/// Says what is still being removed after a run.
+pub(crate) struct Removal {
+    terminal: Terminal,
+    how: How,
+    line: OnceLock<ProgressBar>,
+}
+
+enum How {
+    Nothing,
+    Once,
+    Line,
+}
+
+impl Removal {
+    pub(crate) fn new(name: ProgressName, terminal: Terminal) -> Self {
+        let how = match name {
+            ProgressName::None | ProgressName::Json => How::Nothing,
+            ProgressName::Bar => How::Line,
+            ProgressName::Auto if io::stderr().is_terminal() => How::Line,
+            ProgressName::Auto | ProgressName::Plain => How::Once,
+        };
+        let how = if terminal.is_quiet() { How::Nothing } else { how };
+        Self { terminal, how, line: OnceLock::new() }
+    }
+
+    /// Says what is left; on a line of its own, which changes, or once.
+    pub(crate) fn say(&self, left: Taken) {
+        let text = format!("removing {} files of environments that are not kept", left.files);
+        let is_first = self.line.get().is_none();
+        let line = self.line.get_or_init(|| match self.how {
+            How::Line => ProgressBar::new_spinner(),
+            How::Nothing | How::Once => ProgressBar::hidden(),
+        });
+        line.set_message(text.clone());
+        if is_first && matches!(self.how, How::Once) {
+            self.terminal.note(&text);
+        }
+    }
+}
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        if let Some(line) = self.line.get() {
+            line.finish_and_clear();
+        }
     }
 }
 

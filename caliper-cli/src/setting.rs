@@ -82,11 +82,22 @@ pub(crate) fn results_of(path: &Path) -> PathBuf {
 
 /// Where the cache of a configuration is, unless `CALIPER_CACHE_DIR` says otherwise.
 pub(crate) fn cache(config: &Path) -> PathBuf {
-    let folder = match std::env::var_os("CALIPER_CACHE_DIR") {
-        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => folder(config).join(OWN).join("cache"),
-    };
-    // Tools are started elsewhere and must find it all the same.
+    shared_cache().unwrap_or_else(|| own_cache(config))
+}
+
+/// The cache that `CALIPER_CACHE_DIR` names, which several projects may share.
+pub(crate) fn shared_cache() -> Option<PathBuf> {
+    let named = std::env::var_os("CALIPER_CACHE_DIR").filter(|folder| !folder.is_empty());
+    named.map(|folder| absolute(PathBuf::from(folder)))
+}
+
+/// The cache that belongs to the project of a configuration alone.
+pub(crate) fn own_cache(config: &Path) -> PathBuf {
+    absolute(folder(config).join(OWN).join("cache"))
+}
+
+/// Tools are started elsewhere and must find it all the same.
+fn absolute(folder: PathBuf) -> PathBuf {
     std::path::absolute(&folder).unwrap_or(folder)
 }
 

@@ -17,6 +17,7 @@ use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
 
 pub use error::BackendError;
 
+use crate::cache::Taken;
 use crate::capture::Captured;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -63,9 +64,10 @@ pub trait ContainerBackend: Send + Sync {
     /// [`BackendError`] if the backend cannot find out.
     fn recipe(&self, request: &EnvironmentRequest<'_>) -> Result<Recipe, BackendError>;
 
-    /// Announces environments that are likely to be built, so that what they have in common can be built
-    /// once. Optional: environments can be built without it, only slower.
-    fn prepare(&self, requests: &[EnvironmentRequest<'_>]) {
+    /// Announces environments that are likely to be built, each with its key as in [`build`](Self::build). So what
+    /// they have in common can be built once, and what an earlier run kept of them is not removed for
+    /// others. Optional: environments can be built without it, only slower.
+    fn prepare(&self, requests: &[(EnvironmentRequest<'_>, Sha256)]) {
         let _ = requests;
     }
 
@@ -101,6 +103,19 @@ pub trait ContainerBackend: Send + Sync {
         recipe: &Recipe,
         key: &Sha256,
     ) -> Result<Built<'a>, BackendError>;
+
+    /// What users should know of the builds so far: what makes the next run slower than it could be. One sentence
+    /// each.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Completes what the backend removes in the background. `left` is told from time to time what is left. If
+    /// `interrupt` is raised meanwhile, that stays, and the next run removes it. Optional: a backend that is
+    /// dropped completes it without a word.
+    fn finish(&self, interrupt: &Interrupt, left: &dyn Fn(Taken)) {
+        let _ = (interrupt, left);
+    }
 }
 
 /// A built environment, in which tests can run. Any number of [`run`](Self::run)s may be concurrent.

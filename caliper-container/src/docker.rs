@@ -201,6 +201,12 @@ impl DockerBackend {
                 let found =
                     leftovers::find(engine, which, &|image| self.log_of(image).exists()).await?;
                 found.remove(engine).await?;
+                for image in &found.kept {
+                    // One that a container of the user needs stays, and is this project's as long as it has a log.
+                    if images::inspect(engine, image).await?.is_none() {
+                        let _ = std::fs::remove_file(self.log_of(image));
+                    }
+                }
                 Ok(found.describe())
             })
             .map_err(|fault| engine.error("remove what Caliper left behind", fault))
@@ -359,8 +365,8 @@ impl ContainerBackend for DockerBackend {
         self.recipe_of(request)
     }
 
-    fn prepare(&self, requests: &[EnvironmentRequest<'_>]) {
-        self.take_down(requests);
+    fn prepare(&self, requests: &[(EnvironmentRequest<'_>, Sha256)]) {
+        self.take_down(requests.iter().map(|(request, _)| request));
     }
 
     fn estimate(

@@ -80,6 +80,7 @@ mod activity;
 pub mod backend;
 pub mod cache;
 pub mod capture;
+mod digest;
 #[cfg(any(feature = "docker", feature = "local"))]
 mod direct_url;
 #[cfg(feature = "docker")]

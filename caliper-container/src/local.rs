@@ -20,13 +20,15 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::plan::{Recipe, Setup};
 
 use crate::backend::{
-    BackendError, Built, ContainerBackend, Environment, EnvironmentRequest, RunId,
+    BackendError, BuildEstimate, Built, ContainerBackend, Environment, EnvironmentRequest, RunId,
 };
-#[cfg(doc)]
+use crate::cache::Taken;
 use crate::interrupt::Interrupt;
 use crate::{cache, machine};
 
+mod budget;
 mod control;
+mod discarded;
 mod environment;
 mod family;
 mod files;
@@ -42,6 +44,7 @@ mod process;
 mod processes;
 mod processors;
 mod pythons;
+mod shelf;
 mod supervise;
 #[cfg(test)]
 mod tests;
@@ -49,13 +52,15 @@ mod uv;
 mod variables;
 mod work;
 
+pub use budget::{Needed, Trimmed, keep_within};
 use files::Files;
 use fill::Made;
 use install::Builder;
-use kept::{Name, Shelf};
+use kept::Name;
 use limits::Keeper;
 use linked::Linked;
 use pythons::{Places, Pythons};
+use shelf::Shelf;
 use work::Workspace;
 
 /// The name of this backend.
@@ -82,9 +87,10 @@ pub struct LocalOptions {
     pub netrc: Option<PathBuf>,
     /// Install only what the cache has.
     pub offline: bool,
-    /// How many bytes the environments may take that stay in the cache when their cells are done. A
-    /// run takes one up again instead of making the same, as long as the index's answers would be
-    /// believed: ten minutes, or always if a date fixes them. 0 keeps none.
+    /// How many bytes the environments may take that stay in the cache when their cells are done, without the files
+    /// that they share with the cache of `uv` by hard links. A run takes one up again instead of making the
+    /// same, as long as the index's answers would be believed: ten minutes, or always if a date fixes
+    /// them. 0 keeps none.
     pub keep: u64,
     /// Whether this process may become the parent of every process below it that loses its own, for
     /// good, and end and wait for whatever child it does not know. Then nothing that a test starts gets
@@ -109,7 +115,7 @@ impl LocalOptions {
             index_urls: Vec::new(),
             netrc: None,
             offline: false,
-            keep: 2 << 30,
+            keep: cache::KEPT,
             adopt_orphans: false,
             divide_control_group: false,
             uv,
@@ -132,7 +138,9 @@ struct Ready {
     uv: PathBuf,
     uv_version: Option<String>,
     configuration: PathBuf,
+    /// The cache of `uv`.
     cache: PathBuf,
+    opened_cache: fs::File,
     linked: Linked,
     link_mode: &'static str,
 }
@@ -174,6 +182,22 @@ impl LocalBackend {
 }
 
 impl LocalBackend {
+    /// What was made for the first environment, if there was one.
+    fn made(&self) -> Option<Arc<Ready>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The name of an environment in the cache; `None` if it has none.
+    fn name_of(
+        &self,
+        ready: &Ready,
+        request: &EnvironmentRequest<'_>,
+        key: &Sha256,
+    ) -> Option<Name> {
+        let python = self.pythons().of(request.interpreter.python)?;
+        Name::of(request, key, python, &ready.uv, &self.options.index_urls)
+    }
+
     fn ready(&self, run: &RunId) -> Result<Arc<Ready>, BackendError> {
         // Held all the while: `uv` must be fetched once, not once for every thread.
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,6 +213,7 @@ impl LocalBackend {
         // `uv` is run in another folder.
         let uv_cache = fs::create_dir_all(&uv_cache).and_then(|()| fs::canonicalize(&uv_cache));
         let uv_cache = uv_cache.map_err(failed(&options.cache))?;
+        let opened_cache = fs::File::open(&uv_cache).map_err(failed(&uv_cache))?;
         let uv = uv::obtain(&options.cache, &*options.uv)?;
         let uv = fs::canonicalize(&uv).map_err(failed(&uv))?;
         let shelf =
@@ -207,6 +232,7 @@ impl LocalBackend {
             uv,
             configuration,
             cache: uv_cache,
+            opened_cache,
         });
         *ready = Some(Arc::clone(&made));
         Ok(made)
@@ -249,6 +275,38 @@ impl ContainerBackend for LocalBackend {
 
     fn recipe(&self, _: &EnvironmentRequest<'_>) -> Result<Recipe, BackendError> {
         Ok(Recipe { backend: NAME.to_owned(), ..Recipe::default() })
+    }
+
+    fn prepare(&self, requests: &[(EnvironmentRequest<'_>, Sha256)]) {
+        let Some((first, _)) = requests.first() else { return };
+        // What is in the way of this is in the way of every build too, which says so.
+        let Ok(ready) = self.ready(first.run) else { return };
+        let names = requests.iter().filter_map(|(request, key)| self.name_of(&ready, request, key));
+        // What could not be removed stays in the account.
+        let _ = ready.shelf.announce(names, &ready.workspace);
+    }
+
+    fn estimate(
+        &self,
+        request: &EnvironmentRequest<'_>,
+        _: &Recipe,
+        key: &Sha256,
+    ) -> Result<BuildEstimate, BackendError> {
+        // Before anything was made it is not known which `uv` would be used, and so not what is there.
+        let ready = self.made().is_some_and(|ready| {
+            self.name_of(&ready, request, key).is_some_and(|name| ready.shelf.has(&name))
+        });
+        Ok(BuildEstimate { ready, fetches: !ready, base: None, pulls: false })
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.made().and_then(|ready| ready.shelf.shortage()).into_iter().collect()
+    }
+
+    fn finish(&self, interrupt: &Interrupt, left: &dyn Fn(Taken)) {
+        if let Some(ready) = self.made() {
+            ready.workspace.finish(interrupt, left);
+        }
     }
 
     fn build<'a>(

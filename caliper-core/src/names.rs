@@ -3,12 +3,14 @@
 //! Serde uses `FromStr` too. So code that holds a [`PackageName`] or a [`PythonVersion`] knows that it
 //! is valid.
 
+mod bytes;
 mod digest;
 mod module;
 mod package;
 mod python;
 mod time;
 
+pub use bytes::Bytes;
 pub use digest::{ParseDigestError, Sha256, Sha256Stream};
 pub use module::{ModuleName, ParseModuleNameError};
 pub use package::{PackageName, ParsePackageNameError};

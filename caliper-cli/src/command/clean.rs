@@ -2,25 +2,34 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use caliper_container::cache::IMAGES;
+use caliper_container::cache::{DiskUsage, IMAGES, Taken, UV, has_logs_of_images};
 use caliper_container::docker::{Cleaned, DockerBackend, DockerOptions, EngineKind};
-use caliper_core::facts::store::DirStore;
+use caliper_core::names::Bytes;
 
 use crate::cache_lock::CacheLock;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting;
 use crate::terminal::{Terminal, printable};
 
-pub(super) fn run(
-    config: &Path,
-    of_cache: bool,
-    of_engine: bool,
-    dry_run: bool,
-    terminal: Terminal,
-) -> Outcome {
+/// What is to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// What belongs to the project alone.
+    Project,
+    /// The cache, also if projects share it.
+    Cache,
+    /// What is on the engine, also what is kept with a shared cache.
+    Engine,
+}
+
+pub(super) fn run(config: &Path, what: What, dry_run: bool, terminal: Terminal) -> Outcome {
     let would = if dry_run { "would remove" } else { "removed" };
-    let cache = setting::cache(config);
-    if of_engine {
+    let cache = match what {
+        What::Project => setting::own_cache(config),
+        What::Cache | What::Engine => setting::cache(config),
+    };
+    let mut is_engine_missing = what == What::Cache;
+    if what != What::Cache {
         for kind in EngineKind::ALL {
             for address in kind.addresses() {
                 let options = DockerOptions {
@@ -34,14 +43,25 @@ pub(super) fn run(
                         let cleaned = if dry_run { backend.leftovers() } else { backend.clean() }?;
                         terminal.data(&printable(&listed(&cleaned, would, kind)));
                     }
-                    // No engine, nothing of ours on it.
-                    Err(error) => terminal.detail(&format!("no {kind} to clean: {error}")),
+                    Err(error) => {
+                        is_engine_missing = true;
+                        terminal.detail(&format!("no {kind} to clean: {error}"));
+                    }
                 }
             }
         }
     }
-    if of_cache {
-        clean_cache(config, &cache, of_engine, dry_run, would, terminal)?;
+    if what != What::Engine {
+        clean_cache(&cache, is_engine_missing, dry_run, would, terminal)?;
+    }
+    if what == What::Project
+        && let Some(shared) = setting::shared_cache().filter(|shared| *shared != cache)
+    {
+        terminal.data(&format!(
+            "left the cache {} and the images that are kept with it alone: other projects may share it \
+             (CALIPER_CACHE_DIR); `clean --cache` and `clean --engine` remove them\n",
+            shared.display()
+        ));
     }
     Ok(Exit::Done)
 }
@@ -68,9 +88,8 @@ fn listed(cleaned: &Cleaned, would: &str, kind: EngineKind) -> String {
 }
 
 fn clean_cache(
-    config: &Path,
     cache: &Path,
-    of_engine: bool,
+    is_engine_missing: bool,
     dry_run: bool,
     would: &str,
     terminal: Terminal,
@@ -79,29 +98,51 @@ fn clean_cache(
         terminal.data(&format!("there is no cache at {}\n", cache.display()));
         return Ok(());
     }
-    // A run under way uses the cache; its lock says so.
-    let results = setting::results(config);
-    let _lock = results.is_dir().then(|| DirStore::open(&results)).transpose()?;
     let in_use = CacheLock::to_remove(cache)?;
+    // By the logs that are left, images on an engine that does not answer now are known to be this project's.
+    let keeps_logs = is_engine_missing && has_logs_of_images(cache);
+    let parts = caliper_container::cache::PARTS.iter().chain(caliper_pypi::cache::PARTS);
+    let mut parts: Vec<&str> =
+        parts.copied().filter(|part| *part != IMAGES || !keeps_logs).collect();
+    // What environments share with uv's cache is counted there.
+    parts.sort_by_key(|part| (*part != UV, *part));
+    let mut usage = DiskUsage::default();
+    let taken: Vec<(&str, Taken)> =
+        parts.into_iter().map(|part| (part, usage.of(&cache.join(part)))).collect();
+    let all: Taken = taken.iter().map(|(_, taken)| *taken).sum();
     if !dry_run {
-        let parts = caliper_container::cache::PARTS.iter().chain(caliper_pypi::cache::PARTS);
-        // By what is known of images, those on the engine are known to be this project's.
-        for part in parts.filter(|part| of_engine || **part != IMAGES) {
-            let path = cache.join(part);
-            let removed =
-                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    let action = format!("could not remove `{}`", path.display());
-                    return Err(Failure::infrastructure(action, error));
-                }
-                _ => {}
-            }
+        if all.files >= MANY {
+            terminal.note(&format!("removing {} files ({}) …", all.files, Bytes(all.bytes)));
+        }
+        for (part, _) in &taken {
+            remove(&cache.join(part))?;
         }
         in_use.remove();
         // Gone if nothing else is in it: a folder that the user named may hold more.
         let _ = fs::remove_dir(cache);
     }
-    terminal.data(&format!("{would} the cache {}\n", cache.display()));
+    terminal.data(&format!("{would} the cache {}: {}\n", cache.display(), Bytes(all.bytes)));
+    for (part, taken) in taken.iter().filter(|(_, taken)| taken.files > 0) {
+        let (bytes, files) = (Bytes(taken.bytes).to_string(), taken.files);
+        terminal.data(&format!("  {part:<14}{bytes:>10}{files:>9} files\n"));
+    }
+    if keeps_logs {
+        terminal.data(
+            "left the logs of kept images: without them, `clean` could not tell that these are this project's\n",
+        );
+    }
     Ok(())
+}
+
+/// From so many files on, removing takes long enough to be announced.
+const MANY: u64 = 5000;
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::infrastructure(format!("could not remove `{}`", path.display()), error))
+        }
+        _ => Ok(()),
+    }
 }

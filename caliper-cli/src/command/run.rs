@@ -1,4 +1,5 @@
 pub(super) mod blind;
+mod tidy;
 
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, RunContext};
@@ -84,6 +85,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         say_answers(&layout, &results, how, goal, terminal);
     }
     say_not_measured(&study.not_measured, terminal);
+    tidy::up(&layout, work, how, &study, &interrupt, terminal)?;
     if let Some(exit) = watch.exit() {
         terminal
             .note("interrupted; what was measured is kept, and `caliper run` goes on from there");

@@ -66,6 +66,8 @@ pub(super) struct Leftovers {
     guards: Vec<String>,
     /// Layers, children before their parents.
     layers: Vec<String>,
+    /// The images among them that were kept for this project.
+    pub(super) kept: Vec<String>,
     bytes: u64,
     in_use: usize,
     of_others: usize,
@@ -128,6 +130,7 @@ pub(super) async fn find(
                 None if which == Which::All && tag.starts_with(labels::KEPT) => {
                     let own = is_own(&image.id);
                     found.of_others += usize::from(!own);
+                    found.kept.extend(own.then(|| image.id.clone()));
                     own
                 }
                 None => false,

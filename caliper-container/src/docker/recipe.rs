@@ -46,7 +46,7 @@ impl DockerBackend {
 
     /// Takes down what the Dockerfiles have before their file to install: what many have in common is
     /// built once.
-    pub(super) fn take_down(&self, requests: &[EnvironmentRequest<'_>]) {
+    pub(super) fn take_down<'a>(&self, requests: impl Iterator<Item = &'a EnvironmentRequest<'a>>) {
         for request in requests {
             // Its build will say what is wrong with it.
             let Ok((dockerfile, base)) = Self::dockerfile(request) else { continue };

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use caliper_core::facts::record::BuildReason;
 use caliper_core::names::Sha256;
 
+use super::discarded::remove;
 use super::environment::LocalEnvironment;
 use super::install::Filled;
 use super::kept::Held;
 use super::pythons::Python;
-use super::work::remove;
-use super::{Builder, Files, LocalBackend, Name, Ready};
+use super::{Builder, Files, LocalBackend, Ready};
 use crate::backend::{BackendError, EnvironmentRequest};
 
 /// What came of a build.
@@ -44,13 +44,13 @@ impl LocalBackend {
             uv: &ready.uv,
             configuration: &ready.configuration,
             cache: &ready.cache,
+            opened_cache: &ready.opened_cache,
             netrc: self.options.netrc.as_deref(),
             offline: self.options.offline,
             link_mode: if request.alone { "copy" } else { ready.link_mode },
             workspace: &ready.workspace,
         };
-        let name = Name::of(request, key, python, &ready.uv, &self.options.index_urls);
-        let name = name.filter(|_| !request.alone);
+        let name = self.name_of(&ready, request, key).filter(|_| !request.alone);
         let held = name.map(|name| ready.shelf.take(name)).transpose()?.flatten();
         let (folder, held, filled, files, reused) = if let Some(mut held) = held {
             let folder = held.environment();
@@ -94,7 +94,7 @@ impl Ready {
         request: &EnvironmentRequest<'_>,
         python: &Python,
     ) -> Result<(Filled, bool), BackendError> {
-        if let Some(filled) = held.reuse(&self.shelf, &self.linked)? {
+        if let Some(filled) = held.reuse(&self.linked)? {
             return Ok((filled, true));
         }
         let (filled, files) = self.build(builder, request, python, &held.environment())?;
@@ -152,11 +152,7 @@ impl Ready {
             ))
         };
         let now = Files::of(folder).map_err(failed())?;
-        let differences = files.compare(&now);
-        let wrong = self.linked.wrong_of(folder, &now, &differences.doubtful).map_err(failed())?;
-        let mut changed = differences.changed;
-        changed.extend(wrong);
-        changed.sort();
+        let changed = self.linked.compare(folder, files, &now).map_err(failed())?;
         if !changed.is_empty() {
             self.linked.purge(folder, &changed, &self.workspace)?;
         }

@@ -6,9 +6,9 @@
 //! of `uv venv` before it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -30,8 +30,9 @@ pub(super) struct Builder<'a> {
     pub(super) uv: &'a Path,
     /// The only configuration that `uv` reads.
     pub(super) configuration: &'a Path,
-    /// Where `uv` keeps what it downloads.
+    /// Where `uv` keeps what it downloads, and that folder as it was when the run began.
     pub(super) cache: &'a Path,
+    pub(super) opened_cache: &'a File,
     /// The file with the logins of hosts.
     pub(super) netrc: Option<&'a Path>,
     pub(super) offline: bool,
@@ -109,6 +110,13 @@ impl Builder<'_> {
             .map_err(BackendError::machine(format!("could not run `{}`", self.uv.display())))?;
         let log = ended.output.bytes;
         let failed = |reason| Ok(Filled { contents: Err(reason), log: log.clone() });
+        let has_ended_well = matches!(ended.how, How::Ended(status) if status.success());
+        if !has_ended_well && self.cache_was_removed() {
+            return Err(uv_failed(format!(
+                "its cache `{}` was removed meanwhile",
+                self.cache.display()
+            )));
+        }
         match ended.how {
             How::Interrupted => return Err(BackendError::Interrupted),
             // Of all limits it has the one on time.
@@ -156,6 +164,15 @@ impl Builder<'_> {
         // Else it would look into the home that it is given, which is empty.
         let netrc = self.netrc.map(|netrc| ("NETRC", netrc.as_os_str()));
         always.into_iter().chain([("UV_CACHE_DIR", self.cache.as_os_str())]).chain(netrc)
+    }
+
+    /// Whether the cache was removed since the run began, or another folder stands in its place. What `uv` says then
+    /// may read like a fault of the package.
+    fn cache_was_removed(&self) -> bool {
+        let identity = |found: &fs::Metadata| (found.dev(), found.ino());
+        let (opened, now) = (self.opened_cache.metadata(), fs::metadata(self.cache));
+        // A folder that was removed has no name left.
+        !matches!((opened, now), (Ok(opened), Ok(now)) if opened.nlink() > 0 && identity(&opened) == identity(&now))
     }
 }
 

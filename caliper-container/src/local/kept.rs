@@ -1,6 +1,6 @@
 //! Environments that stay when their cell is done, for the next run that would make the same.
 //!
-//! Each has a folder of its own, held under a lock by whoever works in it. At rest it is *sealed*: a
+//! Each has a folder of its own, and is held under a lock while it is used. At rest it is *sealed*: a
 //! file beside it says what it holds, and another the state of its files. The seal is broken before it is used
 //! and put on again only if nothing but bytecode has changed, so that whatever happens in between (a
 //! test that writes to it, a crash, a person) costs no more than making it anew. Of the bytecode only that stays
@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::record::Installed;
@@ -20,18 +20,18 @@ use caliper_core::names::{Sha256, Sha256Stream, Timestamp};
 use caliper_core::question::modules::Imports;
 use serde::{Deserialize, Serialize};
 
+use super::discarded::remove;
 use super::files::{Files, Stamp};
 use super::install::{Contents, Filled};
 use super::linked::Linked;
 use super::pythons::Python;
-use super::work::{Workspace, remove};
 use crate::backend::{BackendError, EnvironmentRequest};
 
 /// How long an environment stands for what the index would give now. As long as `uv` believes an
 /// answer of the index.
 const FRESH: Duration = Duration::from_secs(600);
 
-/// How long one that nobody uses is kept, where the moment that it was made for is fixed.
+/// How long an unused one is kept, where the moment that it was made for is fixed.
 const UNUSED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const LOCK: &str = "lock";
@@ -41,16 +41,7 @@ const FILES: &str = "files.json";
 /// Short, as it becomes part of the first line of scripts.
 const ENVIRONMENT: &str = "e";
 
-/// The environments that are kept in one folder.
-#[derive(Debug)]
-pub(super) struct Shelf {
-    root: PathBuf,
-    /// How many bytes all together may take.
-    budget: u64,
-    used: AtomicU64,
-}
-
-/// An environment that nobody else works in.
+/// An environment that is held under its lock.
 #[derive(Debug)]
 pub(super) struct Held {
     folder: PathBuf,
@@ -123,71 +114,30 @@ impl Name {
         Some(Self { digest: digest.finish(), lasting })
     }
 
-    fn folder(&self) -> String {
+    /// The name of an environment that a test makes up.
+    #[cfg(test)]
+    pub(super) fn made_up(text: &str) -> Self {
+        Self { digest: Sha256::of(text.as_bytes()), lasting: false }
+    }
+
+    /// The name of the folder of its place.
+    pub(super) fn folder(&self) -> String {
         self.digest.hex()[..16].to_owned()
     }
 }
 
-impl Shelf {
-    /// The environments in the folder `root`, without those that nobody can use any more.
-    pub(super) fn open(
-        root: &Path,
-        budget: u64,
-        workspace: &Workspace,
-    ) -> Result<Self, BackendError> {
-        let failed = |error| {
-            BackendError::machine(format!("could not keep environments in `{}`", root.display()))(
-                error,
-            )
+impl Held {
+    /// Holds the place of the environment of this name in the folder `root`, be it made already or not. Makes the
+    /// folder of its place.
+    pub(super) fn take(root: &Path, name: Name) -> io::Result<Result<Self, InUse>> {
+        let folder = root.join(name.folder());
+        fs::create_dir_all(&folder)?;
+        let lock = match hold(&folder) {
+            Ok(lock) => lock?,
+            Err(InUse) => return Ok(Err(InUse)),
         };
-        fs::create_dir_all(root).map_err(failed)?;
-        let root = fs::canonicalize(root).map_err(failed)?;
-        let shelf = Self { root, budget, used: AtomicU64::new(0) };
-        let _guard = shelf.guard()?;
-        for entry in fs::read_dir(&shelf.root).into_iter().flatten().flatten() {
-            let folder = entry.path();
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            let Ok(lock) = hold(&folder) else { continue };
-            let unused = lock.and_then(|lock| lock.metadata()?.modified()).map(age);
-            match Seal::read(&folder) {
-                Some(seal) if seal.is_usable() && unused.is_ok_and(|age| age < UNUSED) => {
-                    shelf.used.fetch_add(seal.size, Ordering::Relaxed);
-                }
-                _ => workspace.discard(&folder)?,
-            }
-        }
-        Ok(shelf)
-    }
-
-    /// Held while folders are made, locked and removed, so that none is removed that was just locked.
-    fn guard(&self) -> Result<File, BackendError> {
-        let path = self.root.join(LOCK);
-        let guard = File::create(&path).and_then(|file| file.lock().map(|()| file));
-        guard.map_err(BackendError::machine(format!("could not lock `{}`", path.display())))
-    }
-
-    /// Takes the environment of this name, be it made already or not. `None` if another has it, or if
-    /// none is to be kept.
-    pub(super) fn take(&self, name: Name) -> Result<Option<Held>, BackendError> {
-        if self.budget == 0 {
-            return Ok(None);
-        }
-        let folder = self.root.join(name.folder());
-        let _guard = self.guard()?;
-        let taken = fs::create_dir_all(&folder).and_then(|()| match hold(&folder) {
-            Ok(lock) => lock.and_then(|lock| {
-                lock.set_modified(SystemTime::now())?;
-                Ok(Some(lock))
-            }),
-            Err(InUse) => Ok(None),
-        });
-        let lock = taken.map_err(BackendError::machine(format!(
-            "could not take the environment in `{}`",
-            folder.display()
-        )))?;
-        Ok(lock.map(|lock| Held {
+        lock.set_modified(SystemTime::now())?;
+        Ok(Ok(Self {
             folder,
             name,
             _lock: lock,
@@ -198,57 +148,28 @@ impl Shelf {
         }))
     }
 
-    /// Gives an environment back, and keeps it if it is what it was.
-    pub(super) fn give_back(
-        &self,
-        held: Held,
-        linked: &Linked,
-        workspace: &Workspace,
-    ) -> Result<(), BackendError> {
-        let sealed = held.seal(linked, |size| {
-            let used = self.used.fetch_add(size, Ordering::Relaxed);
-            let fits = used.saturating_add(size) <= self.budget;
-            if !fits {
-                self.uncount(size);
-            }
-            fits
-        });
-        if !sealed {
-            let _guard = self.guard()?;
-            workspace.discard(&held.folder)?;
-        }
-        // Only now may somebody else have it.
-        drop(held);
-        Ok(())
+    /// The folder of its place.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
-    /// Takes the place of an environment out of the account, as it will be counted when it is given
-    /// back.
-    fn uncount(&self, size: u64) {
-        // It may be another process's, made since the account was opened.
-        let less = |used: u64| Some(used.saturating_sub(size));
-        let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    /// The name of that folder.
+    pub(super) fn place(&self) -> String {
+        self.name.folder()
     }
-}
 
-impl Held {
     /// Where the environment is, or is to be.
     pub(super) fn environment(&self) -> PathBuf {
         self.folder.join(ENVIRONMENT)
     }
 
     /// What an earlier run made here, if that can still be used. Otherwise the place is empty then.
-    pub(super) fn reuse(
-        &mut self,
-        shelf: &Shelf,
-        linked: &Linked,
-    ) -> Result<Option<Filled>, BackendError> {
+    pub(super) fn reuse(&mut self, linked: &Linked) -> Result<Option<Filled>, BackendError> {
         let seal = Seal::read(&self.folder);
         let log = fs::read(self.folder.join(LOG));
         let environment = self.environment();
         let failed = BackendError::machine(format!("could not clear `{}`", environment.display()));
-        if let Some(seal) = &seal {
-            shelf.uncount(seal.size);
+        if seal.is_some() {
             fs::remove_file(self.folder.join(SEAL)).map_err(BackendError::machine(format!(
                 "could not take the environment in `{}`",
                 environment.display()
@@ -276,10 +197,8 @@ impl Held {
         let sealed: Files = serde_json::from_slice(&text).ok()?;
         let environment = self.environment();
         let now = Files::of(&environment).ok()?;
-        let differences = sealed.compare(&now);
-        let is_same = differences.changed.is_empty()
-            && now.stamps.len() == sealed.stamps.len()
-            && linked.wrong_of(&environment, &now, &differences.doubtful).ok()?.is_empty();
+        let is_same = now.stamps.len() == sealed.stamps.len()
+            && linked.compare(&environment, &sealed, &now).ok()?.is_empty();
         is_same.then_some(now)
     }
 
@@ -324,16 +243,13 @@ impl Held {
     }
 
     /// Puts the seal on, if the environment is what it was and `fits`, which gets its size in bytes.
-    fn seal(&self, linked: &Linked, fits: impl FnOnce(u64) -> bool) -> bool {
+    pub(super) fn seal(&self, linked: &Linked, fits: impl FnOnce(u64) -> bool) -> bool {
         let (Some(made), Some(files)) = (&self.made, &self.files) else { return false };
         let environment = self.environment();
         let Ok(now) = Files::of(&environment) else { return false };
-        let differences = files.compare(&now);
-        let wrong = linked.wrong_of(&environment, &now, &differences.doubtful);
-        if self.compiling_spoke.load(Ordering::Relaxed)
-            || !differences.changed.is_empty()
-            || wrong.is_ok_and(|wrong| !wrong.is_empty())
-        {
+        let is_same =
+            linked.compare(&environment, files, &now).is_ok_and(|changed| changed.is_empty());
+        if self.compiling_spoke.load(Ordering::Relaxed) || !is_same {
             return false;
         }
         let Ok(now) = self.without_bytecode(now) else { return false };
@@ -379,11 +295,30 @@ impl Seal {
     }
 }
 
-/// Somebody else holds the lock.
-struct InUse;
+/// An environment at rest, as its place shows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtRest {
+    /// What it takes on the disk, in bytes, without what others have too.
+    pub(super) size: u64,
+    /// When it was last taken up.
+    pub(super) used: SystemTime,
+    /// Whether a run can still take it up.
+    pub(super) is_usable: bool,
+}
+
+/// What is at rest in this folder.
+pub(super) fn at_rest(folder: &Path) -> Option<AtRest> {
+    let seal = Seal::read(folder)?;
+    let used = fs::metadata(folder.join(LOCK)).and_then(|found| found.modified()).ok()?;
+    let unused = SystemTime::now().duration_since(used).unwrap_or_default();
+    Some(AtRest { size: seal.size, used, is_usable: seal.is_usable() && unused < UNUSED })
+}
+
+/// Another run, or another cell of this one, holds the lock.
+pub(super) struct InUse;
 
 /// Locks the folder of an environment.
-fn hold(folder: &Path) -> Result<io::Result<File>, InUse> {
+pub(super) fn hold(folder: &Path) -> Result<io::Result<File>, InUse> {
     // Not truncated: that would count as a use.
     let open = File::options().write(true).create(true).truncate(false).open(folder.join(LOCK));
     let file = match open {
@@ -395,8 +330,4 @@ fn hold(folder: &Path) -> Result<io::Result<File>, InUse> {
         Err(fs::TryLockError::WouldBlock) => Err(InUse),
         Err(fs::TryLockError::Error(error)) => Ok(Err(error)),
     }
-}
-
-fn age(time: SystemTime) -> Duration {
-    SystemTime::now().duration_since(time).unwrap_or_default()
 }

@@ -8,16 +8,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use caliper_core::names::{Sha256, Sha256Stream};
+use caliper_core::names::Sha256;
 
-use super::files::{Files, Stamp};
+use super::files::{Differences, Files, Stamp};
 use super::work::Workspace;
 use crate::backend::BackendError;
+use crate::digest;
 
 /// What this process knows of shared files.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl Linked {
         let recorded = recorded(environment);
         let mut has_copied = false;
         for (path, _) in files.linked().filter(|(path, _)| !recorded.contains_key(*path)) {
-            // Nobody could tell later whether it was changed.
+            // Later nothing could tell whether it was changed.
             own(&environment.join(path))?;
             has_copied = true;
         }
@@ -71,8 +72,22 @@ impl Linked {
         Ok((wrong, files))
     }
 
+    /// The files of an environment that differ from what they were when their state was `before`, sorted. Bytecode
+    /// that is new does not count; a shared file of which only a link changed does not differ.
+    pub(super) fn compare(
+        &self,
+        environment: &Path,
+        before: &Files,
+        now: &Files,
+    ) -> io::Result<Vec<String>> {
+        let Differences { mut changed, doubtful } = before.compare(now);
+        changed.extend(self.wrong_of(environment, now, &doubtful)?);
+        changed.sort();
+        Ok(changed)
+    }
+
     /// Those of these files that do not have the content that they were recorded with; `files` is their state.
-    pub(super) fn wrong_of(
+    fn wrong_of(
         &self,
         environment: &Path,
         files: &Files,
@@ -91,7 +106,7 @@ impl Linked {
         let recorded = recorded(environment);
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
         for (path, stamp) in unknown {
-            let digest = encoded(digest_of(&environment.join(path))?);
+            let digest = encoded(digest::of_file(&environment.join(path))?);
             if recorded.get(path) == Some(&digest) {
                 right.push((id(stamp), stamp));
             } else {
@@ -115,24 +130,38 @@ impl Linked {
         if wanted.is_empty() {
             return Ok(());
         }
-        let buckets = folders(&self.cache);
-        let named = |start: &'static str| {
-            buckets.iter().filter(move |bucket| {
-                bucket.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
-            })
-        };
-        let mut names = Vec::new();
-        for archive in named("archive-").flat_map(|bucket| folders(bucket)) {
-            if holds(&archive, &wanted) {
-                names.push(archive.file_name().unwrap_or_default().as_encoded_bytes().to_vec());
-                workspace.discard(&archive)?;
-            }
+        let holding: Vec<PathBuf> =
+            archives(&self.cache).into_iter().filter(|archive| holds(archive, &wanted)).collect();
+        for archive in &holding {
+            workspace.discard(archive)?;
         }
-        for bucket in named("wheels-").chain(named("sdists-")) {
-            forget(bucket, &names);
-        }
+        forget_archives(&self.cache, &holding);
         Ok(())
     }
+}
+
+/// The folders of the cache of `uv` that each hold an unpacked wheel.
+pub(super) fn archives(cache: &Path) -> Vec<PathBuf> {
+    buckets(cache, "archive-").iter().flat_map(|bucket| folders(bucket)).collect()
+}
+
+/// Makes the cache of `uv` forget archives that were removed from it.
+pub(super) fn forget_archives(cache: &Path, archives: &[PathBuf]) {
+    let name =
+        |archive: &PathBuf| archive.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+    let names: Vec<Vec<u8>> = archives.iter().map(name).collect();
+    for bucket in ["wheels-", "sdists-"].iter().flat_map(|start| buckets(cache, start)) {
+        forget(&bucket, &names);
+    }
+}
+
+/// The parts of the cache of `uv` whose names begin in this way; the rest of the name is a version.
+fn buckets(cache: &Path, start: &str) -> Vec<PathBuf> {
+    let mut all = folders(cache);
+    all.retain(|bucket| {
+        bucket.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
+    });
+    all
 }
 
 fn id(stamp: Stamp) -> (u64, u64) {
@@ -150,7 +179,7 @@ fn clone(_: &fs::File, _: &fs::File) -> io::Result<()> {
     if cfg!(target_os = "macos") { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
-fn folders(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn folders(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
@@ -199,18 +228,6 @@ pub(super) fn own(path: &Path) -> io::Result<()> {
     copy.push(".caliper-copy");
     fs::copy(path, &copy)?;
     fs::rename(&copy, path)
-}
-
-fn digest_of(path: &Path) -> io::Result<Sha256> {
-    let mut file = fs::File::open(path)?;
-    let mut stream = Sha256Stream::default();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(stream.finish()),
-            read => stream.update(&buffer[..read]),
-        }
-    }
 }
 
 /// The digests of installed files, as their distributions record them, by their paths in the environment

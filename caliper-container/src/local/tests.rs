@@ -297,7 +297,7 @@ fn an_interrupt_ends_a_test_at_once() {
 #[test]
 fn an_environment_that_is_gone_is_not_the_next_tests_fault() {
     let (bench, workspace, environment) = Bench::bare(&[]);
-    work::remove(&environment).unwrap();
+    discarded::remove(&environment).unwrap();
     let test = test(&["python", "-c", "pass"]);
     let run = bench.run(&environment, &test, &workspace);
     let reason = "its environment is gone: a test removed it".to_owned();

@@ -2,15 +2,19 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::discarded::{Discarded, remove};
 use crate::backend::{BackendError, RunId};
+use crate::cache::Taken;
+use crate::interrupt::Interrupt;
+
+/// How often a user is told what is left to be removed.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// The lock file in the folder of a run. The run is alive while the lock is held: the system releases it
 /// when the process ends for any reason. A process number would not show this, since it may be reused.
@@ -18,24 +22,17 @@ const LOCK: &str = "lock";
 
 /// The folder of one run. Dropping it removes it with its contents.
 ///
-/// Folders that are discarded earlier are removed by a background thread. Removing takes little processor
-/// time, but can block for a tenth of a second and more until data that was just written is on the disk.
+/// Folders that are discarded earlier are moved into it and removed by a background thread.
 #[derive(Debug)]
 pub(super) struct Workspace {
     folder: PathBuf,
     next: AtomicU64,
-    /// `None` only while this is dropped.
-    discard: Option<SyncSender<PathBuf>>,
+    discarded: Arc<Discarded>,
     remover: Option<JoinHandle<()>>,
-    left_behind: Arc<Mutex<Option<(PathBuf, io::Error)>>>,
-    _lock: File,
 }
 
-/// How many folders may wait for removal, so that they do not fill the disk.
-const WAITING: usize = 16;
-
 impl Workspace {
-    /// Makes a folder for `run` in `root`, and removes the folders of dead runs.
+    /// Makes a folder for `run` in `root`, and begins to remove the folders of dead runs.
     pub(super) fn open(root: &Path, run: &RunId) -> Result<Self, BackendError> {
         let failed =
             |path: &Path| BackendError::machine(format!("could not make `{}`", path.display()));
@@ -45,7 +42,7 @@ impl Workspace {
         // Held while folders are made and removed: a folder without a lock yet must not look dead.
         let guard = File::create(root.join(LOCK)).and_then(|file| file.lock().map(|()| file));
         let guard = guard.map_err(failed(&root.join(LOCK)))?;
-        remove_dead(&root)?;
+        let dead = dead_runs(&root);
         // An embedder may use one name for several backends.
         let names = (0..).map(|number| match number {
             0 => run.to_string(),
@@ -60,26 +57,21 @@ impl Workspace {
             }
             let lock = File::create(folder.join(LOCK)).and_then(|file| file.lock().map(|()| file));
             let lock = lock.map_err(failed(&folder.join(LOCK)))?;
+            let discarded = Arc::new(Discarded::default());
+            let remover = {
+                let discarded = Arc::clone(&discarded);
+                thread::spawn(move || {
+                    // The run is alive as long as something of it is being removed.
+                    let _lock = lock;
+                    discarded.remove_all();
+                })
+            };
+            let made = Self { folder, next: AtomicU64::new(1), discarded, remover: Some(remover) };
+            for folder in dead {
+                made.discard_later(&folder)?;
+            }
             drop(guard);
-            let (discard, discarded) = mpsc::sync_channel::<PathBuf>(WAITING);
-            let left_behind = Arc::new(Mutex::new(None));
-            let failures = Arc::clone(&left_behind);
-            let remover = thread::spawn(move || {
-                for folder in discarded {
-                    if let Err(error) = remove(&folder) {
-                        let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
-                        failures.get_or_insert((folder, error));
-                    }
-                }
-            });
-            return Ok(Self {
-                folder,
-                next: AtomicU64::new(1),
-                discard: Some(discard),
-                remover: Some(remover),
-                left_behind,
-                _lock: lock,
-            });
+            return Ok(made);
         }
         unreachable!("there are more numbers than folders")
     }
@@ -103,43 +95,59 @@ impl Workspace {
         self.folder.join(format!("{kind}{number}"))
     }
 
-    /// Moves a folder away at once, and removes it in the background. Does nothing if it does not exist.
+    /// Moves a folder away at once, and removes it in the background. Waits while many others wait for
+    /// that. Does nothing if it does not exist.
     ///
     /// # Errors
     ///
     /// If it cannot be moved, or if an earlier folder could not be removed.
     pub(super) fn discard(&self, folder: &Path) -> Result<(), BackendError> {
+        self.discarded.wait_for_room();
+        self.discard_later(folder)
+    }
+
+    /// As [`discard`](Self::discard), without waiting: for what is there when a run begins, which may be much.
+    pub(super) fn discard_later(&self, folder: &Path) -> Result<(), BackendError> {
         let failed =
             |path: &Path| BackendError::machine(format!("could not remove `{}`", path.display()));
         let discarded = self.name('x');
         match fs::rename(folder, &discarded) {
-            Ok(()) => self.send(discarded),
+            Ok(()) => self.discarded.push(discarded),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                remove(folder).map_err(failed(folder))?;
-            }
-            Err(error) => return Err(failed(folder)(error)),
+            // A folder that a test made read-only cannot be moved.
+            Err(_) => remove(folder).map_err(failed(folder))?,
         }
-        let earlier = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner).take();
-        earlier.map_or(Ok(()), |(path, error)| Err(failed(&path)(error)))
+        self.discarded.failure().map_or(Ok(()), |(path, error)| Err(failed(&path)(error)))
     }
 
-    fn send(&self, folder: PathBuf) {
-        if let Some(discard) = &self.discard {
-            // Fails only if the thread has ended; then the folder is removed with that of the run.
-            let _ = discard.send(folder);
+    /// Waits until everything that was discarded is removed, and says from time to time what is left. If
+    /// `interrupt` is raised meanwhile, the rest is left for the next run.
+    pub(super) fn finish(&self, interrupt: &Interrupt, left: &dyn Fn(Taken)) {
+        // Who stopped the run before wants it to be cleaned up.
+        let was_raised = interrupt.is_raised();
+        let mut told = Instant::now();
+        while self.discarded.is_at_work() {
+            if interrupt.is_raised() && !was_raised {
+                self.discarded.abandon();
+                return;
+            }
+            if told.elapsed() >= TOLD_EVERY {
+                left(self.discarded.left());
+                told = Instant::now();
+            }
         }
     }
 }
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        drop(self.discard.take());
-        if let Some(remover) = self.remover.take() {
-            let _ = remover.join();
+        if self.discarded.close() {
+            if let Some(remover) = self.remover.take() {
+                let _ = remover.join();
+            }
+            // The next run removes what is left.
+            let _ = remove(&self.folder);
         }
-        // The next run removes what is left.
-        let _ = remove(&self.folder);
     }
 }
 
@@ -172,71 +180,27 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if !self.path.as_os_str().is_empty() {
-            self.workspace.send(std::mem::take(&mut self.path));
+            self.workspace.discarded.wait_for_room();
+            self.workspace.discarded.push(std::mem::take(&mut self.path));
         }
     }
 }
 
-/// Removes the folders of dead runs.
-fn remove_dead(root: &Path) -> Result<(), BackendError> {
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let folder = entry.path();
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        let is_dead = match File::open(folder.join(LOCK)) {
-            Ok(lock) => !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-        };
-        if is_dead {
-            remove(&folder).map_err(BackendError::machine(format!(
-                "could not remove `{}`, which a run that is gone left behind",
-                folder.display()
-            )))?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes a folder with its contents, also those that a test made read-only. A missing folder is not an
-/// error.
-pub(super) fn remove(folder: &Path) -> io::Result<()> {
-    let mut patience = 5;
-    loop {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
-                return Ok(());
-            }
-            Err(error) if patience == 0 => return Err(error),
-            Err(error) => {
-                if error.kind() == io::ErrorKind::PermissionDenied {
-                    open_up(folder);
-                } else {
-                    // A process that is just ending may still create files.
-                    thread::sleep(Duration::from_millis(10));
-                }
-                patience -= 1;
-            }
-            Ok(()) => return Ok(()),
-        }
-    }
-}
-
-/// Makes the folders in `folder` writable again. Does not follow links.
-fn open_up(folder: &Path) {
-    if !fs::symlink_metadata(folder).is_ok_and(|kind| kind.is_dir()) {
-        return;
-    }
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
-        }
-    }
+/// The folders of dead runs.
+fn dead_runs(root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let is_dead = |folder: &PathBuf| match File::open(folder.join(LOCK)) {
+        Ok(lock) => !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    folders.map(|entry| entry.path()).filter(is_dead).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -250,7 +214,7 @@ mod tests {
 
         let run = RunId::fresh();
         let one = Workspace::open(&root, &run).unwrap();
-        assert!(!dead.exists());
+        assert!(!dead.exists(), "it is moved away at once");
         let other = Workspace::open(&root, &run).unwrap();
         assert!(one.folder().exists(), "a live run must not be cleared away");
         assert_ne!(one.folder(), other.folder());
@@ -270,20 +234,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_only_is_removed_and_what_a_link_leads_to_is_not() {
+    fn what_is_discarded_is_removed_in_the_background_or_by_the_next_run() {
         let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("folder");
-        let elsewhere = root.path().join("elsewhere");
-        fs::create_dir_all(folder.join("a/b")).unwrap();
-        fs::create_dir_all(&elsewhere).unwrap();
-        fs::write(elsewhere.join("x"), "").unwrap();
-        fs::write(folder.join("a/b/c"), "").unwrap();
-        std::os::unix::fs::symlink(&elsewhere, folder.join("a/link")).unwrap();
-        for path in ["a/b", "a"] {
-            fs::set_permissions(folder.join(path), fs::Permissions::from_mode(0o500)).unwrap();
-        }
-        remove(&folder).unwrap();
-        remove(&folder).unwrap();
-        assert!(!folder.exists() && elsewhere.join("x").exists());
+        let root = root.path().join("work");
+        let run = Workspace::open(&root, &RunId::fresh()).unwrap();
+        let discard = |run: &Workspace| run.discard(&run.place('e').unwrap().keep()).unwrap();
+        (0..100).for_each(|_| discard(&run));
+        run.finish(&Interrupt::default(), &|_| {});
+        assert_eq!(fs::read_dir(run.folder()).unwrap().count(), 1, "only the lock");
+
+        run.discarded.abandon();
+        discard(&run);
+        let left = run.folder().to_owned();
+        drop(run);
+        assert!(left.exists());
+        let wait_for_the_lock = || File::open(left.join(LOCK)).unwrap().lock().unwrap();
+        wait_for_the_lock();
+        let next = Workspace::open(&root, &RunId::fresh()).unwrap();
+        assert!(!left.exists());
+        next.finish(&Interrupt::default(), &|_| {});
+        assert_eq!(fs::read_dir(next.folder()).unwrap().count(), 1, "only the lock");
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use caliper_core::names::{Sha256, Sha256Stream};
 use caliper_core::question::left_out::WhyLeftOut;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
@@ -14,6 +13,7 @@ use super::ignore::Ignore;
 use super::kinds;
 use super::outside::Outside;
 use super::{Entry, Kind, ProjectError};
+use crate::digest;
 
 /// A project is copied for every test. A larger one is probably a mistake, such as a data set in its folder.
 const MOST_BYTES: u64 = 1 << 30;
@@ -303,15 +303,17 @@ impl<'a> Walk<'a> {
                 let kind = match pending {
                     Pending::Directory => Kind::Directory,
                     Pending::Link { target } => Kind::Link { target },
-                    Pending::File { executable, size } => match digest_file(&root.join(&path)) {
-                        Ok(content) => Kind::File { executable, size, content },
-                        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                            return Ok(Err(Outside::new(path, false, WhyLeftOut::Unreadable)));
+                    Pending::File { executable, size } => {
+                        match digest::of_file(&root.join(&path)) {
+                            Ok(content) => Kind::File { executable, size, content },
+                            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                                return Ok(Err(Outside::new(path, false, WhyLeftOut::Unreadable)));
+                            }
+                            Err(source) => {
+                                return Err(ProjectError::Read { path: root.join(path), source });
+                            }
                         }
-                        Err(source) => {
-                            return Err(ProjectError::Read { path: root.join(path), source });
-                        }
-                    },
+                    }
                 };
                 Ok(Ok(Entry { path, kind }))
             })
@@ -346,16 +348,4 @@ fn largest(found: &[(String, Pending)]) -> String {
         .take(3)
         .map(|(name, (bytes, count))| format!("`{name}` ({} MiB, {count} files)", bytes >> 20));
     named.collect::<Vec<_>>().join(", ")
-}
-
-fn digest_file(path: &Path) -> io::Result<Sha256> {
-    let mut file = fs::File::open(path)?;
-    let mut stream = Sha256Stream::default();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(stream.finish()),
-            read => stream.update(&buffer[..read]),
-        }
-    }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 
 use rayon::Scope;
 
 use super::environment::OpenEnvironment;
 use super::{RunError, RunOptions, Running};
+use crate::interrupt::Interrupt;
 
 /// Which test is run when.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +50,11 @@ impl Gate {
         Self { exclusive, lock: RwLock::new(()) }
     }
 
+    /// Whether nothing may happen beside a test.
+    fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
     /// Waits until a build may go on.
     pub(super) fn build(&self) -> RwLockReadGuard<'_, ()> {
         self.lock.read().unwrap_or_else(PoisonError::into_inner)
@@ -75,7 +82,10 @@ impl<'a> Running<'a> {
         if groups.is_empty() {
             return Ok(());
         }
-        let requests: Vec<_> = groups.iter().filter_map(|group| self.request(group[0])).collect();
+        let keyed = |group: &Vec<usize>| {
+            Some((self.request(group[0])?, self.tasks[group[0]].identity.environment))
+        };
+        let requests: Vec<_> = groups.iter().filter_map(keyed).collect();
         self.context.backend.prepare(&requests);
         let jobs = options.jobs.max(1);
         let pool = rayon::ThreadPoolBuilder::new()
@@ -85,21 +95,54 @@ impl<'a> Running<'a> {
             .map_err(|source| RunError::Threads { jobs, source: source.into() })?;
         while !groups.is_empty() {
             self.next.store(0, Ordering::SeqCst);
-            match options.schedule {
-                Schedule::Parallel if take_turns => self.interleave(&groups, &pool, jobs),
-                Schedule::Parallel | Schedule::Exclusive => pool.scope(|scope| {
-                    for _ in 0..jobs {
-                        scope.spawn(|scope| self.open_environments(&groups, scope));
-                    }
-                }),
-                Schedule::Interleaved => self.interleave(&groups, &pool, jobs),
-            }
+            thread::scope(|threads| {
+                threads.spawn(|| self.fetch_ahead(&groups, jobs));
+                match options.schedule {
+                    Schedule::Parallel if take_turns => self.interleave(&groups, &pool, jobs),
+                    Schedule::Parallel | Schedule::Exclusive => pool.scope(|scope| {
+                        for _ in 0..jobs {
+                            scope.spawn(|scope| self.open_environments(&groups, scope));
+                        }
+                    }),
+                    Schedule::Interleaved => self.interleave(&groups, &pool, jobs),
+                }
+                // What was not opened will not be.
+                self.next.store(groups.len(), Ordering::SeqCst);
+            });
             let mut alone = std::mem::take(&mut *self.alone());
             alone.sort_unstable();
             self.is_alone.store(true, Ordering::SeqCst);
             groups = alone.into_iter().map(|task| vec![task]).collect();
         }
         Ok(())
+    }
+
+    /// Fetches the files of the environments that are opened next, `jobs` ahead, while those before them are built and
+    /// tested. A file that fails is fetched again when its turn comes, and what is wrong is told then.
+    fn fetch_ahead(&self, groups: &[Vec<usize>], jobs: usize) {
+        if self.gate.is_exclusive() {
+            return;
+        }
+        for (index, group) in groups.iter().enumerate().skip(jobs) {
+            while index >= self.next.load(Ordering::SeqCst) + jobs {
+                if self.is_over() {
+                    return;
+                }
+                thread::sleep(Interrupt::POLL);
+            }
+            let task = &self.tasks[group[0]];
+            let Some(request) = self.request(group[0]) else { continue };
+            let key = &task.identity.environment;
+            let estimate = self.context.backend.estimate(&request, &task.recipe, key);
+            let is_behind = index < self.next.load(Ordering::SeqCst);
+            if is_behind || !estimate.is_ok_and(|estimate| estimate.fetches) {
+                continue;
+            }
+            let Some(file) = task.cell.file() else { continue };
+            if self.is_over() || self.context.files.fetch(file).is_err() {
+                return;
+            }
+        }
     }
 
     /// Opens environments until one has tests left to run. The last of these tests calls this again.

@@ -120,7 +120,7 @@ pub fn search(
             }
         }
     }
-    session.prepare(plan, context);
+    session.prepare(plan, context, options)?;
     let mut given_up: BTreeSet<CellId> = BTreeSet::new();
     let mut outcome = Outcome {
         records: Vec::new(),

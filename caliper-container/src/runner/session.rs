@@ -124,11 +124,24 @@ impl<'a> Session<'a> {
     }
 
     /// Tells the backend which environments of `plan` the rounds to come may build.
-    pub(super) fn prepare(&self, plan: &Plan, context: RunContext<'_>) {
-        let cells = plan.cells.iter();
-        let requests: Vec<_> =
-            cells.filter_map(|cell| request(plan, cell, context, &self.run)).collect();
+    pub(super) fn prepare(
+        &self,
+        plan: &Plan,
+        context: RunContext<'_>,
+        options: &RunOptions,
+    ) -> Result<(), RunError> {
+        let found = found(plan, context.project)?;
+        let tasks = tasks(plan, context, options, &self.run, &found)?;
+        let requests: Vec<_> = groups(&tasks)
+            .iter()
+            .filter_map(|group| {
+                let task = &tasks[group[0]];
+                let request = request(plan, task.cell, context, &self.run)?;
+                Some((request, task.identity.environment))
+            })
+            .collect();
         context.backend.prepare(&requests);
+        Ok(())
     }
 
     fn start_round(

@@ -8,6 +8,7 @@ use caliper_container::backend::{BackendError, Built, ContainerBackend as _, Env
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::question::interpreter::Implementation;
+use caliper_core::question::plan::Recipe;
 use caliper_core::question::template::Template;
 
 use crate::bench::{Bench, command, docker, engine, lines, of_docker};
@@ -282,7 +283,9 @@ fn what_cells_begin_with_is_made_once() {
     let cells = [bench.variant("one"), bench.variant("other")];
     let bench = bench;
     for cell in &cells {
-        bench.order_of(cell, |order| bench.backend.prepare(&[*order]));
+        bench.order_of(cell, |order| {
+            bench.backend.prepare(&[(*order, Bench::key(order, &Recipe::default()))]);
+        });
     }
     let built = std::thread::scope(|scope| {
         let building = cells.each_ref().map(|cell| {

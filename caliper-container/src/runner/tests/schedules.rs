@@ -183,3 +183,46 @@ fn a_cell_whose_test_changed_shared_files_is_measured_again_alone() {
     assert!(warnings[0].contains("the cell is measured again"), "{warnings:?}");
     assert_eq!(bench.run(&plan).measured, 0);
 }
+
+/// Notes the files that are asked for.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Vec<String>>>);
+
+impl FileSource for Asked {
+    fn fetch(
+        &self,
+        file: &caliper_core::question::grid::DistFile,
+    ) -> Result<std::path::PathBuf, caliper_core::question::files::FileError> {
+        self.0.lock().unwrap().push(file.filename.clone());
+        Ok("/nonexistent".into())
+    }
+}
+
+#[test]
+fn the_next_file_is_fetched_while_tests_run() {
+    let run = |schedule: Schedule| {
+        let asked = Asked::default();
+        let seen = asked.clone();
+        // The first cell takes as long as the file of the second, if that is fetched now.
+        let patience = if schedule == Schedule::Parallel { 500 } else { 10 };
+        let backend = backend().running(move |cell, _| {
+            let is_first = cell.to_string().starts_with("1.0/");
+            for _ in 0..patience {
+                if is_first && seen.0.lock().unwrap().is_empty() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+            Ok(FakeRun::passes(""))
+        });
+        let bench = Bench { schedule, ..Bench::new(backend) };
+        let plan = plan(&bench.backend, 2, &["a"]);
+        let project = bench.project();
+        let context = RunContext { files: &asked, ..bench.context(&project) };
+        let options = RunOptions { schedule, ..RunOptions::default() };
+        assert_eq!(super::super::run(&plan, context, &options).unwrap().measured, 2);
+        asked.0.lock().unwrap().clone()
+    };
+    assert_eq!(run(Schedule::Parallel), ["demo-1.1-py3-none-any.whl"]);
+    // Measurements of time want nothing beside them.
+    assert_eq!(run(Schedule::Exclusive), Vec::<String>::new());
+}
