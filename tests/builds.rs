@@ -288,12 +288,12 @@ fn declarations_of_every_kind_are_checked() {
     world.wheel("demo", "1.1", &[("demo.py", "")]);
     run(&world, 0);
     let check = |what: &str, code| world.caliper(&["suggest", "--check", what]).expect(code);
-    assert!(check(">=1.1,<2", 0).out.contains("--check\n  >=1.1,<2: no measured release"));
+    assert!(check(">=1.1,<2", 0).out.contains("--check\n  >=1.1,<2: holds"));
     assert!(check("<2", 1).out.contains("<2: refuted, it allows 1 failing release: 1.0"));
     world.write("setup.cfg", "[options]\ninstall_requires =\n    demo>=1.0\n");
     assert!(check("setup.cfg", 1).out.contains("options.install_requires\n  >=1.0: refuted"));
     world.write("requirements.txt", "demo==1.1\n");
-    assert!(check("requirements.txt", 0).out.contains("requirements\n  ==1.1: no measured"));
+    assert!(check("requirements.txt", 0).out.contains("requirements\n  ==1.1: holds"));
     let python = python();
     world.write(
         "pyproject.toml",

@@ -94,3 +94,14 @@ fn plan_says_why_a_cell_must_be_measured_again() {
     1: `demo` in `requirements` is new
     ");
 }
+
+/// All releases would pass, whatever they hold.
+#[test]
+fn a_module_of_the_project_that_hides_the_release_is_told() {
+    let world = World::with_config("  tests: [{run: python t.py, env: {PYTHONPATH: src}}]\n");
+    world.write("t.py", "import demo\n");
+    assert!(!world.caliper(&["check"]).expect(0).err.contains("module"));
+    world.write("src/demo/__init__.py", "");
+    let said = world.caliper(&["check"]).expect(0).err;
+    assert!(said.contains("warning: the project has a module `src/demo`: tests"), "{said}");
+}

@@ -125,7 +125,7 @@ fn a_search_finds_what_changes_and_the_rest_follows() {
         "train.py on ",
         "is fixed between 1.3 and 1.4 (adjacent; a single run)",
         "result is not the same between 1.11 and 1.12 (adjacent; may be noise)",
-        "which are alike (",
+        "which give the same result (",
         "RuntimeError: no",
     ] {
         assert!(said.out.contains(part), "{part}: {}", said.out);

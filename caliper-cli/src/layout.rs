@@ -28,6 +28,7 @@ use crate::exit::Failure;
 use crate::left_out;
 use crate::own;
 use crate::setting::{self, Setting};
+use crate::shadow;
 use crate::sources::{self, Index, Purpose};
 use crate::terminal::Terminal;
 
@@ -94,6 +95,9 @@ pub(crate) fn lay_out(
     }
     if purpose == Purpose::Run && !setting.has_results() {
         left_out::note(&project.left_out(), &setting.path, terminal);
+    }
+    if purpose == Purpose::Run {
+        shadow::warn(&setting.folder(), &config.dependency, &setup, terminal);
     }
     let (mut plan, rest) = match &work.plan {
         Some(file) => (plan_of_file(file, config)?, None),

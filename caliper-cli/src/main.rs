@@ -10,6 +10,7 @@ mod own;
 mod progress;
 mod selftest;
 mod setting;
+mod shadow;
 mod signals;
 mod sources;
 mod terminal;

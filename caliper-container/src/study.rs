@@ -171,7 +171,7 @@ fn asked(question: &Question<'_>, context: RunContext<'_>) -> Result<Asked, RunE
     }
     let asked = identities(question.plan, context)?.into_iter();
     cells.extend(asked.map(|(cell, identity, _)| (cell, identity)));
-    Ok(Asked::new(context.backend.name(), cells))
+    Ok(Asked::new(context.backend.name(), cells).beside(&question.plan.left_out))
 }
 
 impl Study {

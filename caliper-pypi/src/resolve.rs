@@ -79,6 +79,7 @@ pub fn resolve_project(
         })
         .collect();
     let releases = releases::select(project, package, selection)?;
+    let left_out = releases::left_out(project, selection, &releases);
     let mut cells = Vec::with_capacity(releases.len() * columns.len());
     for selected in releases {
         for column in &columns {
@@ -94,6 +95,7 @@ pub fn resolve_project(
         as_of: selection.as_of,
         index: project.index().map(str::to_owned),
         cells,
+        left_out,
     })
 }
 

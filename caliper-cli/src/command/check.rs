@@ -4,6 +4,7 @@ use crate::exit::{Exit, Outcome};
 use crate::layout::read_project;
 use crate::left_out;
 use crate::setting::Setting;
+use crate::shadow;
 use crate::terminal::Terminal;
 
 pub(super) fn run(config: &Path, terminal: Terminal) -> Outcome {
@@ -22,5 +23,7 @@ pub(super) fn run(config: &Path, terminal: Terminal) -> Outcome {
         project.bytes().div_ceil(1024),
     ));
     left_out::note(&project.left_out(), &setting.path, terminal);
+    let config = &setting.config;
+    shadow::warn(&setting.folder(), &config.dependency, &config.setup(), terminal);
     Ok(Exit::Done)
 }

@@ -63,6 +63,14 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             "the baseline {baseline} is not a release of this grid: there is nothing to compare with"
         ));
     }
+    if let Some(baseline) = &config.baseline {
+        let mut measured = study.all().filter(|record| record.version == *baseline).peekable();
+        if measured.peek().is_some() && !measured.any(Record::passed) {
+            terminal.warning(&format!(
+                "the baseline {baseline} does not pass: where a test fails there, it has nothing to compare with"
+            ));
+        }
+    }
     if let Some(expect) = &config.expect
         && !study.all().any(|record| expect.contains(&record.version))
     {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::Analysis;
@@ -48,6 +49,11 @@ pub struct Results {
     /// How the verdicts fare where there is nothing to find; `None` if no cell was measured twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind: Option<Blind>,
+    /// The releases on the index that the grid leaves out, oldest first; as far as that is known. Nothing is
+    /// known of how they behave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub left_out: Vec<Version>,
     /// The records, sorted by release, Python and variant.
     pub cells: Vec<Record>,
     /// Records of further cells of the grid that answered another question, for example before an edit of a
@@ -117,8 +123,15 @@ impl Results {
         analysis: &Analysis<'_>,
         again: &[Record],
     ) -> Option<Self> {
-        let releases: Vec<_> = asked.cells().map(|cell| cell.version).collect();
-        let results = Self::begin(name, dependency, &asked.backend, asked.sort(records))?;
+        let mut releases: BTreeSet<Version> = asked.cells().map(|cell| cell.version).collect();
+        let mut results = Self::begin(name, dependency, &asked.backend, asked.sort(records))?;
+        results.left_out = asked.left_out().to_vec();
+        // What is left out between two of them may change, too. What is older or newer was not asked about.
+        if let (Some(first), Some(last)) = (releases.first().cloned(), releases.last().cloned()) {
+            let between = |release: &&Version| **release > first && **release < last;
+            releases.extend(results.left_out.iter().filter(between).cloned());
+        }
+        let releases: Vec<Version> = releases.into_iter().collect();
         Some(results.read_through(&analysis.with(&[]).along(&releases), again))
     }
 
@@ -154,6 +167,7 @@ impl Results {
             notes: Vec::new(),
             rows: Vec::new(),
             blind: None,
+            left_out: Vec::new(),
             cells: records,
             stale,
             verdicts: Verdicts::default(),
@@ -163,8 +177,6 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
-    use pep440_rs::Version;
-
     use super::*;
     use crate::facts::record::TestOutcome::{Failed, Passed};
     use crate::facts::record::tests::{record, test};

@@ -1,7 +1,8 @@
 //! What the last run asked: by it, records that answer this are told from records of earlier questions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -26,6 +27,9 @@ pub struct Asked {
     pub backend: String,
     /// By the cell, as [`CellId`] prints it.
     cells: BTreeMap<String, Identity>,
+    /// The releases on the index that are in no cell, oldest first. Nothing is known of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<Version>,
 }
 
 /// Records of the cells of a grid.
@@ -44,7 +48,22 @@ impl Asked {
         cells: impl IntoIterator<Item = (CellId, Identity)>,
     ) -> Self {
         let cells = cells.into_iter().map(|(cell, identity)| (cell.to_string(), identity));
-        Self { schema: SCHEMA, backend: backend.into(), cells: cells.collect() }
+        let (schema, backend, cells) = (SCHEMA, backend.into(), cells.collect());
+        Self { schema, backend, cells, left_out: Vec::new() }
+    }
+
+    /// The same, where the index has these releases too.
+    #[must_use]
+    pub fn beside(mut self, releases: &[Version]) -> Self {
+        let versions: BTreeSet<Version> = self.cells().map(|cell| cell.version).collect();
+        let others = releases.iter().filter(|version| !versions.contains(version));
+        self.left_out = others.cloned().collect();
+        self
+    }
+
+    /// The releases on the index that are in no cell, oldest first.
+    pub fn left_out(&self) -> &[Version] {
+        &self.left_out
     }
 
     /// What decides the results of a cell; `None` if it is not part of the grid.

@@ -35,6 +35,10 @@ pub struct Grid {
     pub index: Option<String>,
     /// One cell for every release × Python.
     pub cells: Vec<GridCell>,
+    /// The final releases that the index offers and the selection leaves out, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub left_out: Vec<Version>,
 }
 
 /// One release for one Python.

@@ -14,6 +14,7 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::modules::{ImportChoice, Imports};
 use crate::question::template::{Args, Template};
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 /// Everything that a run will do, as plain values: what to install where, and what to run in it.
@@ -36,6 +37,8 @@ pub struct Plan {
     pub interpreters: Vec<Interpreter>,
     /// The cells, in the order in which they are measured.
     pub cells: Vec<PlannedCell>,
+    /// See [`Grid::left_out`].
+    pub left_out: Vec<Version>,
 }
 
 impl Plan {
@@ -58,6 +61,7 @@ impl Plan {
             setup,
             interpreters,
             cells: cells.collect(),
+            left_out: grid.left_out,
         }
     }
 
@@ -92,6 +96,7 @@ impl Plan {
             interpreters: self.interpreters.clone(),
             // A large grid is cut many times: only what is kept is copied.
             cells: self.cells.iter().filter(|cell| keep(&cell.id)).cloned().collect(),
+            left_out: self.left_out.clone(),
         }
     }
 

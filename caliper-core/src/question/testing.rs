@@ -49,7 +49,7 @@ pub fn empty_cell(version: &str, python: PythonVersion) -> GridCell {
 /// Never.
 pub fn grid(cells: Vec<GridCell>) -> Grid {
     let package = "demo".parse().expect("a name");
-    Grid { schema: 1, package, as_of: None, index: None, cells }
+    Grid { schema: 1, package, as_of: None, index: None, cells, left_out: Vec::new() }
 }
 
 /// The usual CPython on Linux with glibc 2.36.

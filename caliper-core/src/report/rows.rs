@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::grid::Span;
 use super::model::Tone;
 use crate::analysis::results::RowSummary;
-use crate::analysis::row::{Transition, TransitionKind};
+use crate::analysis::row::{Transition, TransitionKind, releases};
 use crate::names::PythonVersion;
 use crate::question::grid::Variant;
 
@@ -38,12 +38,21 @@ fn sentences(row: &RowSummary) -> Vec<(Tone, String)> {
     if !row.flaky.is_empty() {
         sentences.push((Tone::Notable, format!("flaky at {}", row.flaky.join(", "))));
     }
-    sentences.extend(row.unprobed.iter().map(|one| (Tone::Dim, one.to_string())));
+    if row.unprobed.len() > MOST_GAPS {
+        let count = row.unprobed.iter().map(|gap| gap.releases.len()).sum();
+        let text = format!("not measured: {} in {} gaps", releases(count), row.unprobed.len());
+        sentences.push((Tone::Dim, text));
+    } else {
+        sentences.extend(row.unprobed.iter().map(|one| (Tone::Dim, one.to_string())));
+    }
     sentences
 }
 
 /// More differences that may be noise than these are counted, not listed.
 const MOST_OPEN: usize = 3;
+
+/// More gaps that were not measured than these are counted, not listed.
+const MOST_GAPS: usize = 6;
 
 /// Lines for a terminal: what several rows have in common is said once. Rows of which there is nothing
 /// to say are left out.

@@ -68,6 +68,24 @@ pub(super) fn select<'a>(
     Ok(selected)
 }
 
+/// The final releases with files that were not withdrawn, and that are not among those that are looked at.
+pub(super) fn left_out(
+    project: &Project,
+    selection: &Selection,
+    selected: &[Selected<'_>],
+) -> Vec<Version> {
+    let is_offered = |release: &&Release| {
+        let mut files = release.files().iter();
+        !release.version().any_prerelease()
+            && files.any(|file| existed_file(file, selection) && !file.file.yanked)
+    };
+    let is_selected = |version: &Version| {
+        selected.binary_search_by(|one| one.release.version().cmp(version)).is_ok()
+    };
+    let offered = project.releases().iter().filter(is_offered).map(Release::version);
+    offered.filter(|version| !is_selected(version)).cloned().collect()
+}
+
 /// Leaves of the matching releases, the oldest first, what the rest of the rule picks.
 fn narrow<'a>(
     mut selected: Vec<Selected<'a>>,

@@ -73,6 +73,8 @@ impl Library {
             None => format!("python -c 'import {}'", self.module),
         };
         let path = if self.has_src { ", env: {PYTHONPATH: src}" } else { "" };
+        // A warning that comes or goes is no other result of a test suite.
+        let compare = if self.tests.is_some() { ", compare: exit-status" } else { "" };
         let mut text = String::from(
             "# What do the releases of a dependency do to this library? Run `caliper run` here to see.\n\
              # Every key but `dependency` has a default. `caliper schema config` describes them all.\n\
@@ -90,7 +92,7 @@ impl Library {
              # Installed beside the dependency: what else the library and its tests need. The library itself is not\n  \
              # installed; its files are there.\n  \
              requirements: [{}]\n\n  \
-             tests:\n    - {{name: {}, run: {}{path}}}\n\n  \
+             tests:\n    - {{name: {}, run: {}{path}{compare}}}\n\n  \
              # The releases that must pass: `caliper run` exits with 1 if one does not.\n  \
              # expect: {}\n",
             quoted(&versions),

@@ -4,12 +4,50 @@
 //! names. Lines are matched by their place if all runs have equally many. If not, the lines that look the
 //! same in all runs, apart from their numbers, are anchors. Between two anchors, lines are matched by their
 //! place again if all runs have equally many there. What still does not correspond is compared as a whole.
+//!
+//! Lines, or the rows of a table, may come in another order in each run. So it is also counted how often each
+//! kind of line or field occurs, and the means of its numbers are taken: neither depends on the order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::comparison::hashed;
 use super::items::Item;
 use crate::question::criteria::Tolerance;
+
+/// What items have in common whatever their numbers are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    key: Option<u64>,
+    shape: u64,
+    /// How many numbers they have.
+    numbers: usize,
+}
+
+/// The items of one kind in a run.
+#[derive(Clone, Default)]
+struct Seen<'a> {
+    count: u32,
+    /// The sums of their numbers.
+    sums: Vec<f64>,
+    first: Option<&'a Item>,
+}
+
+impl Kind {
+    fn of(item: &Item) -> Self {
+        Self { key: item.key, shape: item.shape, numbers: item.numbers.len() }
+    }
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, item: &'a Item) {
+        self.count += 1;
+        self.sums.resize(item.numbers.len(), 0.0);
+        for (sum, number) in self.sums.iter_mut().zip(&item.numbers) {
+            *sum += number.value;
+        }
+        self.first.get_or_insert(item);
+    }
+}
 
 /// Runs side by side.
 #[derive(Debug, Default, PartialEq)]
@@ -34,7 +72,56 @@ impl Aligned {
         } else {
             aligned.by_anchors(runs);
         }
+        aligned.without_order(runs);
         aligned
+    }
+
+    /// Adds how often each kind of item occurs, and the means of its numbers, if the runs do not have the same
+    /// kinds in the same order.
+    fn without_order(&mut self, runs: &[Vec<Item>]) {
+        let kinds = |items: &'_ [Item]| -> Vec<Kind> { items.iter().map(Kind::of).collect() };
+        if runs.windows(2).all(|pair| kinds(&pair[0]) == kinds(&pair[1])) {
+            return;
+        }
+        let mut all: BTreeMap<Kind, Vec<Seen<'_>>> = BTreeMap::new();
+        for (run, items) in runs.iter().enumerate() {
+            for item in items {
+                let of_kind = all.entry(Kind::of(item));
+                of_kind.or_insert_with(|| vec![Seen::default(); runs.len()])[run].add(item);
+            }
+        }
+        for (kind, seen) in all {
+            self.count(&seen.iter().map(|seen| seen.count).collect::<Vec<_>>());
+            let items: Option<Vec<&Item>> = seen.iter().map(|seen| seen.first).collect();
+            let Some(items) = items else { continue };
+            for place in 0..kind.numbers {
+                let means = seen.iter().map(|seen| seen.sums[place] / f64::from(seen.count));
+                self.number(tolerance(&items, place), means.collect());
+            }
+        }
+    }
+
+    /// Adds how often something occurs. What is in a single run says nothing, and counts that are hardly ever
+    /// twice the same are numbers like others. The rest is a shape: a rare word would seem to vary a lot.
+    fn count(&mut self, counts: &[u32]) {
+        let different: BTreeSet<u32> = counts.iter().copied().collect();
+        let is_rare = counts.iter().filter(|count| **count > 0).count() < 2;
+        if different.len() < 2 || is_rare {
+            return;
+        }
+        if different.len() * 2 > counts.len() {
+            self.number(Tolerance::default(), counts.iter().copied().map(f64::from).collect());
+        } else {
+            self.shapes.push(counts.iter().map(hashed).collect());
+        }
+    }
+
+    /// Adds a number, if runs differ in it and all values are finite.
+    fn number(&mut self, tolerance: Tolerance, values: Vec<f64>) {
+        let differ = values.iter().any(|value| value.to_bits() != values[0].to_bits());
+        if differ && values.iter().all(|value| value.is_finite()) {
+            self.numbers.push((tolerance, values));
+        }
     }
 
     fn by_key(&mut self, runs: &[Vec<Item>]) {
@@ -132,17 +219,21 @@ impl Aligned {
         if items.iter().any(|item| item.shape != first.shape) {
             self.shapes.push(items.iter().map(|item| item.shape).collect());
         }
-        for (place, number) in first.numbers.iter().enumerate() {
-            let values: Vec<f64> = items.iter().map(|item| item.numbers[place].value).collect();
-            if values.iter().any(|value| value.to_bits() != number.value.to_bits()) {
-                let tolerances = items.iter().map(|item| number.tolerance(item.numbers[place]));
-                // The widest one that any two runs have.
-                let tolerance =
-                    tolerances.max_by(|one, other| one.relative().total_cmp(&other.relative()));
-                self.numbers.push((tolerance.unwrap_or_default(), values));
-            }
+        for place in 0..first.numbers.len() {
+            let values = items.iter().map(|item| item.numbers[place].value).collect();
+            self.number(tolerance(items, place), values);
         }
     }
+}
+
+/// The tolerance of the number at a place of items that correspond: the widest one that any two runs have.
+fn tolerance(items: &[&Item], place: usize) -> Tolerance {
+    let Some(number) = items.first().map(|item| item.numbers[place]) else {
+        return Tolerance::default();
+    };
+    let tolerances = items.iter().map(|item| number.tolerance(item.numbers[place]));
+    let widest = tolerances.max_by(|one, other| one.relative().total_cmp(&other.relative()));
+    widest.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -166,7 +257,7 @@ mod tests {
     #[test]
     fn a_line_more_hides_no_number() {
         let found = runs(&["start\nretry\nscore 0.9\n", "start\nretry\nretry\nscore 0.5\n"]);
-        assert_eq!(numbers(&found), [[0.9, 0.5]]);
+        assert_eq!(found.numbers[0].1, [0.9, 0.5]);
         assert_eq!(found.shapes.len(), 1);
     }
 
@@ -178,11 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn order_hides_neither_a_word_nor_a_number() {
+        // One of two lines fails, wherever it stands.
+        let found = runs(&["a ok\na ok\n", "a FAILED\na ok\n", "a ok\na FAILED\n"]);
+        let is_told = |shape: &Vec<u64>| shape[0] != shape[1] && shape[1] == shape[2];
+        assert!(found.shapes.iter().any(is_told), "{found:?}");
+        // Scores in any order: their mean moves.
+        let found = runs(&["s 1\ns 3\nx\n", "x\ns 3\ns 1\n", "s 5\nx\ns 7\n"]);
+        assert!(numbers(&found).contains(&vec![2.0, 2.0, 6.0]), "{found:?}");
+    }
+
+    #[test]
     fn what_does_not_correspond_is_compared_as_a_whole() {
         let found = runs(&["a 1\nb 2\n", "b 2\na 1\nc\n", "a 1\nb 3\n"]);
-        assert_eq!((found.numbers.len(), found.shapes.len()), (0, 1));
+        assert_eq!((numbers(&found), found.shapes.len()), (vec![vec![2.0, 2.0, 3.0]], 1));
         let found = runs(&["step 1\nstep 2\nend\n", "step 1\nend\n"]);
-        assert_eq!((found.numbers.len(), found.shapes.len()), (0, 1));
+        assert_eq!(
+            (numbers(&found), found.shapes.len()),
+            (vec![vec![2.0, 1.0], vec![1.5, 1.0]], 1)
+        );
         assert_eq!(runs(&["same 1\n", "same 1\n"]), Aligned::default());
     }
 }

@@ -92,6 +92,8 @@ pub enum Method {
     Spread,
     /// The other releases of the row have the same result in all their runs, and this one has not.
     Determinism,
+    /// All runs that were measured together have the same result; only runs of other times have another.
+    Together,
 }
 
 impl Noise {
@@ -143,6 +145,10 @@ impl fmt::Display for Noise {
             Some(Method::Determinism) => {
                 formatter.write_str("; all other releases repeat themselves exactly")?;
             }
+            Some(Method::Together) => {
+                formatter
+                    .write_str("; all of these are the same, only the time sets others apart")?;
+            }
         }
         if let (Some(p), Some(adjusted)) = (self.p, self.adjusted) {
             write!(
@@ -158,8 +164,8 @@ impl fmt::Display for Noise {
         }
         if self.untestable {
             formatter.write_str(
-                "; a part of the result never is twice the same and cannot be compared, leave it out with \
-                 `compare: ignore`",
+                "; a part of the result never is twice the same and cannot be compared: leave its lines or \
+                 fields out with `compare: ignore`, or its file out of `results`",
             )?;
         }
         match self.needed {

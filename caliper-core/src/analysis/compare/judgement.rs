@@ -120,6 +120,12 @@ impl Judgement {
             runs_of_other_batches: [runs.count() - shared[0], against.count() - shared[1]],
             ..Noise::of_none(comparer.criteria.alpha)
         };
+        if shared[0] > 1 && shared[1] > 1 && runs.agree_in_batches(against, comparer) {
+            noise.method = Some(Method::Together);
+            evidence.noise = Some(noise);
+            let verdict = Some(Verdict::SameWithinNoise);
+            return Self { verdict, evidence: Some(evidence), open: None };
+        }
         let repeat = [runs, against].map(|runs| runs.is_constant(comparer));
         let said = (shared[0] > 1 && shared[1] > 1)
             .then(|| said(runs, against, repeat, constant, &mut noise, comparer));

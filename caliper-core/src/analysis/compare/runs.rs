@@ -166,10 +166,7 @@ impl Runs {
     /// How many runs do not have the result that most of them have.
     pub(super) fn odd(&self, comparer: &Comparer<'_>) -> u32 {
         let same = |one: &BTreeMap<String, Content>, other: &BTreeMap<String, Content>| {
-            let parts = one.keys().chain(other.keys());
-            parts.into_iter().all(|part| {
-                compare_part(part, Some(one), other, comparer).0.rung <= Rung::WithinTolerance
-            })
+            is_same(one, other, comparer)
         };
         let agreeing = |one| self.runs.iter().filter(|other| same(one, other)).count();
         let most = self.runs.iter().map(agreeing).max().unwrap_or(0);
@@ -182,6 +179,22 @@ impl Runs {
         let count = |runs: &Self, batch| runs.batches.iter().filter(|one| *one == batch).count();
         let both = batches.into_iter().map(|batch| (count(self, batch), count(others, batch)));
         both.filter(|(_, others)| *others > 0).collect()
+    }
+
+    /// Whether in each batch in which these and `others` have runs all of them have the same result.
+    pub(super) fn agree_in_batches(&self, others: &Self, comparer: &Comparer<'_>) -> bool {
+        let of = |runs: &'_ Self, batch: &Option<String>| -> Vec<usize> {
+            (0..runs.runs.len()).filter(|run| runs.batches[*run] == *batch).collect()
+        };
+        let batches: BTreeSet<&Option<String>> = self.batches.iter().collect();
+        let shared = batches.into_iter().filter(|batch| others.batches.contains(batch));
+        shared.into_iter().all(|batch| {
+            let here = of(self, batch).into_iter().map(|run| &self.runs[run]);
+            let there = of(others, batch).into_iter().map(|run| &others.runs[run]);
+            let mut all = here.chain(there);
+            let Some(first) = all.next() else { return true };
+            all.all(|run| is_same(first, run, comparer))
+        })
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -260,6 +273,16 @@ impl Runs {
             close(one, other, &aligned.numbers[number].0)
         })
     }
+}
+
+/// Whether two runs have the same result.
+fn is_same(
+    one: &BTreeMap<String, Content>,
+    other: &BTreeMap<String, Content>,
+    comparer: &Comparer<'_>,
+) -> bool {
+    let mut parts = one.keys().chain(other.keys());
+    parts.all(|part| compare_part(part, Some(one), other, comparer).0.rung <= Rung::WithinTolerance)
 }
 
 /// One part of several runs, as what corresponds in them.

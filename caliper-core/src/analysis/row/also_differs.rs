@@ -66,8 +66,9 @@ impl Factor {
 const LISTED: usize = 3;
 
 impl AlsoDiffers {
-    /// What is not the same in the environments of two records, apart from the dependency itself. What only
-    /// one of them knows is not told: a cell whose build failed has no list of what was installed.
+    /// What is not the same in the environments of two records, apart from the dependency itself and the packages
+    /// that it requires in one of them only. What only one record knows is not told: a cell whose build failed
+    /// has no list of what was installed.
     pub(in crate::analysis) fn between(one: &Record, other: &Record) -> Vec<Self> {
         type Value<'a> = &'a dyn Fn(&Record) -> Option<String>;
         let mut found = Self::packages(one, other);
@@ -111,7 +112,10 @@ impl AlsoDiffers {
             let factor = Factor::Package;
             (from != to).then(|| Self { factor, name: name.clone(), from, to })
         };
-        names.into_iter().filter_map(differing).collect()
+        let differing: Vec<Self> = names.into_iter().filter_map(differing).collect();
+        // If no other package has another version, what comes and goes is what the release itself requires.
+        let has_moved = differing.iter().any(|one| one.from.is_some() && one.to.is_some());
+        if has_moved { differing } else { Vec::new() }
     }
 
     /// A distribution that has these versions in the two cells.

@@ -36,7 +36,7 @@ impl Columns<'_> {
 }
 
 /// What is known of each release over the tests that are named, over the columns that count: it fails if one of them does anywhere, and passes if they pass wherever there was something to
-/// install. Releases that a search left out are there too, as unmeasured. What a search did not measure on
+/// install. Releases that a search or the selection left out are there too, as unmeasured. What a search did not measure on
 /// one Python counts for nothing there.
 pub fn releases(
     results: &Results,
@@ -53,8 +53,9 @@ pub fn releases(
             known.extend(states.filter(|state| *state != State::Unavailable).map(Known::from));
         }
     }
-    for cell in results.unmeasured() {
-        found.entry(cell.version).or_default();
+    let unmeasured = results.unmeasured().into_iter().map(|cell| cell.version);
+    for version in unmeasured.chain(results.left_out.iter().cloned()) {
+        found.entry(version).or_default();
     }
     // What was to be measured and was not may fail as well as pass.
     let order = [Known::Failed, Known::Unmeasured, Known::Passed];

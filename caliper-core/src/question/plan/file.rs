@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlannedCell, Setup, Test};
@@ -49,6 +50,10 @@ pub(super) struct PlanFile {
     environments: Vec<EnvironmentSpec>,
     /// The cells, in the order in which they are measured.
     cells: Vec<CellSpec>,
+    /// The final releases that the index offers and the selection leaves out, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    left_out: Vec<Version>,
 }
 
 /// How one environment is made.
@@ -185,6 +190,7 @@ impl From<Plan> for PlanFile {
             interpreters: plan.interpreters,
             environments,
             cells,
+            left_out: plan.left_out,
         }
     }
 }
@@ -244,6 +250,7 @@ impl TryFrom<PlanFile> for Plan {
             setup,
             interpreters: file.interpreters,
             cells,
+            left_out: file.left_out,
         })
     }
 }

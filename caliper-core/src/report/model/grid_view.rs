@@ -106,7 +106,10 @@ impl GridView {
             let mark = Mark::of(record, &Verdicts::default());
             (record, CellMark { mark, is_stale: true })
         });
-        Self::marked(current.chain(stale), &results.unmeasured())
+        // Releases that were not selected have no line.
+        let mut blank = results.unmeasured();
+        blank.retain(|cell| results.left_out.binary_search(&cell.version).is_err());
+        Self::marked(current.chain(stale), &blank)
     }
 
     /// The grid of `records` with the `verdicts` on them, and with blanks for the cells in `unmeasured`, so
