@@ -98,15 +98,23 @@ pub struct Total {
 impl GridView {
     /// The grid of `results`.
     pub fn of(results: &Results) -> Self {
-        let current = results.cells.iter().map(|record| {
-            let mark = Mark::of(record, &results.verdicts);
-            (record, CellMark { mark, is_stale: false })
+        let mark = |record: &Record, verdicts: &Verdicts| Some(Mark::of(record, verdicts));
+        Self::by(&mark, results)
+    }
+
+    /// The grid of `results` as far as one test goes.
+    pub fn of_test(results: &Results, test: &str) -> Self {
+        Self::by(&|record, verdicts| Mark::of_test(record, verdicts, test), results)
+    }
+
+    fn by(mark: &dyn Fn(&Record, &Verdicts) -> Option<Mark>, results: &Results) -> Self {
+        let nothing = Verdicts::default();
+        let current = results.cells.iter().map(|record| (record, &results.verdicts, false));
+        let stale = results.stale.iter().map(|record| (record, &nothing, true));
+        let marked = current.chain(stale).filter_map(|(record, verdicts, is_stale)| {
+            Some((record, CellMark { mark: mark(record, verdicts)?, is_stale }))
         });
-        let stale = results.stale.iter().map(|record| {
-            let mark = Mark::of(record, &Verdicts::default());
-            (record, CellMark { mark, is_stale: true })
-        });
-        Self::marked(current.chain(stale), &results.unmeasured())
+        Self::marked(marked, &results.unmeasured())
     }
 
     /// The grid of `records` with the `verdicts` on them, and with blanks for the cells in `unmeasured`, so
