@@ -92,23 +92,22 @@ pub(crate) fn lay_out(
     if purpose == Purpose::Run && !setting.has_results() {
         left_out::note(&project.left_out(), &setting.path, terminal);
     }
-    let (mut plan, rest) = match &work.plan {
-        Some(file) => (plan_of_file(file, config)?, None),
-        None => {
-            // Asked first: a package that does not exist is told before anything is started.
-            let offered = index.client.project(&config.dependency)?;
-            let pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
-            let axes = axes(config, work, backend.name());
-            let plan = resolved(config, &setup, &selection, &axes, &offered, pythons, &index)?;
-            // The cells of another backend are not described by this one.
-            let rest = match purpose {
-                Purpose::Run if backend.name() == sources::usual(config) => {
-                    rest::of(&setting, &setup, &plan, work, &offered, &index)?
-                }
-                Purpose::Run | Purpose::Look => None,
-            };
-            (plan, rest)
-        }
+    let (mut plan, rest) = if let Some(file) = &work.plan {
+        (plan_of_file(file, config)?, None)
+    } else {
+        // Asked first: a package that does not exist is told before anything is started.
+        let offered = index.client.project(&config.dependency)?;
+        let pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
+        let axes = axes(config, work, backend.name());
+        let plan = resolved(config, &setup, &selection, &axes, &offered, pythons, &index)?;
+        // The cells of another backend are not described by this one.
+        let rest = match purpose {
+            Purpose::Run if backend.name() == sources::usual(config) => {
+                rest::of(&setting, &setup, &plan, work, &offered, &index)?
+            }
+            Purpose::Run | Purpose::Look => None,
+        };
+        (plan, rest)
     };
     for setup in plan.setups() {
         backend.check(setup)?;
