@@ -197,10 +197,7 @@ fn each_test_has_a_view_and_what_was_measured_is_shown() {
         };
         let number = row("1.1").and_then(|text| text.parse::<f64>().ok());
         // Memory is sampled where there is no control group, and this test is over before that.
-        assert!(
-            measure == "memory" || number.is_some_and(|number| number > 0.0),
-            "{measure}: {told}"
-        );
+        assert!(measure == "memory" || number.is_some(), "{measure}: {told}");
         if measure != "build" {
             assert!(told.contains("1.0  ✗ 1/2"), "{measure}: {told}");
         }

@@ -222,7 +222,7 @@ mod tests {
         1.1  ✓
         1.2  (✗ 1/2)
 
-        ( ) stale: measured before an edit, and counts for nothing   ✓ same result
+        ( ) stale: answers an earlier question, counts for nothing   ✓ same result
         ✗ n/m fails: n of m tests pass
         3 cells · 1 same result · 1 fails · 1 stale
         ");
@@ -231,7 +231,7 @@ mod tests {
         1.0, 1.1  ✓
         1.2       (○)
 
-        ( ) stale: measured before an edit, and counts for nothing
+        ( ) stale: answers an earlier question, counts for nothing
         ○ passes, nothing to compare with   ✓ same result
         3 cells · 2 same result · 1 stale
         ");

@@ -210,7 +210,7 @@ mod tests {
         1.4  1.50
         1.5  (0.007)
 
-        ( ) stale: measured before an edit, and counts for nothing
+        ( ) stale: answers an earlier question, counts for nothing
         ✗ fails: no test passes
         least 0.050 in 1.3/3.11 · most 1.50 in 1.4/3.11
         ");
@@ -224,7 +224,7 @@ mod tests {
         1.4  1500
         1.5  (7.00)
 
-        ( ) stale: measured before an edit, and counts for nothing
+        ( ) stale: answers an earlier question, counts for nothing
         ✗ fails: no test passes
         least 50.0 in 1.3/3.11 · most 1500 in 1.4/3.11
         ");
@@ -238,7 +238,7 @@ mod tests {
         1.4  2.50
         1.5  (2.50)
 
-        ( ) stale: measured before an edit, and counts for nothing
+        ( ) stale: answers an earlier question, counts for nothing
         least 1.00 in 1.1/3.11 · most 2.50 in 1.4/3.11
         ");
         let mut two = timed("1.6", &[200]);

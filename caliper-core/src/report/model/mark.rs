@@ -196,7 +196,7 @@ impl CellMark {
         const STALE: Legend = Legend {
             sign: "( )",
             word: CellMark::STALE,
-            more: ": measured before an edit, and counts for nothing",
+            more: ": answers an earlier question, counts for nothing",
         };
         self.mark.legend().into_iter().chain(self.is_stale.then_some(STALE))
     }
