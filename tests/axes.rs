@@ -78,8 +78,8 @@ fn every_combination_is_a_cell_that_every_command_understands() {
     1.0  ✓                                     ✓                                     ✓                                   ✓                                   ✗                                   ✗
     2.0  ✓                                                                           ✓                                                                       ✓
 
-    ✓ same result   ✗ no test passes
-    9 cells · 7 the same · 2 cannot run
+    ✓ same result   ✗ fails: no test passes
+    9 cells · 7 same result · 2 fails
 
     show.py on X.YZ as_of=release,helper=1.0,seed=1, X.YZ as_of=today,helper=1.0,seed=1, X.YZ as_of=today,helper=2.0,seed=1
       not measured after 1.0 (1 release)
@@ -234,7 +234,7 @@ fn a_test_that_changes_its_environment_affects_no_other_cell() {
         let said = world.caliper(&[&run[..], &["--progress", "plain"]].concat()).expect(0);
         assert!(said.err.contains("3 measured"), "{}", said.err);
         assert!(said.err.contains("a test changed the environment"), "{}", said.err);
-        assert!(said.out.contains("3 cells · 3 the same"), "{}", said.out);
+        assert!(said.out.contains("3 cells · 3 same result"), "{}", said.out);
     }
 }
 

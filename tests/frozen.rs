@@ -44,8 +44,8 @@ fn records_and_blobs_are_read() {
     1.1/3.11[seed=1] tested
     2.0/3.11[seed=0] tested
     2.0/3.11[seed=1] tested
-    2.1/3.11[seed=0] unavailable
-    2.1/3.11[seed=1] unavailable
+    2.1/3.11[seed=0] nothing to install
+    2.1/3.11[seed=1] nothing to install
     ");
     for record in &records {
         // Nothing that was measured is lost, whatever is added.
@@ -72,6 +72,14 @@ fn the_summary_is_read() {
     let text = fs::read_to_string(folder().join("results.json")).unwrap();
     assert!(holds(&serde_json::to_value(&results).unwrap(), &serde_json::from_str(&text).unwrap()));
     assert!(!results.causes.is_empty() && !results.rows.is_empty());
+}
+
+#[test]
+fn what_was_asked_is_read() {
+    let store = DirStore::read_only(folder());
+    let (records, _) = store.records().unwrap();
+    let sorted = store.asked().unwrap().unwrap().sort(records);
+    assert_eq!((sorted.current.len(), sorted.stale.len()), (8, 0));
 }
 
 #[test]

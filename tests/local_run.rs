@@ -51,8 +51,9 @@ fn every_rung_of_the_ladder() {
     1.2, 1.3  ✓
     1.4       B
 
-    B cannot be built   ≠? not the same result, which may be noise   ✓ same result   ✗ no test passes
-    5 cells · 2 the same · 1 undecided · 1 cannot run · 1 cannot be built
+    B cannot be built   ≠? undecided: not the same result, which may be noise
+    ✓ same result   ✗ fails: no test passes
+    5 cells · 2 same result · 1 undecided · 1 fails · 1 cannot be built
 
     show.py on X.YZ
       breaks between 1.0 and 1.1 (adjacent; a single run)

@@ -131,3 +131,80 @@ fn results_are_told_by_what_they_hold() {
     assert!(again.err.contains("0 measured, 2 reused"), "{}", again.err);
     assert_eq!(verdicts(&world.results(), "status")[0], "undecided");
 }
+
+#[test]
+fn each_test_has_a_view_and_what_was_measured_is_shown() {
+    if !has_uv() {
+        return;
+    }
+    let tests = "[{name: fine, run: python -c pass}, {name: new, run: python new.py}]";
+    let world = World::with_config(&format!("  tests: {tests}\n"));
+    for version in ["1.0", "1.1"] {
+        world.wheel("demo", version, &[("demo.py", &format!("VERSION = '{version}'\n"))]);
+    }
+    world.write("new.py", "import demo, sys\nsys.exit(demo.VERSION == '1.0')\n");
+    let python = python();
+    let said = world.caliper(&["run", "--python", &python, "--progress", "none"]).expect(0);
+    let from_grid = |text: &str| {
+        let text = text.replace(&python, "X.YZ");
+        let heading = text.find("X.YZ\n").unwrap();
+        let start = text[..heading].rfind('\n').map_or(0, |end| end + 1);
+        text[start..].trim_end().to_owned()
+    };
+    insta::assert_snapshot!(from_grid(&said.out), @"
+         X.YZ
+    1.0  ✗ 1/2
+    1.1  ✓
+
+    ✓ same result   ✗ n/m fails: n of m tests pass
+    2 cells · 1 same result · 1 fails
+    of these, by test (`caliper show --test NAME`):
+      fine  2 same result
+      new   1 same result · 1 fails
+
+    new on X.YZ
+      is good again between 1.0 and 1.1 (adjacent; a single run)
+    ");
+    let show = |arguments: &[&str]| world.caliper(&[&["show"], arguments].concat());
+    insta::assert_snapshot!(from_grid(&show(&["--test", "fine"]).expect(0).out), @"
+              X.YZ
+    1.0, 1.1  ✓
+
+    ✓ same result
+    2 cells · 2 same result
+    ");
+    insta::assert_snapshot!(from_grid(&show(&["--test", "new"]).expect(0).out), @"
+         X.YZ
+    1.0  ✗
+    1.1  ✓
+
+    ✓ same result   ✗ fails: no test passes
+    2 cells · 1 same result · 1 fails
+
+    new on X.YZ
+      is good again between 1.0 and 1.1 (adjacent; a single run)
+    ");
+    insta::assert_snapshot!(show(&["--test", "old"]).error(2), @"error: there is no test `old` in the results; there are `import`, `fine`, `new`");
+    let json = show(&["--test", "new", "--format", "json"]).expect(0).out;
+    world.follows("results", &json);
+    assert!(!json.contains("\"fine\""), "{json}");
+
+    for measure in ["time", "cpu", "memory", "build"] {
+        let told = from_grid(&show(&["--measure", measure]).expect(0).out);
+        let row = |version: &str| {
+            let line = told.lines().find(|line| line.starts_with(version));
+            line.and_then(|line| line.split_whitespace().nth(1)).map(str::to_owned)
+        };
+        let number = row("1.1").and_then(|text| text.parse::<f64>().ok());
+        // Memory is sampled where there is no control group, and this test is over before that.
+        assert!(measure == "memory" || number.is_some(), "{measure}: {told}");
+        if measure != "build" {
+            assert!(told.contains("1.0  ✗ 1/2"), "{measure}: {told}");
+        }
+    }
+    let time = show(&["--test", "fine", "--measure", "time"]).expect(0).out;
+    assert!(time.contains("time of the tests, in seconds") && !time.contains('✗'), "{time}");
+    insta::assert_snapshot!(show(&["--measure", "time", "--format", "json"]).error(2), @"error: `--measure` is for the grid as text; a cell and `--format json` tell all measures");
+    let cell = show(&[&format!("1.1/{python}"), "--test", "new"]).expect(0).out;
+    assert!(cell.contains("new: passed") && !cell.contains("fine: "), "{cell}");
+}

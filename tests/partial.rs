@@ -42,14 +42,28 @@ fn a_partial_run_takes_nothing_away() {
     let with = |more: &[&str]| world.caliper(&[&run[..], more].concat()).expect(0);
     for part in [&["--versions", "1.1"][..], &["--only", "1.1/*"], &["--search"]] {
         let said = with(part);
-        assert!(said.err.contains("0 measured"), "{}", said.err);
+        // A search that finds all recorded begins no round.
+        assert!(said.err.is_empty() || said.err.contains("0 measured"), "{}", said.err);
         assert_eq!(grid(&said.out, &python), grid(&whole.out, &python), "{part:?}");
     }
 
     world.write("show.py", "import demo, sys\nsys.exit(demo.VERSION == '1.0')  # edited\n");
     let said = with(&["--versions", "1.1"]);
     assert!(said.err.contains("1 measured"), "{}", said.err);
-    insta::assert_snapshot!(grid(&said.out, &python), @"");
+    insta::assert_snapshot!(grid(&said.out, &python), @"
+         X.YZ
+    1.0  (✗)
+    1.1  ✓
+    1.2  (○)
+
+    ( ) stale: answers an earlier question, counts for nothing
+    ○ passes, nothing to compare with   ✓ same result   ✗ fails: no test passes
+    3 cells · 1 same result · 2 stale
+
+    show.py on X.YZ
+      not measured before 1.1 (1 release)
+      not measured after 1.1 (1 release)
+    ");
     let results = world.results();
     assert_eq!(releases(&results, "cells"), ["1.1"]);
     assert_eq!(releases(&results, "stale"), ["1.0", "1.2"]);
@@ -102,6 +116,39 @@ fn a_python_that_is_left_out_stays() {
     let said = world.caliper(&["run", "--python", &python, "--progress", "none"]).expect(0);
     assert!(said.out.contains("6 cells"), "{}", said.out);
     assert!(said.out.lines().any(|line| line.trim_end().ends_with("3.99")), "{}", said.out);
+}
+
+#[test]
+fn what_a_run_cannot_judge_is_stale_and_stays() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    let python = python();
+    for version in ["1.0", "1.1", "1.2"] {
+        let uploaded = format!("demo-{version}-py3-none-any.whl.uploaded");
+        std::fs::write(world.packages().join(uploaded), "2020-01-01T00:00:00Z").unwrap();
+    }
+    let select = ["--python", &python, "--format", "json"];
+    world.caliper(&[&["run", "--progress", "none"], &select[..]].concat()).expect(0);
+    let plan = [&["plan", "--versions", "1.1"], &select[..]].concat();
+    world.write("../plan.json", &world.unmasked(&world.caliper(&plan).expect(0).out));
+    world.caliper(&["run", "--plan", "../plan.json", "--progress", "none"]).expect(0);
+    let results = world.results();
+    assert_eq!(releases(&results, "cells"), ["1.1"]);
+    assert_eq!(releases(&results, "stale"), ["1.0", "1.2"]);
+    // A date has cells of its own; those without it are laid out beside.
+    let dated = ["run", "--as-of", "2021-01-01", "--progress", "none", "--python", &python];
+    world.caliper(&[&dated[..], &["--versions", "1.1,1.2"]].concat()).expect(0);
+    world.caliper(&[&dated[..], &["--versions", "1.1"]].concat()).expect(0);
+    let results = world.results();
+    let ids = |key: &str| -> Vec<String> {
+        let records = results[key].as_array().into_iter().flatten();
+        records.map(|record| record["id"].as_str().unwrap().replace(&python, "X.YZ")).collect()
+    };
+    let dated = |version: &str| format!("{version}/X.YZ[as_of=2021-01-01]");
+    let all = ["1.0/X.YZ", "1.1/X.YZ", &dated("1.1"), "1.2/X.YZ", &dated("1.2")];
+    assert_eq!((ids("cells"), ids("stale").len()), (all.map(str::to_owned).to_vec(), 0));
 }
 
 #[test]

@@ -213,16 +213,16 @@ fn results_of_the_original_are_imported() {
     1.4   ·
     1.10  ✓
 
-    · nothing to install   ✓ same result   ✗ no test passes
-    4 cells · 2 the same · 1 cannot run · 1 nothing to install
+    · nothing to install   ✓ same result   ✗ fails: no test passes
+    4 cells · 2 same result · 1 fails · 1 nothing to install
+
+    a.py: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value
+    `keep` under `compare` in the configuration looks past less
 
     a.py on 2.7
       breaks between 1.2 and 1.3 (adjacent; a single run)
       is fixed between 1.3 and 1.10 (adjacent; a single run)
       goes back and forth: a bisection would have been wrong here
-
-    a.py: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value
-    `keep` under `compare` in the configuration looks past less
     ");
     insta::assert_snapshot!(said.err, @"
     warning: `old/.caliper/data/other.json`: this is no result of caliper 0.0: missing field `inputs` at line 1 column 2
@@ -275,7 +275,7 @@ fn a_summary_is_made_again_from_records_that_were_merged() {
     let summary = || world.results()["cells"].as_array().unwrap().len();
     assert_eq!(summary(), 1);
     let said = world.caliper(&["show", "--rebuild"]).expect(0);
-    assert!(said.out.contains("\n2 cells · 2 the same"), "{}", said.out);
+    assert!(said.out.contains("\n2 cells · 2 same result"), "{}", said.out);
     let shown = world.caliper(&["show"]).expect(0);
     assert_eq!((shown.out, summary()), (said.out, 2), "it is kept");
 }

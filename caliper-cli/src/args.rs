@@ -10,8 +10,8 @@ use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use values::{
-    BackendName, FailOnName, FormatName, GoalName, ProgressName, RerunName, ScheduleName,
-    SchemaName, SelftestBackend,
+    BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
+    ScheduleName, SchemaName, SelftestBackend,
 };
 
 /// Measure what a dependency's releases do to your code.
@@ -122,12 +122,20 @@ Ctrl-C stops at once and keeps what was measured."
 Examples:
   caliper show
   caliper show 2.10.1/3.11
+  caliper show --test render.py
+  caliper show --measure time
   caliper show study/caliper.yaml --format json
   caliper show --rebuild")]
     Show {
         /// The configuration, and a cell such as 2.10.1/3.11; either may be left out.
         #[arg(num_args = 0..=2, value_names = ["CONFIG", "CELL"])]
         what: Vec<String>,
+        /// Only this test.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
+        /// A number for each cell in place of its mark: how long its tests took, or how much they used.
+        #[arg(long, value_enum, value_name = "WHAT")]
+        measure: Option<MeasureName>,
         /// Make the summary again from the records alone, for example after records of another folder
         /// were copied into this one; needs the configuration, and measures nothing.
         #[arg(long)]

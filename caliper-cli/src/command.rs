@@ -41,8 +41,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         }
         Command::Plan { work, format } => plan::run(&work, format.format, terminal),
         Command::Run { work, how, format } => run::run(&work, &how, format.format, terminal),
-        Command::Show { what, rebuild, format } => {
-            show::run(&what, rebuild, format.format, terminal)
+        Command::Show { what, test, measure, rebuild, format } => {
+            let view = show::View { test: test.as_deref(), measure };
+            show::run(&what, &view, rebuild, format.format, terminal)
         }
         Command::Compare { first, second, config, format } => {
             compare::run([&first, &second], &config, format.format, terminal)
@@ -71,7 +72,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
     }
 }
 
-/// Prints results: why things fail, the grid, and what changes along the releases.
+/// Prints results: why things fail, the grid, and at the end what changes along the releases.
 fn print_results(results: &Results, terminal: Terminal) {
     for cause in results.causes.iter().take(MOST_CAUSES) {
         for line in cause.lines() {
@@ -86,6 +87,7 @@ fn print_results(results: &Results, terminal: Terminal) {
         terminal.data("\n");
     }
     terminal.lines(&grid::lines(&GridView::of(results)));
+    print_by_test(results, terminal);
     for note in results.notes.iter().take(MOST_NOTES) {
         let line = format!("note: the import fails where all tests pass: {note}");
         terminal.lines(&[vec![(Tone::Dim, printable(&line))]]);
@@ -96,18 +98,6 @@ fn print_results(results: &Results, terminal: Terminal) {
             "note: {not_built} cells could not be built from source; `sdist: never` leaves out what has no wheel"
         );
         terminal.lines(&[vec![(Tone::Dim, line)]]);
-    }
-    let changes = rows::lines(&results.rows);
-    if !changes.is_empty() {
-        terminal.data("\n");
-    }
-    let more = changes.len().saturating_sub(MOST_LINES);
-    terminal.lines(&changes[..changes.len() - more]);
-    if more > 0 {
-        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
-    }
-    if let Some(open) = OpenQuestions::of(&results.verdicts) {
-        terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);
     }
     let past = LookedPast::of(&results.verdicts);
     if !past.is_empty() {
@@ -126,6 +116,38 @@ fn print_results(results: &Results, terminal: Terminal) {
     if let Some(blind) = &results.blind {
         terminal.data(&printable(&format!("\n{blind}\n")));
     }
+    // Last, because a terminal shows the end: what the grid was measured for.
+    let changes = rows::lines(&results.rows);
+    if !changes.is_empty() {
+        terminal.data("\n");
+    }
+    let more = changes.len().saturating_sub(MOST_LINES);
+    terminal.lines(&changes[..changes.len() - more]);
+    if more > 0 {
+        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
+    }
+    if let Some(open) = OpenQuestions::of(&results.verdicts) {
+        terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);
+    }
+}
+
+/// Says how each test fares, where the marks of the grid are not those of every test.
+fn print_by_test(results: &Results, terminal: Terminal) {
+    let mut lines = grid::by_test(results);
+    if lines.is_empty() {
+        return;
+    }
+    let more = lines.len().saturating_sub(MOST_TESTS);
+    lines.truncate(MOST_TESTS);
+    if more > 0 {
+        lines.push(vec![(Tone::Dim, format!("  … and {more} more tests"))]);
+    }
+    for (_, text) in lines.iter_mut().flatten() {
+        *text = printable(text);
+    }
+    terminal
+        .lines(&[vec![(Tone::Dim, "of these, by test (`caliper show --test NAME`):".to_owned())]]);
+    terminal.lines(&lines);
 }
 
 fn is_failed_source_build(record: &Record) -> bool {
@@ -141,6 +163,7 @@ const MANY_SOURCE_BUILDS: usize = 3;
 const MOST_CAUSES: usize = 8;
 const MOST_NOTES: usize = 3;
 const MOST_LINES: usize = 24;
+const MOST_TESTS: usize = 8;
 const MOST_PAST: usize = 6;
 
 /// More problems of a kind than these are counted, not listed.

@@ -99,29 +99,27 @@ pub(crate) fn lay_out(
     if purpose == Purpose::Run {
         shadow::warn(&setting.folder(), &config.dependency, &setup, terminal);
     }
-    let (mut plan, rest) = match &work.plan {
-        Some(file) => (plan_of_file(file, config)?, None),
-        None => {
-            // Asked first: a package that does not exist is told before anything is started.
-            let offered = index.client.project(&config.dependency)?;
-            let pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
-            let axes = axes(config, work, backend.name());
-            let plan = resolved(config, &setup, &selection, &axes, &offered, pythons, &index)?;
-            // The cells of another backend are not described by this one.
-            let rest = match purpose {
-                Purpose::Run if backend.name() == sources::usual(config) => {
-                    rest::of(&setting, &setup, &plan, work, &offered, &index)?
-                }
-                Purpose::Run | Purpose::Look => None,
-            };
-            (plan, rest)
-        }
+    let (mut plan, offered) = if let Some(file) = &work.plan {
+        (plan_of_file(file, config)?, None)
+    } else {
+        // Asked first: a package that does not exist is told before anything is started.
+        let offered = index.client.project(&config.dependency)?;
+        let pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
+        let axes = axes(config, work, backend.name());
+        let plan = resolved(config, &setup, &selection, &axes, &offered, pythons, &index)?;
+        (plan, Some((offered, axes)))
     };
     for setup in plan.setups() {
         backend.check(setup)?;
     }
-    let is_whole = rest.is_some();
-    let mut rest = rest.unwrap_or_else(|| plan.part(|_| false));
+    let (mut rest, is_whole) = match &offered {
+        Some((offered, axes)) if purpose == Purpose::Run => {
+            let is_usual = backend.name() == sources::usual(config);
+            let asked = rest::Asked { plan: &plan, setup: &setup, axes, is_usual };
+            rest::of(&asked, &setting, &work.selection, offered, &index)?
+        }
+        Some(_) | None => (plan.part(|_| false), false),
+    };
     if !only.is_empty() {
         let (chosen, left) = std::mem::take(&mut plan.cells)
             .into_iter()

@@ -40,7 +40,7 @@ pub struct Question<'a> {
     /// Cells of the grid that this run leaves out. Their records belong to the results all the same.
     pub rest: Option<&'a Plan>,
     /// Whether `plan` and `rest` are the whole grid. If not, cells that the run before asked for belong to it
-    /// too, and what that run asked of them.
+    /// too. Their records are stale, because nobody can tell whether they answer what is asked now.
     pub is_whole: bool,
     /// The release that the others are compared with; `None` for the newest at which a test passes.
     pub baseline: Option<&'a Version>,
@@ -154,23 +154,20 @@ pub fn measure(
     Ok(study)
 }
 
-/// What decides the results of all cells of the grid. Of a cell that is left out and that the backend cannot
-/// describe now, the answer of the run before holds, and so it does of cells that are not laid out.
+/// What decides the results of all cells of the grid, where that can be told: not of cells that are not laid
+/// out, nor of those that are left out and that the backend cannot describe now.
 fn asked(question: &Question<'_>, context: RunContext<'_>) -> Result<Asked, RunError> {
-    let earlier = context.store.asked()?;
-    let before = |cell: &CellId| earlier.as_ref().and_then(|asked| asked.identity(cell)).cloned();
     let mut cells = BTreeMap::new();
     if !question.is_whole {
-        let all = earlier.iter().flat_map(Asked::cells);
-        cells.extend(all.filter_map(|cell| before(&cell).map(|identity| (cell, identity))));
+        let earlier = context.store.asked()?;
+        cells.extend(earlier.iter().flat_map(Asked::cells).map(|cell| (cell, None)));
     }
     let rest = question.rest.map(|rest| identities(rest, context)).transpose()?;
     for (cell, identity, is_known) in rest.into_iter().flatten() {
-        let identity = if is_known { Some(identity) } else { before(&cell) };
-        cells.extend(identity.map(|identity| (cell, identity)));
+        cells.insert(cell, is_known.then_some(identity));
     }
     let asked = identities(question.plan, context)?.into_iter();
-    cells.extend(asked.map(|(cell, identity, _)| (cell, identity)));
+    cells.extend(asked.map(|(cell, identity, _)| (cell, Some(identity))));
     Ok(Asked::new(context.backend.name(), cells).beside(&question.plan.left_out))
 }
 

@@ -44,8 +44,8 @@ fn the_program_measures_a_grid() {
     2.11.3  ✗
     3.1.2   ✓
 
-    ✓ same result   ✗ no test passes
-    2 cells · 1 the same · 1 cannot run
+    ✓ same result   ✗ fails: no test passes
+    2 cells · 1 same result · 1 fails
     ");
 }
 

@@ -3,6 +3,7 @@
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
 pub mod grid;
+pub mod measures;
 pub mod model;
 pub mod rows;
 pub mod schema;

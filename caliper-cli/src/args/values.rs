@@ -75,6 +75,18 @@ pub(crate) enum GoalName {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MeasureName {
+    /// Wall-clock time of the tests.
+    Time,
+    /// Processor time of the tests.
+    Cpu,
+    /// Peak memory of the tests.
+    Memory,
+    /// Wall-clock time of the build.
+    Build,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOnName {
     /// An expected release does not pass; without `expect`, a test fails that passed at an older one.
     Regressed,

@@ -196,7 +196,7 @@ fn chosen(
     match (records.is_empty(), results.stale.iter().filter(|one| wanted(one)).count()) {
         (false, 0) => {}
         (false, stale) => {
-            terminal.warning(&format!("stale cells of `{name}` are left out: {stale}"))
+            terminal.warning(&format!("stale cells of `{name}` are left out: {stale}"));
         }
         (true, 0) => {
             return Err(Failure::question(format!(

@@ -172,8 +172,9 @@ fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSe
     }
 }
 
-/// Answers a question about single releases.
+/// Answers a question about single releases, at the end of all that is printed.
 fn say_answers(layout: &Layout, results: &Results, how: &How, goal: GoalName, terminal: Terminal) {
+    let mut answers = String::new();
     let records = results.cells.iter().map(|record| (record.id(), record)).collect();
     for row in runner::rows(&layout.plan, &records) {
         if how.test.as_deref().is_some_and(|test| test != row.test) {
@@ -195,8 +196,10 @@ fn say_answers(layout: &Layout, results: &Results, how: &How, goal: GoalName, te
         }
         let variant =
             if row.variant.is_empty() { String::new() } else { format!(" {}", row.variant) };
-        let text = format!("{} on {}{variant}: {answer}\n", row.test, row.python);
-        terminal.data(&printable(&text));
+        answers += &format!("{} on {}{variant}: {answer}\n", row.test, row.python);
+    }
+    if !answers.is_empty() {
+        terminal.data(&printable(&format!("\n{answers}")));
     }
 }
 

@@ -2,51 +2,117 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use caliper_core::analysis::Analysis;
 use caliper_core::analysis::compare::{
     Comparison, Evidence, Extent, Judged, PartComparison, Rung, Verdicts,
 };
-use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord};
+use caliper_core::analysis::results::Results;
+use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord, test_names};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::{CellId, FileKind};
+use caliper_core::report::measures::{self, Measure, three_digits};
 
 use super::recorded::{make_again, recorded, say_of_run};
-use crate::args::FormatName;
+use crate::args::{FormatName, MeasureName};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting;
 use crate::terminal::{Terminal, printable};
 
-pub(super) fn run(what: &[String], anew: bool, format: FormatName, terminal: Terminal) -> Outcome {
+/// What of the results is shown.
+pub(super) struct View<'a> {
+    /// Only this test; `None` for all.
+    pub(super) test: Option<&'a str>,
+    /// A number for each cell in place of its mark.
+    pub(super) measure: Option<MeasureName>,
+}
+
+pub(super) fn run(
+    what: &[String],
+    view: &View<'_>,
+    anew: bool,
+    format: FormatName,
+    terminal: Terminal,
+) -> Outcome {
     let (config, cell) = subject(what)?;
+    if view.measure.is_some() && (cell.is_some() || format == FormatName::Json) {
+        let problem =
+            "`--measure` is for the grid as text; a cell and `--format json` tell all measures";
+        return Err(Failure::question(problem));
+    }
     if anew {
         make_again(&config, terminal)?;
     }
-    let (store, results) = recorded(&config, terminal)?;
+    let (store, mut results) = recorded(&config, terminal)?;
     say_of_run(&store, &results, terminal)?;
-    let Some(id) = cell else {
-        match format {
-            FormatName::Json => super::print_json(&results, terminal)?,
-            FormatName::Text => {
-                terminal.data(&printable(&format!(
-                    "{} · {} on {} · {}\n\n",
-                    results.analysis, results.dependency, results.backend, results.finished
-                )));
-                super::print_results(&results, terminal);
+    if let Some(test) = view.test {
+        results = of_test(results, test, &store)?;
+    }
+    if let Some(id) = cell {
+        return show_cell(&id, &results, &store, format, terminal);
+    }
+    match (format, view.measure) {
+        (FormatName::Json, _) => super::print_json(&results, terminal)?,
+        (FormatName::Text, measure) => {
+            let test = view.test.map(|test| format!(" · test {test}")).unwrap_or_default();
+            terminal.data(&printable(&format!(
+                "{} · {} on {} · {}{test}\n\n",
+                results.analysis, results.dependency, results.backend, results.finished
+            )));
+            match measure {
+                None => super::print_results(&results, terminal),
+                Some(measure) => terminal.lines(&measures::lines(&results, measure.into())),
             }
         }
-        return Ok(Exit::Done);
-    };
+    }
+    Ok(Exit::Done)
+}
+
+fn show_cell(
+    id: &CellId,
+    results: &Results,
+    store: &DirStore,
+    format: FormatName,
+    terminal: Terminal,
+) -> Outcome {
     let all = || results.cells.iter().chain(&results.stale);
-    let record = all().find(|record| record.id() == id);
-    let record = record.ok_or_else(|| no_such_cell(&id, &all().collect::<Vec<_>>()))?;
+    let record = all().find(|record| record.id() == *id);
+    let record = record.ok_or_else(|| no_such_cell(id, &all().collect::<Vec<_>>()))?;
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
         FormatName::Text => {
-            let is_stale = results.stale.iter().any(|stale| stale.id() == id);
-            let details = details(record, is_stale, &results.verdicts, &store)?;
+            let is_stale = results.stale.iter().any(|stale| stale.id() == *id);
+            let details = details(record, is_stale, &results.verdicts, store)?;
             terminal.data(&printable(&details));
         }
     }
     Ok(Exit::Done)
+}
+
+/// What the results say of one test, which must be one of theirs.
+fn of_test(results: Results, test: &str, store: &DirStore) -> Result<Results, Failure> {
+    let names = test_names(results.cells.iter().chain(&results.stale).flat_map(|one| &one.tests));
+    if !names.contains(&test) {
+        let names = names.join("`, `");
+        return Err(Failure::question(format!(
+            "there is no test `{test}` in the results; there are `{names}`"
+        )));
+    }
+    let criteria = Criteria::default();
+    let blobs = |blob| store.blob(blob).ok();
+    let analysis = Analysis::new(&[], None, &criteria, &blobs);
+    Ok(results.of_test(test, &|records| analysis.with(records).causes()))
+}
+
+impl From<MeasureName> for Measure {
+    fn from(name: MeasureName) -> Self {
+        match name {
+            MeasureName::Time => Self::Time,
+            MeasureName::Cpu => Self::Cpu,
+            MeasureName::Memory => Self::Memory,
+            MeasureName::Build => Self::Build,
+        }
+    }
 }
 
 /// Which configuration and which cell. One word alone is a cell if it reads as one and no such file
@@ -144,9 +210,9 @@ fn details(
     line("installed", installed.join(", "));
     if let Some(build) = &record.build {
         let how = match build.reason {
-            Some(reason) => format!("failed: {reason} in {:.1} s", build.seconds()),
+            Some(reason) => format!("failed: {reason} in {} s", three_digits(build.seconds())),
             None if build.reused => "built by an earlier run or for another cell".to_owned(),
-            None => format!("built in {:.1} s", build.seconds()),
+            None => format!("built in {} s", three_digits(build.seconds())),
         };
         line("environment", how);
     }
@@ -187,18 +253,19 @@ fn run_details(
         .unwrap_or_default();
     let _ = writeln!(
         text,
-        "\n{}{attempt}: {}{reason}{status} in {:.1} s{reused}{verdict}",
+        "\n{}{attempt}: {}{reason}{status} in {} s{reused}{verdict}",
         test.name,
         run.outcome,
-        run.seconds()
+        three_digits(run.seconds())
     );
     let _ = writeln!(text, "  $ {}", test.command.join(" "));
     let used = [
         run.cpu_nanoseconds.map(|time| {
             // What no process waited for is in no account, unless a control group counts.
-            format!("at least {:.2} s of processor time", Duration::from_nanos(time).as_secs_f64())
+            let time = three_digits(Duration::from_nanos(time).as_secs_f64());
+            format!("at least {time} s of processor time")
         }),
-        run.peak_memory.map(|bytes| format!("{} MiB of memory", bytes >> 20)),
+        run.peak_memory.map(|bytes| format!("{} of memory", size(bytes))),
     ];
     let used: Vec<String> = used.into_iter().flatten().collect();
     if !used.is_empty() {
@@ -212,7 +279,7 @@ fn run_details(
     }
     for file in &run.files {
         let path = single_line(&file.path);
-        let _ = writeln!(text, "  left {path} ({} bytes, {})", file.size, file.sha256);
+        let _ = writeln!(text, "  left {path} ({}, {})", size(file.size), file.sha256);
     }
     for (name, shown, whole) in
         [("output", &run.output, run.output_blob), ("error", &run.error, run.error_blob)]
@@ -226,6 +293,17 @@ fn run_details(
         }
     }
     Ok(text)
+}
+
+/// A number of bytes as people read it.
+fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+    let in_units = |unit: u64| three_digits(bytes as f64 / unit as f64);
+    match bytes {
+        0..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{} KiB", in_units(1 << 10)),
+        _ => format!("{} MiB", in_units(1 << 20)),
+    }
 }
 
 /// What a verdict rests on.

@@ -132,12 +132,12 @@ fn every_rung_is_recorded() {
     assert_eq!(
         outcomes(&outcome),
         [
-            "0.9/3.11: unavailable []",
-            "1.0/3.11: build failed []",
-            "1.1/3.11: not measured []", // a lost network is an infrastructure failure
+            "0.9/3.11: nothing to install []",
+            "1.0/3.11: cannot be built []",
+            "1.1/3.11: could not be measured []", // a lost network is an infrastructure failure
             "1.2/3.11: tested [import failed, a passed, b passed]",
             "1.3/3.11: tested [import passed, a timed out, b passed]",
-            "1.4/3.11: not measured [import passed, a passed, b not measured]",
+            "1.4/3.11: could not be measured [import passed, a passed, b not measured]",
             "1.5/3.11: tested [import passed, a passed, b passed]",
         ]
     );

@@ -296,19 +296,20 @@ fn what_an_edit_makes_stale_stays_in_the_results_and_counts_for_nothing() {
 }
 
 #[test]
-fn what_is_not_laid_out_stays_as_it_was_asked() {
+fn what_is_not_laid_out_is_stale() {
     let bench = Bench::new(backend(|_| FakeRun::passes("5\n")));
     let whole = plan(&bench.backend, 4, &["t"]);
     study(&bench, &whole, None, &Method::default());
     let part = whole.part(|cell| cell.version.release()[1] == 3);
     let criteria = Criteria::default();
-    for (is_whole, cells) in [(false, 5), (true, 1)] {
+    for (is_whole, stale) in [(false, 4), (true, 0)] {
         let question =
             Question { plan: &part, rest: None, is_whole, baseline: None, criteria: &criteria };
         let project = bench.project();
         let options = RunOptions::default();
         let done =
             measure(&question, bench.context(&project), &options, &Method::default()).unwrap();
-        assert_eq!(done.results(&question, &[], &|_| None).unwrap().cells.len(), cells);
+        let results = done.results(&question, &[], &|_| None).unwrap();
+        assert_eq!((results.cells.len(), results.stale.len()), (1, stale));
     }
 }

@@ -41,9 +41,9 @@ pub enum Change {
     SpuriouslyFixed,
     /// Nothing.
     Same,
-    /// Only the first set has it.
+    /// Only the first set has it: the second has no such test, or nothing to install.
     OnlyFirst,
-    /// Only the second set has it.
+    /// Only the second set has it: the first has no such test, or nothing to install.
     OnlySecond,
 }
 
@@ -152,17 +152,21 @@ fn change(first: Option<State>, second: Option<State>, verdict: Option<Verdict>)
             )
             | None => Change::Same,
         },
+        // A release that cannot be installed here says nothing about the test.
+        (Some(Passed | Flaky | Failed | BuildFailed), Some(Unavailable | Excluded)) => {
+            Change::OnlyFirst
+        }
+        (Some(Unavailable | Excluded), Some(Passed | Flaky | Failed | BuildFailed)) => {
+            Change::OnlySecond
+        }
         (Some(NotMeasured), Some(Passed | Flaky)) => Change::SpuriouslyFixed,
         (Some(Passed | Flaky), Some(NotMeasured)) => Change::SpuriouslyRegressed,
-        (Some(Passed | Flaky), Some(Failed | BuildFailed | Unavailable | Excluded)) => {
-            Change::Regressed
-        }
-        (Some(Failed | BuildFailed | Unavailable | Excluded), Some(Passed)) => Change::Fixed,
-        (Some(Passed | Failed | BuildFailed | Unavailable | Excluded), Some(Flaky))
+        (Some(Passed | Flaky), Some(Failed | BuildFailed)) => Change::Regressed,
+        (Some(Failed | BuildFailed), Some(Passed)) => Change::Fixed,
+        (Some(Passed | Failed | BuildFailed), Some(Flaky))
         | (Some(Flaky), Some(Passed))
-        | (Some(Failed), Some(BuildFailed | Unavailable | Excluded))
-        | (Some(BuildFailed), Some(Failed | Unavailable | Excluded))
-        | (Some(Unavailable | Excluded), Some(Failed | BuildFailed)) => Change::Changed,
+        | (Some(Failed), Some(BuildFailed))
+        | (Some(BuildFailed), Some(Failed)) => Change::Changed,
         // Where it was not measured nobody knows whether it would have passed.
         (None, None)
         | (Some(Flaky), Some(Flaky))
@@ -181,7 +185,7 @@ impl fmt::Display for Change {
             Self::Regressed => "regressed",
             Self::Fixed => "fixed",
             Self::Changed => "changed",
-            Self::MayBeNoise => "not the same, which may be noise",
+            Self::MayBeNoise => "undecided: not the same result, which may be noise",
             Self::SpuriouslyRegressed => "spuriously regressed",
             Self::SpuriouslyFixed => "spuriously fixed",
             Self::Same => "the same",
@@ -226,14 +230,14 @@ mod tests {
             let line = STATES.map(|second| short(change(first, second, None)));
             table += &format!("{}\n", line.map(|mark| format!("{mark:<4}")).concat().trim_end());
         }
-        // From above: none, unavailable, build failed, failed, flaky, passed, not measured.
+        // From above: none, nothing to install, build failed, failed, flaky, passed, not measured.
         insta::assert_snapshot!(table, @r"
         =   >   >   >   >   >   >
-        <   =   ~   ~   ~   +   =
-        <   ~   =   ~   ~   +   =
-        <   ~   ~   =   ~   +   =
-        <   -   -   -   =   ~   (-)
-        <   -   -   -   ~   =   (-)
+        <   =   >   >   >   >   =
+        <   <   =   ~   ~   +   =
+        <   <   ~   =   ~   +   =
+        <   <   -   -   =   ~   (-)
+        <   <   -   -   ~   =   (-)
         <   =   =   =   (+) (+) =
         ");
         let passed = Some(State::Passed);

@@ -65,11 +65,11 @@ pub fn violations(
         match record.outcome {
             CellOutcome::BuildFailed if record.is_excluded() => {}
             CellOutcome::BuildFailed if counts_failures => {
-                push("the environment could not be made".to_owned());
+                push(CellOutcome::BuildFailed.to_string());
             }
             CellOutcome::BuildFailed if fail_on == FailOn::Regressed && expect.is_none() => {
                 if let Some(version) = seen_built.get(&column) {
-                    push(format!("the environment could not be made, and could at {version}"));
+                    push(format!("{}, and could at {version}", CellOutcome::BuildFailed));
                 }
             }
             CellOutcome::Tested => {
@@ -141,7 +141,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(found(FailOn::Never, Some(&expect)), Vec::<String>::new());
-        let built = "the environment could not be made";
+        let built = "cannot be built";
         assert_eq!(
             found(FailOn::Regressed, None),
             [
@@ -157,7 +157,7 @@ mod tests {
                 "1.0/3.11: `t` failed",
                 "1.1/3.11: `t` gives a different result",
                 "1.2/3.11: `t` failed",
-                "1.5/3.11: the environment could not be made"
+                "1.5/3.11: cannot be built"
             ]
         );
     }

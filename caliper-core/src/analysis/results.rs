@@ -82,6 +82,24 @@ impl Results {
         cells.filter(|cell| !measured.contains(cell)).collect()
     }
 
+    /// What the results say of one test. Its verdicts and transitions are those of the whole, which were judged
+    /// together; `causes` finds the causes of the failures that remain. Cells without this test are left out.
+    #[must_use]
+    pub fn of_test(mut self, test: &str, causes: &dyn Fn(&[Record]) -> Vec<Cause>) -> Self {
+        for records in [&mut self.cells, &mut self.stale] {
+            records.retain(|record| record.state_of(Some(test)).is_some());
+            for record in records {
+                record.tests.retain(|known| known.name == test);
+            }
+        }
+        self.causes = causes(&self.cells);
+        self.notes.clear();
+        self.rows.retain(|row| row.test == test);
+        self.verdicts = self.verdicts.iter().filter(|one| one.test == test).cloned().collect();
+        self.blind = None;
+        self
+    }
+
     /// The same with what its records say together, by the question of `analysis`: verdicts, rows,
     /// causes, and the blind check with the second measurements in `again`.
     #[must_use]

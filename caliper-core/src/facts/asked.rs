@@ -25,8 +25,8 @@ pub struct Asked {
     pub schema: u32,
     /// The name of the backend of the run.
     pub backend: String,
-    /// By the cell, as [`CellId`] prints it.
-    cells: BTreeMap<String, Identity>,
+    /// By the cell, as [`CellId`] prints it; `None` for what was not looked at.
+    cells: BTreeMap<String, Option<Identity>>,
     /// The releases on the index that are in no cell, oldest first. Nothing is known of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<Version>,
@@ -37,15 +37,17 @@ pub struct Asked {
 pub struct Sorted {
     /// Those that answer what is asked.
     pub current: Vec<Record>,
-    /// Those that answered something else, for example before an edit of a test.
+    /// Those that answered something else, for example before an edit of a test, or of which nobody looked
+    /// whether they did.
     pub stale: Vec<Record>,
 }
 
 impl Asked {
-    /// A grid that the backend of this name measures.
+    /// A grid that the backend of this name measures. A cell without an identity was not looked at: whatever is
+    /// recorded of it is stale.
     pub fn new(
         backend: impl Into<String>,
-        cells: impl IntoIterator<Item = (CellId, Identity)>,
+        cells: impl IntoIterator<Item = (CellId, Option<Identity>)>,
     ) -> Self {
         let cells = cells.into_iter().map(|(cell, identity)| (cell.to_string(), identity));
         let (schema, backend, cells) = (SCHEMA, backend.into(), cells.collect());
@@ -66,11 +68,6 @@ impl Asked {
         &self.left_out
     }
 
-    /// What decides the results of a cell; `None` if it is not part of the grid.
-    pub fn identity(&self, cell: &CellId) -> Option<&Identity> {
-        self.cells.get(&cell.to_string())
-    }
-
     /// The cells, in no particular order.
     pub fn cells(&self) -> impl Iterator<Item = CellId> {
         self.cells.keys().filter_map(|name| name.parse().ok())
@@ -82,8 +79,8 @@ impl Asked {
     pub fn sort(&self, records: Vec<Record>) -> Sorted {
         let mut sorted = Sorted::default();
         for record in records {
-            let Some(identity) = self.identity(&record.id()) else { continue };
-            match identity.answered_by(&record) {
+            let Some(asked) = self.cells.get(&record.id().to_string()) else { continue };
+            match asked.as_ref().and_then(|identity| identity.answered_by(&record)) {
                 Some(current) => sorted.current.push(current),
                 None if record.interrupted || record.outcome.is_spurious() => {}
                 None => sorted.stale.push(record),
@@ -118,7 +115,9 @@ mod tests {
             cell: Sha256::of(b"cell"),
         };
         let cells = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"];
-        let cells = cells.map(|version| (record(version, "3.11").id(), identity.clone()));
+        let mut cells =
+            cells.map(|version| (record(version, "3.11").id(), Some(identity.clone()))).to_vec();
+        cells.push((record("1.7", "3.11").id(), None));
         let asked = Asked::new("local", cells);
         let mut more = recorded("1.3", "env", "new");
         more.tests.push(test("removed", TestOutcome::Failed, ""));
@@ -136,13 +135,14 @@ mod tests {
             interrupted,
             lost,
             lost_now,
+            recorded("1.7", "env", "new"), // not looked at
             recorded("2.0", "env", "new"), // not in the grid
         ]);
         let names = |records: &[Record]| -> Vec<String> {
             records.iter().map(|record| record.version.to_string()).collect()
         };
         assert_eq!(names(&sorted.current), ["1.0", "1.3", "1.6"]);
-        assert_eq!(names(&sorted.stale), ["1.1", "1.2"]);
+        assert_eq!(names(&sorted.stale), ["1.1", "1.2", "1.7"]);
         assert!(sorted.current.iter().all(|record| record.key == identity.cell));
         assert_eq!(sorted.current[1].tests.len(), 1, "what is not asked is no part of the answer");
         let text = serde_json::to_string(&asked).unwrap();

@@ -3,46 +3,100 @@
 //! Neighbouring releases that ended alike share a line, so that five hundred cells are as easy to
 //! read as five.
 
-use super::model::{GridView, Legend, Tone, Totals};
+use super::model::{Column, GridView, Legend, Tone, Totals};
+use crate::analysis::results::Results;
+use crate::facts::record::{Record, test_names};
 
 /// A piece of text with its tone.
 pub type Span = (Tone, String);
 
 /// Draws a grid: a heading, the lines, a legend, and the totals.
 pub fn lines(view: &GridView) -> Vec<Vec<Span>> {
-    let labels: Vec<String> = view.rows.iter().map(ToString::to_string).collect();
-    let headings: Vec<String> = view.columns.iter().map(ToString::to_string).collect();
-    let width = |text: &str| text.chars().count();
-    let label_width = labels.iter().map(|label| width(label)).max().unwrap_or(0);
+    let rows = view.rows.iter().map(|row| {
+        let marks = row.marks.iter().map(|mark| (mark.tone(), mark.to_string()));
+        (row.to_string(), marks.collect())
+    });
+    let mut lines = table(&view.columns, rows.collect());
+    lines.push(Vec::new());
+    lines.extend(legend(&view.legend));
+    lines.push(totals(&view.totals));
+    lines
+}
+
+/// A line for each of several tests that do not all end in the same cells in the same way: how its cells
+/// ended. Nothing if they do.
+pub fn by_test(results: &Results) -> Vec<Vec<Span>> {
+    let names = test_names(results.cells.iter().flat_map(Record::judged));
+    let view = |name: &str| GridView::of_test(results, name);
+    let views: Vec<(&str, GridView)> = names.into_iter().map(|name| (name, view(name))).collect();
+    if views.windows(2).all(|pair| pair[0].1.rows == pair[1].1.rows) {
+        return Vec::new();
+    }
+    let width = views.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    let line = |(name, view): (&str, GridView)| {
+        let mut line = vec![(Tone::Plain, format!("  {}", pad(name, width)))];
+        for (place, total) in view.totals.counts.iter().enumerate() {
+            let before = if place == 0 { "  " } else { " · " };
+            line.push((Tone::Plain, before.to_owned()));
+            line.push((total.tone, format!("{} {}", total.count, total.what)));
+        }
+        line
+    };
+    views.into_iter().map(line).collect()
+}
+
+/// The signs in use and their meaning, in lines that fit a terminal.
+pub(super) fn legend(legend: &[Legend]) -> Vec<Vec<Span>> {
+    const BETWEEN: &str = "   ";
+    let mut lines: Vec<String> = Vec::new();
+    for text in legend.iter().map(Legend::to_string) {
+        match lines.last_mut() {
+            Some(line) if width(line) + BETWEEN.len() + width(&text) <= TERMINAL => {
+                *line += &format!("{BETWEEN}{text}");
+            }
+            _ => lines.push(text),
+        }
+    }
+    lines.into_iter().map(|line| vec![(Tone::Dim, line)]).collect()
+}
+
+/// How many columns a terminal has if nobody made it wider.
+const TERMINAL: usize = 80;
+
+/// A heading, and lines with their labels in front.
+pub(super) fn table(columns: &[Column], rows: Vec<(String, Vec<Span>)>) -> Vec<Vec<Span>> {
+    let headings: Vec<String> = columns.iter().map(ToString::to_string).collect();
+    let label_width = rows.iter().map(|(label, _)| width(label)).max().unwrap_or(0);
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
         .map(|(index, heading)| {
-            let marks = view.rows.iter().map(|row| width(&row.marks[index].to_string()));
-            marks.max().unwrap_or(0).max(width(heading))
+            let texts = rows.iter().map(|(_, cells)| width(&cells[index].1));
+            texts.max().unwrap_or(0).max(width(heading))
         })
         .collect();
-    let pad =
-        |text: &str, to: usize| format!("{text}{}", " ".repeat(to.saturating_sub(width(text))));
-
     let mut lines = Vec::new();
     let mut heading = vec![(Tone::Plain, pad("", label_width))];
     for (text, to) in headings.iter().zip(&widths) {
         heading.push((Tone::Dim, format!("  {}", pad(text, *to))));
     }
     lines.push(trimmed(heading));
-    for (label, row) in labels.iter().zip(&view.rows) {
-        let mut line = vec![(Tone::Plain, pad(label, label_width))];
-        for (mark, to) in row.marks.iter().zip(&widths) {
-            line.push((mark.tone(), format!("  {}", pad(&mark.to_string(), *to))));
+    for (label, cells) in rows {
+        let mut line = vec![(Tone::Plain, pad(&label, label_width))];
+        for ((tone, text), to) in cells.into_iter().zip(&widths) {
+            line.push((tone, format!("  {}", pad(&text, *to))));
         }
         lines.push(trimmed(line));
     }
-    lines.push(Vec::new());
-    let legend: Vec<String> = view.legend.iter().map(Legend::to_string).collect();
-    lines.push(vec![(Tone::Dim, legend.join("   "))]);
-    lines.push(totals(&view.totals));
     lines
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn pad(text: &str, to: usize) -> String {
+    format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
 }
 
 /// The same without tones.
@@ -83,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::facts::record::tests::{record, test};
-    use crate::facts::record::{CellOutcome, Record, TestOutcome};
+    use crate::facts::record::{CellOutcome, TestOutcome};
     use crate::question::criteria::Criteria;
 
     #[test]
@@ -121,8 +175,10 @@ mod tests {
         2.0       ·    ≠?
         2.1, 2.2  ·    ✓
 
-        ? could not be measured   · nothing to install   ≠? not the same result, which may be noise   ✓ same result   ✗ no test passes
-        12 cells · 2 the same · 1 undecided · 5 cannot run · 3 nothing to install · 1 not measured
+        ? could not be measured   · nothing to install
+        ≠? undecided: not the same result, which may be noise   ✓ same result
+        ✗ fails: no test passes
+        12 cells · 2 same result · 1 undecided · 5 fails · 3 nothing to install · 1 could not be measured
         ");
         assert_eq!(plain(&[]).trim(), "0 cells");
 
@@ -138,5 +194,49 @@ mod tests {
         2.1.1, 2.1.2
         2.2           ·    ✓
         ");
+    }
+
+    #[test]
+    fn tests_that_end_differently_are_told_apart_and_what_is_stale_is_marked() {
+        use TestOutcome::{Failed, Passed};
+        let cell = |version: &str, b| {
+            record(version, "3.11").with_runs([test("a", Passed, ""), test("b", b, "")])
+        };
+        let cells = vec![cell("1.0", Failed), cell("1.1", Passed)];
+        let criteria = Criteria::default();
+        let analysis = crate::analysis::Analysis::new(&[], None, &criteria, &|_| None);
+        let results = Results::new("demo", "demo".parse().unwrap(), "local", cells).unwrap();
+        let mut results = results.read_through(&analysis, &[]);
+        let text = |lines: Vec<Vec<Span>>| -> String {
+            let line = |line: Vec<Span>| line.into_iter().map(|(_, text)| text).collect();
+            lines.into_iter().map(line).collect::<Vec<String>>().join("\n")
+        };
+        insta::assert_snapshot!(text(by_test(&results)), @"
+          a  2 same result
+          b  1 same result · 1 fails
+        ");
+        results.stale = vec![cell("1.2", Failed)];
+        insta::assert_snapshot!(super::plain(&GridView::of(&results)), @"
+             3.11
+        1.0  ✗ 1/2
+        1.1  ✓
+        1.2  (✗ 1/2)
+
+        ( ) stale: answers an earlier question, counts for nothing   ✓ same result
+        ✗ n/m fails: n of m tests pass
+        3 cells · 1 same result · 1 fails · 1 stale
+        ");
+        insta::assert_snapshot!(super::plain(&GridView::of_test(&results, "a")), @"
+                  3.11
+        1.0, 1.1  ✓
+        1.2       (○)
+
+        ( ) stale: answers an earlier question, counts for nothing
+        ○ passes, nothing to compare with   ✓ same result
+        3 cells · 2 same result · 1 stale
+        ");
+        results.cells.remove(0);
+        results.stale.clear();
+        assert_eq!(by_test(&results), Vec::<Vec<Span>>::new());
     }
 }

@@ -39,7 +39,7 @@ impl fmt::Display for Verdict {
             Self::Same => "same result",
             Self::SameWithinNoise => "same result, within noise",
             Self::Different => "different result",
-            Self::Undecided => "not the same result, which may be noise",
+            Self::Undecided => "undecided: not the same result, which may be noise",
             Self::Flaky => "flaky",
             Self::NoBaseline => "nothing to compare with",
         })

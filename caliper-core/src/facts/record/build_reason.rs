@@ -211,7 +211,7 @@ impl fmt::Display for BuildReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::DependencyConflict => "dependencies conflict",
-            Self::ExcludedByRequirements => "your requirements exclude it",
+            Self::ExcludedByRequirements => "excluded by your requirements",
             Self::NoMatchingDistribution => "no matching distribution",
             Self::CompilerMissing => "compiler or header missing",
             Self::RequiresPython => "requires another Python",

@@ -41,10 +41,10 @@ impl CellOutcome {
 impl fmt::Display for CellOutcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Unavailable => "unavailable",
-            Self::BuildFailed => "build failed",
+            Self::Unavailable => "nothing to install",
+            Self::BuildFailed => "cannot be built",
             Self::Tested => "tested",
-            Self::NotMeasured => "not measured",
+            Self::NotMeasured => "could not be measured",
         })
     }
 }

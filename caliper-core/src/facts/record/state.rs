@@ -71,7 +71,7 @@ impl fmt::Display for State {
             Self::Failed => "fails",
             Self::Flaky => "flaky",
             Self::Passed => "passes",
-            Self::NotMeasured => "not measured",
+            Self::NotMeasured => "could not be measured",
         })
     }
 }

@@ -98,18 +98,26 @@ pub struct Total {
 impl GridView {
     /// The grid of `results`.
     pub fn of(results: &Results) -> Self {
-        let current = results.cells.iter().map(|record| {
-            let mark = Mark::of(record, &results.verdicts);
-            (record, CellMark { mark, is_stale: false })
-        });
-        let stale = results.stale.iter().map(|record| {
-            let mark = Mark::of(record, &Verdicts::default());
-            (record, CellMark { mark, is_stale: true })
+        let mark = |record: &Record, verdicts: &Verdicts| Some(Mark::of(record, verdicts));
+        Self::by(&mark, results)
+    }
+
+    /// The grid of `results` as far as one test goes.
+    pub fn of_test(results: &Results, test: &str) -> Self {
+        Self::by(&|record, verdicts| Mark::of_test(record, verdicts, test), results)
+    }
+
+    fn by(mark: &dyn Fn(&Record, &Verdicts) -> Option<Mark>, results: &Results) -> Self {
+        let nothing = Verdicts::default();
+        let current = results.cells.iter().map(|record| (record, &results.verdicts, false));
+        let stale = results.stale.iter().map(|record| (record, &nothing, true));
+        let marked = current.chain(stale).filter_map(|(record, verdicts, is_stale)| {
+            Some((record, CellMark { mark: mark(record, verdicts)?, is_stale }))
         });
         // Releases that were not selected have no line.
         let mut blank = results.unmeasured();
         blank.retain(|cell| results.left_out.binary_search(&cell.version).is_err());
-        Self::marked(current.chain(stale), &blank)
+        Self::marked(marked, &blank)
     }
 
     /// The grid of `records` with the `verdicts` on them, and with blanks for the cells in `unmeasured`, so

@@ -58,6 +58,16 @@ pub enum Mark {
 impl Mark {
     /// The mark of a cell.
     pub fn of(record: &Record, verdicts: &Verdicts) -> Self {
+        Self::over(&record.states(), record, verdicts)
+    }
+
+    /// The mark of a cell as far as one test goes. `None` if the record has other tests, but not this one.
+    pub fn of_test(record: &Record, verdicts: &Verdicts, test: &str) -> Option<Self> {
+        let state = record.state_of(Some(test))?;
+        Some(Self::over(&[(test, state)], record, verdicts))
+    }
+
+    fn over(tests: &[(&str, State)], record: &Record, verdicts: &Verdicts) -> Self {
         match record.outcome {
             CellOutcome::Unavailable => return Self::Unavailable,
             CellOutcome::BuildFailed if record.is_excluded() => return Self::Excluded,
@@ -66,7 +76,6 @@ impl Mark {
             CellOutcome::Tested => {}
         }
         // Repeats count as one: a test that passes now and then is flaky, and has not failed.
-        let tests = record.states();
         let of = tests.len();
         let works = |state: &State| matches!(state, State::Passed | State::Flaky);
         let passed = tests.iter().filter(|(_, state)| works(state)).count();
@@ -107,39 +116,54 @@ impl Mark {
     /// The sign for it, without the numbers of [`Mark::Failed`], and what it means; `None` for a cell that
     /// was not measured.
     pub fn legend(self) -> Option<Legend> {
-        let (sign, meaning) = match self {
-            Self::Same => ("✓", "same result"),
-            Self::WithinNoise => ("≈", "same result, within noise"),
-            Self::Passed => ("○", "passes, and there is no baseline to compare with"),
-            Self::Undecided => ("≠?", "not the same result, which may be noise"),
-            Self::Different => ("≠", "different result"),
-            Self::Flaky => ("~", "passes now and then"),
-            Self::Failed { .. } => ("✗ n/m", "only n of m tests pass"),
-            Self::NothingPasses => ("✗", "no test passes"),
-            Self::BuildFailed => ("B", "cannot be built"),
-            Self::Excluded => ("R", "your requirements exclude it"),
-            Self::Unavailable => ("·", "nothing to install"),
-            Self::NotMeasured => ("?", "could not be measured"),
+        let (sign, more) = match self {
+            Self::Same => ("✓", ""),
+            Self::WithinNoise => ("≈", ""),
+            Self::Passed => ("○", ", nothing to compare with"),
+            Self::Undecided => ("≠?", ": not the same result, which may be noise"),
+            Self::Different => ("≠", ""),
+            Self::Flaky => ("~", ": passes now and then"),
+            Self::Failed { .. } => ("✗ n/m", ": n of m tests pass"),
+            Self::NothingPasses => ("✗", ": no test passes"),
+            Self::BuildFailed => ("B", ""),
+            Self::Excluded => ("R", ""),
+            Self::Unavailable => ("·", ""),
+            Self::NotMeasured => ("?", ""),
             Self::NoRecord => return None,
         };
-        Some(Legend { sign, meaning })
+        Some(Legend { sign, word: self.word(), more })
+    }
+
+    /// The word for it, in legends and sums. It is the word of the [`State`] or the [`Verdict`] that it stands
+    /// for.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same result",
+            Self::WithinNoise => "same result, within noise",
+            Self::Passed => "passes",
+            Self::Undecided => "undecided",
+            Self::Different => "different result",
+            Self::Flaky => "flaky",
+            Self::Failed { .. } | Self::NothingPasses => "fails",
+            Self::BuildFailed => "cannot be built",
+            Self::Excluded => "excluded by your requirements",
+            Self::Unavailable => "nothing to install",
+            Self::NotMeasured => "could not be measured",
+            Self::NoRecord => "not measured",
+        }
     }
 
     /// As what the cell counts in a sum, and where that stands among the others.
     pub(super) fn counts_as(self) -> (u8, Tone, &'static str) {
-        match self {
-            Self::Same => (0, Tone::Good, "the same"),
-            Self::WithinNoise => (0, Tone::Good, "the same within noise"),
-            Self::Passed => (0, Tone::Good, "pass"),
-            Self::Undecided => (1, Tone::Notable, "undecided"),
-            Self::Different => (1, Tone::Notable, "different"),
-            Self::Flaky => (1, Tone::Notable, "flaky"),
-            Self::Failed { .. } | Self::NothingPasses => (2, Tone::Bad, "cannot run"),
-            Self::BuildFailed => (3, Tone::Bad, "cannot be built"),
-            Self::Unavailable => (4, Tone::Dim, "nothing to install"),
-            Self::Excluded => (4, Tone::Dim, "excluded by your requirements"),
-            Self::NotMeasured | Self::NoRecord => (5, Tone::Spurious, "not measured"),
-        }
+        let (place, tone) = match self {
+            Self::Same | Self::WithinNoise | Self::Passed => (0, Tone::Good),
+            Self::Undecided | Self::Different | Self::Flaky => (1, Tone::Notable),
+            Self::Failed { .. } | Self::NothingPasses => (2, Tone::Bad),
+            Self::BuildFailed => (3, Tone::Bad),
+            Self::Unavailable | Self::Excluded => (4, Tone::Dim),
+            Self::NotMeasured | Self::NoRecord => (5, Tone::Spurious),
+        };
+        (place, tone, self.word())
     }
 }
 
@@ -164,9 +188,16 @@ pub struct CellMark {
 }
 
 impl CellMark {
+    /// The word for what is stale.
+    const STALE: &'static str = "stale";
+
     /// What its signs mean.
     pub fn legends(self) -> impl Iterator<Item = Legend> {
-        const STALE: Legend = Legend { sign: "( )", meaning: "stale: measured before an edit" };
+        const STALE: Legend = Legend {
+            sign: "( )",
+            word: CellMark::STALE,
+            more: ": answers an earlier question, counts for nothing",
+        };
         self.mark.legend().into_iter().chain(self.is_stale.then_some(STALE))
     }
 
@@ -177,7 +208,7 @@ impl CellMark {
 
     /// As [`Mark::counts_as`].
     pub(super) fn counts_as(self) -> (u8, Tone, &'static str) {
-        if self.is_stale { (6, Tone::Dim, "stale") } else { self.mark.counts_as() }
+        if self.is_stale { (6, Tone::Dim, Self::STALE) } else { self.mark.counts_as() }
     }
 }
 
@@ -194,12 +225,52 @@ impl std::fmt::Display for CellMark {
 pub struct Legend {
     /// The sign.
     pub sign: &'static str,
-    /// In words.
-    pub meaning: &'static str,
+    /// The word for it.
+    pub word: &'static str,
+    /// What explains the word, with the punctuation before it; may be empty.
+    pub more: &'static str,
 }
 
 impl std::fmt::Display for Legend {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {}", self.sign, self.meaning)
+        write!(formatter, "{} {}{}", self.sign, self.word, self.more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_has_one_word_wherever_it_is_said() {
+        for (mark, state) in [
+            (Mark::Passed, State::Passed),
+            (Mark::Flaky, State::Flaky),
+            (Mark::NothingPasses, State::Failed),
+            (Mark::BuildFailed, State::BuildFailed),
+            (Mark::Excluded, State::Excluded),
+            (Mark::Unavailable, State::Unavailable),
+            (Mark::NotMeasured, State::NotMeasured),
+        ] {
+            assert_eq!(mark.word(), state.to_string());
+        }
+        for (mark, verdict) in [
+            (Mark::Same, Verdict::Same),
+            (Mark::WithinNoise, Verdict::SameWithinNoise),
+            (Mark::Different, Verdict::Different),
+            (Mark::Undecided, Verdict::Undecided),
+            (Mark::Flaky, Verdict::Flaky),
+        ] {
+            let legend = mark.legend().unwrap();
+            assert!(verdict.to_string().starts_with(mark.word()), "{verdict}");
+            assert!(legend.to_string().contains(mark.word()), "{legend}");
+        }
+        for (mark, outcome) in [
+            (Mark::BuildFailed, CellOutcome::BuildFailed),
+            (Mark::Unavailable, CellOutcome::Unavailable),
+            (Mark::NotMeasured, CellOutcome::NotMeasured),
+        ] {
+            assert_eq!(mark.word(), outcome.to_string());
+        }
     }
 }
