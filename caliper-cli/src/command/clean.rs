@@ -123,8 +123,9 @@ fn clean_cache(
     }
     terminal.data(&format!("{would} the cache {}: {}\n", cache.display(), Bytes(all.bytes)));
     for (part, taken) in taken.iter().filter(|(_, taken)| taken.files > 0) {
-        let (bytes, files) = (Bytes(taken.bytes).to_string(), taken.files);
-        terminal.data(&format!("  {part:<14}{bytes:>10}{files:>9} files\n"));
+        let (bytes, files) = (Bytes(taken.bytes), taken.files);
+        let noun = if files == 1 { "file" } else { "files" };
+        terminal.data(&format!("  {part:<14}{bytes:>10}{files:>9} {noun}\n"));
     }
     if keeps_logs {
         terminal.data(

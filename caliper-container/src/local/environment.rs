@@ -32,6 +32,8 @@ pub(super) struct LocalEnvironment<'a> {
     /// The place where it may stay for later runs; `None` if it must not.
     held: Option<Held>,
     contents: Contents,
+    /// What compiles, before the first test, the bytecode that may stay.
+    import: Option<Test>,
     /// The state of its files when it was built, where no place knows it.
     files: Option<Files>,
     /// Whether other environments and the cache have some of its files.
@@ -46,12 +48,40 @@ impl<'a> LocalEnvironment<'a> {
         folder: PathBuf,
         held: Option<Held>,
         contents: Contents,
+        import: Option<Test>,
         files: Option<Files>,
     ) -> Self {
         let id = folder.to_string_lossy().into_owned();
         let known = held.as_ref().and_then(Held::files).or(files.as_ref());
         let is_shared = known.is_some_and(|files| files.linked().next().is_some());
-        Self { backend, ready, folder, id, held, contents, files, is_shared, released: false }
+        Self {
+            backend,
+            ready,
+            folder,
+            id,
+            held,
+            contents,
+            import,
+            files,
+            is_shared,
+            released: false,
+        }
+    }
+
+    /// Runs the import before the first test of an environment that was made anew, if its result is recorded and it is
+    /// not run for its own sake. So a test finds the same bytecode as in the first run, and prints the same
+    /// warnings; and the next run need not compile it.
+    fn import_first(&self, request: &RunRequest<'_>) {
+        let (Some(held), Some(import)) = (&self.held, &self.import) else { return };
+        held.compile(|| {
+            // What is wrong is wrong with the test too, whose outcome counts.
+            let Ok(project) = request.project.for_test(import) else { return };
+            let request = RunRequest { test: import, project: &project, results: &[], ..*request };
+            let keeper = self.backend.keeper();
+            if let Ok(run) = process::run(&self.folder, &request, &self.ready.workspace, keeper) {
+                held.look_at(&run.error.bytes);
+            }
+        });
     }
 
     /// Where it is.
@@ -89,12 +119,16 @@ impl Environment for LocalEnvironment<'_> {
         if request.interrupt.is_raised() {
             return Err(BackendError::Interrupted);
         }
+        let is_import = request.test.name == Test::IMPORT;
+        if !is_import {
+            self.import_first(request);
+        }
         let keeper = self.backend.keeper();
         let run = process::run(&self.folder, request, &self.ready.workspace, keeper)?;
         if let Some(held) = &self.held {
             held.look_at(&run.error.bytes);
-            if request.test.name == Test::IMPORT {
-                held.compiled();
+            if is_import {
+                held.compile(|| {});
             }
         }
         Ok(run)

@@ -78,7 +78,8 @@ impl LocalBackend {
         let tools = version.into_iter().map(|version| ("uv".to_owned(), version)).collect();
         let Filled { contents, log } = filled;
         let environment = contents.map(|contents| {
-            LocalEnvironment::new(self, Arc::clone(&ready), folder, held, contents, files)
+            let import = request.setup.import_test(&contents.imports);
+            LocalEnvironment::new(self, Arc::clone(&ready), folder, held, contents, import, files)
         });
         Ok(Made { environment, log, tools, reused })
     }

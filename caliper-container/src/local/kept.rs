@@ -225,13 +225,12 @@ impl Held {
         self.files.as_ref()
     }
 
-    /// Takes down the bytecode that there is now as what may stay.
-    pub(super) fn compiled(&self) {
-        if self.bytecode.get().is_none()
-            && let Ok(now) = Files::of(&self.environment())
-        {
-            let _ = self.bytecode.set(now.bytecode());
-        }
+    /// Takes down the bytecode that there is after `import` as what may stay; does nothing if that is known already.
+    pub(super) fn compile(&self, import: impl FnOnce()) {
+        self.bytecode.get_or_init(|| {
+            import();
+            Files::of(&self.environment()).map(|now| now.bytecode()).unwrap_or_default()
+        });
     }
 
     /// Looks at what a test printed. A module that was compiled may have brought up a warning, which

@@ -33,8 +33,8 @@ pub(super) fn up(
     let begun = layout.begun.into();
     let is_new = |record: &Record| record.build.as_ref().is_some_and(|build| !build.reused);
     let built = study.records.iter().any(|record| record.started >= begun && is_new(record));
-    let Some(lock) = layout.cache_in_use.as_ref().filter(|_| built && !interrupt.is_raised())
-    else {
+    let may_be_too_much = (built || work.disk.is_some()) && !interrupt.is_raised();
+    let Some(lock) = layout.cache_in_use.as_ref().filter(|_| may_be_too_much) else {
         return Ok(());
     };
     // With an engine `--disk` is about its images.

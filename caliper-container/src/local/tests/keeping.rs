@@ -226,3 +226,18 @@ fn bytecode_that_a_test_wrote_does_not_stay() {
     assert_eq!(environment.folder(), folder);
     environment.release().unwrap();
 }
+
+/// Its import is recorded and not run again, for example after an edit.
+#[test]
+fn what_the_import_compiles_stays_though_it_is_not_a_test_of_this_run() {
+    let Some(mut bench) = bench() else { return };
+    let look = "import os, importlib.util, sys\n\
+        found = importlib.util.find_spec('demo')\n\
+        assert os.path.exists(found.cached), 'not compiled'\n";
+    for is_reused in [false, true] {
+        let (reused, environment) = cell(&bench, look);
+        assert_eq!(reused, is_reused);
+        environment.release().unwrap();
+        again(&mut bench, |_| {});
+    }
+}
