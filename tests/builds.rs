@@ -343,3 +343,18 @@ fn a_cache_in_use_is_not_removed() {
     world.caliper(&["clean", "--cache"]).expect(0);
     assert!(!lock.exists());
 }
+
+/// Python writes it anew, because it was compiled from a source of another time.
+#[test]
+fn bytecode_of_a_wheel_is_not_what_a_test_changed() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [use.py]\n");
+    world.write("use.py", "import demo\n");
+    let tag = python().replace('.', "");
+    let compiled = format!("__pycache__/demo.cpython-{tag}.pyc");
+    world.wheel("demo", "1.0", &[("demo.py", "x = 1\n"), (&compiled, "of another time")]);
+    let said = run(&world, 0);
+    assert!(!said.err.contains("changed the environment"), "{}", said.err);
+}

@@ -279,3 +279,20 @@ fn a_summary_is_made_again_from_records_that_were_merged() {
     let shown = world.caliper(&["show"]).expect(0);
     assert_eq!((shown.out, summary()), (said.out, 2), "it is kept");
 }
+
+/// What is decided when an environment is made is told as the release's doing; this shows how often.
+#[test]
+fn a_blind_check_measures_in_another_environment() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  tests: [{name: inode, run: python inode.py, repeat: 3}]\n");
+    world.write("inode.py", "import demo, os\nprint(os.stat(demo.__file__).st_ino)\n");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    world.wheel("demo", "1.1", &[("demo.py", "")]);
+    let python = python();
+    let arguments = ["run", "--python", &python, "--blind", "100%", "--progress", "none"];
+    world.caliper(&arguments).expect(0);
+    let blind = world.results()["blind"].clone();
+    assert_eq!((&blind["results"], &blind["different"]), (&2.into(), &2.into()), "{blind}");
+}

@@ -44,6 +44,10 @@ impl Terminal {
         self.loudness == Loudness::Quiet
     }
 
+    pub(crate) fn is_verbose(self) -> bool {
+        self.loudness == Loudness::Verbose
+    }
+
     /// Prints data. A reader that has gone away (`| head`) is no error.
     #[expect(clippy::unused_self, reason = "only code that holds a terminal may print")]
     pub(crate) fn data(self, text: &str) {
@@ -84,7 +88,7 @@ impl Terminal {
 
     /// Says more to a person who asked for it.
     pub(crate) fn detail(self, text: &str) {
-        if self.loudness == Loudness::Verbose {
+        if self.is_verbose() {
             err(text);
         }
     }

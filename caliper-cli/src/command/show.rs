@@ -1,3 +1,5 @@
+mod texts;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,17 +9,19 @@ use caliper_core::analysis::compare::{
     Comparison, Evidence, Extent, Judged, PartComparison, Rung, Verdicts,
 };
 use caliper_core::analysis::results::Results;
-use caliper_core::facts::record::{BlobRef, CellOutcome, Record, Run, TestRecord, test_names};
+use caliper_core::facts::record::{CellOutcome, Record, Run, TestRecord, test_names};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::{CellId, FileKind};
 use caliper_core::report::measures::{self, Measure, three_digits};
+use pep440_rs::Version;
 
 use super::recorded::{make_again, recorded, say_of_run};
 use crate::args::{FormatName, MeasureName};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting;
 use crate::terminal::{Terminal, printable};
+use texts::Texts;
 
 /// What of the results is shown.
 pub(super) struct View<'a> {
@@ -82,7 +86,8 @@ fn show_cell(
         FormatName::Json => super::print_json(record, terminal)?,
         FormatName::Text => {
             let is_stale = results.stale.iter().any(|stale| stale.id() == *id);
-            let details = details(record, is_stale, &results.verdicts, store)?;
+            let texts = Texts { store, whole: terminal.is_verbose() };
+            let details = details(record, is_stale, &results.verdicts, &texts)?;
             terminal.data(&printable(&details));
         }
     }
@@ -126,7 +131,18 @@ fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
         [one] if !Path::new(one).exists() && (one.contains('[') || cell(one).is_ok()) => {
             (default(), Some(cell(one)?))
         }
+        [one] if !Path::new(one).exists() && one.parse::<Version>().is_ok() => {
+            return Err(Failure::question(format!(
+                "`{one}` is a release; a cell has a Python too, such as `{one}/3.11`, and `caliper show` without it \
+                 lists the cells"
+            )));
+        }
         [one] => (PathBuf::from(one), None),
+        [one, other] if !Path::new(one).exists() && cell(one).is_ok() && cell(other).is_ok() => {
+            return Err(Failure::question(format!(
+                "`show` takes one cell; `caliper compare {one} {other}` compares two"
+            )));
+        }
         [config, name, ..] => (PathBuf::from(config), Some(cell(name)?)),
     })
 }
@@ -155,7 +171,7 @@ fn details(
     record: &Record,
     is_stale: bool,
     verdicts: &Verdicts,
-    store: &DirStore,
+    texts: &Texts<'_>,
 ) -> Result<String, Failure> {
     let mut text = String::new();
     let _ = writeln!(text, "{}: {}", record.id(), record.outcome);
@@ -222,15 +238,15 @@ fn details(
         line("granted", format!("{} (by {})", limits.granted, limits.by));
     }
     if let Some(dockerfile) = &record.environment.dockerfile {
-        let _ = writeln!(text, "\nDockerfile:\n{}", indented(dockerfile));
+        let _ = writeln!(text, "\nDockerfile:\n{}", texts.indented(dockerfile));
     }
     for (test, run) in record.runs() {
         let judged = verdicts.of(&record.id(), &test.name);
-        text += &run_details(test, run, judged, store)?;
+        text += &run_details(test, run, judged, texts)?;
     }
     let log = record.build.as_ref().and_then(|build| build.log);
     if let Some(log) = log.filter(|_| record.outcome != CellOutcome::Tested) {
-        let _ = writeln!(text, "\nbuild log:\n{}", indented(&blob(log, store)?));
+        let _ = writeln!(text, "\nbuild log:\n{}", texts.indented(&texts.blob(log)?));
     }
     Ok(text)
 }
@@ -239,7 +255,7 @@ fn run_details(
     test: &TestRecord,
     run: &Run,
     judged: Option<&Judged>,
-    store: &DirStore,
+    texts: &Texts<'_>,
 ) -> Result<String, Failure> {
     let mut text = String::new();
     let attempt =
@@ -285,11 +301,11 @@ fn run_details(
         [("output", &run.output, run.output_blob), ("error", &run.error, run.error_blob)]
     {
         let all = match whole {
-            Some(whole) => blob(whole, store)?,
+            Some(whole) => texts.blob(whole)?,
             None => shown.clone(),
         };
         if !all.is_empty() {
-            let _ = writeln!(text, "{name}:\n{}", indented(&all));
+            let _ = writeln!(text, "{name}:\n{}", texts.indented(&all));
         }
     }
     Ok(text)
@@ -349,15 +365,6 @@ fn compared(part: &str, comparison: &Comparison) -> String {
 /// A name that holds no line of its own.
 fn single_line(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-fn blob(name: BlobRef, store: &DirStore) -> Result<String, Failure> {
-    Ok(String::from_utf8_lossy(&store.blob(name)?).into_owned())
-}
-
-fn indented(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
-    lines.join("\n")
 }
 
 #[cfg(test)]

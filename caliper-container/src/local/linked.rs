@@ -53,7 +53,17 @@ impl Linked {
         environment: &Path,
         all: bool,
     ) -> io::Result<(Vec<String>, Files)> {
-        let files = Files::of(environment)?;
+        let mut files = Files::of(environment)?;
+        // What came with a wheel was compiled from sources of another time. Python would write it anew, and that
+        // would look like the doing of a test.
+        let compiled = files.bytecode().into_keys().filter(|path| path.ends_with(".pyc"));
+        let compiled: Vec<PathBuf> = compiled.map(|path| environment.join(path)).collect();
+        for path in &compiled {
+            fs::remove_file(path)?;
+        }
+        if !compiled.is_empty() {
+            files = Files::of(environment)?;
+        }
         let recorded = recorded(environment);
         let mut has_copied = false;
         for (path, _) in files.linked().filter(|(path, _)| !recorded.contains_key(*path)) {

@@ -87,7 +87,8 @@ impl<'a> Session<'a> {
             index_is_down: OnceLock::new(),
             done: Mutex::new(Done { records: vec![None; tasks.len()], ..Done::default() }),
             alone: Mutex::default(),
-            is_alone: AtomicBool::new(false),
+            // A second measurement in the same environment could not show how much that decides.
+            is_alone: AtomicBool::new(matches!(purpose, RoundPurpose::Blind { .. })),
             tasks,
             found,
         };
