@@ -201,9 +201,9 @@ impl DockerBackend {
                 let found =
                     leftovers::find(engine, which, &|image| self.log_of(image).exists()).await?;
                 found.remove(engine).await?;
-                for image in &found.kept {
-                    // One that a container of the user needs stays, and is this project's as long as it has a log.
-                    if images::inspect(engine, image).await?.is_none() {
+                for (name, image) in &found.kept {
+                    // One that a container of the user needs keeps its name, and is this project's by its log.
+                    if images::inspect(engine, name).await?.is_none() {
                         let _ = std::fs::remove_file(self.log_of(image));
                     }
                 }

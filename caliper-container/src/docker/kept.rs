@@ -1,7 +1,7 @@
 //! Images that stay when their cell is done, for the next run that would make the same.
 //!
 //! A name on the engine holds such an image, and says what it was made from. What it is, and what its
-//! build printed, is in the cache. So an image is taken up by whoever has both; who has not builds it,
+//! build printed, is in the cache. An image is taken up where both are there; otherwise it is built,
 //! which the engine does in no time out of the layers that it finds.
 
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ impl DockerBackend {
     pub(super) fn take_up(&self, key: &Key, tag: &str) -> Result<Option<Kept>, BackendError> {
         let engine = &self.engine;
         let taking = async {
-            // By name, so that nobody removes it in between.
+            // By name, so that it is not removed in between.
             if images::tag(engine, &key.name(), tag).await?.is_none() {
                 return Ok(None);
             }
@@ -111,6 +111,7 @@ impl DockerBackend {
                 for layer in images::layers(engine, &older).await?.iter().rev() {
                     images::remove_layer(engine, layer).await?;
                 }
+                let _ = fs::remove_file(self.log_of(&older.id));
             }
             self.make_room().await
         };
@@ -139,7 +140,7 @@ impl DockerBackend {
         for image in &layers {
             let names = image.tags().map(images::plain_name);
             let names: Vec<String> = names.filter(|name| name.starts_with(labels::KEPT)).collect();
-            // Without a log here it was kept by somebody else, with a budget of their own.
+            // Without a log here it was kept with another cache, which has a budget of its own.
             if names.is_empty() || !self.log_of(&image.id).exists() {
                 continue;
             }

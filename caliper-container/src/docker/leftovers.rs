@@ -66,8 +66,8 @@ pub(super) struct Leftovers {
     guards: Vec<String>,
     /// Layers, children before their parents.
     layers: Vec<String>,
-    /// The images among them that were kept for this project.
-    pub(super) kept: Vec<String>,
+    /// The names of images that were kept for this project, and the images.
+    pub(super) kept: Vec<(String, String)>,
     bytes: u64,
     in_use: usize,
     of_others: usize,
@@ -130,7 +130,7 @@ pub(super) async fn find(
                 None if which == Which::All && tag.starts_with(labels::KEPT) => {
                     let own = is_own(&image.id);
                     found.of_others += usize::from(!own);
-                    found.kept.extend(own.then(|| image.id.clone()));
+                    found.kept.extend(own.then(|| (tag.clone(), image.id.clone())));
                     own
                 }
                 None => false,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, Built, ContainerBackend as _, Environment};
+use caliper_container::cache::has_logs_of_images;
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::question::interpreter::Implementation;
@@ -247,6 +248,17 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     assert_eq!(last.id(), anew_id);
     last.release().unwrap();
     assert!(!is_there(&names[0]));
+
+    // Cleaning removes it with its log. A log that stays says that its image may be on another engine.
+    let bench = bench.with(|options| options.keep = u64::MAX);
+    let cache = bench.folder.path().join("cache");
+    assert!(!has_logs_of_images(&cache));
+    bench.build().release().unwrap();
+    assert!(is_there(&names[0]) && has_logs_of_images(&cache));
+    assert!(
+        bench.backend.clean().unwrap().images.iter().any(|image| image.contains("caliper/kept:"))
+    );
+    assert!(!is_there(&names[0]) && !has_logs_of_images(&cache));
     bench.assert_clean();
 }
 
