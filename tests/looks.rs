@@ -163,7 +163,7 @@ fn each_test_has_a_view_and_what_was_measured_is_shown() {
       new   1 same result · 1 fails
 
     new on X.YZ
-      is good again between 1.0 and 1.1 (adjacent; a single run)
+      is fixed between 1.0 and 1.1 (adjacent; a single run)
     ");
     let show = |arguments: &[&str]| world.caliper(&[&["show"], arguments].concat());
     insta::assert_snapshot!(from_grid(&show(&["--test", "fine"]).expect(0).out), @"
@@ -182,7 +182,7 @@ fn each_test_has_a_view_and_what_was_measured_is_shown() {
     2 cells · 1 same result · 1 fails
 
     new on X.YZ
-      is good again between 1.0 and 1.1 (adjacent; a single run)
+      is fixed between 1.0 and 1.1 (adjacent; a single run)
     ");
     insta::assert_snapshot!(show(&["--test", "old"]).error(2), @"error: there is no test `old` in the results; there are `import`, `fine`, `new`");
     let json = show(&["--test", "new", "--format", "json"]).expect(0).out;
