@@ -74,9 +74,17 @@ fn every_combination_is_a_cell_that_every_command_understands() {
     insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"
     2x AssertionError (show.py in <module>) in 1.0
 
-         X.YZ as_of=release,helper=1.0,seed=0  X.YZ as_of=release,helper=1.0,seed=1  X.YZ as_of=today,helper=1.0,seed=0  X.YZ as_of=today,helper=1.0,seed=1  X.YZ as_of=today,helper=2.0,seed=0  X.YZ as_of=today,helper=2.0,seed=1
-    1.0  ✓                                     ✓                                     ✓                                   ✓                                   ✗                                   ✗
-    2.0  ✓                                                                           ✓                                                                       ✓
+         X.YZ as_of=release,helper=1.0,seed=0  X.YZ as_of=release,helper=1.0,seed=1
+    1.0  ✓                                     ✓
+    2.0  ✓
+
+         X.YZ as_of=today,helper=1.0,seed=0  X.YZ as_of=today,helper=1.0,seed=1
+    1.0  ✓                                   ✓
+    2.0  ✓
+
+         X.YZ as_of=today,helper=2.0,seed=0  X.YZ as_of=today,helper=2.0,seed=1
+    1.0  ✗                                   ✗
+    2.0  ✓
 
     ✓ same result   ✗ fails: no test passes
     9 cells · 7 same result · 2 fails

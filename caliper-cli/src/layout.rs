@@ -73,19 +73,8 @@ pub(crate) fn lay_out(
         Purpose::Look => None,
     };
     let only = cell_patterns(&work.only)?;
-    let tests = patterns("--tests", &work.tests)?;
     let selection = selection(config, &work.selection);
-    let mut setup = Setup { as_of: selection.as_of, ..config.setup() };
-    if let Some(tests) = tests {
-        let all: Vec<String> = setup.tests.iter().map(|test| format!("`{}`", test.name)).collect();
-        setup.tests.retain(|test| tests.is_match(&test.name));
-        if setup.tests.is_empty() {
-            return Err(Failure::question(format!(
-                "`--tests` matches none of the tests, which are {}",
-                if all.is_empty() { "the import alone".to_owned() } else { all.join(", ") }
-            )));
-        }
-    }
+    let setup = setup(config, &selection, &work.tests)?;
     let index = Index::open(&work.selection.index, &cache, terminal)?;
     let backend = sources::backend(work, purpose, config, &index, &cache, terminal)?;
     backend.check(&setup)?;
@@ -135,19 +124,7 @@ pub(crate) fn lay_out(
         }
         rest.cells.extend(left);
     }
-    let rerun = match work.rerun {
-        None => Rerun::Nothing,
-        Some(RerunName::Failed) => Rerun::Failed,
-        Some(RerunName::All) => Rerun::All,
-    };
-    let jobs = jobs(work.jobs);
-    let retry = Retry { times: work.retries, ..Retry::default() };
-    let schedule = match work.schedule {
-        ScheduleName::Parallel => Schedule::Parallel,
-        ScheduleName::Exclusive => Schedule::Exclusive,
-        ScheduleName::Interleaved => Schedule::Interleaved,
-    };
-    let options = RunOptions { jobs, schedule, rerun, retry, ..RunOptions::default() };
+    let options = options(work);
     Ok(Layout {
         setting,
         cache,
@@ -161,6 +138,37 @@ pub(crate) fn lay_out(
         options,
         begun,
     })
+}
+
+/// What is done in every cell, with the tests that `--tests` chooses.
+fn setup(config: &Config, selection: &Selection, chosen: &[String]) -> Result<Setup, Failure> {
+    let mut setup = Setup { as_of: selection.as_of, ..config.setup() };
+    let Some(chosen) = patterns("--tests", chosen)? else { return Ok(setup) };
+    let all: Vec<String> = setup.tests.iter().map(|test| format!("`{}`", test.name)).collect();
+    setup.tests.retain(|test| chosen.is_match(&test.name));
+    if setup.tests.is_empty() {
+        return Err(Failure::question(format!(
+            "`--tests` matches none of the tests, which are {}",
+            if all.is_empty() { "the import alone".to_owned() } else { all.join(", ") }
+        )));
+    }
+    Ok(setup)
+}
+
+/// How the run works.
+fn options(work: &Work) -> RunOptions {
+    let rerun = match work.rerun {
+        None => Rerun::Nothing,
+        Some(RerunName::Failed) => Rerun::Failed,
+        Some(RerunName::All) => Rerun::All,
+    };
+    let schedule = match work.schedule {
+        ScheduleName::Parallel => Schedule::Parallel,
+        ScheduleName::Exclusive => Schedule::Exclusive,
+        ScheduleName::Interleaved => Schedule::Interleaved,
+    };
+    let retry = Retry { times: work.retries, ..Retry::default() };
+    RunOptions { jobs: jobs(work.jobs), schedule, rerun, retry, ..RunOptions::default() }
 }
 
 /// Reads the project of a configuration.

@@ -79,7 +79,8 @@ fn listed(cleaned: &Cleaned, would: &str, kind: EngineKind) -> String {
     }
     if cleaned.of_others > 0 {
         let count = cleaned.of_others;
-        text += &format!("left {count} images alone: other projects keep them for their runs\n");
+        let images = if count == 1 { "1 image" } else { &format!("{count} images") };
+        text += &format!("left {images} alone, kept by other projects for their runs\n");
     }
     if text.is_empty() {
         text = format!("nothing of Caliper's is on {kind}\n");

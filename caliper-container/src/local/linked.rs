@@ -56,8 +56,9 @@ impl Linked {
         let mut files = Files::of(environment)?;
         // What came with a wheel was compiled from sources of another time. Python would write it anew, and that
         // would look like the doing of a test.
-        let compiled = files.bytecode().into_keys().filter(|path| path.ends_with(".pyc"));
-        let compiled: Vec<PathBuf> = compiled.map(|path| environment.join(path)).collect();
+        let bytecode = files.bytecode().into_keys().map(|path| environment.join(path));
+        let is_compiled = |path: &PathBuf| path.extension().is_some_and(|found| found == "pyc");
+        let compiled: Vec<PathBuf> = bytecode.filter(is_compiled).collect();
         for path in &compiled {
             fs::remove_file(path)?;
         }

@@ -3,6 +3,8 @@
 //! Neighbouring releases that ended alike share a line, so that five hundred cells are as easy to
 //! read as five.
 
+use std::ops::Range;
+
 use super::model::{Column, GridView, Legend, Tone, Totals};
 use crate::analysis::results::Results;
 use crate::facts::record::{Record, test_names};
@@ -16,7 +18,7 @@ pub fn lines(view: &GridView) -> Vec<Vec<Span>> {
         let marks = row.marks.iter().map(|mark| (mark.tone(), mark.to_string()));
         (row.to_string(), marks.collect())
     });
-    let mut lines = table(&view.columns, rows.collect());
+    let mut lines = table(&view.columns, &rows.collect::<Vec<_>>());
     lines.push(Vec::new());
     lines.extend(legend(&view.legend));
     lines.push(totals(&view.totals));
@@ -63,8 +65,9 @@ pub(super) fn legend(legend: &[Legend]) -> Vec<Vec<Span>> {
 /// How many columns a terminal has if nobody made it wider.
 const TERMINAL: usize = 80;
 
-/// A heading, and lines with their labels in front.
-pub(super) fn table(columns: &[Column], rows: Vec<(String, Vec<Span>)>) -> Vec<Vec<Span>> {
+/// A heading, and lines with their labels in front. What does not fit a terminal follows below, with a heading of its
+/// own.
+pub(super) fn table(columns: &[Column], rows: &[(String, Vec<Span>)]) -> Vec<Vec<Span>> {
     let headings: Vec<String> = columns.iter().map(ToString::to_string).collect();
     let label_width = rows.iter().map(|(label, _)| width(label)).max().unwrap_or(0);
     let widths: Vec<usize> = headings
@@ -76,19 +79,40 @@ pub(super) fn table(columns: &[Column], rows: Vec<(String, Vec<Span>)>) -> Vec<V
         })
         .collect();
     let mut lines = Vec::new();
-    let mut heading = vec![(Tone::Plain, pad("", label_width))];
-    for (text, to) in headings.iter().zip(&widths) {
-        heading.push((Tone::Dim, format!("  {}", pad(text, *to))));
-    }
-    lines.push(trimmed(heading));
-    for (label, cells) in rows {
-        let mut line = vec![(Tone::Plain, pad(&label, label_width))];
-        for ((tone, text), to) in cells.into_iter().zip(&widths) {
-            line.push((tone, format!("  {}", pad(&text, *to))));
+    for block in blocks(label_width, &widths) {
+        if !lines.is_empty() {
+            lines.push(Vec::new());
         }
-        lines.push(trimmed(line));
+        let line = |label: &str, cells: &mut dyn Iterator<Item = (Tone, &String)>| {
+            let mut line = vec![(Tone::Plain, pad(label, label_width))];
+            let padded = cells.zip(&widths[block.clone()]);
+            line.extend(padded.map(|((tone, text), to)| (tone, format!("  {}", pad(text, *to)))));
+            trimmed(line)
+        };
+        lines.push(line("", &mut headings[block.clone()].iter().map(|text| (Tone::Dim, text))));
+        for (label, cells) in rows {
+            let cells = cells[block.clone()].iter();
+            lines.push(line(label, &mut cells.map(|(tone, text)| (*tone, text))));
+        }
     }
     lines
+}
+
+/// The columns that stand side by side behind a label, so that a line fits a terminal; at least one each.
+fn blocks(label: usize, widths: &[usize]) -> Vec<Range<usize>> {
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    let mut used = 0;
+    for (column, width) in widths.iter().enumerate() {
+        used += width + 2;
+        match blocks.last_mut() {
+            Some(block) if label + used <= TERMINAL => block.end = column + 1,
+            _ => {
+                blocks.push(column..column + 1);
+                used = width + 2;
+            }
+        }
+    }
+    blocks
 }
 
 fn width(text: &str) -> usize {
@@ -136,6 +160,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::analysis::compare::Verdicts;
     use crate::facts::record::tests::{record, test};
     use crate::facts::record::{CellOutcome, TestOutcome};
     use crate::question::criteria::Criteria;
@@ -194,6 +219,23 @@ mod tests {
         2.1.1, 2.1.2
         2.2           ·    ✓
         ");
+    }
+
+    #[test]
+    fn a_wide_grid_is_drawn_in_parts() {
+        assert_eq!(blocks(10, &[30, 30, 30]), [0..2, 2..3]);
+        assert_eq!(blocks(10, &[90, 5, 5]), [0..1, 1..3]);
+        assert!(blocks(10, &[]).is_empty());
+        let cell = |seed: u32| {
+            let mut record = record("1.0", "3.11").with_runs([test("t", TestOutcome::Passed, "")]);
+            record.variant.insert("a_long_name_of_an_axis", seed.to_string());
+            record
+        };
+        let records: Vec<Record> = (0..4).map(cell).collect();
+        let view = GridView::new(&records, &Verdicts::default(), &BTreeSet::new());
+        let text = super::plain(&view);
+        assert!(text.lines().all(|line| width(line) <= TERMINAL), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("1.0")).count(), 2, "{text}");
     }
 
     #[test]

@@ -140,8 +140,8 @@ pub fn lines(results: &Results, measure: Measure) -> Vec<Vec<Span>> {
     }
     let mut lines = vec![vec![(Tone::Plain, measure.title().to_owned())], Vec::new()];
     let columns: Vec<Column> = columns.into_iter().collect();
-    let rows = rows.into_iter().map(|(row, cells)| (row.to_string(), cells)).collect();
-    lines.extend(table(&columns, rows));
+    let rows: Vec<_> = rows.into_iter().map(|(row, cells)| (row.to_string(), cells)).collect();
+    lines.extend(table(&columns, &rows));
     lines.push(Vec::new());
     lines.extend(legend(&used.into_values().collect::<Vec<_>>()));
     numbers.sort_by(|(one, _), (other, _)| one.total_cmp(other));

@@ -44,7 +44,8 @@ mod tests {
     fn a_long_output_is_cut_in_the_middle() {
         let folder = tempfile::tempdir().unwrap();
         let store = DirStore::open(folder.path()).unwrap();
-        let text: String = (0..1000).map(|line| format!("{line}\n")).collect();
+        let lines: Vec<String> = (0..1000).map(|line| line.to_string()).collect();
+        let text = lines.join("\n");
         let shown = Texts { store: &store, whole: false }.indented(&text);
         assert_eq!(shown.lines().count(), 201);
         assert!(
