@@ -205,3 +205,31 @@ fn an_edit_of_the_criteria_needs_no_run() {
     let compared = world.caliper(&["compare", "1.1", "1.2"]).expect(0).out;
     assert!(compared.contains("may be noise"), "{compared}");
 }
+
+/// What the configuration does not select exists all the same.
+#[test]
+fn a_change_across_releases_that_are_not_selected_is_bracketed() {
+    if !has_uv() {
+        return;
+    }
+    let world = World::with_config("  versions: ['1.0', '1.3']\n");
+    for (version, module) in [("0.9", ""), ("1.0", ""), ("1.1", ""), ("1.2", "1/0"), ("1.3", "1/0")]
+    {
+        world.wheel("demo", version, &[("demo.py", module)]);
+    }
+    let said = world.caliper(&["run", "--python", &python(), "--progress", "none"]).expect(0).out;
+    let change =
+        "breaks somewhere from 1.0 to 1.3 (bracketed, 2 releases not measured; a single run)";
+    assert!(said.contains(change), "{said}");
+    assert!(!said.contains("0.9") && !said.contains("1.1 "), "they have no line: {said}");
+    let results = world.results();
+    assert_eq!(results["left_out"], serde_json::json!(["0.9", "1.1", "1.2"]));
+    world.follows("results", &results.to_string());
+    let check = world.caliper(&["suggest", "--check", "<1.3"]).expect(0).out;
+    let open = "<1.3: without evidence, it allows 3 unmeasured releases: 0.9, 1.1, 1.2";
+    assert!(check.contains(open), "{check}");
+    assert!(
+        check.contains("<1.3: holds, it allows 1 passing release and no failing one"),
+        "{check}"
+    );
+}

@@ -363,7 +363,7 @@ def texts(maker, pairs, count):
                     + tail for word, value in zip(words, values)).encode()
 
             # ` 12 ms` is a duration, which a rule takes out.
-            policy = {"tolerance": tolerance, "rules": []}
+            policy = {"tolerance": tolerance, "rules": ["spelling"]}
             data = [printed(desired), printed(actual)]
             pairs.add(kind, *data, tolerance, equal(data, wanted), note, policy)
         elif kind == "json":

@@ -154,6 +154,7 @@ impl<'a> Analysis<'a> {
                     _ => true,
                 },
                 runs: &|release| record(release).map_or(0, |record| record.attempts(test)),
+                is_withdrawn: &|release| record(release).is_some_and(Record::is_yanked),
                 also_differs: &also_differs,
             };
             let drifts = family.drifts(test, &row, &self.cells).into_iter();

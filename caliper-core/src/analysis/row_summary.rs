@@ -40,6 +40,8 @@ pub(crate) struct Known<'a> {
     pub(crate) fail_alike: &'a dyn Fn(usize, usize) -> bool,
     /// How often the test was run at a release; 0 if it was not run, for example because the build failed.
     pub(crate) runs: &'a dyn Fn(usize) -> u32,
+    /// Whether a release was withdrawn (yanked), so that it is not measured although it existed.
+    pub(crate) is_withdrawn: &'a dyn Fn(usize) -> bool,
     /// What sets two releases apart besides the release.
     pub(crate) also_differs: &'a dyn Fn(usize, usize) -> Vec<AlsoDiffers>,
 }
@@ -88,6 +90,7 @@ impl RowSummary {
                 one.kind = TransitionKind::ResultDiffers;
             }
             one.also_differs = (known.also_differs)(one.from, one.to);
+            one.add_unmeasured((one.from + 1..one.to).filter(|index| (known.is_withdrawn)(*index)));
             let to = one.to;
             one.differs_from =
                 one.differs_from.filter(|from| matches!(alike(*from, to), Alike::Different(_)));

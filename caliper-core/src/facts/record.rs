@@ -26,7 +26,7 @@ pub use state::State;
 pub use test::{RecordedLimits, RecordedResult, Run, TestRecord, test_names};
 
 use crate::names::{AbiTag, PythonVersion, Sha256, Timestamp};
-use crate::question::grid::{CellId, Missing, Variant};
+use crate::question::grid::{CellId, Missing, MissingReason, Variant};
 use crate::question::plan::Test;
 
 /// The version of the format that [`Record`] is written in.
@@ -232,6 +232,12 @@ impl Record {
         let reason = self.build.as_ref().and_then(|build| build.reason);
         self.outcome == CellOutcome::BuildFailed
             && reason == Some(BuildReason::ExcludedByRequirements)
+    }
+
+    /// Whether there is nothing to install because all files were withdrawn
+    /// ([PEP 592](https://peps.python.org/pep-0592/)).
+    pub fn is_yanked(&self) -> bool {
+        self.missing.as_ref().is_some_and(|missing| missing.reason == MissingReason::Yanked)
     }
 
     /// Adds a run to the test of this name, which is created behind the others if it is new.

@@ -120,6 +120,7 @@ mod tests {
             let known = Known {
                 alike: &alike,
                 fail_alike: &|_, _| true,
+                is_withdrawn: &|_| false,
                 runs: &|release| if release < 3 { 3 } else { 1 },
                 also_differs: &|_, to| if to == 2 { vec![moved.clone()] } else { Vec::new() },
             };

@@ -155,3 +155,23 @@ fn further_rounds_read_only_what_is_new() {
     analysis.rows();
     assert!(store.read.borrow().values().all(|times| *times == 1), "{:?}", store.read.borrow());
 }
+
+#[test]
+fn a_change_across_a_withdrawn_release_is_bracketed() {
+    use crate::question::grid::{Missing, MissingReason};
+    let cell = |version, outcome| {
+        let runs = [crate::facts::record::tests::test("t", outcome, "")];
+        record(version, "3.11").with_runs(runs)
+    };
+    let mut yanked = record("1.1", "3.11");
+    yanked.outcome = CellOutcome::Unavailable;
+    let reason = MissingReason::Yanked;
+    yanked.missing = Some(Missing { reason, nearest: None, mismatch: None });
+    let records = [cell("1.0", TestOutcome::Passed), yanked, cell("1.2", TestOutcome::Failed)];
+    let criteria = Criteria::default();
+    let rows = Analysis::new(&records, None, &criteria, &|_| None).rows();
+    assert_eq!(
+        rows[0].transitions[0].to_string(),
+        "breaks somewhere from 1.0 to 1.2 (bracketed, 1 release not measured; a single run)"
+    );
+}

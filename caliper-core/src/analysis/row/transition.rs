@@ -50,7 +50,8 @@ pub enum Alike {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Where {
-    /// Between its two releases: nothing between them can be installed and was not measured.
+    /// Between its two releases: nothing between them can be installed and was not measured, and nothing was
+    /// withdrawn.
     Adjacent,
     /// Somewhere between its two releases, and there may be more changes among those that were not
     /// measured.
@@ -139,6 +140,17 @@ pub struct Transition<R = Version> {
 /// `Default` would ask it of `R` too.
 fn none<R>() -> Option<R> {
     None
+}
+
+impl Transition<usize> {
+    /// Adds releases between the two that were not measured.
+    pub(crate) fn add_unmeasured(&mut self, releases: impl Iterator<Item = usize>) {
+        self.unmeasured.extend(releases);
+        self.unmeasured.sort_unstable();
+        if !self.unmeasured.is_empty() {
+            self.r#where = Where::Bracketed;
+        }
+    }
 }
 
 impl<R> Transition<R> {

@@ -113,6 +113,16 @@ fn a_suspect_is_run_again() {
     records[1].tests[0].runs.push(passing);
     let wanted = Analysis::new(&records, None, &criteria, &|_| None).repeats_to_decide();
     assert!(wanted.contains_key(&records[2].id()), "{wanted:?}");
+    // And where nothing passes for sure, each failure may be one by chance.
+    for record in [0, 3] {
+        records[record] = records[2].clone();
+        records[record].version = ["1.0", "1.1", "1.2", "1.3"][record].parse().unwrap();
+    }
+    let wanted = Analysis::new(&records, None, &criteria, &|_| None).repeats_to_decide();
+    let wanted: Vec<(String, u32)> =
+        wanted.iter().map(|(cell, tests)| (cell.to_string(), tests["t"])).collect();
+    let five = ["1.0/3.11", "1.2/3.11", "1.3/3.11"].map(|cell| (cell.to_owned(), 5));
+    assert_eq!(wanted, five);
 }
 
 /// The same record, with runs of this batch.
