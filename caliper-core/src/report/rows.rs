@@ -84,12 +84,22 @@ pub fn lines(rows: &[RowSummary]) -> Vec<Vec<Span>> {
     }
     let mut lines = Vec::new();
     for (tests, sentences, pythons) in groups {
-        let title = format!("{} on {}", tests.join(", "), pythons.join(", "));
+        let title = format!("{} on {}", tests.join(", "), listed(&pythons));
         lines.push(vec![(Tone::Plain, title)]);
         let say = |(tone, text)| vec![(Tone::Plain, "  ".to_owned()), (tone, text)];
         lines.extend(sentences.into_iter().map(say));
     }
     lines
+}
+
+/// The names of columns, without most of many.
+fn listed(columns: &[String]) -> String {
+    const MOST: usize = 16;
+    const NAMED: usize = 3;
+    if columns.len() <= MOST {
+        return columns.join(", ");
+    }
+    format!("{} and {} more columns", columns[..NAMED].join(", "), columns.len() - NAMED)
 }
 
 #[cfg(test)]

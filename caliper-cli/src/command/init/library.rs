@@ -201,7 +201,7 @@ mod tests {
           requirements: ["tomli>=2; python_version < \"3.11\"", "numpy", pytest]
 
           tests:
-            - {name: pytest, run: "python -m pytest -q tests", env: {PYTHONPATH: src}}
+            - {name: pytest, run: "python -m pytest -q tests", env: {PYTHONPATH: src}, compare: exit-status}
 
           # The releases that must pass: `caliper run` exits with 1 if one does not.
           # expect: ">=1.3,<3"
