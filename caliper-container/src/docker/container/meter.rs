@@ -2,7 +2,8 @@
 //!
 //! The engine's API has neither the peak of a control group of version 2 nor any figure of a container that has
 //! ended. So the engine is asked again and again, and the largest answer is the peak as far as it was seen: what
-//! a program needs for less than the time between two questions may be missed.
+//! a program needs for less than the time between two questions may be missed. Docker answers once a second at
+//! most, however often it is asked.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,9 +17,9 @@ use crate::activity::Activity;
 const FIRST: Duration = Duration::from_millis(20);
 /// The longest time between two questions.
 const LONGEST: Duration = Duration::from_secs(1);
-/// How many answers are needed to tell of a peak. In a very short run the last growth, perhaps half of the
-/// memory, is not seen.
-const ANSWERS: u32 = 5;
+/// How many answers are needed to tell of a peak: a run of two or three seconds. In a shorter one the last growth,
+/// perhaps half of the memory, is not seen.
+const ANSWERS: u32 = 3;
 
 /// What was seen of a program so far.
 #[derive(Debug, Default)]
