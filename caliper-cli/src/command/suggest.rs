@@ -94,7 +94,10 @@ fn text(advice: &Advice) -> String {
     let mut text = match &advice.all {
         Suggested::Specifier(suggestion) => {
             let mut text = format!("{name}{}\n", suggestion.specifier);
-            text += &format!("  allows {} that pass", count(suggestion.allows.len()));
+            text += &match suggestion.allows.len() {
+                1 => "  allows 1 release that passes".to_owned(),
+                more => format!("  allows {more} releases that pass"),
+            };
             if suggestion.nothing_fails {
                 text += "; none that was measured fails";
             }
@@ -178,10 +181,6 @@ fn short(name: &str, suggested: &Suggested) -> String {
             format!("no specifier can exclude {} alone", list(failing))
         }
     }
-}
-
-fn count(releases: usize) -> String {
-    if releases == 1 { "1 release".to_owned() } else { format!("{releases} releases") }
 }
 
 /// The first few of many.
