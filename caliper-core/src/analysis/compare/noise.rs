@@ -104,7 +104,7 @@ pub(super) fn evidence(
     };
     Evidence {
         p: share(observed),
-        permutations: statistics.len() as u64,
+        permutations: assignments.count(),
         smallest_p: share(most),
         untestable: axes.has_untestable(),
         found: Some(found),

@@ -33,8 +33,9 @@ struct Held {
 /// Two outputs, and a digest over all else that decides how they compare.
 pub(super) type Pair = (Sha256, Sha256, u64);
 
-/// How many numbers of comparisons are held: some 150 MB.
-const MOST_NUMBERS: usize = 2_000_000;
+/// How many numbers of comparisons are held: some 300 MB. Two cells with six runs of 100,000 noisy numbers need more than
+/// half of that.
+const MOST_NUMBERS: usize = 4_000_000;
 
 /// How many bytes are held if nothing else is said: more than a thousand cells with different outputs of
 /// 100 KiB.

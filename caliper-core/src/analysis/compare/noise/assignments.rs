@@ -8,6 +8,8 @@ pub(super) struct Assignments {
     pub(super) runs: usize,
     /// For each assignment the runs of the first cell, one assignment behind the other.
     chosen: Vec<u32>,
+    /// Whether only one of each two is there that swap the cells: both have the same statistic.
+    is_half: bool,
 }
 
 impl Assignments {
@@ -29,13 +31,19 @@ impl Assignments {
         }
         let sizes: Vec<(usize, usize)> =
             members.iter().map(|(_, runs, here)| (*here, runs.len() - here)).collect();
-        let mut found = Self { first, runs: batches.len(), chosen: Vec::new() };
+        let mut found = Self { first, runs: batches.len(), chosen: Vec::new(), is_half: false };
         if ways(&sizes).is_some_and(|ways| ways <= most) {
+            found.is_half = first > 0 && sizes.iter().all(|(one, other)| one == other);
             found.enumerate(&members, &mut Vec::new());
         } else {
             found.draw(&mut members, most);
         }
         found
+    }
+
+    /// How many assignments there are, also those that are not listed because they only swap the cells.
+    pub(super) fn count(&self) -> u64 {
+        self.iter().len() as u64 * if self.is_half { 2 } else { 1 }
     }
 
     /// The assignments, each as the runs of the first cell.
@@ -51,7 +59,12 @@ impl Assignments {
             return;
         };
         let before = chosen.len();
+        // Of each two that swap the cells, one has the first run of all in the first cell.
+        let keeps_first = self.is_half && before == 0;
         each_combination(runs.len(), *count, |places| {
+            if keeps_first && places.first() != Some(&0) {
+                return;
+            }
             chosen.truncate(before);
             chosen.extend(places.iter().map(|place| runs[*place]));
             self.enumerate(rest, chosen);
