@@ -26,7 +26,7 @@ pub(crate) fn make(project: &Path) -> Result<(), Failure> {
 }
 
 /// Makes a cache folder, if it is not there, with a tag that tells backup programs to leave it out
-/// (<https://bford.info/cachedir/>). Where that fails, whoever keeps something in it will say so.
+/// (<https://bford.info/cachedir/>). A failure is not reported here: the first write to the folder reports it.
 pub(crate) fn make_cache(cache: &Path) {
     const TAG: &str =
         "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of Caliper.\n";

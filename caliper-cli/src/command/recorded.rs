@@ -66,7 +66,7 @@ pub(super) fn make_again(config: &Path, terminal: Terminal) -> Result<(), Failur
     }
     // Opened for writing: a run under way would replace the summary at its end.
     let store = DirStore::open(&folder)?;
-    // Records of elsewhere are none that a run here asked for.
+    // What the last run asked does not cover records that were copied from another folder.
     store.forget_asked()?;
     store.save_summary(&concluded(&setting, &store, terminal)?.ok_or_else(nothing)?)?;
     Ok(())
@@ -99,7 +99,6 @@ pub(super) fn concluded(
         ));
     }
     let second = Second::open(store, terminal)?;
-    // An output that is lost is compared by its digest.
-    let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
+    let blobs = second.blobs(store);
     Ok(rebuild(&setting.config, asked.as_ref(), records, &second.records, &blobs))
 }

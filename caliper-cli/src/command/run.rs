@@ -9,7 +9,7 @@ use caliper_core::analysis::results::Results;
 use caliper_core::analysis::row::Transition;
 use caliper_core::analysis::search::{Answer, Goal, Search};
 use caliper_core::facts::record::{Record, TestOutcome};
-use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::facts::store::DirStore;
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Test;
@@ -56,31 +56,9 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let study = measure(&question, context, &layout.options, &method)?;
     drop(second);
     say_of_files(config, &study, terminal);
-    if let Some(baseline) = &config.baseline
-        && !study.asked.cells().any(|cell| cell.version == *baseline)
-    {
-        terminal.warning(&format!(
-            "the baseline {baseline} is not a release of this grid: there is nothing to compare with"
-        ));
-    }
-    if let Some(baseline) = &config.baseline {
-        let mut measured = study.all().filter(|record| record.version == *baseline).peekable();
-        if measured.peek().is_some() && !measured.any(Record::passed) {
-            terminal.warning(&format!(
-                "the baseline {baseline} does not pass: where a test fails there, it has nothing to compare with"
-            ));
-        }
-    }
-    if let Some(expect) = &config.expect
-        && !study.all().any(|record| expect.contains(&record.version))
-    {
-        terminal.warning(&format!(
-            "`expect: {expect}` allows no release of this grid: there is nothing that could fail it"
-        ));
-    }
+    say_of_releases(config, &study, terminal);
     let second = blind::Second::open(&store, terminal)?;
-    // An output that is lost is compared by its digest.
-    let blobs = |blob| store.blob(blob).ok().or_else(|| second.blob(blob));
+    let blobs = second.blobs(&store);
     let Some(results) = study.results(&question, &second.records, &blobs) else {
         return Ok(watch.exit().unwrap_or(Exit::Done));
     };
@@ -112,10 +90,33 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     Ok(match (study.not_measured.is_empty(), found.is_empty()) {
         (false, _) => Exit::Infrastructure,
         (true, false) => Exit::Unexpected,
-        // Whether anything is different is the question, and nobody knows.
+        // The question was whether a result is different, and too few runs were made to answer it.
         (true, true) if open.is_some() => Exit::Infrastructure,
         (true, true) => Exit::Done,
     })
+}
+
+/// Warns of a `baseline` that is not measured or does not pass, and of an `expect` that allows nothing.
+fn say_of_releases(config: &Config, study: &Study, terminal: Terminal) {
+    if let Some(baseline) = &config.baseline {
+        let mut measured = study.all().filter(|record| record.version == *baseline).peekable();
+        if !study.asked.cells().any(|cell| cell.version == *baseline) {
+            terminal.warning(&format!(
+                "the baseline {baseline} is not a release of this grid: there is nothing to compare with"
+            ));
+        } else if measured.peek().is_some() && !measured.any(Record::passed) {
+            terminal.warning(&format!(
+                "the baseline {baseline} does not pass: where a test fails there, it has nothing to compare with"
+            ));
+        }
+    }
+    if let Some(expect) = &config.expect
+        && !study.all().any(|record| expect.contains(&record.version))
+    {
+        terminal.warning(&format!(
+            "`expect: {expect}` allows no release of this grid: there is nothing that could fail it"
+        ));
+    }
 }
 
 /// Warns of `results` that match nothing.

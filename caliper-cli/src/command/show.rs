@@ -11,6 +11,7 @@ use caliper_core::analysis::compare::{
 use caliper_core::analysis::results::Results;
 use caliper_core::facts::record::{CellOutcome, Record, Run, TestRecord, test_names};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::names::Bytes;
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::{CellId, FileKind};
 use caliper_core::report::measures::{self, Measure, three_digits};
@@ -281,7 +282,7 @@ fn run_details(
             let time = three_digits(Duration::from_nanos(time).as_secs_f64());
             format!("at least {time} s of processor time")
         }),
-        run.peak_memory.map(|bytes| format!("{} of memory", size(bytes))),
+        run.peak_memory.map(|bytes| format!("{} of memory", Bytes(bytes))),
     ];
     let used: Vec<String> = used.into_iter().flatten().collect();
     if !used.is_empty() {
@@ -295,7 +296,7 @@ fn run_details(
     }
     for file in &run.files {
         let path = single_line(&file.path);
-        let _ = writeln!(text, "  left {path} ({}, {})", size(file.size), file.sha256);
+        let _ = writeln!(text, "  left {path} ({}, {})", Bytes(file.size), file.sha256);
     }
     for (name, shown, whole) in
         [("output", &run.output, run.output_blob), ("error", &run.error, run.error_blob)]
@@ -309,17 +310,6 @@ fn run_details(
         }
     }
     Ok(text)
-}
-
-/// A number of bytes as people read it.
-fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-    let in_units = |unit: u64| three_digits(bytes as f64 / unit as f64);
-    match bytes {
-        0..1_024 => format!("{bytes} bytes"),
-        1_024..1_048_576 => format!("{} KiB", in_units(1 << 10)),
-        _ => format!("{} MiB", in_units(1 << 20)),
-    }
 }
 
 /// What a verdict rests on.

@@ -130,7 +130,8 @@ fn text(advice: &Advice) -> String {
     if let Suggested::Specifier(suggestion) = &advice.requires_python
         && suggestion.nothing_fails
     {
-        text += &format!(" (only {} was measured)", list(&suggestion.allows));
+        let verb = if suggestion.allows.len() == 1 { "was" } else { "were" };
+        text += &format!(" (only {} {verb} measured)", list(&suggestion.allows));
     }
     text.push('\n');
     text += &evidence(&advice.rests_on);

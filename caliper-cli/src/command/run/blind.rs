@@ -30,8 +30,11 @@ impl Second {
         Ok(Self { store, records })
     }
 
-    /// The content of a long output.
-    pub(crate) fn blob(&self, blob: BlobRef) -> Option<Vec<u8>> {
-        self.store.blob(blob).ok()
+    /// Reads long outputs, of the first measurements from `first`. One that is lost is compared by its digest.
+    pub(crate) fn blobs<'a>(
+        &'a self,
+        first: &'a DirStore,
+    ) -> impl Fn(BlobRef) -> Option<Vec<u8>> + 'a {
+        |blob| first.blob(blob).or_else(|_| self.store.blob(blob)).ok()
     }
 }
