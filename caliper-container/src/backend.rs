@@ -300,8 +300,8 @@ pub struct TestRun {
     pub cpu_time: Option<Duration>,
     /// What it was granted.
     pub granted: Granted,
-    /// Peak memory in bytes, if the backend measures it. `docker` has the largest value that the engine told of
-    /// while the test ran, `None` for a test too short for a question.
+    /// Peak memory in bytes, if the backend measures it. `docker` asks the engine while the test runs, and has the
+    /// largest answer; `None` for a test of less than a few seconds.
     pub peak_memory: Option<u64>,
     /// Standard output.
     pub output: Captured,

@@ -40,7 +40,7 @@ pub struct Question<'a> {
     /// Cells of the grid that this run leaves out. Their records belong to the results all the same.
     pub rest: Option<&'a Plan>,
     /// Whether `plan` and `rest` are the whole grid. If not, cells that the run before asked for belong to it
-    /// too. Their records are stale, because nobody can tell whether they answer what is asked now.
+    /// too. Their records are stale, because it is not known whether they answer what is asked now.
     pub is_whole: bool,
     /// The release that the others are compared with; `None` for the newest at which a test passes.
     pub baseline: Option<&'a Version>,

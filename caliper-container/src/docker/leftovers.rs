@@ -73,7 +73,8 @@ pub(super) struct Leftovers {
     of_others: usize,
 }
 
-/// Looks for leftovers. `is_own` says whether an image is kept for this project: those of others are none.
+/// Looks for leftovers. `is_own` says whether an image is kept for this project; images of other projects are not
+/// leftovers.
 pub(super) async fn find(
     engine: &Engine,
     which: Which,

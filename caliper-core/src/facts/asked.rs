@@ -37,8 +37,8 @@ pub struct Asked {
 pub struct Sorted {
     /// Those that answer what is asked.
     pub current: Vec<Record>,
-    /// Those that answered something else, for example before an edit of a test, or of which nobody looked
-    /// whether they did.
+    /// Those that answered something else, for example before an edit of a test, and those of cells that were
+    /// not looked at.
     pub stale: Vec<Record>,
 }
 

@@ -36,25 +36,20 @@ pub fn by_test(results: &Results) -> Vec<Vec<Span>> {
     }
     let width = views.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let line = |(name, view): (&str, GridView)| {
-        let mut line = vec![(Tone::Plain, format!("  {}", pad(name, width)))];
-        for (place, total) in view.totals.counts.iter().enumerate() {
-            let before = if place == 0 { "  " } else { " · " };
-            line.push((Tone::Plain, before.to_owned()));
-            line.push((total.tone, format!("{} {}", total.count, total.what)));
-        }
-        line
+        let name = (Tone::Plain, format!("  {}", pad(name, width)));
+        [name].into_iter().chain(counts(&view.totals, "  ")).collect()
     };
     views.into_iter().map(line).collect()
 }
 
 /// The signs in use and their meaning, in lines that fit a terminal.
 pub(super) fn legend(legend: &[Legend]) -> Vec<Vec<Span>> {
-    const BETWEEN: &str = "   ";
+    const APART: &str = "   ";
     let mut lines: Vec<String> = Vec::new();
     for text in legend.iter().map(Legend::to_string) {
         match lines.last_mut() {
-            Some(line) if width(line) + BETWEEN.len() + width(&text) <= TERMINAL => {
-                *line += &format!("{BETWEEN}{text}");
+            Some(line) if width(line) + APART.len() + width(&text) <= TERMINAL => {
+                *line += &format!("{APART}{text}");
             }
             _ => lines.push(text),
         }
@@ -62,7 +57,7 @@ pub(super) fn legend(legend: &[Legend]) -> Vec<Vec<Span>> {
     lines.into_iter().map(|line| vec![(Tone::Dim, line)]).collect()
 }
 
-/// How many columns a terminal has if nobody made it wider.
+/// The usual width of a terminal, in characters.
 const TERMINAL: usize = 80;
 
 /// A heading, and lines with their labels in front. What does not fit a terminal follows below, with a heading of its
@@ -147,12 +142,21 @@ fn trimmed(mut line: Vec<Span>) -> Vec<Span> {
 }
 
 fn totals(totals: &Totals) -> Vec<Span> {
-    let mut line = vec![(Tone::Plain, format!("{} cells", totals.cells))];
-    for total in &totals.counts {
-        line.push((Tone::Plain, " · ".into()));
-        line.push((total.tone, format!("{} {}", total.count, total.what)));
+    let cells = (Tone::Plain, format!("{} cells", totals.cells));
+    [cells].into_iter().chain(counts(totals, BETWEEN)).collect()
+}
+
+const BETWEEN: &str = " · ";
+
+/// The counts, with `before` in front of the first.
+fn counts(totals: &Totals, before: &str) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for (place, total) in totals.counts.iter().enumerate() {
+        let between = if place == 0 { before } else { BETWEEN };
+        spans.push((Tone::Plain, between.to_owned()));
+        spans.push((total.tone, format!("{} {}", total.count, total.what)));
     }
-    line
+    spans
 }
 
 #[cfg(test)]

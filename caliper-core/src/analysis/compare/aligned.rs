@@ -79,8 +79,8 @@ impl Aligned {
     /// Adds how often each kind of item occurs, and the means of its numbers, if the runs do not have the same
     /// kinds in the same order.
     fn without_order(&mut self, runs: &[Vec<Item>]) {
-        let kinds = |items: &'_ [Item]| -> Vec<Kind> { items.iter().map(Kind::of).collect() };
-        if runs.windows(2).all(|pair| kinds(&pair[0]) == kinds(&pair[1])) {
+        let kinds = |run: usize| runs[run].iter().map(Kind::of);
+        if (1..runs.len()).all(|run| kinds(run).eq(kinds(0))) {
             return;
         }
         let mut all: BTreeMap<Kind, Vec<Seen<'_>>> = BTreeMap::new();

@@ -182,20 +182,19 @@ impl Family {
         other: usize,
     ) -> Option<(Option<Verdict>, Option<&Noise>)> {
         let found = self.between(test, one, other);
+        let are_as_baseline = [one, other].into_iter().all(|cell| self.is_as_baseline(test, cell));
+        if found.is_none() && !are_as_baseline {
+            return None;
+        }
         let verdict = found.and_then(|found| found.verdict);
         let noise = found.and_then(|found| found.evidence.as_ref()?.noise.as_ref());
         let verdict = match verdict {
             Some(Verdict::Same) => verdict,
-            _ if [one, other].into_iter().all(|cell| self.is_as_baseline(test, cell)) => {
-                Some(Verdict::SameWithinNoise)
-            }
+            _ if are_as_baseline => Some(Verdict::SameWithinNoise),
             Some(Verdict::Different) if !self.is_supported(test, one, other) => {
                 Some(Verdict::Undecided)
             }
-            _ => {
-                found?;
-                verdict
-            }
+            _ => verdict,
         };
         Some((verdict, noise))
     }

@@ -165,10 +165,7 @@ impl Runs {
 
     /// How many runs do not have the result that most of them have.
     pub(super) fn odd(&self, comparer: &Comparer<'_>) -> u32 {
-        let same = |one: &BTreeMap<String, Content>, other: &BTreeMap<String, Content>| {
-            is_same(one, other, comparer)
-        };
-        let agreeing = |one| self.runs.iter().filter(|other| same(one, other)).count();
+        let agreeing = |one| self.runs.iter().filter(|other| is_same(one, other, comparer)).count();
         let most = self.runs.iter().map(agreeing).max().unwrap_or(0);
         u32::try_from(self.runs.len() - most).unwrap_or(u32::MAX)
     }

@@ -95,7 +95,7 @@ impl DirStore {
     }
 
     /// Whether another process has the folder open for writing: the number of that process, or 0 if it
-    /// does not tell. `None` if nobody has.
+    /// does not tell. `None` if no process has.
     pub fn writer(&self) -> Option<u32> {
         let mut lock = File::open(self.folder.join("lock")).ok()?;
         match lock.try_lock_shared() {
