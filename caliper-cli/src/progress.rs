@@ -108,6 +108,19 @@ fn of_source(from_source: usize) -> String {
     }
 }
 
+/// How a run ended: how many cells were measured, reused, could not be measured, and are left.
+fn ended(
+    [measured, reused, not_measured, left]: [usize; 4],
+    interrupted: bool,
+    seconds: f64,
+) -> String {
+    let before = if interrupted { "interrupted: " } else { "" };
+    let left = if left > 0 { format!(", {left} left") } else { String::new() };
+    format!(
+        "{before}{measured} measured, {reused} reused, {not_measured} not measured{left} in {seconds:.1} s"
+    )
+}
+
 /// How a cell ended, for a line of its own.
 fn summary(record: &Record) -> String {
     let reason = |text: Option<&str>| text.map(|text| format!(": {text}")).unwrap_or_default();

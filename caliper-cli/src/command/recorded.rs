@@ -98,6 +98,19 @@ pub(super) fn concluded(
             "not part of the summary: {cell} was interrupted, and `caliper run` makes the missing runs"
         ));
     }
+    if let Some(asked) = &asked {
+        let told = asked.tests();
+        let setup = setting.config.setup();
+        let left_out = setup.tests.iter().map(|test| test.name.as_str());
+        let left_out: Vec<&str> = left_out.filter(|name| !told.contains(name)).collect();
+        if !told.is_empty() && !left_out.is_empty() {
+            let names: Vec<String> = left_out.iter().map(|name| format!("`{name}`")).collect();
+            terminal.warning(&format!(
+                "nothing is told of {}, which the last run left out; `caliper run` without `--tests` asks for all",
+                names.join(", ")
+            ));
+        }
+    }
     let second = Second::open(store, terminal)?;
     let blobs = second.blobs(store);
     Ok(rebuild(&setting.config, asked.as_ref(), records, &second.records, &blobs))

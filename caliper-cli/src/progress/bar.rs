@@ -21,26 +21,29 @@ pub(super) struct Bar {
 struct Shown {
     total: Option<ProgressBar>,
     cells: BTreeMap<String, ProgressBar>,
-    counts: Counts,
+    /// How each cell ended last: a cell may be measured again.
+    ended: BTreeMap<String, Ended>,
     /// Whether it is known how many cells are still to be measured. A search decides step by step.
     is_planned: Arc<AtomicBool>,
 }
 
-#[derive(Default)]
-struct Counts {
-    passed: usize,
-    failed: usize,
-    not_measured: usize,
+/// How a cell ended.
+#[derive(Clone, Copy, PartialEq)]
+enum Ended {
+    Excluded,
+    Passed,
+    Failed,
+    NotMeasured,
 }
 
-impl fmt::Display for Counts {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts =
-            [(self.passed, "pass"), (self.failed, "fail"), (self.not_measured, "not measured")];
-        let counts = counts.iter().filter(|(count, _)| *count > 0);
-        let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
-        formatter.write_str(&counts.join(", "))
-    }
+/// How many cells ended in which way.
+fn counts(ended: &BTreeMap<String, Ended>) -> String {
+    let of = |wanted| ended.values().filter(|one| **one == wanted).count();
+    let counts =
+        [(Ended::Passed, "pass"), (Ended::Failed, "fail"), (Ended::NotMeasured, "not measured")];
+    let counts = counts.map(|(wanted, what)| (of(wanted), what));
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    counts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }
 
 /// How long the rest will take if it goes on as so far; `None` as long as too little is done to say.
@@ -86,15 +89,16 @@ impl Bar {
             line.finish_and_clear();
             self.screen.remove(&line);
         }
-        match record.outcome {
+        let ended = match record.outcome {
             CellOutcome::Unavailable => return,
-            CellOutcome::BuildFailed if record.is_excluded() => {}
-            CellOutcome::NotMeasured => shown.counts.not_measured += 1,
-            _ if record.passed() => shown.counts.passed += 1,
-            _ => shown.counts.failed += 1,
-        }
+            CellOutcome::BuildFailed if record.is_excluded() => Ended::Excluded,
+            CellOutcome::NotMeasured => Ended::NotMeasured,
+            _ if record.passed() => Ended::Passed,
+            _ => Ended::Failed,
+        };
+        shown.ended.insert(record.id().to_string(), ended);
         if let Some(total) = &shown.total {
-            total.set_message(shown.counts.to_string());
+            total.set_message(counts(&shown.ended));
             total.inc(1);
         }
     }
@@ -131,6 +135,11 @@ impl Reporter for Bar {
                 let shown = self.shown();
                 shown.is_planned.store(is_planned, Ordering::Relaxed);
                 if let Some(total) = &shown.total {
+                    // These cells were measured before.
+                    if matches!(purpose, RoundPurpose::Confirm | RoundPurpose::Blind { .. }) {
+                        total.reset();
+                        total.set_length(0);
+                    }
                     total.inc_length(*to_measure as u64);
                 }
             }
@@ -143,13 +152,14 @@ impl Reporter for Bar {
             Event::Warning { message } => {
                 self.screen.suspend(|| self.terminal.warning(message));
             }
-            Event::RunFinished { measured, reused, not_measured, interrupted, seconds } => {
+            Event::RunFinished { measured, reused, not_measured, left, interrupted, seconds } => {
+                // Else its clock draws it again, below what is printed.
+                if let Some(total) = self.shown().total.take() {
+                    total.finish_and_clear();
+                }
                 let _ = self.screen.clear();
-                let interrupted = if *interrupted { "interrupted: " } else { "" };
-                self.terminal.note(&format!(
-                    "{interrupted}{measured} measured, {reused} reused, {not_measured} not \
-                     measured in {seconds:.1} s"
-                ));
+                let counts = [*measured, *reused, *not_measured, *left];
+                self.terminal.note(&super::ended(counts, *interrupted, *seconds));
             }
             _ => {}
         }
@@ -175,8 +185,14 @@ mod tests {
 
     #[test]
     fn only_what_happened_is_counted() {
-        assert_eq!(Counts::default().to_string(), "");
-        let counts = Counts { passed: 3, failed: 0, not_measured: 1 };
-        assert_eq!(counts.to_string(), "3 pass, 1 not measured");
+        let mut ended = BTreeMap::new();
+        assert_eq!(counts(&ended), "");
+        let all =
+            [Ended::Passed, Ended::NotMeasured, Ended::Passed, Ended::Excluded, Ended::Passed];
+        ended.extend((0..).map(|cell: u32| cell.to_string()).zip(all));
+        assert_eq!(counts(&ended), "3 pass, 1 not measured");
+        // A cell that is measured again counts once.
+        ended.insert("1".to_owned(), Ended::Failed);
+        assert_eq!(counts(&ended), "3 pass, 1 fail");
     }
 }

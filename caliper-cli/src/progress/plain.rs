@@ -47,12 +47,9 @@ impl Reporter for Plain {
                 )));
             }
             Event::Warning { message } => self.terminal.warning(message),
-            Event::RunFinished { interrupted, measured, reused, not_measured, seconds } => {
-                let interrupted = if *interrupted { "interrupted: " } else { "" };
-                self.terminal.note(&format!(
-                    "{interrupted}{measured} measured, {reused} reused, {not_measured} not \
-                     measured in {seconds:.1} s"
-                ));
+            Event::RunFinished { measured, reused, not_measured, left, interrupted, seconds } => {
+                let counts = [*measured, *reused, *not_measured, *left];
+                self.terminal.note(&super::ended(counts, *interrupted, *seconds));
             }
             _ => {}
         }

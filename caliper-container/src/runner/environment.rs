@@ -166,9 +166,9 @@ impl<'a> Running<'a> {
                 let key = &task.identity.environment;
                 let mut built = context.backend.build(request, &task.recipe, key)?;
                 if let Err(reason) = &mut built.environment {
-                    let asked = setup.requirements.iter().chain(&setup.constraints);
                     let log = String::from_utf8_lossy(&built.log);
-                    *reason = reason.with_requirements(&log, asked);
+                    *reason =
+                        reason.with_requirements(&log, &setup.requirements, &setup.constraints);
                 }
                 Ok(built)
             },

@@ -41,6 +41,8 @@ struct SoFar {
     measured: BTreeSet<CellId>,
     reused: BTreeSet<CellId>,
     not_measured: BTreeSet<CellId>,
+    /// Those that were to be measured and are not, because the run was stopped before.
+    left: BTreeSet<CellId>,
     interrupted: bool,
 }
 
@@ -198,6 +200,7 @@ impl<'a> Session<'a> {
                 CellAction::ToMeasure(_) if ended.contains(id) => {
                     so_far.measured.insert(id.clone());
                 }
+                CellAction::ToMeasure(_) if interrupted => _ = so_far.left.insert(id.clone()),
                 CellAction::ToMeasure(_)
                 | CellAction::NotMeasurable(_)
                 | CellAction::Unavailable => {}
@@ -220,6 +223,7 @@ impl Drop for Session<'_> {
             measured: so_far.measured.len(),
             reused: so_far.reused.difference(&so_far.measured).count(),
             not_measured: so_far.not_measured.len(),
+            left: so_far.left.difference(&so_far.not_measured).count(),
             interrupted: so_far.interrupted,
             seconds: rounded(self.begun.elapsed().as_secs_f64()),
         });

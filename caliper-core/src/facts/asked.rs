@@ -73,6 +73,12 @@ impl Asked {
         self.cells.keys().filter_map(|name| name.parse().ok())
     }
 
+    /// The names of the tests.
+    pub fn tests(&self) -> BTreeSet<&str> {
+        let tests = self.cells.values().flatten().flat_map(|identity| &identity.tests);
+        tests.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// Sorts records of this grid. Those of other cells are left out, and so are those that are no
     /// answer to anything: of infrastructure failures under another question, and of interrupted
     /// measurements that lack tests.

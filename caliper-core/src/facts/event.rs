@@ -122,6 +122,9 @@ pub enum Event {
         reused: usize,
         /// How many cells could not be measured.
         not_measured: usize,
+        /// How many more are left to measure, because the run was stopped before.
+        #[serde(default)]
+        left: usize,
         /// Whether the run was stopped before its end.
         interrupted: bool,
         /// Wall-clock time, in seconds.

@@ -16,6 +16,14 @@ impl Timestamp {
         Self(jiff::Timestamp::from_second(seconds).unwrap_or(limit))
     }
 
+    /// How many days lie between the day of this moment in UTC and the day with this year, month and number, which
+    /// may be earlier; `None` if there is no such day.
+    pub(crate) fn days_until(self, (year, month, day): (i16, i8, i8)) -> Option<i64> {
+        let from = jiff::tz::TimeZone::UTC.to_datetime(self.0).date();
+        let to = jiff::civil::Date::new(year, month, day).ok()?;
+        Some(from.until(to).ok()?.get_days().into())
+    }
+
     /// Whole seconds since 1970-01-01T00:00:00Z.
     pub fn unix_seconds(self) -> i64 {
         self.0.as_second()

@@ -54,8 +54,35 @@ impl<'a> Seen<'a> {
 pub(super) struct Aligned {
     /// What is no number: for each thing a digest for each run.
     pub(super) shapes: Vec<Vec<u64>>,
-    /// For each number its tolerance and its value in each run.
-    pub(super) numbers: Vec<(Tolerance, Vec<f64>)>,
+    pub(super) numbers: Numbers,
+}
+
+/// The numbers that have the same place in all runs.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Numbers {
+    pub(super) tolerances: Vec<Tolerance>,
+    /// For each run the numbers in it; empty without any number.
+    pub(super) of_runs: Vec<Vec<f64>>,
+}
+
+impl Numbers {
+    /// Adds a number, which has these values in the runs.
+    fn push(&mut self, tolerance: Tolerance, values: &[f64]) {
+        self.tolerances.push(tolerance);
+        self.of_runs.resize_with(values.len(), Vec::new);
+        for (of_run, value) in self.of_runs.iter_mut().zip(values) {
+            of_run.push(*value);
+        }
+    }
+
+    /// Adds the numbers of another part of the same runs.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.tolerances.extend(more.tolerances);
+        self.of_runs.resize_with(self.of_runs.len().max(more.of_runs.len()), Vec::new);
+        for (of_run, more) in self.of_runs.iter_mut().zip(more.of_runs) {
+            of_run.extend(more);
+        }
+    }
 }
 
 impl Aligned {
@@ -96,7 +123,7 @@ impl Aligned {
             let Some(items) = items else { continue };
             for place in 0..kind.numbers {
                 let means = seen.iter().map(|seen| seen.sums[place] / f64::from(seen.count));
-                self.number(tolerance(&items, place), means.collect());
+                self.number(tolerance(&items, place), &means.collect::<Vec<_>>());
             }
         }
     }
@@ -110,17 +137,18 @@ impl Aligned {
             return;
         }
         if different.len() * 2 > counts.len() {
-            self.number(Tolerance::default(), counts.iter().copied().map(f64::from).collect());
+            let counts: Vec<f64> = counts.iter().copied().map(f64::from).collect();
+            self.number(Tolerance::default(), &counts);
         } else {
             self.shapes.push(counts.iter().map(hashed).collect());
         }
     }
 
     /// Adds a number, if runs differ in it and all values are finite.
-    fn number(&mut self, tolerance: Tolerance, values: Vec<f64>) {
+    fn number(&mut self, tolerance: Tolerance, values: &[f64]) {
         let differ = values.iter().any(|value| value.to_bits() != values[0].to_bits());
         if differ && values.iter().all(|value| value.is_finite()) {
-            self.numbers.push((tolerance, values));
+            self.numbers.push(tolerance, values);
         }
     }
 
@@ -220,8 +248,8 @@ impl Aligned {
             self.shapes.push(items.iter().map(|item| item.shape).collect());
         }
         for place in 0..first.numbers.len() {
-            let values = items.iter().map(|item| item.numbers[place].value).collect();
-            self.number(tolerance(items, place), values);
+            let values: Vec<f64> = items.iter().map(|item| item.numbers[place].value).collect();
+            self.number(tolerance(items, place), &values);
         }
     }
 }
@@ -251,13 +279,15 @@ mod tests {
     }
 
     fn numbers(aligned: &Aligned) -> Vec<Vec<f64>> {
-        aligned.numbers.iter().map(|(_, values)| values.clone()).collect()
+        let Numbers { tolerances, of_runs } = &aligned.numbers;
+        let values = |number| of_runs.iter().map(|of_run| of_run[number]).collect();
+        (0..tolerances.len()).map(values).collect()
     }
 
     #[test]
     fn a_line_more_hides_no_number() {
         let found = runs(&["start\nretry\nscore 0.9\n", "start\nretry\nretry\nscore 0.5\n"]);
-        assert_eq!(found.numbers[0].1, [0.9, 0.5]);
+        assert_eq!(numbers(&found)[0], [0.9, 0.5]);
         assert_eq!(found.shapes.len(), 1);
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Collector<'a> {
     /// whatever the places before it hold.
     place: u64,
     /// How many numbers of this line or value came before.
-    within: u64,
+    within: u32,
 }
 
 /// Of two results at most so many numbers are handed out that are not alike.
@@ -310,12 +310,11 @@ impl<'a> Collector<'a> {
         } else if self.unlike.apart.len() < MOST_APART {
             let tolerance = pair.tolerance(tolerance);
             // A complex number counts as two.
-            self.unlike.apart.extend((0..2).filter(seen).map(|part| Apart {
-                place: (self.place, 2 * self.within + part as u64),
-                expected: expected[part],
-                actual: actual[part],
-                tolerance,
-            }));
+            for part in (0..2).filter(seen) {
+                let place = (self.place, 2 * self.within + u32::from(part > 0));
+                let [expected, actual] = [expected[part], actual[part]];
+                self.unlike.apart(Apart { place, tolerance: 0, expected, actual }, tolerance);
+            }
         }
         let larger = |most: Option<f64>, here: Option<f64>| match (most, here) {
             (Some(most), Some(here)) => Some(most.max(here)),

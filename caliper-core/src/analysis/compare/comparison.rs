@@ -344,11 +344,11 @@ pub struct Numbers {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Apart {
     /// Where it stands: in which line or value, and where in that.
-    pub(super) place: (u64, u64),
+    pub(super) place: (u64, u32),
+    /// How far the two may be apart: one of [`Unlike::tolerances`].
+    pub(super) tolerance: u32,
     pub(super) expected: f64,
     pub(super) actual: f64,
-    /// How far the two may be apart.
-    pub(super) tolerance: Tolerance,
 }
 
 /// In what a result is not like another of the same structure.
@@ -356,12 +356,23 @@ pub(super) struct Apart {
 pub(super) struct Unlike {
     /// The numbers that are not written alike.
     pub(super) apart: Vec<Apart>,
+    /// The tolerances of these numbers, most of which have the same.
+    pub(super) tolerances: Vec<Tolerance>,
     /// A digest over what is not alike and has no place among floats: dates, infinities, long whole
     /// numbers.
     pub(super) rest: Option<u64>,
 }
 
 impl Unlike {
+    /// Takes note of two numbers, which may be so far apart.
+    pub(super) fn apart(&mut self, apart: Apart, tolerance: Tolerance) {
+        if self.tolerances.last() != Some(&tolerance) {
+            self.tolerances.push(tolerance);
+        }
+        let tolerance = u32::try_from(self.tolerances.len() - 1).unwrap_or(u32::MAX);
+        self.apart.push(Apart { tolerance, ..apart });
+    }
+
     /// Takes note of something that differs and is no float.
     pub(super) fn unseen(&mut self, place: u64, actual: &str) {
         self.rest = Some(hashed(&(self.rest, place, actual)));

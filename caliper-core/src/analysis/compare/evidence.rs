@@ -168,7 +168,7 @@ impl fmt::Display for Noise {
                  fields out with `compare: ignore`, or its file out of `results`",
             )?;
         }
-        match self.needed {
+        match self.needed.filter(|_| !self.untestable) {
             Some(needed) => write!(formatter, "; {} of each would decide", runs(needed)),
             None => Ok(()),
         }

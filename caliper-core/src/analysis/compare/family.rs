@@ -173,8 +173,8 @@ impl Family {
     /// The verdict on two cells, and what is known of noise there; `None` if they are not compared here.
     ///
     /// It does not contradict the verdicts of the two on the baseline, which stand on the same screen: two cells
-    /// that are as the baseline are the same within noise, and a difference between two of which neither differs
-    /// from the baseline is not claimed.
+    /// that are as the baseline are the same within noise, a difference between two of which neither differs
+    /// from the baseline is not claimed, and neither is that two are the same of which one differs from it.
     pub(in crate::analysis) fn verdict_between(
         &self,
         test: &str,
@@ -194,9 +194,23 @@ impl Family {
             Some(Verdict::Different) if !self.is_supported(test, one, other) => {
                 Some(Verdict::Undecided)
             }
+            Some(Verdict::SameWithinNoise) if self.differs_from_one(test, one, other) => {
+                Some(Verdict::Undecided)
+            }
             _ => verdict,
         };
         Some((verdict, noise))
+    }
+
+    /// Whether one of two cells is different from the baseline, and the other is as the baseline.
+    fn differs_from_one(&self, test: &str, one: usize, other: usize) -> bool {
+        let differs = |cell| {
+            let base = self.baselines.get(&(test.to_owned(), cell));
+            base.and_then(|base| self.between(test, cell, *base))
+                .is_some_and(|found| found.verdict == Some(Verdict::Different))
+        };
+        (differs(one) && self.is_as_baseline(test, other))
+            || (differs(other) && self.is_as_baseline(test, one))
     }
 
     fn between(&self, test: &str, one: usize, other: usize) -> Option<&Judgement> {

@@ -33,9 +33,9 @@ struct Held {
 /// Two outputs, and a digest over all else that decides how they compare.
 pub(super) type Pair = (Sha256, Sha256, u64);
 
-/// How many numbers of comparisons are held: some 300 MB. Two cells with six runs of 100,000 noisy numbers need more than
-/// half of that.
-const MOST_NUMBERS: usize = 4_000_000;
+/// How many numbers of comparisons are held: some 250 MB. A row of five cells with six runs of 100,000 noisy numbers
+/// needs about that.
+const MOST_NUMBERS: usize = 8_000_000;
 
 /// How many bytes are held if nothing else is said: more than a thousand cells with different outputs of
 /// 100 KiB.
@@ -96,11 +96,11 @@ impl Outputs {
         &self,
         pair: Pair,
         compare: impl FnOnce() -> (Comparison, Unlike),
-    ) -> (Comparison, Unlike) {
+    ) -> Arc<(Comparison, Unlike)> {
         if let Some(known) = self.held().compared.get(&pair) {
-            return (**known).clone();
+            return Arc::clone(known);
         }
-        let found = compare();
+        let found = Arc::new(compare());
         let mut held = self.held();
         let numbers = found.1.apart.len();
         if held.numbers + numbers > MOST_NUMBERS {
@@ -108,7 +108,7 @@ impl Outputs {
             held.numbers = 0;
         }
         held.numbers += numbers;
-        held.compared.insert(pair, Arc::new(found.clone()));
+        held.compared.insert(pair, Arc::clone(&found));
         found
     }
 

@@ -33,7 +33,7 @@ impl Rule {
             Self::ProgressBars => terminal::progress(line),
             Self::Ansi => terminal::escapes(line),
             Self::Version => subject.map(|subject| subject.versions(line)).unwrap_or_default(),
-            Self::Timestamps => times::timestamps(line),
+            Self::Timestamps => times::timestamps(line, subject.and_then(Subject::measured)),
             Self::WarningLines => paths::warning_lines(line),
             Self::Addresses => paths::addresses(line),
             Self::Paths => paths::paths(line),
@@ -146,10 +146,13 @@ impl<'a> Line<'a> {
                 take(&mut text, &mut done, past, edits);
             }
         }
-        let is_plain = is_plain(&text);
-        for rule in &lens.policy.rules {
+        let rules = &lens.policy.rules;
+        let (mut all, mut version) = (rules.iter(), rules.get(&Rule::Version).into_iter());
+        let rules: &mut dyn Iterator<Item = &Rule> =
+            if is_plain(&text) { &mut version } else { &mut all };
+        for rule in rules {
             let past = Past::Rule(*rule);
-            if lens.looks_past(past) && (!is_plain || *rule == Rule::Version) {
+            if lens.looks_past(past) {
                 let edits = rule.edits(&text, lens.subject);
                 take(&mut text, &mut done, past, edits);
             }

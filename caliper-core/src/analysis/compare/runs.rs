@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pep440_rs::Version;
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, Numbers};
 use super::comparer::Comparer;
 use super::comparison::{Apart, Comparison, Extent, Format, PartComparison, Rung, Unlike, hashed};
 use super::format as formats;
@@ -17,6 +17,7 @@ use super::number::close;
 use super::rules::{Lens, Subject};
 use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
 use crate::names::Sha256;
+use crate::question::criteria::Tolerance;
 
 /// What a test left in one cell: of each run its parts by name.
 #[expect(clippy::struct_field_names, reason = "they are the runs")]
@@ -65,7 +66,15 @@ impl Source {
     fn of(record: &Record, test: &str) -> Self {
         let file = record.environment.file.as_ref();
         let name = file.map_or("", |file| project_of(&file.filename));
-        Self { test: test.to_owned(), subject: Subject::new(name, &record.version) }
+        let subject = Subject::new(name, &record.version);
+        // What was read from elsewhere has the time at which it was read, and reused runs are older.
+        let is_reused =
+            || record.test(test).is_some_and(|test| test.runs.iter().any(|run| run.reused));
+        let subject = match record.environment.key {
+            Some(_) if !is_reused() => subject.measured_between(record.started, record.finished),
+            Some(_) | None => subject,
+        };
+        Self { test: test.to_owned(), subject }
     }
 
     fn lens<'a>(&'a self, comparer: &Comparer<'a>) -> Lens<'a> {
@@ -157,10 +166,8 @@ impl Runs {
 
     /// Whether all runs have the same result.
     pub(super) fn is_constant(&self, comparer: &Comparer<'_>) -> bool {
-        *self.is_constant.get_or_init(|| {
-            let differing = self.differing(self, comparer);
-            differing.iter().all(|part| part.comparison.rung <= Rung::WithinTolerance)
-        })
+        let alike = |first| self.runs.iter().all(|run| is_same(first, run, comparer));
+        *self.is_constant.get_or_init(|| self.runs.first().is_none_or(alike))
     }
 
     /// How many runs do not have the result that most of them have.
@@ -204,10 +211,10 @@ impl Runs {
         let mut worst: BTreeMap<&String, (usize, Comparison)> = BTreeMap::new();
         for (index, run) in runs.runs.iter().enumerate() {
             for part in self.parts(run) {
-                let (comparison, _) = compare_part(part, self.runs.first(), run, comparer);
+                let found = compare_part(part, self.runs.first(), run, comparer);
                 let before = worst.get(part).map_or(Rung::SameBytes, |(_, before)| before.rung);
-                if comparison.rung > before {
-                    worst.insert(part, (index, comparison));
+                if found.0.rung > before {
+                    worst.insert(part, (index, found.0.clone()));
                 }
             }
         }
@@ -259,16 +266,17 @@ impl Runs {
             aligned.shapes.extend(of_part.shapes);
             aligned.numbers.extend(of_part.numbers);
         }
-        let sample = |(run, (_, batch)): (usize, &(usize, usize))| Sample {
+        let Aligned { shapes, numbers: Numbers { tolerances, mut of_runs } } = aligned;
+        of_runs.resize_with(all.len(), Vec::new);
+        let samples = here.iter().chain(&there).zip(of_runs).enumerate();
+        let samples = samples.map(|(run, ((_, batch), numbers))| Sample {
             batch: *batch,
-            shapes: aligned.shapes.iter().map(|shapes| shapes[run]).collect(),
-            numbers: aligned.numbers.iter().map(|(_, values)| values[run]).collect(),
-        };
-        let samples: Vec<Sample> = here.iter().chain(&there).enumerate().map(sample).collect();
+            shapes: shapes.iter().map(|shapes| shapes[run]).collect(),
+            numbers,
+        });
+        let samples: Vec<Sample> = samples.collect();
         let (first, second) = samples.split_at(here.len());
-        noise::evidence(first, second, |number, one, other| {
-            close(one, other, &aligned.numbers[number].0)
-        })
+        noise::evidence(first, second, |number, one, other| close(one, other, &tolerances[number]))
     }
 }
 
@@ -288,27 +296,55 @@ fn side_by_side(
     runs: &[&BTreeMap<String, Content>],
     comparer: &Comparer<'_>,
 ) -> Aligned {
-    let mut aligned = Aligned::default();
-    let mut rest = Vec::new();
-    // Where numbers stand, and their places in the list.
-    let mut places: HashMap<(u64, u64), usize> = HashMap::new();
-    for (run, content) in runs.iter().enumerate() {
-        let (comparison, unlike) = compare_part(part, runs.first().copied(), content, comparer);
-        if comparison.rung == Rung::OtherText {
+    let mut found = Vec::new();
+    for content in runs {
+        let compared = compare_part(part, runs.first().copied(), content, comparer);
+        if compared.0.rung == Rung::OtherText {
             return other_text(part, runs, comparer);
         }
-        rest.push(unlike.rest.unwrap_or_default());
-        // Only numbers that are not written as in the first run are told.
-        for Apart { place, expected, actual, tolerance } in unlike.apart {
-            let place = *places.entry(place).or_insert_with(|| {
-                aligned.numbers.push((tolerance, vec![expected; runs.len()]));
-                aligned.numbers.len() - 1
-            });
-            aligned.numbers[place].1[run] = actual;
+        found.push(compared);
+    }
+    let unlike = || found.iter().map(|compared| &compared.1);
+    let rest = unlike().map(|unlike| unlike.rest.unwrap_or_default()).collect();
+    // Only numbers that are not written as in the first run are told. So here is each that any run tells, by place.
+    let mut numbers: Vec<(&Apart, Tolerance)> = Vec::new();
+    for Unlike { apart, tolerances, .. } in unlike() {
+        let known = numbers.len();
+        let mut before = None;
+        for apart in apart {
+            match find(&numbers[..known], apart, before) {
+                Some(found) => before = Some(found),
+                None => numbers.push((apart, tolerances[apart.tolerance as usize])),
+            }
+        }
+        if numbers.len() > known {
+            numbers.sort_by_key(|(apart, _)| apart.place);
         }
     }
-    aligned.shapes.push(rest);
-    aligned
+    let values = |unlike: &Unlike| {
+        let mut values: Vec<f64> = numbers.iter().map(|(apart, _)| apart.expected).collect();
+        let mut before = None;
+        for apart in &unlike.apart {
+            before = find(&numbers, apart, before);
+            if let Some(found) = before {
+                values[found] = apart.actual;
+            }
+        }
+        values
+    };
+    let of_runs = unlike().map(values).collect();
+    let tolerances = numbers.iter().map(|(_, tolerance)| *tolerance).collect();
+    Aligned { shapes: vec![rest], numbers: Numbers { tolerances, of_runs } }
+}
+
+/// Where a number is in a list in order of place. Most often it is the next one behind the number that was
+/// looked for `before`.
+fn find(numbers: &[(&Apart, Tolerance)], wanted: &Apart, before: Option<usize>) -> Option<usize> {
+    let next = before.map_or(0, |before| before + 1);
+    if numbers.get(next).is_some_and(|(apart, _)| apart.place == wanted.place) {
+        return Some(next);
+    }
+    numbers.binary_search_by_key(&wanted.place, |(apart, _)| apart.place).ok()
 }
 
 /// The same where runs differ in more than numbers.
@@ -348,10 +384,10 @@ fn compare_part(
     expected: Option<&BTreeMap<String, Content>>,
     actual: &BTreeMap<String, Content>,
     comparer: &Comparer<'_>,
-) -> (Comparison, Unlike) {
+) -> Arc<(Comparison, Unlike)> {
     let (expected, actual) = (expected.and_then(|expected| expected.get(part)), actual.get(part));
     if expected == actual {
-        return (Comparison::alike(), Unlike::default());
+        return Arc::new((Comparison::alike(), Unlike::default()));
     }
     let shown = |content: Option<&Content>| {
         let Some(content) = content else { return "no such file".to_owned() };
@@ -360,8 +396,9 @@ fn compare_part(
             None => format!("more than was kept, {}", content.digest),
         }
     };
-    let by_name =
-        || (Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default());
+    let by_name = || {
+        Arc::new((Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default()))
+    };
     let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
     let (Some(left), Some(right)) = (expected.read(comparer), actual.read(comparer)) else {
         return by_name();
@@ -370,7 +407,7 @@ fn compare_part(
     let format = format(part, &left, &right);
     let compare = || formats::compare_numbers(format, [&left, &right], lenses);
     let found = if left.len() + right.len() < LARGE {
-        compare()
+        Arc::new(compare())
     } else {
         let sides = [&expected.source, &actual.source];
         let decides = (part, sides.map(|side| (&side.test, &side.subject)), hashed_policy(&lenses));

@@ -82,11 +82,20 @@ fn run(line: &str, from: usize) -> usize {
             && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
             && mantissa(&bytes[from..at - 1])
     };
-    let ends = |(at, character): &(usize, char)| {
-        let sign = matches!(character, '+' | '-') && exponent(from + at);
-        !(is_word(*character) || *character == '.' || sign)
-    };
-    line[from..].char_indices().find(ends).map_or(line.len(), |(at, _)| from + at)
+    let mut at = from;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'0'..=b'9' | b'.' | b'_' | b'a'..=b'z' | b'A'..=b'Z' => at += 1,
+            b'+' | b'-' if exponent(at) => at += 1,
+            0..=127 => break,
+            // The first byte of a longer character.
+            _ => match line[at..].chars().next().filter(|character| is_word(*character)) {
+                Some(character) => at += character.len_utf8(),
+                None => break,
+            },
+        }
+    }
+    at
 }
 
 /// Whether these are digits with one point among them at most. A run has one exponent at most that

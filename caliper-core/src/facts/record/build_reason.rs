@@ -148,6 +148,20 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
     ),
 ];
 
+/// What stands before something that the user asked for, and what behind its specifier, where that is not enough.
+const ASKED: [(&str, Option<&str>); 4] = [
+    ("you require ", None),
+    ("the user requested ", None),
+    ("the user requested (constraint) ", None),
+    // pip adds `(from demo)` to what a distribution asks for.
+    ("satisfies the requirement ", Some("(from versions")),
+];
+
+/// With one spelling for each name.
+fn spelled(text: &str) -> String {
+    text.to_lowercase().replace(['_', '.'], "-")
+}
+
 impl BuildReason {
     /// Reads the reason from what a failed build printed.
     pub fn read(log: &str) -> Self {
@@ -158,37 +172,50 @@ impl BuildReason {
             .map_or(Self::Unknown, |(reason, _)| *reason)
     }
 
-    /// The same, but for a conflict in which one of `requirements` of the user takes part: then the
-    /// release is not at fault. Installers name what the user asked for where they explain a conflict.
+    /// The same, but where one of `requirements` or `constraints` of the user takes part in a conflict, or is met by
+    /// nothing on the index: then the release is not at fault. Installers name what the user asked for where they
+    /// explain why it cannot be had.
     #[must_use]
-    pub fn with_requirements<'a>(
+    pub fn with_requirements(
         self,
         log: &str,
-        requirements: impl IntoIterator<Item = &'a String>,
+        requirements: &[String],
+        constraints: &[String],
     ) -> Self {
-        if self != Self::DependencyConflict {
+        if !matches!(self, Self::DependencyConflict | Self::NoMatchingDistribution) {
             return self;
         }
         // uv breaks its sentences into lines.
         let words: Vec<String> = log.split_whitespace().map(str::to_lowercase).collect();
-        let text = words.join(" ").replace(['_', '.'], "-");
-        let takes_part = |requirement: &String| {
-            let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
-            let name = requirement.split(|part| !is_name(part)).next().unwrap_or_default();
-            let name = name.to_lowercase().replace(['_', '.'], "-");
-            ["you require ", "the user requested ", "the user requested (constraint) "].iter().any(
-                |said| {
-                    let asked = format!("{said}{name}");
-                    text.match_indices(&asked).any(|(at, asked)| {
-                        let behind =
-                            text[at + asked.len()..].trim_start_matches('[').chars().next();
-                        behind.is_none_or(|behind| "<>=!~".contains(behind))
-                    })
-                },
-            )
+        let text = spelled(&words.join(" "));
+        // Without a specifier it takes part in no conflict, but may not exist.
+        let ends: &[char] = match self {
+            Self::NoMatchingDistribution => &['<', '>', '=', '!', '~', ',', ' '],
+            _ => &['<', '>', '=', '!', '~'],
         };
-        let mut requirements = requirements.into_iter().filter(|text| !text.is_empty());
-        if requirements.any(takes_part) { Self::ExcludedByRequirements } else { self }
+        let is_named = |asked: &String| {
+            let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
+            let name = asked.split(|part| !is_name(part)).next().unwrap_or_default();
+            let is_at = |(said, then): &(&str, Option<&str>)| {
+                let asked = format!("{said}{}", spelled(name));
+                text.match_indices(&asked).any(|(at, asked)| {
+                    let behind = text[at + asked.len()..].trim_start_matches('[');
+                    let rest = behind.split_once(' ').map_or("", |(_, rest)| rest);
+                    (behind.is_empty() || behind.starts_with(ends))
+                        && then.is_none_or(|then| rest.starts_with(then))
+                })
+            };
+            !name.is_empty() && ASKED.iter().any(is_at)
+        };
+        // uv says nothing of whose a constraint is: `a depends on b>=2 and b<2, we can conclude`.
+        let is_set = |constraint: &String| {
+            let specifier = constraint.split([';', '#']).next().unwrap_or_default();
+            let said: String = specifier.split_whitespace().collect();
+            !said.is_empty() && text.contains(&format!(" and {},", spelled(&said.to_lowercase())))
+        };
+        let takes_part =
+            requirements.iter().chain(constraints).any(is_named) || constraints.iter().any(is_set);
+        if takes_part { Self::ExcludedByRequirements } else { self }
     }
 
     /// Whether it is an infrastructure failure, so that the cell must be measured again.
@@ -231,13 +258,40 @@ mod tests {
 
     #[test]
     fn what_the_user_requires_is_not_the_fault_of_a_release() {
-        use BuildReason::{DependencyConflict, ExcludedByRequirements};
+        use BuildReason::{DependencyConflict, ExcludedByRequirements, NoMatchingDistribution};
         let uv = "Because pandas==3.0.0 depends on numpy>=1.26.0 and you require pandas==3.0.0, we can \
                   conclude that you require numpy>=1.26.0.\n    And because you\n    require numpy<1.26, we can \
                   conclude that your requirements are unsatisfiable.";
         let pip = "The conflict is caused by:\n    The user requested NumPy<1.26\n    pandas 3.0.0 depends on numpy>=1.26\n\
                    ERROR: ResolutionImpossible";
         let constraint = "    The user requested (constraint) typing_extensions<4\n";
+        let of_uv = "Because jinja2==3.0 depends on markupsafe>=2.0 and markupsafe<2, we can conclude \
+                     that jinja2==3.0 cannot be used.";
+        for (log, constraint, expected) in [
+            (of_uv, "MarkupSafe < 2", ExcludedByRequirements),
+            (of_uv, "markupsafe<2.1", DependencyConflict),
+            (of_uv, "safe<2", DependencyConflict),
+        ] {
+            let found = DependencyConflict.with_requirements(log, &[], &[constraint.to_owned()]);
+            assert_eq!(found, expected, "{constraint}");
+        }
+        let missing =
+            "Because six was not found in the package registry and you require six, we can";
+        let of_pip =
+            "Could not find a version that satisfies the requirement six==99 (from versions: 1.0)";
+        let of_another = "satisfies the requirement six==99 (from demo) (from versions: 1.0)";
+        for (log, expected) in [
+            (missing, ExcludedByRequirements),
+            (of_pip, ExcludedByRequirements),
+            (of_another, NoMatchingDistribution),
+            (
+                "Because six was not found and demo depends on six, you require demo",
+                NoMatchingDistribution,
+            ),
+        ] {
+            let found = NoMatchingDistribution.with_requirements(log, &["six".to_owned()], &[]);
+            assert_eq!(found, expected, "{log}");
+        }
         for (log, requirement, expected) in [
             (uv, "numpy<1.26", ExcludedByRequirements),
             (pip, "numpy<1.26", ExcludedByRequirements),
@@ -249,13 +303,13 @@ mod tests {
         ] {
             let requirements = [requirement.to_owned()];
             assert_eq!(
-                DependencyConflict.with_requirements(log, &requirements),
+                DependencyConflict.with_requirements(log, &requirements, &[]),
                 expected,
                 "{requirement}: {log}"
             );
         }
         let other = BuildReason::SourceBuildFailed;
-        assert_eq!(other.with_requirements(uv, &["numpy<1.26".to_owned()]), other);
+        assert_eq!(other.with_requirements(uv, &["numpy<1.26".to_owned()], &[]), other);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! In what runs differ, and how far two groups of them are apart in it.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::Sample;
 use super::assignments::Assignments;
@@ -120,17 +121,19 @@ impl Axes {
         // Blocks of numbers stay in the processor's cache over all assignments.
         for from in (0..self.numbers.len()).step_by(BLOCK) {
             let to = self.numbers.len().min(from + BLOCK);
-            let mut block = Block::of(&self.values, from, to);
+            let mut block = Block::of(&self.values, from..to, assignments.first);
+            let shares = sizes.map(f64::recip);
             for (index, chosen) in assignments.iter().enumerate() {
-                block.sum(&self.values, chosen);
-                let (statistic, number, is_spread) = block.furthest(sizes);
+                block.choose(&self.values, chosen);
+                if index > 0 {
+                    statistics[index] = block.at_least(statistics[index], shares);
+                    continue;
+                }
+                let (statistic, number, is_spread) = block.furthest(shares);
                 if statistic > statistics[index] {
                     statistics[index] = statistic;
-                    if index == 0 {
-                        let number = self.numbers[from + number];
-                        found =
-                            if is_spread { Found::Spread(number) } else { Found::Number(number) };
-                    }
+                    let number = self.numbers[from + number];
+                    found = if is_spread { Found::Spread(number) } else { Found::Number(number) };
                 }
             }
         }
@@ -140,69 +143,158 @@ impl Axes {
 
 /// So many numbers are looked at together.
 const BLOCK: usize = 512;
+/// So many of them at once, as far as the processor can.
+const LANES: usize = 8;
 
-/// Sums over the runs of the first cell and over all runs, for some of the numbers.
+/// Some of the numbers, and their sums over the runs of the first cell and over all runs.
 struct Block {
-    from: usize,
-    to: usize,
-    all: Vec<f64>,
-    all_squares: Vec<f64>,
-    sums: Vec<f64>,
+    numbers: Range<usize>,
+    all: Sums,
+    /// The runs of the first cell.
+    chosen: Vec<u32>,
+    /// The sums over the first of these runs, over the first two and so on; before them those over none. Most
+    /// assignments begin with the same runs as the one before, so little is to be added.
+    sums: Vec<Sums>,
+}
+
+/// For each number the sum of its values and of their squares.
+#[derive(Clone)]
+struct Sums {
+    values: Vec<f64>,
     squares: Vec<f64>,
 }
 
-impl Block {
-    fn of(values: &[Vec<f64>], from: usize, to: usize) -> Self {
-        let mut block = Self {
-            from,
-            to,
-            all: Vec::new(),
-            all_squares: Vec::new(),
-            sums: vec![0.0; to - from],
-            squares: vec![0.0; to - from],
-        };
-        let everything: Vec<u32> = (0..).take(values.len()).collect();
-        block.sum(values, &everything);
-        (block.all, block.all_squares) = (block.sums.clone(), block.squares.clone());
-        block
+impl Sums {
+    fn none(numbers: usize) -> Self {
+        Self { values: vec![0.0; numbers], squares: vec![0.0; numbers] }
     }
 
-    fn sum(&mut self, values: &[Vec<f64>], chosen: &[u32]) {
-        self.sums.fill(0.0);
-        self.squares.fill(0.0);
-        for run in chosen {
-            let values = &values[*run as usize][self.from..self.to];
-            let sums = self.sums.iter_mut().zip(&mut self.squares);
-            for ((sum, square), value) in sums.zip(values) {
-                *sum += value;
-                *square += value * value;
+    /// Makes these the sums `before` and `values`.
+    fn set(&mut self, before: &Self, values: &[f64]) {
+        let sums = self.values.iter_mut().zip(&before.values);
+        let squares = self.squares.iter_mut().zip(&before.squares);
+        for (((sum, before), (square, squares)), value) in sums.zip(squares).zip(values) {
+            *sum = before + value;
+            *square = squares + value * value;
+        }
+    }
+}
+
+impl Block {
+    fn of(values: &[Vec<f64>], numbers: Range<usize>, first: usize) -> Self {
+        // Zeros fill the lanes: they are not apart.
+        let none = Sums::none(numbers.len().next_multiple_of(LANES));
+        let mut all = none.clone();
+        for of_run in values {
+            let before = all.clone();
+            all.set(&before, &of_run[numbers.clone()]);
+        }
+        Self { numbers, all, chosen: Vec::new(), sums: vec![none; first + 1] }
+    }
+
+    /// Takes these runs for those of the first cell.
+    fn choose(&mut self, values: &[Vec<f64>], chosen: &[u32]) {
+        let same = self.chosen.iter().zip(chosen).take_while(|(before, now)| before == now).count();
+        for (place, run) in chosen.iter().enumerate().skip(same) {
+            let (before, now) = self.sums.split_at_mut(place + 1);
+            now[0].set(&before[place], &values[*run as usize][self.numbers.clone()]);
+        }
+        self.chosen.clear();
+        self.chosen.extend_from_slice(chosen);
+    }
+
+    /// What the chosen runs sum up to, and all runs: for each number its values and their squares.
+    fn sums(&self) -> [&[f64]; 4] {
+        let here = &self.sums[self.chosen.len()];
+        [&here.values, &here.squares, &self.all.values, &self.all.squares]
+    }
+
+    /// The largest distance between the means or the standard deviations of the two groups, if it is more than
+    /// `least`, else that.
+    ///
+    /// Two standard deviations are at most as far apart as the square root of how far apart the variances are.
+    /// So most roots need not be taken.
+    fn at_least(&self, least: f64, shares: [f64; 2]) -> f64 {
+        let [here, here_squares, all, all_squares] = self.sums();
+        let mut furthest = [least; LANES];
+        let mut variances = [0.0; LANES];
+        let of_here = lanes(here).iter().zip(lanes(here_squares));
+        let of_all = lanes(all).iter().zip(lanes(all_squares));
+        for ((here, here_squares), (all, all_squares)) in of_here.zip(of_all) {
+            for lane in 0..LANES {
+                let sums = [here[lane], here_squares[lane]];
+                let groups = Groups::of(sums, [all[lane], all_squares[lane]], shares);
+                let means = groups.means_apart();
+                let apart = (groups.variances[0] - groups.variances[1]).abs();
+                furthest[lane] = if means > furthest[lane] { means } else { furthest[lane] };
+                variances[lane] = if apart > variances[lane] { apart } else { variances[lane] };
             }
         }
+        let furthest = furthest.into_iter().fold(least, f64::max);
+        let variance = variances.into_iter().fold(0.0, f64::max);
+        // With a margin for rounding.
+        if variance.sqrt() * (1.0 + 1e-9) <= furthest {
+            return furthest;
+        }
+        let spreads =
+            (0..self.numbers.len()).map(|place| self.groups(place, shares).spreads_apart());
+        spreads.fold(furthest, f64::max)
     }
 
     /// The largest distance between the means or the standard deviations of the two groups, the place of
     /// the number, and whether it is the distance of the deviations.
-    fn furthest(&self, [first, second]: [f64; 2]) -> (f64, usize, bool) {
+    fn furthest(&self, shares: [f64; 2]) -> (f64, usize, bool) {
         let mut furthest = (f64::NEG_INFINITY, 0, false);
-        for place in 0..self.sums.len() {
-            let (here, here_squares) = (self.sums[place], self.squares[place]);
-            let there = self.all[place] - here;
-            let there_squares = self.all_squares[place] - here_squares;
-            let (here, there) = (here / first, there / second);
-            let deviation = |squares: f64, count: f64, mean: f64| {
-                (squares / count - mean * mean).max(0.0).sqrt()
-            };
-            let means = (here - there).abs();
-            let spread = (deviation(here_squares, first, here)
-                - deviation(there_squares, second, there))
-            .abs();
-            let apart = means.max(spread);
+        for place in 0..self.numbers.len() {
+            let groups = self.groups(place, shares);
+            let (means, spreads) = (groups.means_apart(), groups.spreads_apart());
+            let apart = means.max(spreads);
             if apart > furthest.0 {
-                furthest = (apart, place, spread > means);
+                furthest = (apart, place, spreads > means);
             }
         }
         furthest
     }
+
+    fn groups(&self, place: usize, shares: [f64; 2]) -> Groups {
+        let [here, here_squares, all, all_squares] = self.sums();
+        Groups::of([here[place], here_squares[place]], [all[place], all_squares[place]], shares)
+    }
+}
+
+/// A number in the two groups of runs.
+struct Groups {
+    means: [f64; 2],
+    variances: [f64; 2],
+}
+
+impl Groups {
+    /// From the sums of its values and of their squares, in the first group and in both, and the share that a run
+    /// has of each group.
+    #[inline]
+    fn of(here: [f64; 2], all: [f64; 2], [first, second]: [f64; 2]) -> Self {
+        let there = [all[0] - here[0], all[1] - here[1]];
+        let means = [here[0] * first, there[0] * second];
+        let variances =
+            [here[1] * first - means[0] * means[0], there[1] * second - means[1] * means[1]];
+        Self { means, variances }
+    }
+
+    #[inline]
+    fn means_apart(&self) -> f64 {
+        (self.means[0] - self.means[1]).abs()
+    }
+
+    #[inline]
+    fn spreads_apart(&self) -> f64 {
+        let deviation = |variance: f64| variance.max(0.0).sqrt();
+        (deviation(self.variances[0]) - deviation(self.variances[1])).abs()
+    }
+}
+
+/// Numbers so many at a time.
+fn lanes(sums: &[f64]) -> &[[f64; LANES]] {
+    sums.as_chunks().0
 }
 
 /// For each run the first one that has the same shape in a part.

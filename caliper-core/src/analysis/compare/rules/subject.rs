@@ -3,6 +3,7 @@
 use pep440_rs::Version;
 
 use super::Edit;
+use crate::names::Timestamp;
 
 /// The release that a result is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -10,7 +11,32 @@ pub(in crate::analysis::compare) struct Subject {
     /// The name of the project, in lower case, with `-` between its words.
     name: String,
     /// The ways to write its version, the longest first.
-    spellings: Vec<String>,
+    spellings: Vec<Spelling>,
+    /// When the result came to be: not before the first and not after the second. `None` if that is not known.
+    measured: Option<[Timestamp; 2]>,
+}
+
+/// A way to write a version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Spelling {
+    text: String,
+    /// How many points it has.
+    points: usize,
+    /// Whether it has more parts than a number has.
+    is_no_number: bool,
+}
+
+impl From<String> for Spelling {
+    fn from(text: String) -> Self {
+        let points = points(&text);
+        let is_no_number = points > 1 || text.contains(|c: char| c.is_ascii_lowercase());
+        Self { text, points, is_no_number }
+    }
+}
+
+/// How many points a text has.
+fn points(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'.').count()
 }
 
 impl Subject {
@@ -29,21 +55,40 @@ impl Subject {
         }
         spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
         spellings.dedup();
-        Self { name: normal(name), spellings }
+        let spellings = spellings.into_iter().map(Spelling::from).collect();
+        Self { name: normal(name), spellings, measured: None }
+    }
+
+    /// The same, where the result came to be between these moments.
+    pub(in crate::analysis::compare) fn measured_between(
+        self,
+        started: Timestamp,
+        finished: Timestamp,
+    ) -> Self {
+        Self { measured: Some([started, finished]), ..self }
+    }
+
+    /// When the result came to be.
+    pub(super) fn measured(&self) -> Option<[Timestamp; 2]> {
+        self.measured
     }
 
     /// Replaces the version where it stands by itself.
     pub(super) fn versions(&self, line: &str) -> Vec<Edit> {
         let mut edits: Vec<Edit> = Vec::new();
-        for spelling in &self.spellings {
-            for (at, _) in line.match_indices(spelling.as_str()) {
-                let range = at..at + spelling.len();
+        // A line with fewer points is not searched: most numbers have one.
+        let points = points(line);
+        for Spelling { text, is_no_number, .. } in
+            self.spellings.iter().filter(|spelling| spelling.points <= points)
+        {
+            for (at, _) in line.match_indices(text.as_str()) {
+                let range = at..at + text.len();
                 let free = edits
                     .iter()
                     .all(|edit| edit.range.end <= range.start || range.end <= edit.range.start);
                 if free
                     && stands_alone(line, &range)
-                    && (is_no_number(spelling) || self.is_named(&line[..at]))
+                    && (*is_no_number || self.is_named(&line[..at]))
                 {
                     edits.push(Edit::new(range, "<version>"));
                 }
@@ -69,11 +114,6 @@ impl Subject {
 fn normal(name: &str) -> String {
     let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
-}
-
-/// Whether a version has more parts than a number has.
-fn is_no_number(version: &str) -> bool {
-    version.matches('.').count() > 1 || version.contains(|c: char| c.is_ascii_lowercase())
 }
 
 /// Whether a version is no part of a longer version, number or word.

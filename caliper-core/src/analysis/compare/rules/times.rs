@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Edit;
+use crate::names::Timestamp;
 
 /// What may precede a number. It is part of the match, because the `regex` crate has no
 /// look-behind.
@@ -38,7 +39,9 @@ pub(super) fn without_overlaps(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits
 }
 
-pub(super) fn timestamps(line: &str) -> Vec<Edit> {
+/// The moments in a line. If it is known when the result came to be, those with a date of another time are left
+/// out: they are data.
+pub(super) fn timestamps(line: &str, measured: Option<[Timestamp; 2]>) -> Vec<Edit> {
     static PATTERNS: LazyLock<[Regex; 5]> = LazyLock::new(|| {
         const MONTH: &str = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
         const WEEKDAY: &str = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)";
@@ -72,12 +75,76 @@ pub(super) fn timestamps(line: &str) -> Vec<Edit> {
     if digits < 5 || !line.contains([':', 'T', '=', 'd', 'n']) {
         return Vec::new();
     }
-    found(&*PATTERNS, line, "<timestamp>")
+    let mut found = found(&*PATTERNS, line, "<timestamp>");
+    if let Some([started, finished]) = measured {
+        let may_be_now = |moment: &str| {
+            date(moment).is_none_or(|date| {
+                started.days_until(date).is_none_or(|days| days >= -DAYS)
+                    && finished.days_until(date).is_none_or(|days| days <= DAYS)
+            })
+        };
+        found.retain(|edit| may_be_now(&line[edit.range.clone()]));
+    }
+    found
+}
+
+/// So many days may lie between what a clock says in any time zone and what it says in UTC, and one more.
+const DAYS: i64 = 2;
+
+/// The year, month and day of a moment; `None` if it does not tell all of them.
+fn date(moment: &str) -> Option<(i16, i8, i8)> {
+    static DATE: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+        [
+            compiled(r"^([12][0-9]{3})-?([01][0-9])-?([0-3][0-9])"),
+            compiled(
+                r"\b(?<day>[0-9]{1,2})[ /](?<month>[A-Z][a-z]{2})[a-z]*[ /](?<year>[12][0-9]{3})",
+            ),
+            compiled(
+                r"\b(?<month>[A-Z][a-z]{2})[a-z]* {1,2}(?<day>[0-9]{1,2})\b.*\b(?<year>[12][0-9]{3})$",
+            ),
+        ]
+    });
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let [digits, words @ ..] = &*DATE;
+    if let Some(found) = digits.captures(moment) {
+        return Some((found[1].parse().ok()?, found[2].parse().ok()?, found[3].parse().ok()?));
+    }
+    let found = words.iter().find_map(|pattern| pattern.captures(moment))?;
+    let month = (1..).zip(MONTHS).find(|(_, name)| *name == &found["month"])?.0;
+    Some((found["year"].parse().ok()?, month, found["day"].parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::question::criteria::Rule;
+
+    #[test]
+    fn dates_of_another_time_are_data() {
+        let now = ["2024-01-31T22:00:00Z", "2024-02-01T03:00:00Z"].map(|at| at.parse().unwrap());
+        for (moment, is_now) in [
+            ("2024-01-31T10:11:12", true),
+            ("2024-02-02 10:11:12 +1400", true),
+            ("20240131T101112Z", true),
+            ("Wed, 31 Jan 2024 10:11:12 +0000", true),
+            ("Wed Jan 31 10:11:12 CET 2024", true),
+            ("31/Jan/2024:10:11:12 +0000", true),
+            // No year.
+            ("Jan 31 10:11:12", true),
+            ("2020-01-02 03:04:05", false),
+            ("2024-02-05T10:11:12", false),
+            ("20200102T030405Z", false),
+            ("Thu, 2 Jan 2020 03:04:05 GMT", false),
+            ("Thu Jan  2 03:04:05 2020", false),
+            ("02/Jan/2020:03:04:05", false),
+        ] {
+            let found = timestamps(moment, Some(now));
+            assert_eq!(!found.is_empty(), is_now, "{moment} {found:?}");
+        }
+        assert!(timestamps("Generated on: January 2, 2020", Some(now)).is_empty());
+        assert!(!timestamps("Generated on: January 31, 2024", Some(now)).is_empty());
+    }
 
     #[test]
     fn moments_are_seen() {
