@@ -31,8 +31,6 @@ pub(super) struct Image {
     #[serde(default)]
     parent: String,
     #[serde(default)]
-    pub(super) size: u64,
-    #[serde(default)]
     metadata: Option<Metadata>,
 }
 
