@@ -299,11 +299,21 @@ pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault>
     if !image.is_ours() || image.repo_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Ok(());
     }
+    // Docker itself refuses, but for containerd's store. What was built from the layer has inherited its
+    // label.
+    if engine.containerd_store && is_parent(&image.id, &ours(engine).await?) {
+        return Ok(());
+    }
     match delete(engine, &image.id).await {
         // It was removed already, or another image is built on it.
         Err(fault) if !fault.is_missing() && !fault.is_conflict() => Err(fault),
         _ => Ok(()),
     }
+}
+
+/// Whether one of `images` was built from the image `id`. Without it no build would find either of them.
+fn is_parent(id: &str, images: &[ListedImage]) -> bool {
+    images.iter().any(|image| image.parent_id == id)
 }
 
 /// Removes what `reference` names, and nothing that it stands on but what is Caliper's.
@@ -330,7 +340,7 @@ async fn guard(engine: &Engine, reference: &str) -> Result<Option<String>, Fault
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let Some(image) = inspect(engine, reference).await? else { return Ok(None) };
     let images: Vec<ListedImage> = engine.ask(&query("/images/json", [("all", "1")])).await?;
-    if images.iter().any(|other| other.parent_id == image.id) {
+    if is_parent(&image.id, &images) {
         let message = "another image stands on it".to_owned();
         return Err(Fault::Status { code: 409, message });
     }
