@@ -151,6 +151,7 @@ impl DockerBackend {
             });
         }
         engine.answers = facts.kind;
+        engine.containerd_store = facts.containerd_store;
         Ok(Self {
             engine,
             options,
@@ -316,8 +317,8 @@ impl ContainerBackend for DockerBackend {
         if limits.disk.is_some() && !facts.limits_disk {
             return self.cannot(
                 format!("a limit on the disk with the storage driver `{}`", facts.storage_driver),
-                "use an engine on btrfs, on zfs, or with overlay2 on xfs with project quotas, or \
-                 leave `disk` out of `limits`",
+                "use an engine on btrfs, on zfs, or with overlay2 on xfs with project quotas, and \
+                 without containerd's image store, or leave `disk` out of `limits`",
             );
         }
         if let Some(runtime) = &limits.runtime

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows which graphics processors containers get that ask for some, on a machine that has none: Debian 13's
+# Shows which graphics processors containers get that ask for some, on a machine that has none: Debian's
 # engines, with stand-ins for NVIDIA's toolkit.
 set -euo pipefail
 
@@ -7,11 +7,11 @@ usage() {
     cat <<'EOF'
 Usage: tests/engines/gpus.sh
 
-Starts both engines of tests/engines/debian13.sh, one after the other, and measures one cell for each way
+Starts both engines of tests/engines/debian.sh, one after the other, and measures one cell for each way
 to ask for GPUs. Prints what the engine told the test, and what the record says was granted. No device is
 involved: what NVIDIA's own programs would then do is not shown.
 
-Needs: what tests/engines/debian13.sh needs, the image python:3.11, target/release/caliper.
+Needs: what tests/engines/debian.sh needs, the image python:3.11, target/release/caliper.
 EOF
 }
 
@@ -27,9 +27,9 @@ case ${1:-} in
 esac
 
 here=$(cd "$(dirname "$0")/../.." && pwd)
-engine=$here/tests/engines/debian13.sh
+engine=$here/tests/engines/debian.sh
 binary=${CARGO_TARGET_DIR:-$here/target}/release/caliper
-log=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian13/run/nvidia.log
+log=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian-${CALIPER_ENGINE_SUITE:-trixie}/run/nvidia.log
 [[ -x $binary ]] || die "$binary is missing" "cargo build --release --workspace"
 folder=$(mktemp -d)
 trap 'kill %1 || true; "$engine" stop || true; rm -rf "$folder"' EXIT

@@ -43,6 +43,8 @@ pub(super) struct Engine {
     kind: EngineKind,
     /// What answers, once that was asked.
     pub(super) answers: EngineKind,
+    /// Whether it keeps its images in containerd's store, once that was asked.
+    pub(super) containerd_store: bool,
     /// What the paths of requests begin with (`/v1.41`), once the version is negotiated.
     prefix: OnceLock<String>,
 }
@@ -123,9 +125,17 @@ impl Engine {
             }
             (None, _) => unreachable!("all others have a socket"),
         };
-        let answers = kind;
-        let prefix = OnceLock::new();
-        Ok(Self { runtime: Some(runtime), docker, client, tunnel, host, kind, answers, prefix })
+        Ok(Self {
+            runtime: Some(runtime),
+            docker,
+            client,
+            tunnel,
+            host,
+            kind,
+            answers: kind,
+            containerd_store: false,
+            prefix: OnceLock::new(),
+        })
     }
 
     /// Chooses the version of the API for all further requests. `least` and `most` are what the engine

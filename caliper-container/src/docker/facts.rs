@@ -61,6 +61,8 @@ pub struct EngineFacts {
     pub runtimes: BTreeSet<String>,
     /// How it is asked for graphics processors.
     pub gpus: GpuRequests,
+    /// It is a Docker that keeps its images in containerd's store.
+    pub(super) containerd_store: bool,
 }
 
 /// How an engine is asked to give graphics processors to a container.
@@ -128,6 +130,8 @@ impl Info {
     /// (<https://docs.docker.com/reference/cli/docker/container/run/#storage-opt>).
     fn limits_disk(&self) -> bool {
         match self.driver.as_str() {
+            // Takes any limit, says that it was granted, and lets a container write more.
+            _ if self.has_containerd_store() => false,
             "btrfs" | "zfs" => true,
             // With project quotas only. Whether those are on the engine says of no container in
             // advance, and refuses one by one if they are not.
@@ -138,6 +142,13 @@ impl Info {
                 .any(|pair| pair.get(1).is_some_and(|value| value == "xfs")),
             _ => false,
         }
+    }
+
+    /// Whether Docker keeps its images in containerd's store instead of its own
+    /// (<https://docs.docker.com/engine/storage/containerd/>).
+    fn has_containerd_store(&self) -> bool {
+        let pairs = self.driver_status.iter().flatten();
+        pairs.flatten().any(|text| text.starts_with("io.containerd.snapshotter"))
     }
 }
 
@@ -192,6 +203,7 @@ impl EngineFacts {
             arch: processor(&version.arch).to_owned(),
             limits_disk: info.limits_disk(),
             gpus,
+            containerd_store: info.has_containerd_store(),
             runtimes,
             cgroup_version: info.cgroup_version,
             storage_driver: info.driver,
@@ -259,5 +271,46 @@ fn processor(go: &str) -> &str {
         "386" => "i686",
         "arm" => "armv7l",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_of_images_decides_what_can_be_limited() {
+        // Each as engines answered, and with the file systems that none of the tests has.
+        for (text, containerd, disk) in [
+            (
+                r#"{"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]]}"#,
+                false,
+                false,
+            ),
+            (
+                r#"{"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "xfs"]]}"#,
+                false,
+                true,
+            ),
+            (r#"{"Driver": "fuse-overlayfs", "DriverStatus": null}"#, false, false),
+            (r#"{"Driver": "btrfs", "DriverStatus": [["Btrfs", ""]]}"#, false, true),
+            (
+                r#"{"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}"#,
+                true,
+                false,
+            ),
+            (
+                r#"{"Driver": "btrfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}"#,
+                true,
+                false,
+            ),
+        ] {
+            let info: Info = serde_json::from_str(text).unwrap();
+            assert_eq!(
+                (info.has_containerd_store(), info.limits_disk()),
+                (containerd, disk),
+                "{text}"
+            );
+        }
     }
 }

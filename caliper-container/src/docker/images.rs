@@ -31,8 +31,6 @@ pub(super) struct Image {
     #[serde(default)]
     parent: String,
     #[serde(default)]
-    pub(super) size: u64,
-    #[serde(default)]
     metadata: Option<Metadata>,
 }
 
@@ -209,14 +207,27 @@ pub(super) async fn tag(engine: &Engine, name: &str, tag: &str) -> Result<Option
 
 /// The names of all images.
 pub(super) async fn names(engine: &Engine) -> Result<BTreeSet<String>, Fault> {
-    let images: Vec<ListedImage> = engine.ask("/images/json").await?;
+    let images = list(engine, "/images/json").await?;
     Ok(images.iter().flat_map(ListedImage::tags).map(plain_name).collect())
 }
 
 /// Every layer that Caliper made, also those in the middle.
 pub(super) async fn ours(engine: &Engine) -> Result<Vec<ListedImage>, Fault> {
     let filter = serde_json::json!({ "label": [labels::OURS] }).to_string();
-    engine.ask(&query("/images/json", [("all", "1"), ("filters", filter.as_str())])).await
+    list(engine, &query("/images/json", [("all", "1"), ("filters", filter.as_str())])).await
+}
+
+/// Asks for a list of images. With containerd's store the answer is 404 if one of them is removed at that
+/// moment; then it is asked again.
+async fn list(engine: &Engine, path: &str) -> Result<Vec<ListedImage>, Fault> {
+    const ATTEMPTS: usize = 20;
+    for _ in 1..ATTEMPTS {
+        match engine.ask(path).await {
+            Err(fault) if fault.is_missing() => {}
+            listed => return listed,
+        }
+    }
+    engine.ask(path).await
 }
 
 /// Every name by which Caliper holds on to an image that is not its own.
@@ -224,7 +235,7 @@ pub(super) async fn guards(engine: &Engine) -> Result<Vec<String>, Fault> {
     if engine.answers != EngineKind::Podman {
         return Ok(Vec::new());
     }
-    let images: Vec<ListedImage> = engine.ask("/images/json").await?;
+    let images = list(engine, "/images/json").await?;
     let foreign = images.iter().filter(|image| !image.is_ours());
     let tags = foreign.flat_map(ListedImage::tags).map(plain_name);
     Ok(tags.filter(|tag| tag.starts_with(labels::HELD)).collect())
@@ -301,11 +312,21 @@ pub(super) async fn remove_layer(engine: &Engine, id: &str) -> Result<(), Fault>
     if !image.is_ours() || image.repo_tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Ok(());
     }
+    // Docker itself refuses, but for containerd's store. What was built from the layer has inherited its
+    // label.
+    if engine.containerd_store && is_parent(&image.id, &ours(engine).await?) {
+        return Ok(());
+    }
     match delete(engine, &image.id).await {
         // It was removed already, or another image is built on it.
         Err(fault) if !fault.is_missing() && !fault.is_conflict() => Err(fault),
         _ => Ok(()),
     }
+}
+
+/// Whether one of `images` was built from the image `id`. Without it no build would find either of them.
+fn is_parent(id: &str, images: &[ListedImage]) -> bool {
+    images.iter().any(|image| image.parent_id == id)
 }
 
 /// Removes what `reference` names, and nothing that it stands on but what is Caliper's.
@@ -331,8 +352,8 @@ async fn delete(engine: &Engine, reference: &str) -> Result<(), Fault> {
 async fn guard(engine: &Engine, reference: &str) -> Result<Option<String>, Fault> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let Some(image) = inspect(engine, reference).await? else { return Ok(None) };
-    let images: Vec<ListedImage> = engine.ask(&query("/images/json", [("all", "1")])).await?;
-    if images.iter().any(|other| other.parent_id == image.id) {
+    let images = list(engine, &query("/images/json", [("all", "1")])).await?;
+    if is_parent(&image.id, &images) {
         let message = "another image stands on it".to_owned();
         return Err(Fault::Status { code: 409, message });
     }
@@ -458,6 +479,32 @@ mod tests {
         ] {
             assert_eq!(plain_name(name), plain, "{name}");
         }
+    }
+
+    #[test]
+    fn a_list_is_asked_for_again_when_an_image_goes_meanwhile() {
+        use std::io::{BufRead as _, BufReader, Write as _};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        // As Docker 28.5 answers.
+        let gone = r#"{"message":"NotFound: content digest sha256:00: not found"}"#;
+        let images = r#"[{"Id":"sha256:11","RepoTags":["python:3.11"]}]"#;
+        let serving = std::thread::spawn(move || {
+            for (status, body) in [("404 Not Found", gone), ("200 OK", images)] {
+                let (mut client, _) = listener.accept().unwrap();
+                let mut head = BufReader::new(&client).lines();
+                while head.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                let length = body.len();
+                write!(client, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}")
+                    .unwrap();
+            }
+        });
+        let host = super::super::host::Host::Unix(path.to_str().unwrap().to_owned());
+        let engine = Engine::new(host, EngineKind::Docker).unwrap();
+        let names = engine.block_on(names(&engine)).unwrap();
+        assert_eq!(names, BTreeSet::from(["python:3.11".to_owned()]));
+        serving.join().unwrap();
     }
 
     #[test]

@@ -135,7 +135,6 @@ impl DockerBackend {
             let below = |layer: &&ListedImage| by_id.get(layer.parent_id.as_str()).copied();
             std::iter::successors(Some(image), below)
         };
-        let mut bases = BTreeMap::new();
         let mut kept = Vec::new();
         for image in &layers {
             let names = image.tags().map(images::plain_name);
@@ -144,13 +143,9 @@ impl DockerBackend {
             if names.is_empty() || !self.log_of(&image.id).exists() {
                 continue;
             }
-            let base = chain(image).last().unwrap_or(image).parent_id.as_str();
-            if !bases.contains_key(base) && !base.is_empty() {
-                let size = images::inspect(engine, base).await?.map_or(0, |base| base.size);
-                bases.insert(base, size);
-            }
-            let size = image.size.saturating_sub(bases.get(base).copied().unwrap_or(0));
-            kept.push((image, names, size));
+            // The first layer only has the label, and so the size of the base image.
+            let base = chain(image).skip(1).last().map_or(0, |first| first.size);
+            kept.push((image, names, image.size.saturating_sub(base)));
         }
         let mut total: u64 = kept.iter().map(|(_, _, size)| size).sum();
         if total <= self.options.keep {

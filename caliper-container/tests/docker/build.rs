@@ -242,6 +242,11 @@ fn a_kept_image_is_taken_up_while_it_is_the_same_question() {
     };
     assert!(!is_there(&id));
 
+    // Its base, which is larger, is not counted.
+    let bench = bench.with(|options| options.keep = 50 << 20);
+    bench.build().release().unwrap();
+    assert!(is_there(&names[0]));
+
     // Whoever wants none kept for long has the last one removed.
     let bench = bench.with(|options| options.keep = 1);
     let last = bench.build();

@@ -1,24 +1,26 @@
 #!/usr/bin/env bash
-# Runs Debian 13's Docker engine, or its Podman, beside whatever this machine has: its own root, namespaces
-# and storage.
+# Runs the Docker engine of a release of Debian, or its Podman, beside whatever this machine has: its own
+# root, namespaces and storage.
 set -euo pipefail
 
 usage() {
     cat <<'EOF'
-Usage: tests/engines/debian13.sh start [IMAGE...] | run COMMAND... | stop [--purge]
+Usage: tests/engines/debian.sh start [IMAGE...] | run COMMAND... | stop [--purge]
 
-start   unpacks Debian 13 with docker.io and podman, starts its engine, gives it the images of this
-        machine's engine that are named (default: python:3.11), and prints where it is (DOCKER_HOST,
-        CONTAINER_HOST)
+start   unpacks Debian with docker.io and podman, starts its engine, gives it the images of this machine's
+        engine that are named (default: python:3.11), and prints where it is (DOCKER_HOST, CONTAINER_HOST)
 run     runs a command with that engine, and in its network, where containers with the network of
         the machine can reach what the command serves on loopback:
-          tests/engines/debian13.sh run cargo test -p caliper-container --test docker
+          tests/engines/debian.sh run cargo test -p caliper-container --test docker
 stop    ends it. With --purge what was unpacked goes too
 
 Environment:
   CALIPER_ENGINE         `podman` for Podman in place of Docker
+  CALIPER_ENGINE_SUITE   the release of Debian: `trixie` (13; the default), `testing` or `sid`. `run` and
+                         `stop` want the same as `start`
   CALIPER_ENGINES        the folder for its files (default: /tmp/caliper-engines)
-  CALIPER_ENGINE_STORE   `containerd` for images in containerd's store, as newer engines have by default
+  CALIPER_ENGINE_STORE   where Docker keeps images: `containerd` or `graphdriver` (default: what the engine
+                         chooses)
   CALIPER_ENGINE_BRIDGE  a bridge of this machine, of which the containers of Docker are to be. Without one
                          they have a network only if they ask for the machine's
   CALIPER_ENGINE_GPUS    anything: stand-ins for NVIDIA's container toolkit, which give a container no
@@ -32,10 +34,13 @@ EOF
 # shellcheck source=tests/common.sh
 source "$(dirname "$0")/../common.sh"
 
-state=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian13
+suite=${CALIPER_ENGINE_SUITE:-trixie}
+[[ $suite =~ ^[a-z]+$ ]] || die "CALIPER_ENGINE_SUITE is \`trixie\`, \`testing\` or \`sid\`"
+state=${CALIPER_ENGINES:-/tmp/caliper-engines}/debian-$suite
 root=$state/root
 socket=$state/run/engine.sock
 kind=${CALIPER_ENGINE:-docker}
+store=${CALIPER_ENGINE_STORE:-}
 
 unpack() {
     [[ ! -x $root/usr/sbin/nft ]] || return 0
@@ -49,11 +54,12 @@ unpack() {
         --dpkgopt=force-unsafe-io \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-        trixie "$root" "${mirror%%$'\n'*}" >&2
+        "$suite" "$root" "${mirror%%$'\n'*}" >&2
 }
 
 # What is run in namespaces of its own. Without a network of its own, `--bridge=none` would take away
 # the bridge of the machine's engine.
+# shellcheck disable=SC2016 # the shell inside expands it
 inside='
     set -eu
     mount --bind "$1/root" "$1/root"
@@ -78,7 +84,7 @@ inside='
 
 # With GPUs, NVIDIA's hook is one that does nothing, and its runtime one that says that it was used.
 settings_of_docker() {
-    local hook=$root/usr/bin/nvidia-container-runtime-hook runtimes='{}' containerd=false
+    local hook=$root/usr/bin/nvidia-container-runtime-hook runtimes='{}' features='{}'
     rm -f "$hook"
     if [[ -n ${CALIPER_ENGINE_GPUS:-} ]]; then
         ln -s true "$hook"
@@ -87,9 +93,11 @@ settings_of_docker() {
         printf '#!/bin/sh\necho "$*" >>/run/engine/nvidia.log\nexec runc "$@"\n' >"${hook%-hook}"
         chmod +x "${hook%-hook}"
     fi
-    [[ ${CALIPER_ENGINE_STORE:-} != containerd ]] || containerd=true
-    printf '{"features": {"containerd-snapshotter": %s}, "runtimes": %s}\n' "$containerd" "$runtimes" \
-        >"$root/etc/docker/daemon.json"
+    case $store in
+    containerd) features='{"containerd-snapshotter": true}' ;;
+    graphdriver) features='{"containerd-snapshotter": false}' ;;
+    esac
+    printf '{"features": %s, "runtimes": %s}\n' "$features" "$runtimes" >"$root/etc/docker/daemon.json"
 }
 
 # With GPUs, a description of devices that are but a variable in the environment.
@@ -113,8 +121,10 @@ EOF
 
 start() {
     ((EUID == 0)) || die "only root can start it"
-    [[ ! -S $socket ]] || die "it runs already" "end it: tests/engines/debian13.sh stop"
+    [[ ! -S $socket ]] || die "it runs already" "end it: tests/engines/debian.sh stop"
     [[ $kind = docker || $kind = podman ]] || die "CALIPER_ENGINE is \`docker\` or \`podman\`"
+    [[ -z $store || $store = containerd || $store = graphdriver ]] ||
+        die "CALIPER_ENGINE_STORE is \`containerd\` or \`graphdriver\`"
     [[ $kind = docker || -z ${CALIPER_ENGINE_BRIDGE:-} ]] || die "only Docker can be given a bridge"
     unpack
     mkdir -p "$state"/{data,run} "$root/etc"/{docker,cdi}
