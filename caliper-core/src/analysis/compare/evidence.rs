@@ -67,6 +67,10 @@ pub struct Noise {
     pub adjusted: Option<f64>,
     /// How many ways to deal out the runs were tried.
     pub permutations: u64,
+    /// What sets the two apart most, if it is a number: its mean at the baseline and here, or for
+    /// [`Method::Spread`] its standard deviation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub furthest: Option<[f64; 2]>,
     /// Whether a part of the result never is twice the same, or has no counterpart in the other runs, so
     /// that it cannot be compared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -106,12 +110,18 @@ impl Noise {
             p: None,
             adjusted: None,
             permutations: 0,
+            furthest: None,
             untestable: false,
             comparisons: 0,
             alpha,
             needed: None,
         }
     }
+}
+
+/// Numbers with four digits.
+fn rounded(numbers: [f64; 2]) -> [f64; 2] {
+    numbers.map(|number| format!("{number:.3e}").parse().unwrap_or(number))
 }
 
 impl fmt::Display for Noise {
@@ -133,14 +143,20 @@ impl fmt::Display for Noise {
             None => {}
             Some(Method::Repeats) => formatter.write_str("; each side repeats itself exactly")?,
             Some(Method::Permutation) => {
+                if let Some([there, here]) = self.furthest.map(rounded) {
+                    write!(formatter, "; furthest apart is a mean, {there} there and {here} here")?;
+                }
                 write!(formatter, "; {} permutations", self.permutations)?;
             }
             Some(Method::Spread) => {
-                write!(
-                    formatter,
-                    "; it varies more or less than there ({} permutations)",
-                    self.permutations
-                )?;
+                formatter.write_str("; it varies more or less than there")?;
+                if let Some([there, here]) = self.furthest.map(rounded) {
+                    write!(
+                        formatter,
+                        ", by a standard deviation of {there} there and {here} here"
+                    )?;
+                }
+                write!(formatter, " ({} permutations)", self.permutations)?;
             }
             Some(Method::Determinism) => {
                 formatter.write_str("; all other releases repeat themselves exactly")?;

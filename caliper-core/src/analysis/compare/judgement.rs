@@ -182,6 +182,7 @@ fn said(
         Some(noise::Found::Number(_) | noise::Found::Shape) | None => Method::Permutation,
     });
     noise.permutations = found.permutations;
+    noise.furthest = found.furthest;
     noise.untestable = found.untestable;
     let mut said = Said { p: found.p, smallest_p: found.smallest_p, untestable: found.untestable };
     // One of the two does not repeat itself exactly, and all other cells of the row do.

@@ -53,6 +53,8 @@ pub(super) struct Evidence {
     pub(super) untestable: bool,
     /// What is furthest apart; `None` if nothing differs.
     pub(super) found: Option<Found>,
+    /// If it is a number: its mean in both cells, or their standard deviations.
+    pub(super) furthest: Option<[f64; 2]>,
 }
 
 /// The most work for one test, in additions: a fraction of a second.
@@ -75,8 +77,14 @@ pub(super) fn evidence(
     candidate: &[Sample],
     close: impl Fn(usize, f64, f64) -> bool,
 ) -> Evidence {
-    let none =
-        Evidence { p: 1.0, permutations: 0, smallest_p: 1.0, untestable: false, found: None };
+    let none = Evidence {
+        p: 1.0,
+        permutations: 0,
+        smallest_p: 1.0,
+        untestable: false,
+        found: None,
+        furthest: None,
+    };
     if baseline.len() < 2 || candidate.len() < 2 {
         return none;
     }
@@ -108,7 +116,31 @@ pub(super) fn evidence(
         smallest_p: share(most),
         untestable: axes.has_untestable(),
         found: Some(found),
+        furthest: match found {
+            Found::Shape => None,
+            Found::Number(number) => Some([baseline, candidate].map(|runs| mean(runs, number))),
+            Found::Spread(number) => {
+                Some([baseline, candidate].map(|runs| deviation(runs, number)))
+            }
+        },
     }
+}
+
+/// The mean of a number.
+fn mean(runs: &[Sample], number: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a few runs")]
+    let count = runs.len() as f64;
+    // Divided first, because the sum of large numbers may overflow.
+    runs.iter().map(|run| run.numbers[number] / count).sum()
+}
+
+/// The standard deviation of a number among these runs.
+fn deviation(runs: &[Sample], number: usize) -> f64 {
+    let mean = mean(runs, number);
+    #[expect(clippy::cast_precision_loss, reason = "a few runs")]
+    let count = runs.len() as f64;
+    let squares = runs.iter().map(|run| (run.numbers[number] - mean).powi(2) / count);
+    squares.sum::<f64>().sqrt()
 }
 
 /// The smallest `p` that a test can give with so many runs on each side, batch by batch.

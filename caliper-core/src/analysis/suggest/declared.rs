@@ -130,7 +130,7 @@ impl fmt::Display for Declared {
         if let Some([oldest, newest]) =
             self.measured.as_ref().filter(|_| self.refuted_by.is_empty())
         {
-            write!(formatter, " (measured: {oldest} … {newest})")?;
+            write!(formatter, " (oldest measured: {oldest}, newest: {newest})")?;
         }
         if !self.too_narrow_for.is_empty() {
             let passing = list(&self.too_narrow_for, "passing");

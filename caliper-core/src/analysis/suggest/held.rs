@@ -160,15 +160,15 @@ mod tests {
         >=1: refuted, it allows 1 failing release: 1.0
         >=1: without evidence, it allows 1 unmeasured release: 2.0
         project.dependencies on 3.12
-        >=2, <9: holds, it allows 1 passing release and no failing one (measured: 1.0 … 2.0)
+        >=2, <9: holds, it allows 1 passing release and no failing one (oldest measured: 1.0, newest: 2.0)
         ");
         insta::assert_snapshot!(told("[project]\ndependencies = ['pandas>=2', 'pandas<3']"), @"
         project.dependencies
-        >=2, <3: holds, it allows 1 passing release and no failing one (measured: 1.0 … 2.0)
+        >=2, <3: holds, it allows 1 passing release and no failing one (oldest measured: 1.0, newest: 2.0)
         ");
         insta::assert_snapshot!(told("[dependency-groups]\ntest = ['pandas>=2', {include-group = 'x'}]"), @"
         dependency-groups.test
-        >=2: holds, it allows 1 passing release and no failing one (measured: 1.0 … 2.0)
+        >=2: holds, it allows 1 passing release and no failing one (oldest measured: 1.0, newest: 2.0)
         ");
     }
 
@@ -180,11 +180,11 @@ mod tests {
         >=3.9.2: too narrow, it excludes 1 passing release: 3.8
         ");
         insta::assert_snapshot!(of(">=3.9.5"), @"
-        >=3.9.5: holds, it allows 1 passing release and no failing one (measured: 3.8 … 3.12)
+        >=3.9.5: holds, it allows 1 passing release and no failing one (oldest measured: 3.8, newest: 3.12)
         >=3.9.5: too narrow, it excludes 1 passing release: 3.8
         ");
         insta::assert_snapshot!(of(">=3.12"), @"
-        >=3.12: holds, it allows 1 passing release and no failing one (measured: 3.8 … 3.12)
+        >=3.12: holds, it allows 1 passing release and no failing one (oldest measured: 3.8, newest: 3.12)
         >=3.12: too narrow, it excludes 1 passing release: 3.8
         ");
     }

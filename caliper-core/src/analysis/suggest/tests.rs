@@ -136,11 +136,11 @@ fn a_declaration_is_held_against_the_evidence() {
     };
     let all = [">=1.2,<2", ">=1.2, <2.1", "", ">=1.0", "==1.*", ">=2.1", "^1.0", "1.0"].map(said);
     insta::assert_snapshot!(all.join("\n\n"), @"
-    >=1.2,<2: holds, it allows 1 passing release and no failing one (measured: 1.0 … 2.6)
+    >=1.2,<2: holds, it allows 1 passing release and no failing one (oldest measured: 1.0, newest: 2.6)
     >=1.2,<2: too narrow, it excludes 2 passing releases: 1.0, 2.0
     >=1.2,<2: without evidence, it allows 1 unmeasured release: 1.3
 
-    >=1.2, <2.1: holds, it allows 2 passing releases and no failing one (measured: 1.0 … 2.6)
+    >=1.2, <2.1: holds, it allows 2 passing releases and no failing one (oldest measured: 1.0, newest: 2.6)
     >=1.2, <2.1: too narrow, it excludes 1 passing release: 1.0
     >=1.2, <2.1: without evidence, it allows 1 unmeasured release: 1.3
 

@@ -75,6 +75,7 @@ fn what_stands_out_is_named() {
     let candidate: Vec<Vec<f64>> = (5..10).map(|index| run(index, 1e-9)).collect();
     let found = evidence(&samples(&baseline), &samples(&candidate), exactly);
     assert_eq!(found.found, Some(Found::Number(1)));
+    assert_eq!(found.furthest, Some([5.0, 5.0 + 1e-9]));
     assert!((found.p - 2.0 / 252.0).abs() < 1e-12, "{found:?}");
 }
 

@@ -31,8 +31,8 @@ pub(super) fn durations(line: &str) -> Vec<Edit> {
             format!(r"(?i:\b(?:elapsed|remaining|took|takes|duration|runtime|eta|time)(?:[ _](?:time|is|of))?)(?: ?[:=])? {{0,20}}({long})\b"),
             // The same without a unit, where the words leave no doubt.
             format!(r"(?i:\b(?:elapsed|execution|running|wall|wall-clock|cpu)[ _-]time|\btime[ _-](?:elapsed|taken)|\belapsed)(?: ?[:=]) {{0,20}}({CLOCK}(?:\.[0-9]{{1,9}})?|{NUMBER})(?:$|[^\w.:/%])"),
-            // In brackets: `(1.23 s)`, `[12s]`.
-            format!(r"[(\[]({NUMBER} ?s)[)\]]"),
+            // In brackets: `(1.23 s)`, `[12s]`, and joblib's `(0.16s.)`.
+            format!(r"[(\[]({NUMBER} ?s)\.?[)\]]"),
             // With a fraction nothing else looks like it; without one it needs brackets or a word.
             format!(r"APART({CLOCK}\.[0-9]{{1,9}})\b"),
             format!(r"(?:[(\[]|(?i:\b(?:elapsed|remaining|took|duration|eta|in|after)[:=]? ))({CLOCK})(?:[)\]]|$|[ ,;])"),

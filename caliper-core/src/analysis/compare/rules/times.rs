@@ -52,9 +52,9 @@ pub(super) fn timestamps(line: &str, measured: Option<[Timestamp; 2]>) -> Vec<Ed
         let iso = format!(
             r"APART((?:{DATE}[T ](?:{TIME}(?:[.,][0-9]{{1,9}})?|[0-2][0-9]:[0-5][0-9])|[12][0-9]{{7}}T[0-9]{{6}}){zone})\b"
         );
-        // RFC 2822, ctime(3) with and without a zone, syslog, and the logs of web servers.
+        // RFC 2822, ctime(3) with and without a zone, syslog, the logs of web servers, and the American way.
         let words = format!(
-            r"APART((?:{WEEKDAY}, )?[0-9]{{1,2}} {MONTH} [12][0-9]{{3}} {TIME}(?: (?:GMT|UTC|[+-][0-9]{{4}}))?|(?:{WEEKDAY} )?{MONTH} [ 0-3][0-9] {TIME}(?: [A-Z]{{3,4}})?(?: [12][0-9]{{3}})?|[0-3][0-9]/{MONTH}/[12][0-9]{{3}}:{TIME}(?: [+-][0-9]{{4}})?)\b"
+            r"APART((?:{WEEKDAY}, )?[0-9]{{1,2}} {MONTH} [12][0-9]{{3}} {TIME}(?: (?:GMT|UTC|[+-][0-9]{{4}}))?|(?:{WEEKDAY} )?{MONTH} [ 0-3][0-9] {TIME}(?: [A-Z]{{3,4}})?(?: [12][0-9]{{3}})?|[0-3][0-9]/{MONTH}/[12][0-9]{{3}}:{TIME}(?: [+-][0-9]{{4}})?|[01]?[0-9]/[0-3]?[0-9]/(?:[12][0-9])?[0-9]{{2}},? {TIME}(?: [AP]M)?)\b"
         );
         // At the start of a line: a time of day, and what glog and absl print behind a letter, with the
         // number of the process or thread.
@@ -93,6 +93,8 @@ const DAYS: i64 = 2;
 
 /// The year, month and day of a moment; `None` if it does not tell all of them.
 fn date(moment: &str) -> Option<(i16, i8, i8)> {
+    static AMERICAN: LazyLock<Regex> =
+        LazyLock::new(|| compiled(r"^([01]?[0-9])/([0-3]?[0-9])/([12][0-9])?([0-9]{2})\b"));
     static DATE: LazyLock<[Regex; 3]> = LazyLock::new(|| {
         [
             compiled(r"^([12][0-9]{3})-?([01][0-9])-?([0-3][0-9])"),
@@ -109,6 +111,11 @@ fn date(moment: &str) -> Option<(i16, i8, i8)> {
     let [digits, words @ ..] = &*DATE;
     if let Some(found) = digits.captures(moment) {
         return Some((found[1].parse().ok()?, found[2].parse().ok()?, found[3].parse().ok()?));
+    }
+    if let Some(found) = AMERICAN.captures(moment) {
+        let century: i16 = found.get(3).map_or(Some(20), |two| two.as_str().parse().ok())?;
+        let year = century * 100 + found[4].parse::<i16>().ok()?;
+        return Some((year, found[1].parse().ok()?, found[2].parse().ok()?));
     }
     let found = words.iter().find_map(|pattern| pattern.captures(moment))?;
     let month = (1..).zip(MONTHS).find(|(_, name)| *name == &found["month"])?.0;
@@ -138,6 +145,8 @@ mod tests {
             ("Thu, 2 Jan 2020 03:04:05 GMT", false),
             ("Thu Jan  2 03:04:05 2020", false),
             ("02/Jan/2020:03:04:05", false),
+            ("1/31/24 10:11:12", true),
+            ("01/02/2020 03:04:05 PM", false),
         ] {
             let found = timestamps(moment, Some(now));
             assert_eq!(!found.is_empty(), is_now, "{moment} {found:?}");
@@ -163,6 +172,9 @@ mod tests {
             "Wed Jan  3 10:11:12 CET 2024",
             "Jan 31 10:11:12",
             "31/Jan/2024:10:11:12 +0000",
+            // The handlers of rich, and logging with a format of one's own.
+            "01/31/24 10:11:12",
+            "01/31/2024 10:11:12 AM",
         ] {
             let text = format!("at {moment}, x");
             assert_eq!(Rule::Timestamps.apply(&text), "at <timestamp>, x", "{text}");
