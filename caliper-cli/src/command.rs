@@ -126,6 +126,16 @@ fn print_results(results: &Results, terminal: Terminal) {
     if more > 0 {
         terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
     }
+    let by_date = rows::by_date(&results.clocks);
+    if !by_date.is_empty() {
+        terminal.lines(&[Vec::new(), vec![(Tone::Plain, "by the date of the index".to_owned())]]);
+        let more = by_date.len().saturating_sub(MOST_LINES);
+        terminal.lines(&by_date[..by_date.len() - more]);
+        if more > 0 {
+            let text = format!("… and {more} more lines (`--format json`)");
+            terminal.lines(&[vec![(Tone::Dim, text)]]);
+        }
+    }
     if let Some(open) = OpenQuestions::of(&results.verdicts) {
         terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);
     }

@@ -4,6 +4,7 @@
 
 pub mod causes;
 pub mod changes;
+pub mod clocks;
 pub mod compare;
 pub mod expect;
 pub mod results;

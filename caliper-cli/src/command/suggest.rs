@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use caliper_core::analysis::results::{Results, RowSummary};
+use caliper_core::analysis::results::Results;
 use caliper_core::analysis::suggest::{
     Columns, ProjectFile, Suggested, check, held, held_python, releases,
 };
 use caliper_core::report;
+use caliper_core::report::grid::Span;
 use caliper_core::report::model::{Advice, Checked, VariantAdvice};
 use pep440_rs::Version;
 
@@ -134,7 +135,8 @@ fn text(advice: &Advice) -> String {
         text += &format!(" (only {} {verb} measured)", list(&suggestion.allows));
     }
     text.push('\n');
-    text += &evidence(&advice.rests_on);
+    text += &listed("what the bounds rest on", &report::rows::lines(&advice.rests_on));
+    text += &listed("not the release alone", &report::rows::by_date(&advice.clocks));
     if advice.stale > 0 {
         let stale = advice.stale;
         text += &format!(
@@ -150,14 +152,13 @@ fn text(advice: &Advice) -> String {
     text
 }
 
-/// What the bounds rest on, as `show` tells it.
-fn evidence(rests_on: &[RowSummary]) -> String {
+/// Lines as `show` tells them, below a title.
+fn listed(title: &str, lines: &[Vec<Span>]) -> String {
     const LISTED: usize = 20;
-    let lines = report::rows::lines(rests_on);
     if lines.is_empty() {
         return String::new();
     }
-    let mut text = "what the bounds rest on\n".to_owned();
+    let mut text = format!("{title}\n");
     for line in lines.iter().take(LISTED) {
         let parts: Vec<&str> = line.iter().map(|(_, part)| part.as_str()).collect();
         text += &format!("  {}\n", parts.concat());

@@ -14,6 +14,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use caliper_core::facts::record::{BuildReason, Installed};
+use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::modules::Imports;
 
 use super::pythons::Python;
@@ -153,6 +154,11 @@ impl Builder<'_> {
         command.arg("--python").arg(&python.executable);
         if let Some(time) = request.setup.as_of {
             command.args(["--exclude-newer", &time.to_string()]);
+            // The tools for builds from source may be newer.
+            let tools = time.max(build_tools(python.interpreter.python)).to_string();
+            for tool in ["setuptools", "wheel"] {
+                command.args(["--exclude-newer-package", &format!("{tool}={tools}")]);
+            }
         }
         command
     }
@@ -174,6 +180,18 @@ impl Builder<'_> {
         // A folder that was removed has no name left.
         !matches!((opened, now), (Ok(opened), Ok(now)) if opened.nlink() > 0 && identity(&opened) == identity(&now))
     }
+}
+
+/// The date from which on setuptools can build for a Python in isolation, as uv does (PEP 517, setuptools 40.8).
+///
+/// On the day on which an old release came out, pip ran its `setup.py` with whatever setuptools was there. Releases
+/// of that time ask for more than setuptools has today: 45, of early 2020, is the last one with all of it. The first
+/// that runs on Python 3.12, without `distutils` in the standard library, is of 2023.
+fn build_tools(python: PythonVersion) -> Timestamp {
+    const EARLY_2020: i64 = 1_583_539_200;
+    const OCTOBER_2023: i64 = 1_696_204_800;
+    let has_distutils = (python.major(), python.minor()) < (3, 12);
+    Timestamp::from_unix_seconds(if has_distutils { EARLY_2020 } else { OCTOBER_2023 })
 }
 
 /// Why a build failed; `Err` with what uv says if it could not do its own work. It exits with 1 for

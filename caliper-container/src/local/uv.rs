@@ -15,9 +15,9 @@ use super::UvWheel;
 use super::supervise::{How, Program};
 use crate::backend::BackendError;
 
-/// The oldest `uv` that is used, because it is the oldest that was tested. It supports all options that
-/// are needed here, in particular `cache-control` for an index.
-const OLDEST: [u64; 3] = [0, 8, 0];
+/// The oldest `uv` that is used. It is the first that supports all options that
+/// are needed here: `cache-control` for an index, and `--exclude-newer-package`.
+const OLDEST: [u64; 3] = [0, 8, 4];
 
 /// The largest accepted program, unpacked; all real releases are much smaller.
 const LARGEST: u64 = 512 << 20;

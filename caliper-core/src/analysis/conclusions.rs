@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pep440_rs::Version;
 
 use super::causes::{Cause, cluster_with, fail_alike, notes};
+use super::clocks::{Clocks, clocks};
 use super::compare::cells::Cells;
 use super::compare::comparer::Comparer;
 use super::compare::family::Family;
@@ -175,6 +176,11 @@ impl<'a> Analysis<'a> {
     /// Why builds and tests fail, the most frequent first.
     pub fn causes(&self) -> Vec<Cause> {
         cluster_with(self.cells.records, &|log| self.log(log))
+    }
+
+    /// How each release fared at its own date and at others, where the date of the index is an axis.
+    pub fn clocks(&self) -> Vec<Clocks> {
+        clocks(self, self.cells.records)
     }
 
     /// Why imports fail in cells whose tests all pass, the most frequent first. No verdict, row or

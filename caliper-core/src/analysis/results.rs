@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::Analysis;
 use crate::analysis::causes::Cause;
+use crate::analysis::clocks::Clocks;
 use crate::analysis::compare::{Blind, Verdicts};
 pub use crate::analysis::row_summary::RowSummary;
 use crate::facts::asked::{Asked, Sorted};
@@ -46,6 +47,9 @@ pub struct Results {
     /// What each test on each Python tells along the releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowSummary>,
+    /// How each release fared at its own date and at others, where the date of the index is an axis.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clocks: Vec<Clocks>,
     /// How the verdicts fare where there is nothing to find; `None` if no cell was measured twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind: Option<Blind>,
@@ -95,6 +99,7 @@ impl Results {
         self.causes = causes(&self.cells);
         self.notes.clear();
         self.rows.retain(|row| row.test == test);
+        self.clocks.retain(|clocks| clocks.test == test);
         self.verdicts = self.verdicts.iter().filter(|one| one.test == test).cloned().collect();
         self.blind = None;
         self
@@ -107,6 +112,7 @@ impl Results {
         let analysis = analysis.with(&self.cells);
         let (rows, blind) = (analysis.rows(), analysis.blind(again));
         let (causes, notes) = (analysis.causes(), analysis.notes());
+        self.clocks = analysis.clocks();
         let verdicts = analysis.into_verdicts();
         (self.rows, self.blind, self.verdicts) = (rows, blind, verdicts);
         (self.causes, self.notes) = (causes, notes);
@@ -184,6 +190,7 @@ impl Results {
             causes: Vec::new(),
             notes: Vec::new(),
             rows: Vec::new(),
+            clocks: Vec::new(),
             blind: None,
             left_out: Vec::new(),
             cells: records,

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-pub use also_differs::AlsoDiffers;
+pub use also_differs::{AlsoDiffers, Factor};
 pub use transition::{Alike, Drift, Sure, Transition, TransitionKind, Where, drifts, transitions};
 pub(crate) use transition::{change, releases};
 

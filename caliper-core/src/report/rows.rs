@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::grid::Span;
 use super::model::Tone;
+use crate::analysis::clocks::{Clocks, Course};
 use crate::analysis::results::RowSummary;
 use crate::analysis::row::{Transition, TransitionKind, releases};
 use crate::names::PythonVersion;
@@ -57,16 +58,41 @@ const MOST_GAPS: usize = 6;
 /// Lines for a terminal: what several rows have in common is said once. Rows of which there is nothing
 /// to say are left out.
 pub fn lines(rows: &[RowSummary]) -> Vec<Vec<Span>> {
+    grouped(rows.iter().map(|row| (&*row.test, row.python, &row.variant, sentences(row))))
+}
+
+/// The same of how releases fared at their own date and later. What is fine is not told where anything else is.
+pub fn by_date(clocks: &[Clocks]) -> Vec<Vec<Span>> {
+    let is_fine = |one: &&Clocks| one.course == Course::Fine;
+    let all_fine = clocks.iter().all(|one| is_fine(&one));
+    let mut said: BTreeMap<(&str, PythonVersion, &Variant), Sentences> = BTreeMap::new();
+    for one in clocks.iter().filter(|one| all_fine || !is_fine(one)) {
+        let tone = match one.course {
+            Course::Drifted | Course::BrokenFromBirth => Tone::Bad,
+            Course::Healed => Tone::Good,
+            Course::ResultDrifted => Tone::Notable,
+            Course::Unbuilt | Course::Undecided | Course::Fine => Tone::Dim,
+        };
+        let column = said.entry((&*one.test, one.python, &one.variant)).or_default();
+        column.push((tone, one.to_string()));
+    }
+    grouped(said.into_iter().map(|((test, python, variant), said)| (test, python, variant, said)))
+}
+
+type Sentences = Vec<(Tone, String)>;
+
+/// What is said of tests in columns of the grid. What is the same of several is said once.
+fn grouped<'a>(
+    said: impl Iterator<Item = (&'a str, PythonVersion, &'a Variant, Sentences)>,
+) -> Vec<Vec<Span>> {
     type Column<'a> = (PythonVersion, &'a Variant);
-    type Sentences = Vec<(Tone, String)>;
     type Group<'a> = (Vec<&'a str>, Sentences, Vec<String>);
     // What is said, of which tests, in each column.
     let mut columns: BTreeMap<Column<'_>, BTreeMap<Sentences, Vec<&str>>> = BTreeMap::new();
-    for row in rows {
-        let sentences = sentences(row);
+    for (test, python, variant, sentences) in said {
         if !sentences.is_empty() {
-            let column = columns.entry((row.python, &row.variant)).or_default();
-            column.entry(sentences).or_default().push(&row.test);
+            let column = columns.entry((python, variant)).or_default();
+            column.entry(sentences).or_default().push(test);
         }
     }
     let mut groups: Vec<Group<'_>> = Vec::new();

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
+use crate::analysis::clocks::{Clocks, Course};
 use crate::analysis::results::{Results, RowSummary};
 use crate::analysis::row::TransitionKind;
 use crate::analysis::suggest::{
@@ -34,6 +35,10 @@ pub struct Advice {
     /// that is, and what else is not the same there. Rows without such a change are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rests_on: Vec<RowSummary>,
+    /// The releases that fail at one date of the index and not at another: what a bound excludes of these is not
+    /// the fault of the release alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clocks: Vec<Clocks>,
     /// What a project declares, checked against the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared: Vec<Checked>,
@@ -104,6 +109,14 @@ impl Advice {
                 .iter()
                 .filter(|row| wanted(&row.test))
                 .filter_map(bounds)
+                .collect(),
+            clocks: results
+                .clocks
+                .iter()
+                .filter(|one| {
+                    wanted(&one.test) && matches!(one.course, Course::Drifted | Course::Healed)
+                })
+                .cloned()
                 .collect(),
             declared: Vec::new(),
             stale: results.stale.len(),
