@@ -22,6 +22,7 @@ mod imports;
 mod live;
 mod local_run;
 mod looks;
+mod mirror;
 mod partial;
 mod private_index;
 mod public_api;
