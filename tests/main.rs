@@ -13,6 +13,7 @@ mod bad_index;
 mod bad_machine;
 mod builds;
 mod commands;
+mod dated_builds;
 mod examples;
 mod far_engine;
 mod folder;

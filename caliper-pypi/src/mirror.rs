@@ -53,6 +53,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use caliper_core::names::{PackageName, Timestamp};
+use caliper_core::question::grid::DistFile;
 
 use crate::download::Downloader;
 use crate::index::{IndexAddress, IndexClient};
@@ -129,6 +130,11 @@ impl Mirror {
             Ok(address) => address,
             Err(error) => unreachable!("{error}"),
         }
+    }
+
+    /// Where it offers a file of the indexes.
+    pub fn file_address(&self, file: &DistFile) -> String {
+        format!("http://{}/{}", self.listening(), pages::path_of(file))
     }
 
     /// Where it listens.

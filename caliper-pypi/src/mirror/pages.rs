@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use caliper_core::names::{PackageName, Timestamp};
-use caliper_core::question::grid::FileKind;
+use caliper_core::question::grid::{DistFile, FileKind};
 
 use super::UnknownUploadTime;
 use super::failure::Failure;
@@ -147,13 +147,8 @@ impl Pages {
 fn row(file: &ProjectFile, version: pep440_rs::Version, depth: usize) -> Row {
     let core_metadata = file.core_metadata;
     let file = &file.file;
-    let folder = match file.sha256 {
-        Some(sha256) => sha256.hex(),
-        None => UNVERIFIED.to_owned(),
-    };
-    let up = "../".repeat(depth);
     Row {
-        url: format!("{up}files/{folder}/{}", page::in_path(&file.filename)),
+        url: format!("{}{}", "../".repeat(depth), path_of(file)),
         version,
         filename: file.filename.clone(),
         sha256: file.sha256,
@@ -169,4 +164,10 @@ fn row(file: &ProjectFile, version: pep440_rs::Version, depth: usize) -> Row {
             (CoreMetadata::Absent, _) => CoreMetadata::Offered(None),
         },
     }
+}
+
+/// Where a file is, from the root.
+pub(super) fn path_of(file: &DistFile) -> String {
+    let folder = file.sha256.map_or_else(|| UNVERIFIED.to_owned(), |sha256| sha256.hex());
+    format!("files/{folder}/{}", page::in_path(&file.filename))
 }
