@@ -71,6 +71,11 @@ impl World {
         self.server.address().to_string()
     }
 
+    /// How many requests its index had.
+    pub fn requests(&self) -> u64 {
+        self.server.requests()
+    }
+
     /// Where its index listens.
     pub fn listening(&self) -> std::net::SocketAddr {
         self.server.listening()

@@ -1,6 +1,7 @@
 //! The command line as typed. Nothing here opens a file.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
+mod index;
 mod values;
 
 use std::path::PathBuf;
@@ -9,9 +10,10 @@ use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use values::{
     BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
-    ScheduleName, SchemaName, SelftestBackend,
+    ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
 };
 
 /// Measure what a dependency's releases do to your code.
@@ -197,6 +199,12 @@ Records that exist already are kept and not replaced.")]
         into: PathBuf,
         #[command(flatten)]
         format: FormatArg,
+    },
+    /// Offer a package index on this machine: a mirror, also as it was at a date.
+    #[command(after_help = "Example:\n  caliper index serve --as-of 2021-01-01")]
+    Index {
+        #[command(subcommand)]
+        command: IndexCommand,
     },
     /// Show what this machine can do: Pythons, engines, index.
     #[command(after_help = "Example:\n  caliper doctor")]

@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod doctor;
 mod import;
+mod index;
 mod init;
 mod plan;
 mod recorded;
@@ -26,7 +27,7 @@ use caliper_core::report::{grid, rows};
 use serde::Serialize;
 use serde_json::Error;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, IndexCommand};
 use crate::exit::{Failure, Outcome};
 use crate::layout;
 use crate::terminal::{Terminal, printable};
@@ -54,6 +55,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Import { from, into, format } => {
             import::run(&from, &into, format.format, terminal)
         }
+        Command::Index { command: IndexCommand::Serve(how) } => index::serve(&how, terminal),
         Command::Doctor { index, format } => doctor::run(&index, format.format, terminal),
         Command::Selftest { backend, only, jobs, index, format } => {
             let jobs = layout::jobs(jobs);

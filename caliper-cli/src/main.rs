@@ -4,6 +4,7 @@ mod args;
 mod cache_lock;
 mod command;
 mod exit;
+mod index_of_builds;
 mod layout;
 mod left_out;
 mod own;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use caliper_container::backend::ContainerBackend;
@@ -24,6 +25,7 @@ use caliper_pypi::{Notice, Notices};
 
 use crate::args::{BackendName, IndexArgs, Work};
 use crate::exit::{Exit, Failure};
+use crate::index_of_builds::IndexOfBuilds;
 use crate::terminal::Terminal;
 
 /// An index, and how it was chosen.
@@ -63,10 +65,13 @@ impl Index {
     }
 
     pub(crate) fn downloader(&self, cache: &Path) -> Downloader {
-        // An index without digests is one that somebody chose; what it offers is used as it comes.
-        let options = DownloadOptions { allow_unverified: true, ..DownloadOptions::default() };
-        Downloader::new(&self.client, cache, options)
+        Downloader::new(&self.client, cache, download_options())
     }
+}
+
+/// An index without digests is one that somebody chose; what it offers is used as it comes.
+fn download_options() -> DownloadOptions {
+    DownloadOptions { allow_unverified: true, ..DownloadOptions::default() }
 }
 
 /// The indexes that the arguments or the environment name.
@@ -116,33 +121,20 @@ pub(crate) fn backend(
         BackendName::Auto => config.dockerfile.is_some().then_some(EngineKind::Docker),
     };
     if let Some(kind) = engine {
-        let name = kind.name();
-        // What a build is given stays in the history of its image.
-        if index.chosen.len() > 1 {
-            return Err(Failure::question(format!(
-                "the `{name}` backend cannot use more than one index: the pip in an image would take \
-                 a package from any of them, not from the first that has it; use `--backend local`, \
-                 or one index that offers all",
-            )));
-        }
-        if !index.chosen.is_empty() && index.client.has_login() {
-            return Err(Failure::question(format!(
-                "the `{name}` backend cannot use an index that wants a password (from its address, or \
-                 from a netrc file): it would stay in the images; use `--backend local`, or an \
-                 index without one",
-            )));
-        }
-        if index.offline {
-            return Err(Failure::question(format!(
-                "the `{name}` backend cannot be kept `--offline`: builds fetch what the dependency \
-                 needs; use `--backend local`",
-            )));
-        }
+        // What a build is given stays in the history of its image; so it gets no login.
+        let has_login = !index.chosen.is_empty() && index.client.has_login();
         let backend = DockerBackend::connect(DockerOptions {
             kind,
             keep: work.disk.unwrap_or(if work.keep_images { u64::MAX } else { 0 }),
             anew: work.rerun.is_some(),
             pull_nothing: purpose == Purpose::Look,
+            build_index: Some(Arc::new(IndexOfBuilds::new(
+                index.client.clone(),
+                cache,
+                download_options(),
+                work.config(),
+            ))),
+            only_build_index: index.chosen.len() > 1 || has_login || index.offline,
             ..engine_options(index, cache)
         })?;
         return Ok(Box::new(backend));
@@ -160,7 +152,7 @@ pub(crate) fn backend(
 pub(crate) fn engine_options(index: &Index, cache: &Path) -> DockerOptions {
     DockerOptions {
         cache: cache.to_owned(),
-        // More than one is refused before anything is built.
+        // Of several, builds are given the mirror.
         index_url: index.chosen.first().cloned(),
         ..DockerOptions::default()
     }

@@ -263,12 +263,21 @@ pub struct Built<'a> {
     /// Whether an earlier run built this environment in the same way; the log is then the log of that
     /// build.
     pub reused: bool,
+    /// The names of the files without upload time that were left out because a date was asked for
+    /// ([`Setup::as_of`]).
+    pub without_upload_time: Vec<String>,
 }
 
 impl<'a> Built<'a> {
     /// The result of a build that this run made.
     pub fn new(environment: Result<Box<dyn Environment + 'a>, BuildReason>, log: Vec<u8>) -> Self {
-        Self { environment, log, tools: BTreeMap::new(), reused: false }
+        Self {
+            environment,
+            log,
+            tools: BTreeMap::new(),
+            reused: false,
+            without_upload_time: Vec::new(),
+        }
     }
 
     /// The result of a build that failed.

@@ -30,6 +30,7 @@ mod environment;
 mod facts;
 mod host;
 mod images;
+mod index;
 mod installed;
 mod kept;
 mod kind;
@@ -43,6 +44,7 @@ mod tls;
 mod tunnel;
 
 pub use facts::{EngineFacts, GpuRequests};
+pub use index::BuildIndex;
 pub use kind::EngineKind;
 pub use leftovers::Cleaned;
 
@@ -69,6 +71,10 @@ pub struct DockerOptions {
     pub cache: PathBuf,
     /// The package index that pip uses in builds. `None` for pip's own.
     pub index_url: Option<String>,
+    /// The index on this machine that is given to builds of a date. Without one, dates are refused.
+    pub build_index: Option<Arc<dyn BuildIndex>>,
+    /// Give it to all builds: because there are several indexes, or one wants a login, or none may be asked.
+    pub only_build_index: bool,
     /// How many bytes the images of cells may take that stay on the engine, so that they need not be
     /// built again; what their base images take is not counted. The ones that were not used for the
     /// longest time go first. 0 keeps none, and leaves those alone that are there.
@@ -257,11 +263,10 @@ impl ContainerBackend for DockerBackend {
         const LEAST_MEMORY: u64 = 6 << 20;
         let limits = &setup.limits;
         let facts = &self.facts;
-        if setup.as_of.is_some() {
-            return self.cannot(
-                "an index of a past date, because the pip in an image may know no such limit",
-                "use `--backend local`",
-            );
+        if self.needs_mirror(setup)
+            && let Some((what, fix)) = self.fault_of_mirror(setup)
+        {
+            return self.cannot(what, fix);
         }
         let older = if facts.rootless {
             "use an engine that runs as root, or cgroup v2 with controllers that are delegated to \

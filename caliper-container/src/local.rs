@@ -317,6 +317,6 @@ impl ContainerBackend for LocalBackend {
     ) -> Result<Built<'a>, BackendError> {
         let Made { environment, log, tools, reused } = self.make(request, key)?;
         let environment = environment.map(|made| Box::new(made) as Box<dyn Environment + 'a>);
-        Ok(Built { environment, log, tools, reused })
+        Ok(Built { tools, reused, ..Built::new(environment, log) })
     }
 }

@@ -5,11 +5,9 @@ mod metadata;
 mod partial;
 mod ranges;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use caliper_core::names::{PackageName, Sha256};
@@ -23,6 +21,7 @@ pub use metadata::{MetadataError, Way, WheelMetadata};
 use crate::cache;
 use crate::http::Http;
 use crate::index::IndexClient;
+use crate::turns::Turns;
 use partial::Partial;
 
 /// Limits on downloads.
@@ -66,15 +65,15 @@ pub struct Downloader {
     client: IndexClient,
     folder: PathBuf,
     options: DownloadOptions,
-    /// One lock for each file that is being fetched by this process.
-    under_way: Mutex<HashMap<Sha256, Arc<Mutex<()>>>>,
+    /// The files that are being fetched by this process.
+    under_way: Turns<Sha256>,
 }
 
 impl Downloader {
     /// Fetches with the limits, credentials and notices of `client` into `folder`, which is made when
     /// it is needed.
     pub fn new(client: &IndexClient, folder: impl Into<PathBuf>, options: DownloadOptions) -> Self {
-        Self { client: client.clone(), folder: folder.into(), options, under_way: Mutex::default() }
+        Self { client: client.clone(), folder: folder.into(), options, under_way: Turns::default() }
     }
 
     /// The copy that is here already, without any request. It is read as a whole and verified once
@@ -83,6 +82,17 @@ impl Downloader {
         let path = self.place_of(file)?;
         let digest = partial::digest_of(&mut File::open(&path).ok()?).ok()?.0.finish();
         (file.sha256 == Some(digest)).then_some(path)
+    }
+
+    /// The folder of the file with this digest, and the name of its copy there, if `filename` can be the name
+    /// of a file.
+    #[cfg(feature = "server")]
+    pub(crate) fn folder_and_name<'a>(
+        &self,
+        sha256: Sha256,
+        filename: &'a str,
+    ) -> Result<(PathBuf, &'a str), DownloadError> {
+        Ok((self.folder_of(sha256), checked_name(filename)?))
     }
 
     /// Whether there is a copy, of which nothing is known but its name and size: for foretelling what
@@ -126,17 +136,10 @@ impl Downloader {
         if let Some(path) = self.cached(file) {
             return Ok(path);
         }
-        let lock = self.lock_of(sha256);
-        let result = {
-            let _one_thread = lock.lock().unwrap_or_else(PoisonError::into_inner);
-            match self.cached(file) {
-                Some(path) => Ok(path), // another thread was faster
-                None => self.fetch_locked(file, name, sha256, progress),
-            }
-        };
-        drop(lock);
-        self.forget_lock(sha256);
-        result
+        self.under_way.alone(&sha256, || match self.cached(file) {
+            Some(path) => Ok(path), // another thread was faster
+            None => self.fetch_locked(file, name, sha256, progress),
+        })
     }
 
     fn fetch_locked(
@@ -255,19 +258,6 @@ impl Downloader {
     fn folder_of(&self, sha256: Sha256) -> PathBuf {
         self.folder.join(cache::FILES).join(sha256.hex())
     }
-
-    fn lock_of(&self, sha256: Sha256) -> Arc<Mutex<()>> {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(under_way.entry(sha256).or_default())
-    }
-
-    fn forget_lock(&self, sha256: Sha256) {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only our own map holds it: no other thread waits.
-        if under_way.get(&sha256).is_some_and(|lock| Arc::strong_count(lock) == 1) {
-            under_way.remove(&sha256);
-        }
-    }
 }
 
 impl FileSource for Downloader {
@@ -280,6 +270,14 @@ impl FileSource for Downloader {
             .check(project)
             .map_err(|error| FileError { filename: project.to_string(), source: error.into() })
     }
+}
+
+/// The digest of a file that was just opened, which then stands at its beginning again.
+#[cfg(feature = "server")]
+pub(crate) fn digest_of(file: &mut File) -> io::Result<Sha256> {
+    let (digest, _) = partial::digest_of(file)?;
+    io::Seek::rewind(file)?;
+    Ok(digest.finish())
 }
 
 /// The name of a file, if it can only be the name of a file.

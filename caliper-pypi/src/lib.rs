@@ -65,6 +65,8 @@ pub mod fuzzing;
 mod http;
 pub mod index;
 pub mod metadata;
+#[cfg(feature = "server")]
+pub mod mirror;
 pub mod netrc;
 #[cfg(feature = "testing")]
 pub mod pack;
@@ -73,6 +75,9 @@ pub mod sdist;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod tag;
+mod turns;
+#[cfg(feature = "server")]
+mod web;
 pub mod wheel;
 
 pub use http::{Notice, Notices, RequestError};

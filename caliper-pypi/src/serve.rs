@@ -25,19 +25,16 @@
 //! # }
 //! ```
 
-mod body;
 mod folder;
-mod page;
-mod range;
 mod route;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::index::IndexAddress;
+use crate::web::Server;
 use route::Site;
 
 /// How a folder is served.
@@ -81,10 +78,7 @@ pub enum Forms {
 /// Serves a folder until it is dropped.
 #[derive(Debug)]
 pub struct FolderServer {
-    listening: SocketAddr,
-    requests: Arc<AtomicU64>,
-    /// Only gone while the server is being dropped.
-    runtime: Option<tokio::runtime::Runtime>,
+    server: Server,
 }
 
 impl FolderServer {
@@ -98,26 +92,16 @@ impl FolderServer {
         if let Err(source) = std::fs::read_dir(&folder) {
             return Err(ServeError::Folder { folder, source });
         }
-        let failed = |source| ServeError::Listen { address: options.listen, source };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("folder-server")
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(failed)?;
-        let listener =
-            runtime.block_on(tokio::net::TcpListener::bind(options.listen)).map_err(failed)?;
-        let listening = listener.local_addr().map_err(failed)?;
-        let requests = Arc::new(AtomicU64::new(0));
+        let listen = options.listen;
         let site = Arc::new(Site::new(folder, options));
-        runtime.spawn(accept(listener, site, Arc::clone(&requests)));
-        Ok(Self { listening, requests, runtime: Some(runtime) })
+        let server = Server::start(listen, "folder-server", site)
+            .map_err(|source| ServeError::Listen { address: listen, source })?;
+        Ok(Self { server })
     }
 
     /// The address to give to an installer as its index.
     pub fn address(&self) -> IndexAddress {
-        match format!("http://{}/simple/", self.listening).parse() {
+        match format!("http://{}/simple/", self.listening()).parse() {
             Ok(address) => address,
             Err(error) => unreachable!("{error}"),
         }
@@ -125,48 +109,12 @@ impl FolderServer {
 
     /// Where it listens.
     pub fn listening(&self) -> SocketAddr {
-        self.listening
+        self.server.listening()
     }
 
     /// How many requests came so far.
     pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for FolderServer {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Does not wait: a client in the middle of a file does not hold us up.
-            runtime.shutdown_background();
-        }
-    }
-}
-
-async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>, requests: Arc<AtomicU64>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: some come back when connections end.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let (site, requests) = (Arc::clone(&site), Arc::clone(&requests));
-        let service = hyper::service::service_fn(move |request| {
-            requests.fetch_add(1, Ordering::Relaxed);
-            let site = Arc::clone(&site);
-            // Pages read and hash files, which must not hold up other connections.
-            async move {
-                tokio::task::spawn_blocking(move || site.answer(&request))
-                    .await
-                    .map_err(std::io::Error::other)
-            }
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(hyper_util::rt::TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(30))
-            .serve_connection(hyper_util::rt::TokioIo::new(stream), service);
-        // A connection that breaks concerns its client only.
-        tokio::spawn(async move { _ = connection.await });
+        self.server.requests()
     }
 }
 

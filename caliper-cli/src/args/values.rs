@@ -37,6 +37,14 @@ impl SelftestBackend {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UnknownUploadTimeName {
+    /// They may have been there.
+    Include,
+    /// They may not have been there.
+    Exclude,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RerunName {
     /// Cells whose build or some test failed.
     Failed,

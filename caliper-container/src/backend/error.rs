@@ -54,6 +54,12 @@ pub enum BackendError {
     /// A file to install could not be fetched.
     #[error(transparent)]
     File(#[from] caliper_core::question::files::FileError),
+    /// The package index failed while an installer in a build asked for something.
+    #[error("the index could not answer a build: {reason}")]
+    Index {
+        /// What was asked for, and why there was no answer.
+        reason: String,
+    },
     /// The machine failed: for example a full disk, or a process that could not be started.
     #[error("{action}")]
     Machine {
@@ -74,6 +80,7 @@ impl BackendError {
             Self::Unreachable { .. } | Self::Refused { .. } | Self::Machine { .. } => true,
             // Downloads were retried already.
             Self::File(_)
+            | Self::Index { .. }
             | Self::NoImage { .. }
             | Self::NoPython { .. }
             | Self::Unsupported { .. }

@@ -1,5 +1,6 @@
 //! Building the image of a cell.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::context::Context;
 use super::dockerfile::{DOCKERFILE, Dockerfile};
 use super::engine::{Engine, Fault, query};
 use super::images::{self, Image, Message, Messages};
+use super::index::GivenIndex;
 use crate::backend::BackendError;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -30,8 +32,8 @@ pub(super) struct Order<'a> {
     pub(super) tag: &'a str,
     /// The value of Caliper's label on its layers.
     pub(super) mark: &'a str,
-    /// The package index that pip uses.
-    pub(super) index_url: Option<&'a str>,
+    /// The package index that it is given.
+    pub(super) index: &'a GivenIndex,
 }
 
 /// How a build ended.
@@ -121,7 +123,7 @@ async fn follow(
 ) -> Result<Option<Failure>, BackendError> {
     let failed = |fault| engine.error(order.action.clone(), fault);
     let context = Context {
-        dockerfile: order.dockerfile.sent(order.mark, order.index_url.is_some()),
+        dockerfile: order.dockerfile.sent(order.mark, order.index),
         file: order.file.clone(),
         project: order.project.clone(),
     };
@@ -150,8 +152,10 @@ async fn follow(
 
 impl Order<'_> {
     fn path(&self) -> String {
-        let arguments = self.index_url.map(|url| serde_json::json!({ "PIP_INDEX_URL": url }));
-        let arguments = arguments.map(|arguments| arguments.to_string());
+        let variables = &self.index.variables;
+        let arguments: BTreeMap<&str, &str> =
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let arguments = serde_json::json!(arguments).to_string();
         let mut pairs = vec![
             ("dockerfile", DOCKERFILE),
             ("t", self.tag),
@@ -161,11 +165,10 @@ impl Order<'_> {
             ("rm", "1"),
             ("forcerm", "1"),
         ];
-        if let Some(arguments) = &arguments {
+        if !variables.is_empty() {
             pairs.push(("buildargs", arguments.as_str()));
         }
-        if self.index_url.is_some_and(is_loopback) {
-            // The index is on this machine's own loopback, which no other network reaches.
+        if self.index.on_loopback {
             pairs.push(("networkmode", "host"));
         }
         query("/build", pairs)
@@ -183,18 +186,6 @@ fn step(line: &str) -> Option<&str> {
         None => line,
     };
     Some(rest.strip_prefix("STEP ")?.split_once(": ")?.1.trim())
-}
-
-/// Whether an address leads to this very machine.
-fn is_loopback(url: &str) -> bool {
-    let host = url.parse::<hyper::Uri>().ok().and_then(|url| url.host().map(str::to_owned));
-    host.is_some_and(|host| {
-        host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
-    })
 }
 
 /// The exit status of the command that failed, where the engine has it in its words only, as Podman:
@@ -281,21 +272,6 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_loopback_is_recognised() {
-        for (url, expected) in [
-            ("http://127.0.0.1:8000/simple/", true),
-            ("http://localhost/simple", true),
-            ("http://[::1]:80/", true),
-            ("http://127.1.2.3/", true),
-            ("https://example.org/simple/", false),
-            ("http://10.0.0.1/", false),
-            ("nonsense", false),
-        ] {
-            assert_eq!(is_loopback(url), expected, "{url}");
-        }
-    }
 
     #[test]
     fn podman_is_understood_too() {

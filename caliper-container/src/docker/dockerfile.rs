@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use caliper_core::question::template::Template;
 use globset::Glob;
 
+use super::index::GivenIndex;
 use super::labels;
 use crate::project::{Project, glob};
 
@@ -118,10 +119,13 @@ impl Dockerfile {
     /// build fails or its Caliper is killed. It also keeps Caliper's layers apart from equal ones
     /// that the user built, so that removing ours never takes away theirs. The engine takes up layers
     /// only from builds with the same `mark`, the value of the label.
-    pub(super) fn sent(&self, mark: &str, index: bool) -> String {
+    ///
+    /// The variables of the index are arguments: a command sees them, and the image does not have them. Their
+    /// values, which are sent beside the text, are part of what the engine finds the layers of commands by.
+    pub(super) fn sent(&self, mark: &str, index: &GivenIndex) -> String {
         let mut added = format!("LABEL {}={mark}\n", labels::OURS);
-        if index {
-            added.push_str("ARG PIP_INDEX_URL\n");
+        for (name, _) in &index.variables {
+            added.push_str(&format!("ARG {name}\n"));
         }
         let ends: Vec<usize> = instructions(&self.text)
             .iter()
@@ -136,7 +140,32 @@ impl Dockerfile {
                 sent.push_str(&added);
             }
         }
-        sent
+        match &index.moved {
+            Some((from, to)) if !from.is_empty() => sent.replace(from, to),
+            _ => sent,
+        }
+    }
+
+    /// Where an instruction sets one of these variables, or a command has one of these options; the
+    /// words that do.
+    pub(super) fn mentions(&self, variables: &BTreeSet<&str>, options: &[&str]) -> Option<String> {
+        instructions(&self.text).iter().find_map(|instruction| {
+            let arguments = &instruction.arguments;
+            let set = || {
+                let names = arguments.split(|character: char| {
+                    !character.is_ascii_alphanumeric() && character != '_'
+                });
+                names.into_iter().find(|name| variables.contains(name)).map(str::to_owned)
+            };
+            match instruction.keyword.as_str() {
+                "ENV" | "ARG" => set(),
+                "RUN" => {
+                    let option = options.iter().find(|option| arguments.contains(**option));
+                    option.map(|option| (*option).to_owned())
+                }
+                _ => None,
+            }
+        })
     }
 }
 
@@ -351,7 +380,11 @@ mod tests {
         let text = "ARG x=1\nFROM python:3.11 \\\n  AS one\nRUN a\n# FROM\nfrom one\nCOPY . /app\n";
         let dockerfile = Dockerfile::new(text, "a.whl");
         assert_eq!(dockerfile.text, text);
-        insta::assert_snapshot!(dockerfile.sent("1", true), @r"
+        let index = GivenIndex {
+            variables: vec![("PIP_INDEX_URL", "http://127.0.0.1/simple/".to_owned())],
+            ..GivenIndex::default()
+        };
+        insta::assert_snapshot!(dockerfile.sent("1", &index), @r"
         ARG x=1
         FROM python:3.11 \
           AS one
@@ -364,7 +397,30 @@ mod tests {
         ARG PIP_INDEX_URL
         COPY . /app
         ");
-        assert!(!dockerfile.sent("1", false).contains("PIP_INDEX_URL"));
+        assert!(!dockerfile.sent("1", &GivenIndex::default()).contains("PIP_INDEX_URL"));
+        let dockerfile =
+            Dockerfile::new("FROM a\nRUN pip install https://f.example/a.whl#x", "a.whl");
+        let moved = Some(("https://f.example/a.whl".to_owned(), "http://here/a.whl".to_owned()));
+        let sent = dockerfile.sent("1", &GivenIndex { moved, ..GivenIndex::default() });
+        assert!(sent.ends_with("RUN pip install http://here/a.whl#x\n"), "{sent}");
+    }
+
+    #[test]
+    fn other_indexes_are_found() {
+        let names = BTreeSet::from(["PIP_INDEX_URL", "UV_INDEX"]);
+        for (text, found) in [
+            ("ENV PIP_INDEX_URL=https://x", Some("PIP_INDEX_URL")),
+            ("ENV A=1 \\\n  UV_INDEX=https://x", Some("UV_INDEX")),
+            ("ENV UV_INDEX https://x", Some("UV_INDEX")),
+            ("ENV MY_PIP_INDEX_URL_2=x", None),
+            ("RUN pip install --extra-index-url https://x y", Some("--extra-index-url")),
+            ("RUN echo $PIP_INDEX_URL", None),
+            ("# ENV UV_INDEX=x\nCOPY --index-url x", None),
+        ] {
+            let dockerfile = Dockerfile::new(&format!("FROM a\n{text}"), "a.whl");
+            let mentioned = dockerfile.mentions(&names, &["--index-url", "--extra-index-url"]);
+            assert_eq!(mentioned.as_deref(), found, "{text}");
+        }
     }
 
     #[test]

@@ -53,10 +53,15 @@ pub(super) struct ImageConfig {
 impl Image {
     /// Whether it says which language its programs speak.
     pub(super) fn sets_locale(&self) -> bool {
-        let environment = self.config.as_ref().and_then(|config| config.env.as_ref());
-        environment.into_iter().flatten().any(|variable| {
+        self.variables().iter().any(|variable| {
             ["LANG=", "LC_ALL=", "LC_CTYPE="].iter().any(|name| variable.starts_with(name))
         })
+    }
+
+    /// The variables that it sets, such as `LANG=C`.
+    pub(super) fn variables(&self) -> &[String] {
+        let environment = self.config.as_ref().and_then(|config| config.env.as_deref());
+        environment.unwrap_or_default()
     }
 
     /// When it last got a name, which it does whenever it is used; in seconds since 1970.

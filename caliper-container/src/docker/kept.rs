@@ -65,7 +65,11 @@ impl DockerBackend {
             let Some(found) = found else { return Ok(None) };
             digest.field(found.as_bytes());
         }
-        digest.field(self.options.index_url.as_deref().unwrap_or_default().as_bytes());
+        match self.options.build_index.as_ref().filter(|_| self.needs_mirror(request.setup)) {
+            // Its address may change from run to run; the date is in `key`.
+            Some(mirror) => digest.field(mirror.identity().as_bytes()),
+            None => digest.field(self.options.index_url.as_deref().unwrap_or_default().as_bytes()),
+        }
         Ok(Some(Key(digest.finish().hex()[..32].to_owned())))
     }
 

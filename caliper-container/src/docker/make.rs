@@ -1,6 +1,6 @@
 //! Making the image of an environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -38,7 +38,11 @@ impl DockerBackend {
     ) -> Result<Built<'a>, BackendError> {
         let (dockerfile, base) = Self::dockerfile(request)?;
         let base = dockerfile.base.clone().unwrap_or(base);
-        self.check_base(recipe, &base)?;
+        let variables = self.check_base(recipe, &base)?;
+        let index = self.given_index(request.setup, request.cell.file())?;
+        let mentioned =
+            |names: &BTreeSet<&str>, options: &[&str]| dockerfile.mentions(names, options);
+        self.refuse_other_indexes(&index, mentioned, &base, &variables)?;
         let project = dockerfile.part_of(request.project);
         let key = self.key(request, recipe, &dockerfile, key)?;
         let tag = self.fresh_tag(request.run);
@@ -68,14 +72,19 @@ impl DockerBackend {
             project,
             tag: &tag,
             mark: self.mark(request.run),
-            index_url: self.options.index_url.as_deref(),
+            index: &index,
         };
+        let failures = self.mark_of_mirror(&index);
         let (finished, held) = self.try_build(&build, &base, request.interrupt)?;
         let image = match finished.image {
             Ok(image) => image,
             Err(reason) => {
                 self.let_go(&held)?;
-                return Ok(Built::failed(reason, finished.log));
+                if let Some(failure) = self.failure_of_mirror(&index, failures) {
+                    return Err(failure);
+                }
+                let without_upload_time = self.left_out_of_date(request.setup, None);
+                return Ok(Built { without_upload_time, ..Built::failed(reason, finished.log) });
             }
         };
         if key.is_some() && self.options.keep > 0 {
@@ -104,9 +113,12 @@ impl DockerBackend {
             copies_all,
         };
         match self.look_into(request, image)? {
-            Ok((installed, imports)) => {
+            Ok((mut installed, imports)) => {
+                self.name_files(request, &mut installed);
+                let names = installed.iter().filter_map(|one| one.name.parse().ok()).collect();
+                let without_upload_time = self.left_out_of_date(request.setup, Some(&names));
                 (environment.installed, environment.imports) = (installed, imports);
-                Ok(Built::new(Ok(Box::new(environment)), log))
+                Ok(Built { without_upload_time, ..Built::new(Ok(Box::new(environment)), log) })
             }
             Err(problem) => {
                 environment.abandon()?;
@@ -190,6 +202,7 @@ impl DockerBackend {
             let texts = texts.into_iter().flat_map(BTreeMap::values);
             Dockerfile::beginning(base, texts.map(String::as_str))
         };
+        let Ok(index) = self.given_index(request.setup, None) else { return };
         let tag = self.fresh_tag(request.run);
         let build = build::Order {
             action: format!("build on the image `{base}`"),
@@ -198,7 +211,7 @@ impl DockerBackend {
             project: dockerfile.part_of(request.project),
             tag: &tag,
             mark: self.mark(request.run),
-            index_url: self.options.index_url.as_deref(),
+            index: &index,
         };
         // Only saves time: the build of the cell says what is wrong.
         match self.try_build(&build, base, request.interrupt) {
@@ -231,8 +244,8 @@ impl DockerBackend {
         format!("{}:{owner}_{}", labels::HELD, self.fresh_name(Some(run)))
     }
 
-    /// Makes sure that the image is there, and still the one that the cell's key speaks of.
-    fn check_base(&self, recipe: &Recipe, name: &str) -> Result<(), BackendError> {
+    /// Makes sure that the image is there, and still the one that the cell's key speaks of. Its variables.
+    fn check_base(&self, recipe: &Recipe, name: &str) -> Result<Vec<String>, BackendError> {
         let engine = &self.engine;
         let failed = |fault| engine.error(format!("look at the image `{name}`"), fault);
         let Some(base) = &recipe.base else {
@@ -242,7 +255,7 @@ impl DockerBackend {
         };
         let now = engine.block_on(images::inspect(engine, name)).map_err(failed)?;
         match now {
-            Some(image) if image.id == base.digest => Ok(()),
+            Some(image) if image.id == base.digest => Ok(image.variables().to_vec()),
             Some(image) => Err(BackendError::Refused {
                 action: format!("start from the image `{name}`"),
                 message: format!(
@@ -278,6 +291,17 @@ impl DockerBackend {
             },
             Err(problem) => Err(format!("its `python` does not say what is installed: {problem}")),
         })
+    }
+
+    /// Says of the cell's own file where the index has it, where the build had it from the mirror.
+    fn name_files(&self, request: &EnvironmentRequest<'_>, installed: &mut [Installed]) {
+        let Some(file) = request.cell.file() else { return };
+        let Ok(index) = self.given_index(request.setup, Some(file)) else { return };
+        let Some((url, moved)) = index.moved else { return };
+        let files = installed.iter_mut().filter_map(|one| one.file.as_mut());
+        for file in files.filter(|file| file.url == moved) {
+            file.url.clone_from(&url);
+        }
     }
 
     /// Takes a name off its image and removes its layers, as far as no other image uses them.

@@ -63,6 +63,7 @@ impl OpenEnvironment<'_> {
 struct BuildFacts {
     build: BuildRecord,
     tools: BTreeMap<String, String>,
+    without_upload_time: Vec<String>,
 }
 
 impl<'a> Running<'a> {
@@ -126,6 +127,7 @@ impl<'a> Running<'a> {
             }
             record.build = Some(build);
             record.environment.tools.clone_from(&facts.tools);
+            record.environment.without_upload_time.clone_from(&facts.without_upload_time);
             record
         });
         let environment = match built.environment {
@@ -182,7 +184,7 @@ impl<'a> Running<'a> {
         );
         let may_be_the_index = match &built {
             Ok(built) => matches!(built.environment, Err(BuildReason::Network)),
-            Err(error) => matches!(error, BackendError::File(_)),
+            Err(error) => matches!(error, BackendError::File(_) | BackendError::Index { .. }),
         };
         if may_be_the_index {
             self.look_at_index();
@@ -214,7 +216,8 @@ impl<'a> Running<'a> {
         let reason = built.environment.as_ref().err().copied();
         let mut build = BuildRecord::new(reason, nanoseconds(elapsed));
         (build.reused, build.log) = (built.reused, log);
-        Ok(BuildFacts { build, tools: built.tools.clone() })
+        let (tools, without_upload_time) = (built.tools.clone(), built.without_upload_time.clone());
+        Ok(BuildFacts { build, tools, without_upload_time })
     }
 
     /// Keeps the record of a cell whose environment could not be built.

@@ -1,13 +1,17 @@
 //! How images are made, and how that fails.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, Built, ContainerBackend as _, Environment};
 use caliper_container::cache::has_logs_of_images;
-use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
+use caliper_container::docker::{BuildIndex, DockerBackend, DockerOptions, EngineKind};
 use caliper_core::facts::record::{BuildReason, TestEnd};
+use caliper_core::names::{PackageName, Timestamp};
+use caliper_core::question::grid::DistFile;
 use caliper_core::question::interpreter::Implementation;
 use caliper_core::question::plan::Recipe;
 use caliper_core::question::template::Template;
@@ -58,6 +62,83 @@ fn a_template_may_place_the_project_itself_and_reach_a_local_index() {
      None
     ");
     environment.release().unwrap();
+    bench.assert_clean();
+}
+
+/// An index on this machine of which nothing is asked.
+#[derive(Debug, Default)]
+struct Mirror {
+    failures: AtomicU64,
+}
+
+type Answer = Result<String, Box<dyn std::error::Error + Send + Sync>>;
+
+impl BuildIndex for Mirror {
+    fn address(&self, as_of: Option<Timestamp>) -> Answer {
+        Ok(format!("http://127.0.0.1:9/{}/simple/", as_of.map_or(0, Timestamp::unix_seconds)))
+    }
+
+    fn file_address(&self, file: &DistFile) -> Answer {
+        Ok(format!("http://127.0.0.1:9/files/{}", file.filename))
+    }
+
+    fn identity(&self) -> String {
+        "one".to_owned()
+    }
+
+    fn failures(&self) -> (u64, Option<String>) {
+        // Each look at it finds a new failure.
+        let count = self.failures.fetch_add(1, Ordering::SeqCst);
+        (count, Some("the index is down".to_owned()))
+    }
+
+    fn without_upload_time(&self) -> BTreeMap<PackageName, Vec<String>> {
+        let undated = |name: &str| (name.parse().unwrap(), vec![format!("{name}-0.zip")]);
+        BTreeMap::from([undated("tiny"), undated("other")])
+    }
+}
+
+#[test]
+fn builds_of_a_date_are_given_the_index_of_this_machine() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.setup.as_of = Some(Timestamp::from_unix_seconds(7));
+    let error = bench.backend.check(&bench.setup).unwrap_err().to_string();
+    assert!(error.contains("an index of a past date: the pip in an image"), "{error}");
+    let mut bench = bench.with(|options| options.build_index = Some(Arc::new(Mirror::default())));
+    bench.setup.as_of = Some(Timestamp::from_unix_seconds(7));
+    bench.backend.check(&bench.setup).unwrap();
+    let install =
+        "COPY {{ basename }} /tmp/\nRUN python -m pip install --no-deps /tmp/{{ basename }}";
+    let template =
+        format!("FROM {{{{ base }}}}\n{install} && env | sort && echo {{{{ filename }}}}\n");
+    bench.dockerfile(&template);
+    let built = bench.try_build().unwrap();
+    assert_eq!(built.without_upload_time, ["tiny-0.zip"], "of what is installed");
+    let log = log_of(&built);
+    for line in [
+        "PIP_INDEX_URL=http://127.0.0.1:9/7/simple/\n",
+        "UV_DEFAULT_INDEX=http://127.0.0.1:9/7/simple/\n",
+        "CALIPER_INDEX=one\n",
+        "http://127.0.0.1:9/files/tiny-1.0-py2.py3-none-any.whl\n",
+    ] {
+        assert!(log.contains(line), "{line}{log}");
+    }
+    let environment = made(built);
+    let program = "import os; print([name for name in os.environ if 'INDEX' in name or name.startswith('UV_')])";
+    let (_, output, _) = bench.test(&*environment, &["python", "-c", program]);
+    assert_eq!(output.trim(), "[]", "nothing of it stays in the image");
+    environment.release().unwrap();
+
+    // A build that fails when the index did is the index's failure.
+    bench.dockerfile("FROM {{ base }}\nRUN echo 'No matching distribution found for x'; exit 1\n");
+    let error = bench.try_build().unwrap_err();
+    assert_eq!(error.to_string(), "the index could not answer a build: the index is down");
+    // Other indexes are no part of the date.
+    for other in ["ENV PIP_EXTRA_INDEX_URL=http://x/", "RUN pip download --index-url http://x/ y"] {
+        bench.dockerfile(&format!("FROM {{{{ base }}}}\n{other}\n{install}\n"));
+        let error = bench.try_build().unwrap_err();
+        assert!(matches!(error, BackendError::Unsupported { .. }), "{error}");
+    }
     bench.assert_clean();
 }
 

@@ -302,5 +302,5 @@ fn what_cannot_be_had_is_said_beforehand() {
     assert_eq!(check(&bench).is_ok(), facts.sees_idle);
     bench.setup.limits.idle = None;
     bench.setup.as_of = Some("2021-01-01".parse().unwrap());
-    insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give an index of a past date, because the pip in an image may know no such limit; use `--backend local`");
+    insta::assert_snapshot!(check(&bench).unwrap_err(), @"the `docker` backend cannot give an index of a past date: the pip in an image may know no such limit, and there is no mirror; use `--backend local`");
 }

@@ -50,11 +50,20 @@ impl Downloader {
     /// [`MetadataError`]; also if the metadata is of another project or release than the file's name
     /// says.
     pub fn metadata(&self, file: &ProjectFile) -> Result<WheelMetadata, MetadataError> {
+        let (_, read) = self.metadata_bytes(file)?;
+        Ok(read)
+    }
+
+    /// As [`metadata`](Self::metadata), with the file as it is in the wheel.
+    pub(crate) fn metadata_bytes(
+        &self,
+        file: &ProjectFile,
+    ) -> Result<(Vec<u8>, WheelMetadata), MetadataError> {
         let FileName::Wheel(name) = &file.name else {
             return Err(MetadataError::NotWheel { filename: file.file.filename.clone() });
         };
         if let Some(path) = self.cached(&file.file) {
-            return Self::checked(name, &read_metadata_bytes(&path)?, Way::File);
+            return Self::checked(name, read_metadata_bytes(&path)?, Way::File);
         }
         self.refuse_offline()?;
         let address = || DownloadError::Address { url: crate::excerpt::excerpt(&file.file.url) };
@@ -63,15 +72,15 @@ impl Downloader {
         if let CoreMetadata::Offered(sha256) = file.core_metadata
             && let Some(bytes) = self.beside(&url, sha256, deadline)?
         {
-            return Self::checked(name, &bytes, Way::Beside);
+            return Self::checked(name, bytes, Way::Beside);
         }
         if let Some(bytes) = self.in_pieces(&url, file.file.size, deadline)?
-            && let Ok(read) = Self::checked(name, &bytes, Way::Ranges)
+            && let Ok(read) = Self::checked(name, bytes, Way::Ranges)
         {
             return Ok(read);
         }
         let path = self.fetch_file(&file.file, &mut |_| {})?;
-        Self::checked(name, &read_metadata_bytes(&path)?, Way::File)
+        Self::checked(name, read_metadata_bytes(&path)?, Way::File)
     }
 
     /// The file beside the wheel; `None` if it is not there after all, as behind some proxies.
@@ -118,15 +127,19 @@ impl Downloader {
         }
     }
 
-    fn checked(name: &WheelName, bytes: &[u8], way: Way) -> Result<WheelMetadata, MetadataError> {
-        let metadata = Metadata::parse(&String::from_utf8_lossy(bytes))
+    fn checked(
+        name: &WheelName,
+        bytes: Vec<u8>,
+        way: Way,
+    ) -> Result<(Vec<u8>, WheelMetadata), MetadataError> {
+        let metadata = Metadata::parse(&String::from_utf8_lossy(&bytes))
             .ok_or_else(|| MetadataError::Malformed { filename: name.to_string() })?;
         let project = metadata.name.parse::<PackageName>();
         let version = metadata.version.parse::<Version>();
         if project.is_ok_and(|project| name.is_of(&project))
             && version.is_ok_and(|version| version == *name.version())
         {
-            return Ok(WheelMetadata { metadata, way });
+            return Ok((bytes, WheelMetadata { metadata, way }));
         }
         Err(MetadataError::OtherRelease {
             filename: name.to_string(),

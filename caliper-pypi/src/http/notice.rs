@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use caliper_core::names::PackageName;
+
 /// Something worth telling a person who waits, and no error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,6 +27,22 @@ pub enum Notice {
         /// Why it was not.
         reason: String,
     },
+    /// A mirror could not answer a client, because what stands behind it failed.
+    NotServed {
+        /// What the client asked for.
+        path: String,
+        /// Why it did not get it.
+        reason: String,
+    },
+    /// A mirror was asked for a page of a past date, and the index does not say when these files were uploaded.
+    NoUploadTime {
+        /// The project.
+        project: PackageName,
+        /// The names of the files.
+        filenames: Vec<String>,
+        /// Whether the page has them all the same.
+        included: bool,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -33,6 +51,21 @@ impl fmt::Display for Notice {
             Self::Retrying { attempt, of, wait, reason } => {
                 let seconds = wait.as_secs_f64();
                 write!(formatter, "{reason}; retry {attempt} of {of} in {seconds:.1} s")
+            }
+            Self::NotServed { path, reason } => write!(formatter, "no answer to {path}: {reason}"),
+            Self::NoUploadTime { project, filenames, included } => {
+                let (what, rest) = match filenames.as_slice() {
+                    [one] => (one.clone(), String::new()),
+                    [first, rest @ ..] => {
+                        (first.clone(), format!(" and {} more files", rest.len()))
+                    }
+                    [] => (String::new(), String::new()),
+                };
+                let done = if *included { "included" } else { "left out" };
+                write!(
+                    formatter,
+                    "the index gives no upload time for `{what}`{rest} of {project}: {done} in pages of a date"
+                )
             }
             Self::NotKept { path, reason } => {
                 write!(formatter, "could not keep an answer at `{}`: {reason}", path.display())

@@ -65,6 +65,14 @@ impl Cache {
         self.folder.join(format!("{}.answer", project.normalized()))
     }
 
+    /// The projects of which there is an answer.
+    #[cfg(feature = "server")]
+    pub(super) fn projects(&self) -> Vec<PackageName> {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter_map(|name| name.strip_suffix(".answer")?.parse().ok()).collect()
+    }
+
     /// The kept answer to a request of `asked`; `None` if it is missing or damaged.
     pub(super) fn load(&self, project: &PackageName, asked: &Url) -> Option<(Head, Vec<u8>)> {
         let mut bytes = std::fs::read(self.path(project)).ok()?;

@@ -117,6 +117,13 @@ impl IndexClient {
         Ok(())
     }
 
+    /// The projects of which an answer is kept, whichever index gave it.
+    #[cfg(feature = "server")]
+    pub(crate) fn kept(&self) -> std::collections::BTreeSet<PackageName> {
+        let caches = self.inner.sources.iter().filter_map(|source| source.cache.as_ref());
+        caches.flat_map(Cache::projects).collect()
+    }
+
     pub(crate) fn http(&self) -> &Http {
         &self.inner.http
     }

@@ -11,10 +11,10 @@ use caliper_core::names::{PackageName, Sha256, Sha256Stream, Timestamp};
 use caliper_core::question::grid::FileKind;
 use pep440_rs::Version;
 
-use crate::index::kind_of;
+use crate::index::{CoreMetadata, kind_of};
 use crate::metadata::{Metadata, read_metadata_bytes};
-use crate::sdist::SdistName;
-use crate::wheel::WheelName;
+use crate::web::page::{self, Row};
+use crate::web::projects_of;
 
 /// A folder, and what was learnt of its files.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Folder {
             let Some(filename) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
-            let Some((project, version)) = project_of(filename) else {
+            let Some((project, version)) = projects_of(filename).into_iter().next() else {
                 continue;
             };
             let Ok(facts) = std::fs::metadata(&path) else {
@@ -122,6 +122,24 @@ impl Offered {
             .unwrap_or_else(|| self.changed.into())
     }
 
+    /// What its project's page says of it; with `metadata`, that its metadata is offered by itself.
+    pub(super) fn row(self, learnt: &Learnt, metadata: bool) -> Row {
+        let beside = learnt.metadata.as_deref().filter(|_| metadata);
+        Row {
+            upload_time: Some(self.upload_time()),
+            yanked: self.yanked(),
+            size: Some(self.size),
+            version: self.version,
+            url: format!("../../files/{}", page::in_path(&self.filename)),
+            filename: self.filename,
+            sha256: Some(learnt.sha256),
+            requires_python: learnt.requires_python.clone(),
+            metadata: beside.map_or(CoreMetadata::Absent, |bytes| {
+                CoreMetadata::Offered(Some(Sha256::of(bytes)))
+            }),
+        }
+    }
+
     fn beside(&self, extension: &str) -> PathBuf {
         let mut path = self.path.clone().into_os_string();
         path.push(".");
@@ -138,45 +156,6 @@ fn digest(path: &Path) -> io::Result<Sha256> {
         match file.read(&mut buffer)? {
             0 => return Ok(stream.finish()),
             count => stream.update(&buffer[..count]),
-        }
-    }
-}
-
-/// The project and version that a name speaks of, if it is one of a file that can be installed.
-///
-/// Nothing says where the project ends in an older source distribution's name: it ends at the first
-/// dash behind which there is a version.
-fn project_of(filename: &str) -> Option<(PackageName, Version)> {
-    if kind_of(filename) == FileKind::Wheel {
-        let wheel: WheelName = filename.parse().ok()?;
-        return Some((wheel.project().parse().ok()?, wheel.version().clone()));
-    }
-    filename.match_indices('-').find_map(|(dash, _)| {
-        let project: PackageName = filename[..dash].parse().ok()?;
-        let sdist = SdistName::parse(filename, &project).ok()?;
-        Some((project, sdist.version().clone()))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_tells_its_project() {
-        let cases: &[(&str, Option<(&str, &str)>)] = &[
-            ("demo-1.0-py3-none-any.whl", Some(("demo", "1.0"))),
-            ("a-b-1.0.tar.gz", Some(("a-b", "1.0"))),
-            ("a-2-1.0.zip", Some(("a-2", "1.0"))),
-            ("demo-1.0.tar.gz.yanked", None),
-            ("demo-1.0.tar.gz.uploaded", None),
-            ("notes.txt", None),
-        ];
-        for (filename, expected) in cases {
-            let found = project_of(filename)
-                .map(|(project, version)| (project.normalized().to_owned(), version.to_string()));
-            let expected = expected.map(|(project, version)| (project.into(), version.into()));
-            assert_eq!(found, expected, "{filename}");
         }
     }
 }

@@ -14,6 +14,7 @@ mod forms;
 mod logins;
 mod memory;
 mod metadata;
+mod mirror;
 mod names;
 mod proxies;
 mod server;

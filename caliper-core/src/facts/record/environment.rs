@@ -21,6 +21,11 @@ pub struct RecordedEnvironment {
     /// was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// The names of the files of what is installed that the index gives no upload time for, and that
+    /// were left out because of [`as_of`](Self::as_of); after a failed build, of all that was asked for.
+    /// Where the backend can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_upload_time: Vec<String>,
     /// The address of the package index, without credentials; of several, the one that has the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<String>,
@@ -47,6 +52,7 @@ impl RecordedEnvironment {
             key: None,
             backend: backend.into(),
             as_of: None,
+            without_upload_time: Vec::new(),
             index: None,
             base: None,
             dockerfile: None,

@@ -9,11 +9,18 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 const PART: u64 = 64 << 10;
 
 /// What an answer is followed by.
-pub(super) enum Content {
+pub(crate) enum Content {
     /// These bytes.
     Bytes(Bytes),
     /// So many bytes of a file, from where it stands.
     File { file: File, left: u64 },
+}
+
+impl Content {
+    /// Nothing.
+    pub(crate) fn empty() -> Self {
+        Self::Bytes(Bytes::new())
+    }
 }
 
 impl Body for Content {
@@ -29,7 +36,8 @@ impl Body for Content {
             Self::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::File { left: 0, .. } => Poll::Ready(None),
             Self::File { file, left } => {
-                let mut part = Vec::new();
+                let mut part =
+                    Vec::with_capacity(usize::try_from(PART.min(*left)).unwrap_or_default());
                 // A read of a local file: too short to be worth a hand-over to another thread.
                 let read = file.take(PART.min(*left)).read_to_end(&mut part);
                 Poll::Ready(Some(read.and_then(|count| {

@@ -1,0 +1,115 @@
+//! The mirror that builds on a container engine are given, started when the first build needs it.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use caliper_container::docker::BuildIndex;
+use caliper_core::names::{PackageName, Sha256, Timestamp};
+use caliper_core::question::grid::DistFile;
+use caliper_pypi::download::{DownloadOptions, Downloader};
+use caliper_pypi::index::IndexClient;
+use caliper_pypi::mirror::{Mirror, MirrorError, MirrorOptions};
+
+/// A mirror of the indexes of a run.
+#[derive(Debug)]
+pub(crate) struct IndexOfBuilds {
+    client: IndexClient,
+    cache: PathBuf,
+    downloads: DownloadOptions,
+    /// The port that it has if that is free.
+    port: u16,
+    started: OnceLock<Result<Mirror, String>>,
+}
+
+impl IndexOfBuilds {
+    /// For the builds of this configuration.
+    pub(crate) fn new(
+        client: IndexClient,
+        cache: &Path,
+        downloads: DownloadOptions,
+        config: &Path,
+    ) -> Self {
+        Self {
+            client,
+            cache: cache.to_owned(),
+            downloads,
+            port: port(config),
+            started: OnceLock::new(),
+        }
+    }
+
+    fn mirror(&self) -> Result<&Mirror, Box<dyn Error + Send + Sync>> {
+        let started = self.started.get_or_init(|| {
+            // Taken by another run, or by somebody else: then layers are built again that are here already.
+            let mirror = self.start(self.port).or_else(|_| self.start(0));
+            mirror.map_err(|error| format!("{error}: {}", error.source))
+        });
+        started.as_ref().map_err(|error| error.clone().into())
+    }
+
+    fn start(&self, port: u16) -> Result<Mirror, MirrorError> {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let files = Downloader::new(&self.client, &self.cache, self.downloads.clone());
+        Mirror::start(
+            self.client.clone(),
+            files,
+            MirrorOptions { listen, ..MirrorOptions::default() },
+        )
+    }
+}
+
+/// The preferred port of a configuration: the address of the index is part of what an engine finds the layers of
+/// commands by, so that it should be the same in every run. Below those that Linux gives to clients.
+fn port(config: &Path) -> u16 {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    let path = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+    let digest = Sha256::of(path.as_os_str().as_encoded_bytes()).hex();
+    let number = u16::from_str_radix(&digest[..4], 16).unwrap_or_default();
+    FIRST + number % COUNT
+}
+
+impl BuildIndex for IndexOfBuilds {
+    fn address(&self, as_of: Option<Timestamp>) -> Result<String, Box<dyn Error + Send + Sync>> {
+        Ok(self.mirror()?.address(as_of).to_string())
+    }
+
+    fn file_address(&self, file: &DistFile) -> Result<String, Box<dyn Error + Send + Sync>> {
+        Ok(self.mirror()?.file_address(file))
+    }
+
+    fn identity(&self) -> String {
+        let addresses: Vec<String> = self.client.addresses().map(ToString::to_string).collect();
+        Sha256::of(addresses.join("\n").as_bytes()).hex()[..12].to_owned()
+    }
+
+    fn failures(&self) -> (u64, Option<String>) {
+        match self.started.get() {
+            Some(Ok(mirror)) => (mirror.failures(), mirror.last_failure()),
+            _ => (0, None),
+        }
+    }
+
+    fn without_upload_time(&self) -> BTreeMap<PackageName, Vec<String>> {
+        match self.started.get() {
+            Some(Ok(mirror)) => mirror.without_upload_time(),
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_of_a_configuration_stays() {
+        let one = port(Path::new("/a/caliper.yaml"));
+        assert_eq!(one, port(Path::new("/a/caliper.yaml")));
+        assert_ne!(one, port(Path::new("/b/caliper.yaml")));
+        assert!((10_000..30_000).contains(&one));
+    }
+}

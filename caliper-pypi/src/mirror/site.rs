@@ -1,0 +1,128 @@
+//! Which answer a request gets.
+
+use caliper_core::names::{PackageName, Sha256, Timestamp};
+use hyper::header::HeaderMap;
+use hyper::{Response, header};
+
+use super::UnknownUploadTime;
+use super::failure::{Failure, Failures};
+use super::pages::{Pages, UNVERIFIED, Which};
+use super::shelf::Shelf;
+use crate::Notice;
+use crate::download::Downloader;
+use crate::index::IndexClient;
+use crate::web::answer::{self, Page, not_found, redirect, set};
+use crate::web::page;
+use crate::web::{self, Content};
+
+/// What the name of a file can be kept for: it has a digest in its address.
+const FOR_EVER: &str = "max-age=365000000, immutable";
+
+/// What is served.
+#[derive(Debug)]
+pub(super) struct Site {
+    client: IndexClient,
+    shelf: Shelf,
+    pub(super) pages: Pages,
+    pub(super) failures: Failures,
+}
+
+impl Site {
+    pub(super) fn new(client: IndexClient, files: Downloader, unknown: UnknownUploadTime) -> Self {
+        Self {
+            client,
+            shelf: Shelf::new(files),
+            pages: Pages::new(unknown),
+            failures: Failures::default(),
+        }
+    }
+
+    fn answer(&self, path: &str, headers: &HeaderMap) -> Result<Response<Content>, Failure> {
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let (before, as_of, rest) = match parts[..] {
+            ["as-of", time, ref rest @ ..] => {
+                let as_of: Timestamp = time.parse().map_err(|error| Failure::question(&error))?;
+                (format!("/as-of/{time}"), Some(as_of), rest)
+            }
+            ref rest => (String::new(), None, rest),
+        };
+        match *rest {
+            ["simple", ""] => Ok(self.list(headers)),
+            ["simple"] => Ok(redirect(&format!("{before}/simple/"))),
+            ["simple", name] | ["simple", name, ""] => {
+                let Ok(project) = name.parse::<PackageName>() else { return Ok(not_found()) };
+                let canonical = format!("{before}/simple/{}/", project.normalized());
+                if path != canonical {
+                    return Ok(redirect(&canonical));
+                }
+                self.project(project, as_of, headers)
+            }
+            ["files", UNVERIFIED, filename] if as_of.is_none() => {
+                let (ready, sha256) = self.shelf.unverified(filename, &self.client)?;
+                Ok(answer::file(ready.file, sha256, ready.changed, headers)?)
+            }
+            ["files", sha256, filename] if as_of.is_none() => {
+                let Ok(sha256) = sha256.parse::<Sha256>() else { return Ok(not_found()) };
+                let mut answer = self.file(sha256, filename, headers)?;
+                set(&mut answer, header::CACHE_CONTROL, FOR_EVER);
+                Ok(answer)
+            }
+            _ => Ok(not_found()),
+        }
+    }
+
+    /// The projects that were asked for so far: the indexes have many more.
+    fn list(&self, headers: &HeaderMap) -> Response<Content> {
+        let projects = self.client.kept();
+        let page = match answer::best_form_for(headers) {
+            Some(answer::JSON) => Page::new(answer::JSON, page::list_json(&projects)),
+            Some(form) => Page::new(form, page::list_html(&projects)),
+            None => return answer::not_acceptable(),
+        };
+        page.unless_known(headers)
+    }
+
+    fn project(
+        &self,
+        project: PackageName,
+        as_of: Option<Timestamp>,
+        headers: &HeaderMap,
+    ) -> Result<Response<Content>, Failure> {
+        let Some(form) = answer::best_form_for(headers) else {
+            return Ok(answer::not_acceptable());
+        };
+        let page = self.pages.page(&Which { project, as_of, form }, &self.client)?;
+        let mut answer = page.unless_known(headers);
+        // Whether the indexes' answer still holds is for the mirror to know.
+        set(&mut answer, header::CACHE_CONTROL, "no-cache");
+        set(&mut answer, header::VARY, "Accept");
+        Ok(answer)
+    }
+
+    fn file(
+        &self,
+        sha256: Sha256,
+        filename: &str,
+        headers: &HeaderMap,
+    ) -> Result<Response<Content>, Failure> {
+        if let Some(wheel) = filename.strip_suffix(".metadata") {
+            let metadata = self.shelf.metadata(sha256, wheel, &self.client)?;
+            return Ok(Page::new(answer::BYTES, metadata).unless_known(headers));
+        }
+        let ready = self.shelf.file(sha256, filename, &self.client)?;
+        Ok(answer::file(ready.file, sha256, ready.changed, headers)?)
+    }
+}
+
+impl web::Site for Site {
+    fn route(&self, path: &str, headers: &HeaderMap) -> Response<Content> {
+        self.answer(path, headers).unwrap_or_else(|failure| {
+            if failure.is_ours() {
+                self.failures.add(failure.reason());
+                let (path, reason) = (path.to_owned(), failure.reason().to_owned());
+                self.client.http().notify(&Notice::NotServed { path, reason });
+            }
+            failure.answer()
+        })
+    }
+}
