@@ -93,6 +93,12 @@ fn every_combination_is_a_cell_that_every_command_understands() {
       not measured after 1.0 (1 release)
     show.py on X.YZ as_of=today,helper=2.0,seed=0
       is fixed between 1.0 and 2.0 (adjacent; a single run)
+
+    by the date of the index
+    show.py on X.YZ helper=1.0,seed=0
+      fine: 1.0 … 2.0 (2 releases) pass at their date and today
+    show.py on X.YZ helper=1.0,seed=1
+      fine: 1.0 passes at its date and today
     ");
     let cell = |variant: &str| format!("1.0/{python}[{variant}]");
 

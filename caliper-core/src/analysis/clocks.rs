@@ -11,8 +11,7 @@ use std::fmt;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::Analysis;
-use super::compare::Verdict;
+use super::compare::{Pair, Verdict};
 use super::row::{AlsoDiffers, Factor, State};
 use crate::facts::record::{CellOutcome, Record};
 use crate::names::PythonVersion;
@@ -97,8 +96,12 @@ type Key<'a> = (&'a str, PythonVersion, Variant, &'a str, Course, BTreeSet<Strin
 /// A release, and what sets its two cells apart.
 type Found<'a> = (&'a Version, Vec<AlsoDiffers>);
 
-/// Holds the cells of each release at its own date against those at other dates.
-pub(super) fn clocks(analysis: &Analysis<'_>, records: &[Record]) -> Vec<Clocks> {
+/// Holds the cells of each release at its own date against those at other dates. `judge` compares the results of
+/// tests that pass at both.
+pub(super) fn clocks(
+    records: &[Record],
+    judge: &dyn Fn(&[Pair<'_>]) -> Vec<Option<Verdict>>,
+) -> Vec<Clocks> {
     let pairs = pairs(records);
     let both_pass: Vec<_> = pairs
         .iter()
@@ -107,8 +110,7 @@ pub(super) fn clocks(analysis: &Analysis<'_>, records: &[Record]) -> Vec<Clocks>
         })
         .copied()
         .collect();
-    let judged = analysis.compare(&both_pass);
-    let mut verdicts = judged.into_iter().map(|(verdict, _)| verdict);
+    let mut verdicts = judge(&both_pass).into_iter();
     let mut found: BTreeMap<Key<'_>, Vec<Found<'_>>> = BTreeMap::new();
     for (before, after, test) in &pairs {
         let states = [before, after].map(|record| State::of(record, test));
@@ -152,7 +154,7 @@ pub(super) fn clocks(analysis: &Analysis<'_>, records: &[Record]) -> Vec<Clocks>
 
 /// The cells of each release at its own date, with those at other dates that are the same in all other axes, for
 /// each test of both.
-fn pairs(records: &[Record]) -> Vec<(&Record, &Record, &str)> {
+fn pairs(records: &[Record]) -> Vec<Pair<'_>> {
     type Place<'a> = (&'a Version, PythonVersion, Variant);
     let mut places: BTreeMap<Place<'_>, Vec<&Record>> = BTreeMap::new();
     for record in records.iter().filter(|record| record.variant.get(AXIS).is_some()) {
@@ -288,6 +290,7 @@ impl fmt::Display for Clocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Analysis;
     use crate::facts::record::Installed;
     use crate::facts::record::TestOutcome::{Failed, Passed};
     use crate::facts::record::tests::{record, test};

@@ -180,7 +180,10 @@ impl<'a> Analysis<'a> {
 
     /// How each release fared at its own date and at others, where the date of the index is an axis.
     pub fn clocks(&self) -> Vec<Clocks> {
-        clocks(self, self.cells.records)
+        let verdicts = |pairs: &[Pair<'_>]| {
+            self.compare(pairs).into_iter().map(|(verdict, _)| verdict).collect()
+        };
+        clocks(self.cells.records, &verdicts)
     }
 
     /// Why imports fail in cells whose tests all pass, the most frequent first. No verdict, row or
