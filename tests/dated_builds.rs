@@ -70,6 +70,53 @@ fn builds_find_what_was_there_at_the_date() {
 }
 
 #[test]
+fn files_without_upload_time_are_left_out_and_named_in_the_record() {
+    if !has_engine() {
+        return;
+    }
+    let world = world("");
+    // An index before the one of this world, which gives the second release of `helper` no time.
+    let packages = world.packages();
+    let digest = |name: &str| {
+        caliper_core::names::Sha256::of(&std::fs::read(packages.join(name)).unwrap()).hex()
+    };
+    let base = world.index().replace("/simple/", "/files");
+    let link = |name: &str, time: &str| {
+        format!("<a href=\"{base}/{name}#sha256={}\"{time}>{name}</a>\n", digest(name))
+    };
+    let page = link("helper-1.0-py3-none-any.whl", " data-upload-time=\"2019-01-01T00:00:00Z\"")
+        + &link("helper-2.0-py3-none-any.whl", "");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let first = format!("http://{}/simple/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            use std::io::{Read as _, Write as _};
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let count = stream.read(&mut request).unwrap();
+            let has = request[..count].starts_with(b"GET /simple/helper/");
+            let (status, body) = if has { ("200 OK", page.as_str()) } else { ("404 No", "") };
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    let indexes = ["--index", &first, "--index", &world.index(), "--as-of", "2020-03-01"];
+    for more in [&[][..], &["--rerun", "all"]] {
+        world.caliper(&[&RUN[..], &indexes, more].concat()).expect(0);
+        let results = world.results();
+        let environment = &results["cells"][0]["environment"];
+        let named = environment["without_upload_time"].clone();
+        assert_eq!(named, serde_json::json!(["helper-2.0-py3-none-any.whl"]));
+        let installed = environment["installed"].to_string();
+        assert!(installed.contains(r#""name":"helper","version":"1.0""#), "{installed}");
+    }
+}
+
+#[test]
 fn an_installer_of_its_own_index_is_refused_where_a_date_is_asked_for() {
     if !has_engine() {
         return;

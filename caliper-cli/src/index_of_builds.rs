@@ -1,6 +1,6 @@
 //! The mirror that builds on a container engine are given, started when the first build needs it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -93,10 +93,12 @@ impl BuildIndex for IndexOfBuilds {
         }
     }
 
-    fn without_upload_time(&self) -> BTreeMap<PackageName, Vec<String>> {
-        match self.started.get() {
-            Some(Ok(mirror)) => mirror.without_upload_time(),
-            _ => BTreeMap::new(),
+    fn without_upload_time(&self, of: Option<&BTreeSet<PackageName>>) -> Vec<String> {
+        let Some(Ok(mirror)) = self.started.get() else { return Vec::new() };
+        match of {
+            // Also of those whose pages this run did not need, because the engine had the layers.
+            Some(of) => of.iter().flat_map(|one| mirror.without_upload_time_of(one)).collect(),
+            None => mirror.without_upload_time().into_values().flatten().collect(),
         }
     }
 }

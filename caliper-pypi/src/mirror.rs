@@ -161,6 +161,12 @@ impl Mirror {
     pub fn without_upload_time(&self) -> BTreeMap<PackageName, Vec<String>> {
         self.site.pages.without_upload_time()
     }
+
+    /// The names of the files without upload time of one project, if an index was asked for it, now or in an earlier
+    /// run. Asks none.
+    pub fn without_upload_time_of(&self, project: &PackageName) -> Vec<String> {
+        self.site.without_upload_time_of(project)
+    }
 }
 
 /// The mirror cannot listen on an address.

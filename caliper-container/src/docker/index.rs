@@ -1,6 +1,6 @@
 //! The package index that a build is given.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 
@@ -38,8 +38,9 @@ pub trait BuildIndex: Send + Sync + fmt::Debug {
     /// How many requests it could not answer so far because what is behind it failed, and why the last.
     fn failures(&self) -> (u64, Option<String>);
 
-    /// The files without upload time that it left out of pages of a date so far, by project.
-    fn without_upload_time(&self) -> BTreeMap<PackageName, Vec<String>>;
+    /// The files without upload time that it leaves out of pages of a date: of these projects, as far as it knows
+    /// them, or of all that it was asked for so far.
+    fn without_upload_time(&self, of: Option<&BTreeSet<PackageName>>) -> Vec<String>;
 }
 
 /// What names the index for pip; for uv; for older ones of uv.
@@ -194,13 +195,8 @@ impl DockerBackend {
         setup: &Setup,
         of: Option<&BTreeSet<PackageName>>,
     ) -> Vec<String> {
-        let Some(mirror) = self.options.build_index.as_ref().filter(|_| setup.as_of.is_some())
-        else {
-            return Vec::new();
-        };
-        let all = mirror.without_upload_time().into_iter();
-        let kept = all.filter(|(project, _)| of.is_none_or(|of| of.contains(project)));
-        kept.flat_map(|(_, filenames)| filenames).collect()
+        let mirror = self.options.build_index.as_ref().filter(|_| setup.as_of.is_some());
+        mirror.map(|mirror| mirror.without_upload_time(of)).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How images are made, and how that fails.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -92,9 +92,10 @@ impl BuildIndex for Mirror {
         (count, Some("the index is down".to_owned()))
     }
 
-    fn without_upload_time(&self) -> BTreeMap<PackageName, Vec<String>> {
-        let undated = |name: &str| (name.parse().unwrap(), vec![format!("{name}-0.zip")]);
-        BTreeMap::from([undated("tiny"), undated("other")])
+    fn without_upload_time(&self, of: Option<&BTreeSet<PackageName>>) -> Vec<String> {
+        let all = ["tiny", "other"].map(|name| name.parse::<PackageName>().unwrap()).into_iter();
+        let wanted = all.filter(|name| of.is_none_or(|of| of.contains(name)));
+        wanted.map(|name| format!("{name}-0.zip")).collect()
     }
 }
 

@@ -117,6 +117,15 @@ impl IndexClient {
         Ok(())
     }
 
+    /// The same, making no request: answers come from the cache, however old.
+    #[cfg(feature = "server")]
+    pub(crate) fn of_cache(&self) -> Self {
+        let options = ClientOptions { offline: true, ..self.options().clone() };
+        let mut addresses = self.addresses().cloned();
+        let first = addresses.next().unwrap_or_default();
+        Self::of_several(first, addresses, options)
+    }
+
     /// The projects of which an answer is kept, whichever index gave it.
     #[cfg(feature = "server")]
     pub(crate) fn kept(&self) -> std::collections::BTreeSet<PackageName> {

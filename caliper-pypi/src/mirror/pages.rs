@@ -10,7 +10,7 @@ use caliper_core::question::grid::{DistFile, FileKind};
 use super::UnknownUploadTime;
 use super::failure::Failure;
 use crate::Notice;
-use crate::index::{CoreMetadata, IndexClient, PackageIndex as _, Project, ProjectFile};
+use crate::index::{CoreMetadata, IndexClient, PackageIndex as _, Project, ProjectFile, Release};
 use crate::turns::Turns;
 use crate::web::answer::{JSON, Page};
 use crate::web::page::{self, Row};
@@ -107,11 +107,7 @@ impl Pages {
         let Some(as_of) = as_of else {
             return Ok(files.into_iter().map(|(version, file)| row(file, version, 2)).collect());
         };
-        let undated: Vec<String> = files
-            .iter()
-            .filter(|(_, file)| file.file.upload_time.is_none())
-            .map(|(_, file)| file.file.filename.clone())
-            .collect();
+        let undated = without_upload_time(project);
         let included = self.unknown == UnknownUploadTime::Include;
         if !undated.is_empty() {
             if !included && undated.len() == files.len() {
@@ -141,6 +137,13 @@ impl Pages {
             client.http().notify(&Notice::NoUploadTime { project, filenames, included });
         }
     }
+}
+
+/// The names of the files without upload time.
+pub(super) fn without_upload_time(project: &Project) -> Vec<String> {
+    let files = project.releases().iter().flat_map(Release::files);
+    let undated = files.filter(|file| file.file.upload_time.is_none());
+    undated.map(|file| file.file.filename.clone()).collect()
 }
 
 /// What a page says of a file, `depth` folders below the root.

@@ -6,11 +6,11 @@ use hyper::{Response, header};
 
 use super::UnknownUploadTime;
 use super::failure::{Failure, Failures};
-use super::pages::{Pages, UNVERIFIED, Which};
+use super::pages::{Pages, UNVERIFIED, Which, without_upload_time};
 use super::shelf::Shelf;
 use crate::Notice;
 use crate::download::Downloader;
-use crate::index::IndexClient;
+use crate::index::{IndexClient, PackageIndex as _};
 use crate::web::answer::{self, Page, not_found, redirect, set};
 use crate::web::page;
 use crate::web::{self, Content};
@@ -22,6 +22,8 @@ const FOR_EVER: &str = "max-age=365000000, immutable";
 #[derive(Debug)]
 pub(super) struct Site {
     client: IndexClient,
+    /// Answers from what is kept of the indexes.
+    kept: IndexClient,
     shelf: Shelf,
     pub(super) pages: Pages,
     pub(super) failures: Failures,
@@ -30,11 +32,18 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(client: IndexClient, files: Downloader, unknown: UnknownUploadTime) -> Self {
         Self {
+            kept: client.of_cache(),
             client,
             shelf: Shelf::new(files),
             pages: Pages::new(unknown),
             failures: Failures::default(),
         }
+    }
+
+    /// The files without upload time of a project, as far as an index was asked for it.
+    pub(super) fn without_upload_time_of(&self, project: &PackageName) -> Vec<String> {
+        let offered = self.kept.project(project);
+        offered.map(|project| without_upload_time(&project)).unwrap_or_default()
     }
 
     fn answer(&self, path: &str, headers: &HeaderMap) -> Result<Response<Content>, Failure> {

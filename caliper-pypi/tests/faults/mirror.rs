@@ -266,6 +266,19 @@ fn files_without_upload_time_are_named() {
             insta::assert_snapshot!(told.lock().unwrap()[0], @"the index gives no upload time for `demo-2.0.tar.gz` of demo: left out in pages of a date");
         }
     }
+    // A later mirror knows what is kept, and asks nothing.
+    let cache = tempfile::tempdir().unwrap();
+    let options = || ClientOptions { cache: Some(cache.path().to_owned()), ..hasty() };
+    let server = Scripted::start(vec![json(&some)]);
+    let demo = "demo".parse().unwrap();
+    for (asked, named) in [(false, &[][..]), (true, &["demo-2.0.tar.gz"])] {
+        if asked {
+            Bench::new(server.client(options())).offered(None).unwrap();
+        }
+        let later = Bench::new(server.client(options()));
+        assert_eq!(later.mirror.without_upload_time_of(&demo), named);
+    }
+    assert_eq!(server.requests().len(), 1);
     // Of none of its files: an error, and not an empty page.
     let server = Scripted::start(vec![json(&entry("2.0", ""))]);
     let bench = Bench::new(server.client(hasty()));
