@@ -81,7 +81,14 @@ fn show_cell(
     terminal: Terminal,
 ) -> Outcome {
     let all = || results.cells.iter().chain(&results.stale);
-    let record = all().find(|record| record.id() == *id);
+    // Without its variant a cell is named as long as there is one alone.
+    let named = || {
+        let of_place =
+            |record: &&Record| record.version == id.version && record.python == id.python;
+        let mut found = all().filter(of_place);
+        found.next().filter(|_| id.variant.is_empty() && found.next().is_none())
+    };
+    let record = all().find(|record| record.id() == *id).or_else(named);
     let record = record.ok_or_else(|| no_such_cell(id, &all().collect::<Vec<_>>()))?;
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
