@@ -299,3 +299,39 @@ fn an_interrupted_cell_is_not_part_of_a_summary() {
     );
     assert_eq!(world.results()["cells"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_release_that_comes_out_meanwhile_splits_no_grid() {
+    if !has_uv() {
+        return;
+    }
+    let world =
+        World::with_config("  tests: [show.py]\n  axes: {as_of: [today]}\n  versions: '>=1'\n");
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    world.wheel("demo", "2.0", &[("demo.py", "")]);
+    world.write("show.py", "import demo\n");
+    let python = python();
+    let run = |only: &[&str]| {
+        world.caliper(&[&["run", "--python", &python], only].concat()).expect(0);
+    };
+    let moments = || -> std::collections::BTreeSet<String> {
+        let results = world.results();
+        let cells = results["cells"].as_array().unwrap().iter();
+        cells.map(|cell| cell["environment"]["as_of"].to_string()).collect()
+    };
+    run(&["--only", &format!("1.0/{python}")]);
+    let first = moments();
+    assert_eq!(first.len(), 1, "{first:?}");
+    // Uploaded now, and so not there at the moment of the run that goes on.
+    world.wheel("demo", "3.0", &[("demo.py", "")]);
+    run(&[]);
+    let results = world.results();
+    assert_eq!(moments(), first);
+    let outcome = |version: &str| {
+        let cells = results["cells"].as_array().unwrap().iter();
+        let mut of_version = cells.filter(|cell| cell["version"] == version);
+        of_version.next().map(|cell| cell["outcome"].clone())
+    };
+    assert_eq!(outcome("2.0").unwrap(), "tested");
+    assert!(outcome("3.0").is_none_or(|outcome| outcome == "unavailable"), "{results}");
+}

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::project;
 use caliper_container::runner::{Rerun, Retry, RunOptions, Schedule};
+use caliper_core::facts::store::DirStore;
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::axes::{AsOf, Axes, Axis, AxisValue};
 use caliper_core::question::config::Config;
@@ -95,16 +96,17 @@ pub(crate) fn lay_out(
         let offered = index.client.project(&config.dependency)?;
         let pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
         let axes = axes(config, work, backend.name());
-        let plan = resolved(config, &setup, &selection, &axes, &offered, pythons, &index)?;
-        (plan, Some((offered, axes)))
+        let today = today(&axes, &setting)?;
+        let plan = resolved(config, &setup, &selection, (&axes, today), &offered, pythons, &index)?;
+        (plan, Some((offered, axes, today)))
     };
     for setup in plan.setups() {
         backend.check(setup)?;
     }
     let (mut rest, is_whole) = match &offered {
-        Some((offered, axes)) if purpose == Purpose::Run => {
+        Some((offered, axes, today)) if purpose == Purpose::Run => {
             let is_usual = backend.name() == sources::usual(config);
-            let asked = rest::Asked { plan: &plan, setup: &setup, axes, is_usual };
+            let asked = rest::Asked { plan: &plan, setup: &setup, axes, today: *today, is_usual };
             rest::of(&asked, &setting, &work.selection, offered, &index)?
         }
         Some(_) | None => (plan.part(|_| false), false),
@@ -215,7 +217,7 @@ fn resolved(
     config: &Config,
     setup: &Setup,
     selection: &Selection,
-    axes: &Axes,
+    (axes, today): (&Axes, Timestamp),
     offered: &Project,
     pythons: Vec<Interpreter>,
     index: &Index,
@@ -226,7 +228,7 @@ fn resolved(
         selection,
         setup,
         axes,
-        today: end_of_today(),
+        today,
     };
     resolve::plan(question, offered, pythons, &index.client)
 }
@@ -249,12 +251,20 @@ fn axes(config: &Config, work: &Work, backend: &str) -> Axes {
     axes
 }
 
-/// What `as_of: today` stands for: the end of this day in UTC. The runs of one day ask the same
-/// question, so that one that was interrupted goes on.
-fn end_of_today() -> Timestamp {
+/// What `as_of: today` stands for: the moment of an earlier run, if that is less than a day ago, or else now. So a
+/// release that comes out meanwhile splits no grid, and a run that was stopped goes on.
+fn today(axes: &Axes, setting: &Setting) -> Result<Timestamp, Failure> {
     const DAY: i64 = 24 * 3600;
-    let now = Timestamp::from(std::time::SystemTime::now()).unix_seconds();
-    Timestamp::from_unix_seconds((now.div_euclid(DAY) + 1) * DAY)
+    let now = Timestamp::from(SystemTime::now());
+    let yesterday = Timestamp::from_unix_seconds(now.unix_seconds() - DAY);
+    let written = axes.dates(yesterday);
+    if !axes.dates(now).contains(&now) {
+        return Ok(now);
+    }
+    let (records, _) = DirStore::read_only(setting.results()).records()?;
+    let moments = records.iter().filter_map(|record| record.environment.as_of);
+    let earlier = moments.filter(|moment| (yesterday..=now).contains(moment));
+    Ok(earlier.filter(|moment| !written.contains(moment)).max().unwrap_or(now))
 }
 
 /// A plan that was kept: alone, or in what `plan --format json` prints.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::DirStore;
-use caliper_core::names::PythonVersion;
+use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::axes::Axes;
 use caliper_core::question::grid::CellId;
 use caliper_core::question::interpreter::Interpreter;
@@ -25,6 +25,8 @@ pub(super) struct Asked<'a> {
     pub(super) plan: &'a Plan,
     pub(super) setup: &'a Setup,
     pub(super) axes: &'a Axes,
+    /// What `as_of: today` stands for.
+    pub(super) today: Timestamp,
     /// Whether the backend is the one that the configuration leads to.
     pub(super) is_usual: bool,
 }
@@ -43,7 +45,7 @@ pub(super) fn of(
     index: &Index,
 ) -> Result<(Plan, bool), Failure> {
     let config = &setting.config;
-    let Asked { plan, setup, axes, is_usual } = *asked;
+    let Asked { plan, setup, axes, today, is_usual } = *asked;
     let mut rest = plan.part(|_| false);
     let Select { index: _, python, versions, pre, yanked, as_of } = select;
     let is_partial = !python.is_empty() || versions.is_some() || *pre || *yanked || as_of.is_some();
@@ -73,15 +75,16 @@ pub(super) fn of(
     let mut is_whole = is_usual;
     for (setup, selection, axes) in layouts {
         let pythons = rest.interpreters.clone();
-        let cells = match resolved(config, &setup, &selection, axes, offered, pythons, index) {
-            Ok(whole) => whole.cells,
-            Err(error @ ResolveError::Index { .. }) => return Err(error.into()),
-            // The configuration selects nothing by itself.
-            Err(_) => {
-                is_whole = false;
-                continue;
-            }
-        };
+        let cells =
+            match resolved(config, &setup, &selection, (axes, today), offered, pythons, index) {
+                Ok(whole) => whole.cells,
+                Err(error @ ResolveError::Index { .. }) => return Err(error.into()),
+                // The configuration selects nothing by itself.
+                Err(_) => {
+                    is_whole = false;
+                    continue;
+                }
+            };
         let setup = Arc::new(setup);
         let own = |cell: PlannedCell| PlannedCell {
             setup: Some(cell.setup.unwrap_or_else(|| Arc::clone(&setup))),

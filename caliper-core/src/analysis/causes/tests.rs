@@ -50,13 +50,16 @@ RecursionError: maximum recursion depth exceeded
 "#;
     let later = "Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n\
                  ImportError: \n\nIMPORTANT: PLEASE READ THIS\n\nmore\n";
+    let wrapped =
+        format!("{later}\nOriginal error was: libfoo.so.3: cannot open shared object file\n");
     let bare = "Traceback (most recent call last):\n  File \"<stdin>\", line 1, in <module>\nKeyboardInterrupt\n";
-    insta::assert_snapshot!(signatures(&[SOFT_UNICODE, json, local, recursion, later, bare]), @"
+    insta::assert_snapshot!(signatures(&[SOFT_UNICODE, json, local, recursion, later, &wrapped, bare]), @"
     ImportError: cannot import name 'soft_unicode' from 'markupsafe' (jinja2/filters.py in <module>)
     JSONDecodeError: Expecting value: line N column N (char N) (tests/smoke.py in test_load)
     FileNotFoundError: [Errno N] No such file or directory: '…/data N.csv' (pkg/read.py in read)
     RecursionError: maximum recursion depth exceeded (x.py in f)
     ImportError: IMPORTANT: PLEASE READ THIS (x.py in <module>)
+    ImportError: libfoo.so.N: cannot open shared object file (x.py in <module>)
     KeyboardInterrupt
     ");
 }

@@ -190,6 +190,13 @@ pub(super) fn raised(text: &str) -> Option<Raised> {
 impl Reader {
     fn read(&mut self, line: &Line<'_>) {
         let expected = std::mem::take(&mut self.next);
+        // What NumPy and others wrap an error of the loader in: a page of advice, and then the error.
+        if let (Some(original), Some(last)) =
+            (line.body.strip_prefix("Original error was: "), &mut self.last)
+        {
+            last.line = format!("{}: {original}", last.parts().0);
+            return;
+        }
         if expected == Next::Message
             && !line.body.starts_with("Traceback ")
             && let Some(last) = &mut self.last
