@@ -58,14 +58,19 @@ impl Minimal<'_> {
     /// it bad.
     ///
     /// This is a binary search. If both halves cannot be measured, then smaller parts and their complements are tried, as
-    /// Zeller and Hildebrandt do. If not even single pins can be measured, the rest stays together as
-    /// one.
+    /// Zeller and Hildebrandt do. If not even single pins can be measured, the rest stays together as one.
+    ///
+    /// If already the base cannot be measured, then pins are missing that it requires. Only combinations with all of
+    /// them can be bad, so "cannot be measured" then counts as "not bad", as in Junker's search.
     fn isolate(&self, kept: &Set, candidates: Set) -> Result<(Set, Set), Wanted<Set>> {
         let (mut base, mut open) = (Set::new(), candidates);
         let mut parts = 2;
         while open.len() > 1 {
             let with = kept.union(&base).copied().collect();
-            match self.first_measurable(&with, subsets(&open, parts))? {
+            let lacks = self.known(&with)? == Known::Unproven(Unproven::Unresolvable);
+            let subsets = subsets(&open, if lacks { 2 } else { parts });
+            let first = subsets.first().cloned().unwrap_or_default();
+            match self.first_measurable(&with, subsets)? {
                 Some((part, Known::Bad)) => {
                     open = part;
                     parts = 2;
@@ -74,6 +79,10 @@ impl Minimal<'_> {
                     open = without(&open, &part);
                     base.extend(part);
                     parts = parts.min(open.len()).max(2);
+                }
+                None if lacks => {
+                    open = without(&open, &first);
+                    base.extend(first);
                 }
                 None if parts >= open.len() => break,
                 None => parts = (2 * parts).min(open.len()),

@@ -345,7 +345,7 @@ fn check(found: &Found, asked: &[(Set, Outcome)], all: usize) -> Result<(), Test
     Ok(())
 }
 
-/// Three in a hundred bits of a hash are set: an arbitrary but fixed property of a combination.
+/// An arbitrary but fixed property that this share of all combinations has.
 fn falls(taken: &Set, seed: u64, percent: u64) -> bool {
     let mut hash = seed ^ 0x9e37_79b9_7f4a_7c15;
     for pin in taken {
