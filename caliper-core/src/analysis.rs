@@ -2,6 +2,7 @@
 //!
 //! Builds on [`facts`](crate::facts) and [`question`](crate::question), and never changes a record.
 
+pub mod blame;
 pub mod causes;
 pub mod changes;
 pub mod clocks;
