@@ -123,23 +123,23 @@ fn print_results(results: &Results, terminal: Terminal) {
     if !changes.is_empty() {
         terminal.data("\n");
     }
-    let more = changes.len().saturating_sub(MOST_LINES);
-    terminal.lines(&changes[..changes.len() - more]);
-    if more > 0 {
-        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
-    }
+    print_first(&changes, terminal);
     let by_date = rows::by_date(&results.clocks);
     if !by_date.is_empty() {
         terminal.lines(&[Vec::new(), vec![(Tone::Plain, "by the date of the index".to_owned())]]);
-        let more = by_date.len().saturating_sub(MOST_LINES);
-        terminal.lines(&by_date[..by_date.len() - more]);
-        if more > 0 {
-            let text = format!("… and {more} more lines (`--format json`)");
-            terminal.lines(&[vec![(Tone::Dim, text)]]);
-        }
+        print_first(&by_date, terminal);
     }
     if let Some(open) = OpenQuestions::of(&results.verdicts) {
         terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);
+    }
+}
+
+/// Prints the first lines of a long list, and counts the others.
+fn print_first(lines: &[Vec<grid::Span>], terminal: Terminal) {
+    let more = lines.len().saturating_sub(MOST_LINES);
+    terminal.lines(&lines[..lines.len() - more]);
+    if more > 0 {
+        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
     }
 }
 

@@ -83,9 +83,7 @@ fn show_cell(
     let all = || results.cells.iter().chain(&results.stale);
     // Without its variant a cell is named as long as there is one alone.
     let named = || {
-        let of_place =
-            |record: &&Record| record.version == id.version && record.python == id.python;
-        let mut found = all().filter(of_place);
+        let mut found = all().filter(|record| is_of_place(record, id));
         found.next().filter(|_| id.variant.is_empty() && found.next().is_none())
     };
     let record = all().find(|record| record.id() == *id).or_else(named);
@@ -155,11 +153,15 @@ fn subject(what: &[String]) -> Result<(PathBuf, Option<CellId>), Failure> {
     })
 }
 
+/// Whether a record is of the release and Python of a cell, in any variant.
+fn is_of_place(record: &Record, id: &CellId) -> bool {
+    record.version == id.version && record.python == id.python
+}
+
 /// The error for a cell without a record. It names the variants that were measured of that release and
 /// Python, if there are any.
 fn no_such_cell(id: &CellId, records: &[&Record]) -> Failure {
-    let variants =
-        records.iter().filter(|record| record.version == id.version && record.python == id.python);
+    let variants = records.iter().filter(|record| is_of_place(record, id));
     let names: Vec<String> = variants.take(5).map(|record| record.id().to_string()).collect();
     if !names.is_empty() {
         let names = names.join(", ");

@@ -12,7 +12,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Pair, Verdict};
-use super::row::{AlsoDiffers, Factor, State};
+use super::row::{self, AlsoDiffers, State};
 use crate::facts::record::{CellOutcome, Record};
 use crate::names::PythonVersion;
 use crate::question::grid::Variant;
@@ -103,17 +103,13 @@ pub(super) fn clocks(
     judge: &dyn Fn(&[Pair<'_>]) -> Vec<Option<Verdict>>,
 ) -> Vec<Clocks> {
     let pairs = pairs(records);
-    let both_pass: Vec<_> = pairs
-        .iter()
-        .filter(|(before, after, test)| {
-            [before, after].iter().all(|record| State::of(record, test) == State::Passed)
-        })
-        .copied()
-        .collect();
+    let states = |(before, after, test): &Pair<'_>| [before, after].map(|one| State::of(one, test));
+    let states: Vec<[State; 2]> = pairs.iter().map(states).collect();
+    let both_pass = pairs.iter().zip(&states).filter(|(_, states)| **states == [State::Passed; 2]);
+    let both_pass: Vec<_> = both_pass.map(|(pair, _)| *pair).collect();
     let mut verdicts = judge(&both_pass).into_iter();
     let mut found: BTreeMap<Key<'_>, Vec<Found<'_>>> = BTreeMap::new();
-    for (before, after, test) in &pairs {
-        let states = [before, after].map(|record| State::of(record, test));
+    for ((before, after, test), states) in pairs.into_iter().zip(states) {
         let course = match states {
             [State::Failed, State::Passed | State::Failed | State::Flaky]
                 if before.outcome == CellOutcome::BuildFailed =>
@@ -135,11 +131,10 @@ pub(super) fn clocks(
             [State::Unmeasured | State::Unavailable, _]
             | [_, State::Unmeasured | State::Unavailable] => continue,
         };
-        let mut differs = AlsoDiffers::between(before, after);
-        differs.retain(|one| one.factor == Factor::Package);
+        let differs = AlsoDiffers::packages(before, after);
         let names = differs.iter().map(|one| one.name.clone()).collect();
         let until = after.variant.get(AXIS).unwrap_or_default();
-        let key = (*test, before.python, rest(&before.variant), until, course, names);
+        let key = (test, before.python, rest(&before.variant), until, course, names);
         found.entry(key).or_default().push((&before.version, differs));
     }
     let told = |((test, python, variant, until, course, names), mut all): (Key<'_>, Vec<_>)| {
@@ -199,13 +194,7 @@ impl Moved {
 
 impl fmt::Display for Moved {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = &self.name;
-        match (span(&self.from), span(&self.to)) {
-            (Some(from), Some(to)) => write!(formatter, "{name} {from} → {to}"),
-            (Some(from), None) => write!(formatter, "{name} {from} gone"),
-            (None, Some(to)) => write!(formatter, "{name} {to} new"),
-            (None, None) => formatter.write_str(name),
-        }
+        row::write_change(formatter, &self.name, span(&self.from), span(&self.to))
     }
 }
 
@@ -218,17 +207,15 @@ fn span<T: fmt::Display>(all: &[T]) -> Option<String> {
     }
 }
 
-/// More packages than so many are counted, not listed.
-const LISTED: usize = 3;
-
 impl fmt::Display for Clocks {
-    /// One line: `drifted: 2.8 … 2.11.3 (17 releases) pass on the index of their date and fail on today's; markupsafe
-    /// 0.23 … 1.1.1 → 3.0.3 differs`.
+    /// One line: `drifted: 2.8 … 2.11.3 (17 releases) pass at their date and fail today; what differs: markupsafe
+    /// 0.23 … 1.1.1 → 3.0.4`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { until, course, releases, moved, .. } = self;
         let is_one = releases.len() == 1;
         let whose = if is_one { "its" } else { "their" };
-        let s = if is_one { "s" } else { "" };
+        // The endings of `fails` and `passes`.
+        let (s, es) = if is_one { ("s", "es") } else { ("", "") };
         let until = if until == "today" { "today".to_owned() } else { format!("as of {until}") };
         let named = span(releases).unwrap_or_default();
         let count = if is_one { String::new() } else { format!(" ({} releases)", releases.len()) };
@@ -237,8 +224,7 @@ impl fmt::Display for Clocks {
             Course::Drifted => {
                 write!(
                     formatter,
-                    "drifted: {releases} pass{} at {whose} date and fail{s} {until}",
-                    if is_one { "es" } else { "" }
+                    "drifted: {releases} pass{es} at {whose} date and fail{s} {until}"
                 )
             }
             Course::ResultDrifted => {
@@ -248,11 +234,7 @@ impl fmt::Display for Clocks {
                 )
             }
             Course::Healed => {
-                write!(
-                    formatter,
-                    "healed: {releases} failed at {whose} date and pass{} {until}",
-                    if is_one { "es" } else { "" }
-                )
+                write!(formatter, "healed: {releases} failed at {whose} date and pass{es} {until}")
             }
             Course::BrokenFromBirth => {
                 write!(
@@ -267,23 +249,15 @@ impl fmt::Display for Clocks {
                 write!(formatter, "undecided: {releases}, at {whose} date and {until}")
             }
             Course::Fine => {
-                write!(
-                    formatter,
-                    "fine: {releases} pass{} at {whose} date and {until}",
-                    if is_one { "es" } else { "" }
-                )
+                write!(formatter, "fine: {releases} pass{es} at {whose} date and {until}")
             }
         }?;
         let says_enough =
             matches!(course, Course::BrokenFromBirth | Course::Unbuilt | Course::Fine);
-        if says_enough || moved.is_empty() {
-            return Ok(());
+        match row::list(moved).filter(|_| !says_enough) {
+            Some(named) => write!(formatter, "; what differs: {named}"),
+            None => Ok(()),
         }
-        let mut named: Vec<String> = moved.iter().take(LISTED).map(ToString::to_string).collect();
-        if moved.len() > LISTED {
-            named.push(format!("{} more", moved.len() - LISTED));
-        }
-        write!(formatter, "; what differs: {}", named.join(", "))
     }
 }
 

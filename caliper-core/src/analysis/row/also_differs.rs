@@ -94,7 +94,8 @@ impl AlsoDiffers {
         found
     }
 
-    fn packages(one: &Record, other: &Record) -> Vec<Self> {
+    /// The same of other packages alone.
+    pub(in crate::analysis) fn packages(one: &Record, other: &Record) -> Vec<Self> {
         let installed = |record: &Record| -> BTreeMap<String, String> {
             let all = record.environment.installed.iter();
             let named = all.map(|one| (normalized(&one.name), one.version.clone()));
@@ -127,11 +128,31 @@ impl AlsoDiffers {
 
     /// The first few of them, on one line; `None` if there are none.
     pub fn list(all: &[Self]) -> Option<String> {
-        let mut named: Vec<String> = all.iter().take(LISTED).map(ToString::to_string).collect();
-        if all.len() > LISTED {
-            named.push(format!("{} more", all.len() - LISTED));
-        }
-        (!named.is_empty()).then(|| named.join(", "))
+        list(all)
+    }
+}
+
+/// The first few of some changes, on one line; `None` if there are none.
+pub(in crate::analysis) fn list<T: fmt::Display>(all: &[T]) -> Option<String> {
+    let mut named: Vec<String> = all.iter().take(LISTED).map(ToString::to_string).collect();
+    if all.len() > LISTED {
+        named.push(format!("{} more", all.len() - LISTED));
+    }
+    (!named.is_empty()).then(|| named.join(", "))
+}
+
+/// What became of something, such as `numpy 1.26 → 2.0`, `numpy 1.26 gone` or `numpy 2.0 new`.
+pub(in crate::analysis) fn write_change<T: fmt::Display>(
+    formatter: &mut fmt::Formatter<'_>,
+    name: &str,
+    from: Option<T>,
+    to: Option<T>,
+) -> fmt::Result {
+    match (from, to) {
+        (Some(from), Some(to)) => write!(formatter, "{name} {from} → {to}"),
+        (Some(from), None) => write!(formatter, "{name} {from} gone"),
+        (None, Some(to)) => write!(formatter, "{name} {to} new"),
+        (None, None) => formatter.write_str(name),
     }
 }
 
@@ -155,16 +176,13 @@ fn normalized(name: &str) -> String {
 impl fmt::Display for AlsoDiffers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { factor, name, from, to } = self;
-        let short = |value: &str| match factor {
-            // A digest says no more with all of its digits.
-            Factor::Base => value.chars().take(19).collect(),
-            Factor::Package | Factor::Python | Factor::Machine => value.to_owned(),
+        let short = |value: &String| -> String {
+            match factor {
+                // A digest says no more with all of its digits.
+                Factor::Base => value.chars().take(19).collect(),
+                Factor::Package | Factor::Python | Factor::Machine => value.clone(),
+            }
         };
-        match (from, to) {
-            (Some(from), Some(to)) => write!(formatter, "{name} {} → {}", short(from), short(to)),
-            (Some(from), None) => write!(formatter, "{name} {from} gone"),
-            (None, Some(to)) => write!(formatter, "{name} {to} new"),
-            (None, None) => formatter.write_str(name),
-        }
+        write_change(formatter, name, from.as_ref().map(short), to.as_ref().map(short))
     }
 }

@@ -118,11 +118,11 @@ impl Axes {
             statistics.push(self.shapes.iter().map(of_shape).fold(f64::NEG_INFINITY, f64::max));
         }
         let mut found = Found::Shape;
+        let shares = sizes.map(f64::recip);
         // Blocks of numbers stay in the processor's cache over all assignments.
         for from in (0..self.numbers.len()).step_by(BLOCK) {
             let to = self.numbers.len().min(from + BLOCK);
             let mut block = Block::of(&self.values, from..to, assignments.first);
-            let shares = sizes.map(f64::recip);
             for (index, chosen) in assignments.iter().enumerate() {
                 block.choose(&self.values, chosen);
                 if index > 0 {

@@ -93,11 +93,12 @@ const DAYS: i64 = 2;
 
 /// The year, month and day of a moment; `None` if it does not tell all of them.
 fn date(moment: &str) -> Option<(i16, i8, i8)> {
-    static AMERICAN: LazyLock<Regex> =
-        LazyLock::new(|| compiled(r"^([01]?[0-9])/([0-3]?[0-9])/([12][0-9])?([0-9]{2})\b"));
-    static DATE: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+    static DATES: LazyLock<[Regex; 4]> = LazyLock::new(|| {
         [
-            compiled(r"^([12][0-9]{3})-?([01][0-9])-?([0-3][0-9])"),
+            compiled(r"^(?<year>[12][0-9]{3})-?(?<month>[01][0-9])-?(?<day>[0-3][0-9])"),
+            compiled(
+                r"^(?<month>[01]?[0-9])/(?<day>[0-3]?[0-9])/(?<year>(?:[12][0-9])?[0-9]{2})\b",
+            ),
             compiled(
                 r"\b(?<day>[0-9]{1,2})[ /](?<month>[A-Z][a-z]{2})[a-z]*[ /](?<year>[12][0-9]{3})",
             ),
@@ -108,18 +109,15 @@ fn date(moment: &str) -> Option<(i16, i8, i8)> {
     });
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let [digits, words @ ..] = &*DATE;
-    if let Some(found) = digits.captures(moment) {
-        return Some((found[1].parse().ok()?, found[2].parse().ok()?, found[3].parse().ok()?));
-    }
-    if let Some(found) = AMERICAN.captures(moment) {
-        let century: i16 = found.get(3).map_or(Some(20), |two| two.as_str().parse().ok())?;
-        let year = century * 100 + found[4].parse::<i16>().ok()?;
-        return Some((year, found[1].parse().ok()?, found[2].parse().ok()?));
-    }
-    let found = words.iter().find_map(|pattern| pattern.captures(moment))?;
-    let month = (1..).zip(MONTHS).find(|(_, name)| *name == &found["month"])?.0;
-    Some((found["year"].parse().ok()?, month, found["day"].parse().ok()?))
+    let found = DATES.iter().find_map(|pattern| pattern.captures(moment))?;
+    let month = match (1..).zip(MONTHS).find(|(_, name)| *name == &found["month"]) {
+        Some((month, _)) => month,
+        None => found["month"].parse().ok()?,
+    };
+    let year: i16 = found["year"].parse().ok()?;
+    // The American way may leave the century out.
+    let year = if year < 100 { 2000 + year } else { year };
+    Some((year, month, found["day"].parse().ok()?))
 }
 
 #[cfg(test)]
