@@ -43,7 +43,7 @@ impl IndexOfBuilds {
 
     fn mirror(&self) -> Result<&Mirror, Box<dyn Error + Send + Sync>> {
         let started = self.started.get_or_init(|| {
-            // Taken by another run, or by somebody else: then layers are built again that are here already.
+            // If the port is in use, any other will do. The engine then builds layers again that it has already.
             let mirror = self.start(self.port).or_else(|_| self.start(0));
             mirror.map_err(|error| format!("{error}: {}", error.source))
         });

@@ -69,7 +69,7 @@ impl Index {
     }
 }
 
-/// An index without digests is one that somebody chose; what it offers is used as it comes.
+/// The user chose the index. If it gives no digests, its files are used unverified.
 fn download_options() -> DownloadOptions {
     DownloadOptions { allow_unverified: true, ..DownloadOptions::default() }
 }

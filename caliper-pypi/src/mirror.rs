@@ -63,8 +63,8 @@ use site::Site;
 /// How a mirror is offered.
 #[derive(Debug, Clone, Copy)]
 pub struct MirrorOptions {
-    /// Where to listen; port 0 lets the operating system choose one. Whoever reaches the address may read
-    /// all that the indexes offer, with the logins that the mirror has.
+    /// Where to listen; port 0 lets the operating system choose one. A client that reaches the address can read
+    /// all that the indexes offer, with the logins of the mirror.
     pub listen: SocketAddr,
     /// What is done with files that have no upload time, in pages of a date.
     pub unknown_upload_time: UnknownUploadTime,

@@ -15,8 +15,8 @@ impl<K> Default for Turns<K> {
 }
 
 impl<K: Eq + Hash> Turns<K> {
-    /// Does `make` while no other thread does it for the same key. Whoever waited looks first whether the
-    /// thing is there by now.
+    /// Calls `make` while no other thread does so for the same key. A thread that had to wait calls it too, so `make`
+    /// should first check whether the thing exists by now.
     pub(crate) fn alone<T>(&self, key: &K, make: impl FnOnce() -> T) -> T
     where
         K: Clone,
