@@ -5,7 +5,7 @@
 //! the outcome bad, of which each is needed. [`Bisect`] then looks for the first bad release of one pin.
 //!
 //! "Good" and "bad" are the caller's words: that a test passes and fails, or that the result is as in the good lock and
-//! another one. Nothing is measured here. `step` says what to measure next, the caller measures it and gives the
+//! another one; see [`Ends`]. Nothing is measured here. `step` says what to measure next, the caller measures it and gives the
 //! `answer`. The steps are computed from the answers alone, so an interrupted blame continues with recorded answers.
 //!
 //! Only what was measured is claimed. The set itself was measured and is bad. For each pin of it [`Blamed::unproven`]
@@ -39,6 +39,7 @@
 
 mod answers;
 mod bisect;
+mod judge;
 mod minimal;
 mod pin;
 
@@ -48,7 +49,8 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 pub use answers::{Effort, Known, Outcome, Unproven};
-pub use bisect::{Bisect, FirstBad};
+pub use bisect::{Bisect, FirstBad, NoBisection};
+pub use judge::{Ends, NoDifference, Symptom};
 pub use pin::Pin;
 
 use crate::names::PackageName;

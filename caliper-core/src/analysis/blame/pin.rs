@@ -35,6 +35,38 @@ impl Pin {
     }
 }
 
+impl Pin {
+    /// The pins in an order in which packages stand before those that require them, as far as `requires` tells, and
+    /// else sorted by name. In this order few mixtures of two locks are impossible to install.
+    ///
+    /// Requirements also lead through packages that do not differ. A circle of them is cut somewhere.
+    #[must_use]
+    pub fn ordered(
+        pins: Vec<Self>,
+        requires: &BTreeMap<PackageName, BTreeSet<PackageName>>,
+    ) -> Vec<Self> {
+        let mut left: BTreeMap<PackageName, Self> =
+            pins.into_iter().map(|pin| (pin.name.clone(), pin)).collect();
+        let mut seen: BTreeSet<PackageName> = BTreeSet::new();
+        let mut ordered = Vec::new();
+        for start in left.keys().cloned().collect::<Vec<_>>() {
+            // Depth first: a package is left, and stands in the order, after all that it requires.
+            let mut path = vec![(start, false)];
+            while let Some((name, is_left)) = path.pop() {
+                if is_left {
+                    ordered.extend(left.remove(&name));
+                } else if seen.insert(name.clone()) {
+                    let required = requires.get(&name).into_iter().flatten().rev();
+                    let required: Vec<_> = required.map(|name| (name.clone(), false)).collect();
+                    path.push((name, true));
+                    path.extend(required);
+                }
+            }
+        }
+        ordered
+    }
+}
+
 /// As in `numpy 1.26.4 -> 2.0.0`.
 impl fmt::Display for Pin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
