@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use caliper_core::names::{PackageName, PythonVersion};
 use clap::Args as ClapArgs;
@@ -10,7 +11,7 @@ use super::{IndexArgs, ProgressName};
 
 /// What to blame for, and how hard to look.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Blame {
+pub(crate) struct BlameArgs {
     /// A recorded cell, such as 2.11.3/3.9[as_of=today]; `caliper show` lists them.
     #[arg(required_unless_present = "from", conflicts_with = "from", requires = "against")]
     pub(crate) cell: Option<String>,
@@ -43,6 +44,10 @@ pub(crate) struct Blame {
     /// four guilty packages can take.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=100_000))]
     pub(crate) runs: Option<u32>,
+    /// How long one run of the test may take, with two locks.
+    #[arg(id = "run_timeout", long = "timeout", value_name = "TIME", default_value = "10m", conflicts_with = "cell",
+        value_parser = caliper_core::question::config::duration)]
+    pub(crate) timeout: Duration,
     /// How many builds and tests to run in parallel; default: the CPUs that this process may use.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,

@@ -13,7 +13,9 @@ use caliper_container::study::{
     BlameAnswer, BlameQuestion, BlameWorld, Blaming, PinnedError, blame,
 };
 use caliper_core::analysis::Analysis;
-use caliper_core::analysis::blame::{Blame as Search, Known, NoBisection, NoDifference, Pin, Symptom};
+use caliper_core::analysis::blame::{
+    Blame as Search, Known, NoDifference, Pin, Symptom,
+};
 use caliper_core::analysis::causes::Cause;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
@@ -29,7 +31,7 @@ use caliper_pypi::index::IndexError;
 use caliper_pypi::resolve::{ResolveError, resolve};
 use pep440_rs::Version;
 
-use crate::args::{Blame, FormatName};
+use crate::args::{BlameArgs, FormatName};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout;
 use crate::signals::Watch;
@@ -39,7 +41,7 @@ use crate::terminal::{Terminal, printable};
 /// The folder of its records, beside those of runs.
 const FOLDER: &str = "blame";
 
-pub(super) fn run(how: &Blame, format: FormatName, terminal: Terminal) -> Outcome {
+pub(super) fn run(how: &BlameArgs, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
     let watch = Watch::start(&interrupt)?;
     let around = Around { how, format, terminal, interrupt: &interrupt };
@@ -51,7 +53,9 @@ pub(super) fn run(how: &Blame, format: FormatName, terminal: Terminal) -> Outcom
     };
     match (watch.exit(), done) {
         (Some(exit), Err(_)) => {
-            terminal.note("interrupted; what was measured is kept, and the same command goes on from there");
+            terminal.note(
+                "interrupted; what was measured is kept, and the same command goes on from there",
+            );
             Ok(exit)
         }
         (_, done) => done,
@@ -60,7 +64,7 @@ pub(super) fn run(how: &Blame, format: FormatName, terminal: Terminal) -> Outcom
 
 /// What both kinds of questions share.
 struct Around<'a> {
-    how: &'a Blame,
+    how: &'a BlameArgs,
     format: FormatName,
     terminal: Terminal,
     interrupt: &'a Interrupt,
@@ -87,7 +91,8 @@ impl Sides<'_> {
         let differing = self.differing();
         for name in except {
             if !differing.iter().any(|pin| pin.name == *name) {
-                let names: Vec<String> = differing.iter().map(|pin| format!("`{}`", pin.name)).collect();
+                let names: Vec<String> =
+                    differing.iter().map(|pin| format!("`{}`", pin.name)).collect();
                 return Err(Failure::question(format!(
                     "`--except {name}`: it does not differ; what differs is {}",
                     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
@@ -161,9 +166,8 @@ impl Around<'_> {
         let cause = |record: &Record| {
             let records = [record.clone()];
             let causes = analysis.with(&records).causes().into_iter();
-            let is_of_test = |cause: &Cause| {
-                cause.example.test.as_ref().is_none_or(|test| test == sides.test)
-            };
+            let is_of_test =
+                |cause: &Cause| cause.example.test.as_ref().is_none_or(|test| test == sides.test);
             causes.filter(is_of_test).next()
         };
         let answer = match &blaming.answer {
@@ -195,7 +199,8 @@ impl Around<'_> {
         let mut text = format!("there is nothing to blame: {why}");
         if why == NoDifference::NeitherPasses {
             for (name, record) in sides.names.iter().zip(&blaming.ends) {
-                let cause = cause(record).map_or_else(|| record.outcome.to_string(), |cause| cause.signature);
+                let cause = cause(record)
+                    .map_or_else(|| record.outcome.to_string(), |cause| cause.signature);
                 text += &format!("\n  {name}: {cause}");
             }
         }
@@ -259,12 +264,18 @@ fn next(guilty: &[Guilty], rest: Known) -> Vec<String> {
         // Without one of them the outcome is good already.
         next.push(match rest {
             Known::Good => format!("{} as a constraint repairs it", back.join(" or ")),
-            Known::Bad | Known::Unproven(_) => format!("{} as a constraint undoes this cause", back.join(" or ")),
+            Known::Bad | Known::Unproven(_) => {
+                format!("{} as a constraint undoes this cause", back.join(" or "))
+            }
         });
     }
     if rest == Known::Bad {
-        let names: Vec<String> = guilty.iter().map(|one| format!("--except {}", one.pin.name.normalized())).collect();
-        next.push(format!("the same command with `{}` looks for what else is guilty", names.join(" ")));
+        let names: Vec<String> =
+            guilty.iter().map(|one| format!("--except {}", one.pin.name.normalized())).collect();
+        next.push(format!(
+            "the same command with `{}` looks for what else is guilty",
+            names.join(" ")
+        ));
     }
     next
 }
@@ -294,7 +305,8 @@ fn releases_between(
     let (Some(from), Some(to)) = (&pin.from, &pin.to) else { return Ok(None) };
     let (oldest, newest) = if from < to { (from, to) } else { (to, from) };
     // The public part: a local version cannot stand behind `>=`.
-    let specifiers = format!(">={},<={}", oldest.clone().without_local(), newest.clone().without_local());
+    let specifiers =
+        format!(">={},<={}", oldest.clone().without_local(), newest.clone().without_local());
     let specifiers = specifiers.parse();
     let Ok(specifiers) = specifiers else { return Ok(None) };
     let selection = Selection {
@@ -303,28 +315,21 @@ fn releases_between(
         as_of,
         ..Selection::default()
     };
-    let grid = match resolve(&pin.name, &selection, std::slice::from_ref(interpreter), &index.client) {
-        Ok(grid) => grid,
-        Err(ResolveError::Index { source, .. })
-            if matches!(*source, IndexError::NotFound { .. } | IndexError::NotFoundAnywhere { .. }) =>
-        {
-            return Ok(None);
-        }
-        Err(error @ ResolveError::Index { .. }) => return Err(error.into()),
-        Err(_) => return Ok(None),
-    };
+    let grid =
+        match resolve(&pin.name, &selection, std::slice::from_ref(interpreter), &index.client) {
+            Ok(grid) => grid,
+            Err(ResolveError::Index { source, .. })
+                if matches!(
+                    *source,
+                    IndexError::NotFound { .. } | IndexError::NotFoundAnywhere { .. }
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error @ ResolveError::Index { .. }) => return Err(error.into()),
+            Err(_) => return Ok(None),
+        };
     let has_file = |choice: &Choice| matches!(choice, Choice::File { .. });
     let cells = grid.cells.into_iter().filter(|cell| has_file(&cell.choice));
     Ok(Some(cells.map(|cell| cell.id.version).collect()))
 }
-
-impl From<PinnedError> for Failure {
-    fn from(error: PinnedError) -> Self {
-        match error {
-            PinnedError::Run(error) => error.into(),
-            PinnedError::NotPinned { .. } => Self::question(error),
-            _ => Self { exit: Exit::Infrastructure, error: error.into() },
-        }
-    }
-}
-

@@ -30,6 +30,7 @@ pub struct LockFile {
     kind: LockKind,
     packages: Vec<Locked>,
     roots: Roots,
+    requires_python: Option<VersionSpecifiers>,
     /// What is not about packages.
     options: Vec<LeftOut>,
 }
@@ -244,6 +245,16 @@ impl LockFile {
     /// Which tool it is from.
     pub fn kind(&self) -> LockKind {
         self.kind
+    }
+
+    /// The Pythons that it is made for, as far as it tells.
+    pub fn requires_python(&self) -> Option<&VersionSpecifiers> {
+        self.requires_python.as_ref()
+    }
+
+    /// Whether it is made for this Python.
+    pub fn allows(&self, interpreter: &Interpreter) -> bool {
+        self.requires_python.as_ref().is_none_or(|wanted| wanted.contains(&interpreter.version))
     }
 
     /// What it says for this Python.

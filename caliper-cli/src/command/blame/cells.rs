@@ -17,10 +17,10 @@ use caliper_core::question::selection::{Among, Selection, Versions};
 use caliper_pypi::resolve::resolve;
 use pep440_rs::Version;
 
+use super::super::recorded::recorded;
+use super::super::show::find;
 use super::{Around, Sides, order, releases_between};
-use crate::args::{BackendName, Blame, ScheduleName, Select, Work};
-use crate::command::recorded::recorded;
-use crate::command::show::find;
+use crate::args::{BackendName, BlameArgs, ScheduleName, Select, Work};
 use crate::exit::{Failure, Outcome};
 use crate::layout::{Layout, lay_out};
 use crate::progress;
@@ -33,7 +33,10 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
         let id = text.parse::<CellId>().map_err(|error| Failure::question(error.to_string()))?;
         let (record, is_stale) = find(&id, &results)?;
         if is_stale {
-            terminal.warning(&format!("{} answered another question, so it may end in another way now", record.id()));
+            terminal.warning(&format!(
+                "{} answered another question, so it may end in another way now",
+                record.id()
+            ));
         }
         Ok(record.clone())
     };
@@ -74,7 +77,13 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
     refuse_without_difference(&sides, &good, &bad, &in_one)?;
     sides.hold(&how.except)?;
     let downloader = layout.index.downloader(&layout.cache);
-    sides.requires = order::requires(&sides.differing(), plan.setup.as_of, &interpreter, &layout.index, &downloader);
+    sides.requires = order::requires(
+        &sides.differing(),
+        plan.setup.as_of,
+        &interpreter,
+        &layout.index,
+        &downloader,
+    );
 
     let store = Around::store(&layout.setting.results())?;
     let reporter = progress::reporter(how.progress, terminal);
@@ -107,13 +116,15 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
 }
 
 /// The criteria by which results are the same.
-fn results_criteria(config: &std::path::Path) -> Result<caliper_core::question::criteria::Criteria, Failure> {
+fn results_criteria(
+    config: &std::path::Path,
+) -> Result<caliper_core::question::criteria::Criteria, Failure> {
     Ok(crate::setting::Setting::open(config)?.config.compare)
 }
 
 /// The test to blame for, and whether `one`, and not `other`, is the bad side.
 fn test(
-    how: &Blame,
+    how: &BlameArgs,
     one: &Record,
     other: &Record,
     analysis: &Analysis<'_>,
@@ -122,7 +133,10 @@ fn test(
     if let Some(test) = &how.test
         && !names.contains(&test.as_str())
     {
-        return Err(Failure::question(format!("there is no test `{test}`; there are `{}`", names.join("`, `"))));
+        return Err(Failure::question(format!(
+            "there is no test `{test}`; there are `{}`",
+            names.join("`, `")
+        )));
     }
     // A build that failed has no tests; then those of the other one count.
     let wanted = names.iter().filter(|name| how.test.as_ref().is_none_or(|test| test == *name));
@@ -147,7 +161,12 @@ fn test(
 }
 
 /// Lays out the two cells as the run did that recorded them.
-fn laid_out(how: &Blame, bad: &Record, good: &Record, around: &Around<'_>) -> Result<Layout, Failure> {
+fn laid_out(
+    how: &BlameArgs,
+    bad: &Record,
+    good: &Record,
+    around: &Around<'_>,
+) -> Result<Layout, Failure> {
     let backend = match bad.environment.backend.as_str() {
         "docker" => BackendName::Docker,
         "podman" => BackendName::Podman,
@@ -160,8 +179,11 @@ fn laid_out(how: &Blame, bad: &Record, good: &Record, around: &Around<'_>) -> Re
     let has_axis = config.axes.axes.iter().any(|axis| axis.name == "as_of");
     let mut as_of = Vec::new();
     for record in [good, bad] {
-        let date = record.variant.get("as_of").filter(|_| !has_axis).and_then(|label| label.parse().ok());
-        if let Some(date) = date && !as_of.contains(&date) {
+        let date =
+            record.variant.get("as_of").filter(|_| !has_axis).and_then(|label| label.parse().ok());
+        if let Some(date) = date
+            && !as_of.contains(&date)
+        {
             as_of.push(date);
         }
     }
@@ -210,7 +232,9 @@ fn sides<'a>(
                 (Ok(name), Ok(version)) => {
                     pins.insert(name, version);
                 }
-                _ => left_out.push(LeftOut { what: one.name.clone(), why: LeftOutReason::NoVersion }),
+                _ => {
+                    left_out.push(LeftOut { what: one.name.clone(), why: LeftOutReason::NoVersion })
+                }
             }
         }
         pins.insert(dependency.clone(), record.version.clone());
@@ -244,7 +268,9 @@ fn refuse_without_difference(
     }
     let names = format!("{} and {}", good.id(), bad.id());
     Err(Failure::question(if good.python != bad.python {
-        format!("{names} differ in the Python alone, and blame is about packages; `caliper compare` shows what differs")
+        format!(
+            "{names} differ in the Python alone, and blame is about packages; `caliper compare` shows what differs"
+        )
     } else if let Some((name, _)) = in_one.first_key_value() {
         format!(
             "{names} have all packages at equal versions, and only one of them has {name}, because something requires it"
@@ -282,13 +308,15 @@ fn releases(
 ) -> Result<BTreeMap<Version, PlannedCell>, Failure> {
     let config = &layout.setting.config;
     let [one, other] = versions;
-    let mut cells = BTreeMap::from([(bad.id.version.clone(), PlannedCell { setup: None, ..bad.clone() })]);
+    let mut cells =
+        BTreeMap::from([(bad.id.version.clone(), PlannedCell { setup: None, ..bad.clone() })]);
     if one == other {
         return Ok(cells);
     }
     let (oldest, newest) = if one < other { (one, other) } else { (other, one) };
     let between = format!(">={oldest},<={newest}").parse();
-    let between = between.map_err(|_| Failure::question(format!("{oldest} and {newest} cannot be compared")))?;
+    let between = between
+        .map_err(|_| Failure::question(format!("{oldest} and {newest} cannot be compared")))?;
     let pre = one.any_prerelease() || other.any_prerelease() || config.selection.pre;
     let among = Selection {
         versions: Versions::Among(Among { specifiers: between, ..Among::default() }),
@@ -303,7 +331,12 @@ fn releases(
     };
     // A yanked release that was measured is one end all the same.
     for selection in [among, listed] {
-        let grid = resolve(&config.dependency, &selection, std::slice::from_ref(interpreter), &layout.index.client)?;
+        let grid = resolve(
+            &config.dependency,
+            &selection,
+            std::slice::from_ref(interpreter),
+            &layout.index.client,
+        )?;
         for cell in grid.cells {
             if let Choice::File { .. } = cell.choice {
                 let mut id = bad.id.clone();
@@ -315,4 +348,3 @@ fn releases(
     }
     Ok(cells)
 }
-

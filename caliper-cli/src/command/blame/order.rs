@@ -38,7 +38,8 @@ pub(super) fn requires(
             ..Selection::default()
         };
         let grid =
-            resolve_project(&project, &pin.name, &selection, std::slice::from_ref(interpreter)).ok()?;
+            resolve_project(&project, &pin.name, &selection, std::slice::from_ref(interpreter))
+                .ok()?;
         let Choice::File { file, .. } = grid.cells.into_iter().next()?.choice else { return None };
         if file.kind != FileKind::Wheel {
             return None;

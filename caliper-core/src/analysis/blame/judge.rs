@@ -151,3 +151,96 @@ impl<'a> Ends<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::record::TestOutcome::{Failed, Passed};
+    use crate::facts::testing::{record, test};
+    use crate::question::criteria::Criteria;
+
+    /// A cell in which the test `t` ran three times: `+` passes and `-` fails, both print the text behind.
+    fn cell(runs: &str) -> Record {
+        if runs == "not built" {
+            let mut record = record("1.0", "3.11");
+            record.outcome = CellOutcome::BuildFailed;
+            return record;
+        }
+        let (ends, printed) = runs.split_at(3);
+        let each = ends.chars().map(|end| {
+            let mut test = test("t", if end == '+' { Passed } else { Failed }, printed);
+            if end == '-' {
+                test.runs[0].error = format!("{printed}\n");
+            }
+            test
+        });
+        record("1.0", "3.11").with_runs(each)
+    }
+
+    #[test]
+    fn a_measurement_is_like_one_end_or_like_none() {
+        use Outcome::{Bad, Flaky, Good, Unresolvable};
+        let criteria = Criteria::default();
+        let analysis = Analysis::new(&[], None, &criteria, &|_| None);
+        for (good, bad, symptom, judged) in [
+            (
+                "+++1",
+                "---ValueError: a",
+                Symptom::Fails,
+                vec![
+                    ("+++1", Good),
+                    ("+++2", Good), // the result does not matter
+                    ("---ValueError: a", Bad),
+                    ("---TypeError: a", Unresolvable),
+                    ("+-+ValueError: a", Flaky),
+                    ("not built", Unresolvable),
+                ],
+            ),
+            (
+                "+++1",
+                "not built",
+                Symptom::CannotBeBuilt,
+                vec![("+++1", Good), ("not built", Bad), ("---ValueError: a", Unresolvable)],
+            ),
+            (
+                "+++1",
+                "+++2",
+                Symptom::OtherResult,
+                vec![
+                    ("+++1", Good),
+                    ("+++2", Bad),
+                    ("+++3", Unresolvable),
+                    ("---ValueError: a", Unresolvable),
+                ],
+            ),
+        ] {
+            let (good, bad) = (cell(good), cell(bad));
+            let ends = Ends::of(&good, &bad, "t", &analysis).unwrap();
+            assert_eq!(ends.symptom, symptom);
+            for (runs, outcome) in judged {
+                assert_eq!(ends.judge(&cell(runs), &analysis), outcome, "{symptom}: {runs}");
+            }
+            if symptom != Symptom::OtherResult {
+                let turned = Ends::of(&bad, &good, "t", &analysis).unwrap();
+                assert!(std::ptr::eq(turned.good, &raw const good));
+            }
+        }
+    }
+
+    #[test]
+    fn two_measurements_that_are_alike_are_no_ends() {
+        let criteria = Criteria::default();
+        let analysis = Analysis::new(&[], None, &criteria, &|_| None);
+        for (one, other, why) in [
+            ("+++1", "+++1", NoDifference::SameResult),
+            ("---a", "---b", NoDifference::NeitherPasses),
+            ("not built", "---b", NoDifference::NeitherPasses),
+            ("+++1", "+-+1", NoDifference::Flaky),
+        ] {
+            let told = Ends::of(&cell(one), &cell(other), "t", &analysis).map(|_| ()).unwrap_err();
+            assert_eq!(told, why, "{one} and {other}");
+        }
+        let none = Ends::of(&cell("+++1"), &cell("+++1"), "u", &analysis);
+        assert_eq!(none.map(|_| ()).unwrap_err(), NoDifference::NotMeasured);
+    }
+}

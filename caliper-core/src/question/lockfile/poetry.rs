@@ -24,6 +24,7 @@ struct File {
 #[serde(rename_all = "kebab-case")]
 struct Metadata {
     lock_version: Option<String>,
+    python_versions: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +57,7 @@ struct Source {
 pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
     let File { metadata, package } = parsed("poetry.lock", text)?;
     let kind = LockKind::Poetry;
+    let requires_python = metadata.python_versions.as_deref().and_then(specifiers);
     let version = metadata.lock_version.unwrap_or_else(|| "1.0".to_owned());
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
     let has_markers = match parts.as_slice() {
@@ -65,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
     };
     let packages: Vec<Locked> = package.into_iter().map(locked).collect();
     let roots = if has_markers { Roots::All } else { Roots::Reached(unrequired(&packages)) };
-    Ok(LockFile { kind, packages, roots, options: Vec::new() })
+    Ok(LockFile { kind, packages, roots, requires_python, options: Vec::new() })
 }
 
 /// The packages that no package outside their own circle of requirements requires.

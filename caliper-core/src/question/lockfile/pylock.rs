@@ -11,6 +11,7 @@ use crate::names::PackageName;
 #[serde(rename_all = "kebab-case")]
 struct File {
     lock_version: String,
+    requires_python: Option<VersionSpecifiers>,
     #[serde(default)]
     packages: Vec<Package>,
 }
@@ -30,14 +31,14 @@ struct Package {
 }
 
 pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
-    let File { lock_version: version, packages } = parsed("pylock.toml", text)?;
+    let File { lock_version: version, requires_python, packages } = parsed("pylock.toml", text)?;
     let kind = LockKind::Pylock;
     // Of another major version a tool must not read anything.
     if version.split('.').next() != Some("1") {
         return Err(LockFileError::Format { kind, version, known: "1.0" });
     }
     let packages = packages.into_iter().map(locked).collect();
-    Ok(LockFile { kind, packages, roots: Roots::All, options: Vec::new() })
+    Ok(LockFile { kind, packages, roots: Roots::All, requires_python, options: Vec::new() })
 }
 
 fn locked(package: Package) -> Locked {

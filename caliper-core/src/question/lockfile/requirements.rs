@@ -15,7 +15,8 @@ pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
             Line::LeftOut(left_out) => options.push(left_out),
         }
     }
-    Ok(LockFile { kind: LockKind::Requirements, packages, roots: Roots::All, options })
+    let kind = LockKind::Requirements;
+    Ok(LockFile { kind, packages, roots: Roots::All, requires_python: None, options })
 }
 
 /// The lines, joined where a `\` stands at the end, without comments, each with the number of its first.

@@ -14,8 +14,10 @@ use crate::names::PackageName;
 const VERSION: u32 = 1;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct File {
     version: u32,
+    requires_python: Option<VersionSpecifiers>,
     #[serde(default)]
     manifest: Manifest,
     #[serde(default)]
@@ -87,7 +89,7 @@ impl Source {
 }
 
 pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
-    let File { version, manifest, package } = parsed("uv.lock", text)?;
+    let File { version, requires_python, manifest, package } = parsed("uv.lock", text)?;
     let kind = LockKind::Uv;
     if version != VERSION {
         return Err(LockFileError::Format { kind, version: version.to_string(), known: "1" });
@@ -112,7 +114,7 @@ pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
     let roots: Vec<(usize, BTreeSet<String>)> = of_project.into_iter().chain(asked).collect();
     let roots = if roots.is_empty() { Roots::All } else { Roots::Reached(roots) };
     let packages = package.into_iter().map(locked).collect();
-    Ok(LockFile { kind, packages, roots, options: Vec::new() })
+    Ok(LockFile { kind, packages, roots, requires_python, options: Vec::new() })
 }
 
 fn locked(package: Package) -> Locked {
