@@ -9,6 +9,8 @@
 
 mod blind;
 mod confirm;
+mod heal;
+mod pinned;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +33,9 @@ use crate::runner::{
     self, CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Searching, Session,
     actions, identities,
 };
+
+pub use heal::{HealQuestion, heal};
+pub use pinned::{PinnedCell, PinnedError};
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy)]
