@@ -7,3 +7,4 @@ pub mod measures;
 pub mod model;
 pub mod rows;
 pub mod schema;
+pub mod suspects;
