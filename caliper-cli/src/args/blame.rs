@@ -15,8 +15,8 @@ pub(crate) struct BlameArgs {
     /// A recorded cell, such as 2.11.3/3.9[as_of=today]; `caliper show` lists them.
     #[arg(required_unless_present = "from", conflicts_with = "from", requires = "against")]
     pub(crate) cell: Option<String>,
-    /// The recorded cell that it is compared with. The test passes in one of the two and fails in the other, or passes in
-    /// both with different results.
+    /// The recorded cell that it is compared with. The test passes in one of the two and fails in the other, or passes
+    /// in both with different results.
     #[arg(long, value_name = "CELL", requires = "cell")]
     pub(crate) against: Option<String>,
     /// The configuration whose results the cells are looked up in.
@@ -31,10 +31,14 @@ pub(crate) struct BlameArgs {
     /// Another lock file, which may be of another kind.
     #[arg(long, value_name = "LOCK", requires = "from")]
     pub(crate) to: Option<PathBuf>,
-    /// The Python on which the locks are installed; default: the newest of this machine that both allow.
+    /// The Python on which the locks are installed; default: that of .venv or .python-version, or else the
+    /// newest of this machine that both allow.
     #[arg(long, value_name = "X.Y", requires = "from")]
     pub(crate) python: Option<PythonVersion>,
-    /// Do not blame this package: it stays as on the good side. May be given several times.
+    /// With two locks: if the command passes with both, blame for what it prints and is not the same.
+    #[arg(long, requires = "from")]
+    pub(crate) results: bool,
+    /// Do not blame this package: it stays as in the passing cell, or as in --from. May be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) except: Vec<PackageName>,
     /// How often the test is run in each mixture. What is found is run as often again.

@@ -13,9 +13,7 @@ use caliper_container::study::{
     BlameAnswer, BlameQuestion, BlameWorld, Blaming, PinnedError, blame,
 };
 use caliper_core::analysis::Analysis;
-use caliper_core::analysis::blame::{
-    Blame as Search, Known, NoDifference, Pin, Symptom,
-};
+use caliper_core::analysis::blame::{Blame as Search, Known, NoDifference, Pin, Symptom};
 use caliper_core::analysis::causes::Cause;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
@@ -128,6 +126,12 @@ impl Around<'_> {
         }
     }
 
+    /// Whether what the test prints counts. Test runners print versions and times, so with locks it does only if this
+    /// is asked for.
+    fn compares_results(&self) -> bool {
+        self.how.cell.is_some() || self.how.results
+    }
+
     /// Where measurements are kept, within the folder of results.
     fn store(results: &Path) -> Result<DirStore, Failure> {
         Ok(DirStore::open(results.join(FOLDER))?)
@@ -145,7 +149,13 @@ impl Around<'_> {
         let differing = sides.differing();
         let blobs = |blob| store.blob(blob).ok();
         let analysis = Analysis::new(&[], None, criteria, &blobs);
-        let measure = |pins: &Pins, repeats| measure(pins, repeats).map_err(Failure::from);
+        let measure = |pins: &Pins, repeats| {
+            let moved: Vec<String> =
+                Pin::differing(&sides.locks[0], pins).iter().map(ToString::to_string).collect();
+            let moved = if moved.is_empty() { "nothing".to_owned() } else { moved.join(", ") };
+            self.terminal.detail(&printable(&format!("next: {} with {moved}", sides.names[0])));
+            measure(pins, repeats).map_err(Failure::from)
+        };
         let world = BlameWorld { measure: &measure, releases, analysis: &analysis };
         let usual = u32::try_from(Search::most_runs(differing.len(), 4)).unwrap_or(u32::MAX);
         let question = BlameQuestion {
@@ -153,22 +163,24 @@ impl Around<'_> {
             second: &sides.locks[1],
             requires: &sides.requires,
             test: sides.test,
+            results: self.compares_results(),
             repeats: self.how.repeats,
             runs: Some(self.how.runs.unwrap_or(usual)),
         };
-        self.terminal.note(&format!(
-            "{} packages differ between {} and {}",
-            differing.len(),
-            sides.names[0],
-            sides.names[1]
-        ));
+        let [first, second] = &sides.names;
+        self.terminal.note(&match differing.len() {
+            1 => format!("1 package differs between {first} and {second}"),
+            many => format!("{many} packages differ between {first} and {second}"),
+        });
         let blaming = blame(&question, &world)?;
         let cause = |record: &Record| {
             let records = [record.clone()];
-            let causes = analysis.with(&records).causes().into_iter();
-            let is_of_test =
-                |cause: &Cause| cause.example.test.as_ref().is_none_or(|test| test == sides.test);
-            causes.filter(is_of_test).next()
+            let is_of_test = |cause: &Cause| {
+                let mut tests = cause.places.iter().flat_map(|place| &place.tests);
+                // Those of a build name no test.
+                cause.example.test.is_none() || tests.any(|test| test == sides.test)
+            };
+            analysis.with(&records).causes().into_iter().find(is_of_test)
         };
         let answer = match &blaming.answer {
             Ok(answer) => answer,
@@ -197,6 +209,10 @@ impl Around<'_> {
         cause: &dyn Fn(&Record) -> Option<Cause>,
     ) -> Failure {
         let mut text = format!("there is nothing to blame: {why}");
+        let both_pass = matches!(why, NoDifference::SameResult | NoDifference::Undecided);
+        if both_pass && !self.compares_results() {
+            text = "there is nothing to blame: the test passes with both; `--results` compares what it prints, too".to_owned();
+        }
         if why == NoDifference::NeitherPasses {
             for (name, record) in sides.names.iter().zip(&blaming.ends) {
                 let cause = cause(record)
@@ -206,6 +222,7 @@ impl Around<'_> {
         }
         let failure = Failure::question(text);
         match why {
+            NoDifference::Undecided if !self.compares_results() => failure,
             NoDifference::SameResult | NoDifference::NeitherPasses => failure,
             NoDifference::Undecided | NoDifference::Flaky | NoDifference::NotMeasured => {
                 Failure { exit: Exit::Infrastructure, ..failure }
@@ -246,7 +263,7 @@ fn report(
         evidence,
         differing: answer.pins.clone(),
         left_out: sides.left_out.clone(),
-        next: next(&guilty, found.rest),
+        next: next(&guilty, found.rest, *bad),
         guilty,
         rest: found.rest,
         contradictory: found.contradictory,
@@ -257,7 +274,7 @@ fn report(
 }
 
 /// What to do with the answer.
-fn next(guilty: &[Guilty], rest: Known) -> Vec<String> {
+fn next(guilty: &[Guilty], rest: Known, bad: usize) -> Vec<String> {
     let back: Vec<String> = guilty.iter().filter_map(constraint).collect();
     let mut next = Vec::new();
     if !back.is_empty() {
@@ -269,7 +286,8 @@ fn next(guilty: &[Guilty], rest: Known) -> Vec<String> {
             }
         });
     }
-    if rest == Known::Bad {
+    // Packages are held as in the first end.
+    if rest == Known::Bad && bad == 1 {
         let names: Vec<String> =
             guilty.iter().map(|one| format!("--except {}", one.pin.name.normalized())).collect();
         next.push(format!(
@@ -294,8 +312,8 @@ fn constraint(guilty: &Guilty) -> Option<String> {
     })
 }
 
-/// The releases between the two versions of a package that have a file for `interpreter`; `None` if the index does not know the
-/// package. Pre-releases only if one of the two is one.
+/// The releases between the two versions of a package that have a file for `interpreter`; `None` if the index does not
+/// know the package. Pre-releases only if one of the two is one.
 fn releases_between(
     pin: &Pin,
     interpreter: &Interpreter,

@@ -1,9 +1,9 @@
 //! Blaming: which of the packages that differ between two environments are guilty, by measuring mixtures of both.
 //!
-//! The algorithms are those of [`caliper_core::analysis::blame`], which measure nothing. Here they are given answers: the two ends
-//! are measured, then the mixtures that the search asks for; what it found is measured again with fresh runs; then the releases of
-//! each guilty package are bisected. How a mixture is measured is the caller's, usually with a
-//! [`PinnedCell`](super::PinnedCell).
+//! The algorithms are those of [`caliper_core::analysis::blame`], which measure nothing. Here they are given answers:
+//! the two ends are measured, then the mixtures that the search asks for; what it found is measured again with fresh
+//! runs; then the releases of each guilty package are bisected. How a mixture is measured is the caller's, usually with
+//! a [`PinnedCell`](super::PinnedCell).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,10 +29,12 @@ pub struct BlameQuestion<'a> {
     pub requires: &'a BTreeMap<PackageName, BTreeSet<PackageName>>,
     /// The test.
     pub test: &'a str,
+    /// Whether another result of a test that passes in both is something to blame for. If not, such ends are alike.
+    pub results: bool,
     /// How often the test is run in each mixture. What was found is measured with as many runs again.
     pub repeats: u32,
-    /// How many mixtures are measured at most in the search, the two ends included; and how many releases of each guilty
-    /// package. `None` for no limit.
+    /// How many mixtures are measured at most in the search, the two ends included; and how many releases of each
+    /// guilty package. `None` for no limit.
     pub runs: Option<u32>,
 }
 
@@ -99,6 +101,9 @@ pub fn blame<E>(question: &BlameQuestion<'_>, world: &BlameWorld<'_, E>) -> Resu
     let second = counted.measure(question.second, question.repeats)?;
     let answer = match Ends::of(&first, &second, question.test, world.analysis) {
         Err(why) => Err(why),
+        Ok(ends) if ends.symptom == Symptom::OtherResult && !question.results => {
+            Err(NoDifference::SameResult)
+        }
         Ok(ends) => {
             let is_second_bad = std::ptr::eq(ends.bad, &raw const second);
             let (good, bad) = if is_second_bad {
@@ -231,8 +236,8 @@ impl<E> Search<'_, '_, E> {
         claims
     }
 
-    /// Whether what the claim rests on ends in the same way with as many runs again. Where it does not, the new answer takes
-    /// the place of the old one.
+    /// Whether what the claim rests on ends in the same way with as many runs again. Where it does not, the new answer
+    /// takes the place of the old one.
     fn confirm(&mut self, found: &Found) -> Result<bool, E> {
         let mut confirmed = true;
         for (set, expected) in self.claims(found) {
@@ -256,7 +261,8 @@ impl<E> Search<'_, '_, E> {
         }
     }
 
-    /// Looks for the first bad release of a pin, with the other found ones as in the bad end, and all else as in the good one.
+    /// Looks for the first bad release of a pin, with the other found ones as in the bad end, and all else as in the
+    /// good one.
     fn bisect(&mut self, found: &Found, pin: &Pin) -> Result<Result<FirstBad, NoBisection>, E> {
         if pin.from.is_none() || pin.to.is_none() {
             return Ok(Err(NoBisection::NotInBoth));

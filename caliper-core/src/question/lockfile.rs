@@ -4,8 +4,9 @@
 //! files in which each line is a pin. The kind follows from the content, so a file may have any name.
 //!
 //! A lock is made for many Pythons and platforms. [`LockFile::pins`] chooses what it says for one: it evaluates the
-//! markers, and follows the requirements from the project on where the file has no markers of its own. Extras and groups of
-//! the project are all taken. What does not come from an index is no pin, and is listed as left out. Hashes are not read.
+//! markers, and follows the requirements from the project on where the file has no markers of its own. Extras and
+//! groups of the project are all taken. What does not come from an index is no pin, and is listed as left out. Hashes
+//! are not read.
 
 mod choose;
 mod poetry;

@@ -247,8 +247,8 @@ fn sides<'a>(
     Ok(Sides { names, locks, requires: BTreeMap::new(), left_out, test })
 }
 
-/// Takes the packages out that only one side has. They are installed because something requires them, so they come and go by
-/// themselves, in the one version that is known.
+/// Takes the packages out that only one side has. They are installed because something requires them, so they come and
+/// go by themselves, in the one version that is known.
 fn of_one_alone(sides: &mut Sides<'_>) -> Pins {
     let alone = sides.in_one();
     for lock in &mut sides.locks {

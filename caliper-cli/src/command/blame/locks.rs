@@ -12,7 +12,7 @@ use caliper_container::project::Project;
 use caliper_container::runner::RunContext;
 use caliper_container::study::PinnedCell;
 use caliper_core::analysis::blame::Pin;
-use caliper_core::names::{PackageName, Sha256};
+use caliper_core::names::{PackageName, PythonVersion, Sha256};
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::lockfile::{LockFile, Pinned};
@@ -48,7 +48,7 @@ pub(super) fn run(from: &Path, to: &Path, around: &Around<'_>) -> Outcome {
     let backend = sources::local(&index, &cache, None);
     let setup = setup(how);
     backend.check(&setup)?;
-    let wanted: BTreeSet<_> = how.python.iter().copied().collect();
+    let wanted: BTreeSet<_> = how.python.or_else(|| usual_python(&folder)).into_iter().collect();
     let interpreter =
         python(backend.interpreters(&wanted, &setup)?, [(from, &files[0]), (to, &files[1])])?;
     let [first, second] = [(from, &files[0]), (to, &files[1])]
@@ -137,6 +137,24 @@ fn setup(how: &BlameArgs) -> Setup {
     Setup { tests: vec![test], import: ImportChoice::Off, ..sources::plain_setup() }
 }
 
+/// The Python of the project: that of its environment, or else the one that pyenv and uv take there.
+fn usual_python(folder: &Path) -> Option<PythonVersion> {
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let feature = |version: &str| {
+        let mut parts = version.trim().split('.');
+        let (major, minor) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(PythonVersion::new(major, minor))
+    };
+    // `version` is of the standard library, `version_info` of uv and virtualenv.
+    let of_environment = text(".venv/pyvenv.cfg").and_then(|text| {
+        text.lines().find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            matches!(key.trim(), "version" | "version_info").then(|| feature(value)).flatten()
+        })
+    });
+    of_environment.or_else(|| feature(text(".python-version")?.lines().next()?))
+}
+
 /// The newest Python that both locks allow.
 fn python(found: Vec<Interpreter>, files: [(&Path, &LockFile); 2]) -> Result<Interpreter, Failure> {
     let names: Vec<String> = found.iter().map(|one| one.version.to_string()).collect();
@@ -211,4 +229,24 @@ fn cell(plain: &PlannedCell, setup: &Setup, mixture: &Pins) -> PlannedCell {
     cell.id.variant.insert(AXIS, &digest[..12]);
     cell.setup = Some(Arc::new(Setup { requirements, ..setup.clone() }));
     cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_python_of_a_project_is_that_of_its_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = || usual_python(folder.path()).map(|python| python.to_string());
+        assert_eq!(usual(), None);
+        std::fs::write(folder.path().join(".python-version"), "3.10.13\n3.9\n").unwrap();
+        assert_eq!(usual().as_deref(), Some("3.10"));
+        std::fs::create_dir(folder.path().join(".venv")).unwrap();
+        let text = "home = /usr/bin\nimplementation = CPython\nversion_info = 3.11.7\n";
+        std::fs::write(folder.path().join(".venv/pyvenv.cfg"), text).unwrap();
+        assert_eq!(usual().as_deref(), Some("3.11"));
+        std::fs::write(folder.path().join(".venv/pyvenv.cfg"), "nothing").unwrap();
+        assert_eq!(usual().as_deref(), Some("3.10"));
+    }
 }

@@ -15,8 +15,8 @@ use crate::sources::Index;
 
 /// What each package requires that differs, as far as its wheel tells, by a request or two.
 ///
-/// It only makes a search shorter. So what the index does not tell is left out, and nothing is asked if there is no more than
-/// one order.
+/// It only makes a search shorter. So what the index does not tell is left out, and nothing is asked if there is no
+/// more than one order.
 pub(super) fn requires(
     pins: &[Pin],
     as_of: Option<Timestamp>,

@@ -66,6 +66,7 @@ fn blamed(first: &str, second: &str, behaviour: Behaviour<'_>) -> (Blaming, Vec<
         second: &second,
         requires: &BTreeMap::new(),
         test: "t",
+        results: true,
         repeats: 3,
         runs: None,
     };
@@ -207,12 +208,13 @@ fn with_a_budget_the_smallest_bad_set_so_far_is_told() {
     let world = BlameWorld { measure: &measure, releases: &releases, analysis: &analysis };
     let (first, second) = (lock(OLD), lock(NEW));
     let requires = BTreeMap::new();
-    let runs = Some(2);
+    let (results, runs) = (false, Some(2));
     let question = BlameQuestion {
         first: &first,
         second: &second,
         requires: &requires,
         test: "t",
+        results,
         repeats: 1,
         runs,
     };

@@ -128,8 +128,8 @@ impl<'a> Ends<'a> {
 
     /// Which end a measurement is like.
     ///
-    /// It is bad only if it fails as the bad end does, by [`Analysis::same`]: a mixture of two locks may fail in ways of
-    /// its own.
+    /// It is bad only if it fails as the bad end does, by [`Analysis::same`]: a mixture of two locks may fail in ways
+    /// of its own.
     pub fn judge(&self, record: &Record, analysis: &Analysis<'_>) -> Outcome {
         let Self { good, bad, test, symptom } = *self;
         let is_like = |end: &Record| analysis.same(end, record, test);
@@ -240,7 +240,8 @@ mod tests {
             let told = Ends::of(&cell(one), &cell(other), "t", &analysis).map(|_| ()).unwrap_err();
             assert_eq!(told, why, "{one} and {other}");
         }
-        let none = Ends::of(&cell("+++1"), &cell("+++1"), "u", &analysis);
+        let cell = cell("+++1");
+        let none = Ends::of(&cell, &cell, "u", &analysis);
         assert_eq!(none.map(|_| ()).unwrap_err(), NoDifference::NotMeasured);
     }
 }

@@ -1,8 +1,8 @@
 //! `poetry.lock` (<https://python-poetry.org/docs/basic-usage/#installing-with-poetrylock>).
 //!
-//! Since version 2.1 of its format, which Poetry 2.0 writes, packages carry their markers. Before, only what requires them did, and
-//! the requirements of the project itself stand in another file. So a package is installed there if nothing in the lock
-//! requires it, or if something does that is installed.
+//! Since version 2.1 of its format, which Poetry 2.0 writes, packages carry their markers. Before, only what requires
+//! them did, and the requirements of the project itself stand in another file. So a package is installed there if
+//! nothing in the lock requires it, or if something does that is installed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

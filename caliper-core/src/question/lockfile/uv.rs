@@ -1,6 +1,7 @@
 //! `uv.lock` (<https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile>).
 //!
-//! Its packages carry no markers, but what requires them does. So what is installed is what can be reached from the project.
+//! Its packages carry no markers, but what requires them does. So what is installed is what can be reached from the
+//! project.
 
 use std::collections::{BTreeMap, BTreeSet};
 

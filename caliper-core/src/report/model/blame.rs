@@ -116,7 +116,7 @@ impl BlameReport {
         match self.symptom {
             Symptom::Fails => "passes",
             Symptom::CannotBeBuilt => "can be built",
-            Symptom::OtherResult => "gives the same result",
+            Symptom::OtherResult => "does not",
         }
     }
 
@@ -194,7 +194,7 @@ impl BlameReport {
             }
             if let Some(NoBisection::UnknownReleases) = not_bisected {
                 open.push(format!(
-                    "which release of {name} is the first: {}",
+                    "at which release of {name} it begins: {}",
                     NoBisection::UnknownReleases
                 ));
             }
@@ -204,7 +204,7 @@ impl BlameReport {
                 let shown: Vec<String> = between.iter().take(5).map(ToString::to_string).collect();
                 let more = if between.len() > shown.len() { ", …" } else { "" };
                 open.push(format!(
-                    "which of {name} {}{more} is the first: {}",
+                    "at which of {name} {}{more} it begins: {}",
                     shown.join(", "),
                     found.between.first().map(|(_, why)| why.to_string()).unwrap_or_default()
                 ));
@@ -297,18 +297,34 @@ mod tests {
     fn one_guilty_package_is_one_sentence() {
         let markupsafe = pin("markupsafe", Some("2.0.1"), Some("3.0.3"));
         let mut one = report(vec![guilty(markupsafe.clone(), "2.0.1", "2.1.0", &[])]);
-        insta::assert_snapshot!(told(&one), @"");
+        insta::assert_snapshot!(told(&one), @"
+        markupsafe 2.1.0 is the first release with which `render.py` fails (2.0.1 passes); 27 runs in 9 builds
+        fails with: ImportError: cannot import name 'soft_unicode' (jinja2/filters.py in <module>)
+        proven: of 2 packages that differ, markupsafe is needed, and fresh runs agree; with all others as in new.lock it passes
+        next: `markupsafe<2.1.0` keeps it working
+        ");
         // The bad side is older.
         let older = pin("markupsafe", Some("3.0.3"), Some("1.0"));
         one.guilty = vec![guilty(older, "2.0.0", "1.1.1", &[])];
         one.symptom = Symptom::OtherResult;
         one.evidence = None;
         one.rest = Known::Bad;
-        insta::assert_snapshot!(told(&one), @"");
+        insta::assert_snapshot!(told(&one), @"
+        markupsafe 1.1.1 is the newest release with which `render.py` gives another result (2.0.0 does not); 27 runs in 9 builds
+        proven: of 2 packages that differ, markupsafe is needed, and fresh runs agree
+        not proven: that going back with the found packages is enough: with all others as in new.lock it gives another result too
+        next: `markupsafe<2.1.0` keeps it working
+        ");
         one.guilty = vec![guilty(markupsafe, "2.0.1", "2.1.2", &["2.1.0", "2.1.1"])];
         one.symptom = Symptom::CannotBeBuilt;
         one.rest = Known::Unproven(Unproven::Unresolvable);
-        insta::assert_snapshot!(told(&one), @"");
+        insta::assert_snapshot!(told(&one), @"
+        the environment cannot be built with markupsafe 2.1.2, and with 2.0.1 it can be built; 27 runs in 9 builds
+        proven: of 2 packages that differ, markupsafe is needed, and fresh runs agree
+        not proven: at which of markupsafe 2.1.0, 2.1.1 it begins: cannot be installed or judged
+        not proven: that going back with the found packages is enough: that combination cannot be installed, or fails in another way
+        next: `markupsafe<2.1.0` keeps it working
+        ");
     }
 
     #[test]
@@ -327,7 +343,14 @@ mod tests {
             not_bisected: Some(NoBisection::NotNeeded),
         };
         let both = report(vec![added.clone(), removed.clone()]);
-        insta::assert_snapshot!(told(&both), @"");
+        insta::assert_snapshot!(told(&both), @"
+        `render.py` fails with 2 packages together, and without any one of them it does not; 27 runs in 9 builds
+          `render.py` fails with plugin 1.0, which old.lock does not have
+          `render.py` fails without shim, which old.lock has as 1.0
+        fails with: ImportError: cannot import name 'soft_unicode' (jinja2/filters.py in <module>)
+        proven: of 3 packages that differ, plugin and shim are needed, and fresh runs agree; with all others as in new.lock it passes
+        next: `markupsafe<2.1.0` keeps it working
+        ");
         let mut doubtful = report(vec![added, unproven]);
         doubtful.contradictory = true;
         doubtful.confirmed = false;
@@ -335,6 +358,16 @@ mod tests {
             what: "weather".to_owned(),
             why: crate::question::lockfile::LeftOutReason::Folder,
         }];
-        insta::assert_snapshot!(told(&doubtful), @"");
+        insta::assert_snapshot!(told(&doubtful), @"
+        `render.py` fails with 2 packages together; 27 runs in 9 builds
+          `render.py` fails with plugin 1.0, which old.lock does not have
+          perhaps pandas 1.5.3 -> 2.0.3
+        fails with: ImportError: cannot import name 'soft_unicode' (jinja2/filters.py in <module>)
+        not proven: fresh runs ended in another way, so the test is flaky; more `--repeats` would tell
+        not proven: whether pandas is needed: without it the others cannot be installed, or fail in another way
+        not proven: that there is one cause: some combination with more of the packages is good again
+        not compared: weather (a folder)
+        next: `markupsafe<2.1.0` keeps it working
+        ");
     }
 }
