@@ -15,6 +15,7 @@ use crate::question::grid::{CellId, Choice, DistFile, FileKind, Grid};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::modules::{ImportChoice, Imports};
+use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Install what the index offered then, also of the dependency's dependencies.
     pub as_of: Option<Timestamp>,
+    /// What is done, where there is a date, with files of which it is not known when they were uploaded.
+    pub unknown_upload_time: UnknownUploadTime,
 }
 
 impl Setup {

@@ -12,6 +12,7 @@ use crate::question::grid::{CellId, Choice, DistFile, Missing};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::modules::ImportChoice;
+use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
 
 /// The version of the format that a [`Plan`] is written in.
@@ -83,6 +84,9 @@ pub struct EnvironmentSpec {
     /// Install what the index offered then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// What is done with files without upload time, where there is a date.
+    #[serde(default, skip_serializing_if = "UnknownUploadTime::excludes")]
+    pub unknown_upload_time: UnknownUploadTime,
     /// The user's Dockerfile template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<Template>,
@@ -116,6 +120,7 @@ impl EnvironmentSpec {
             constraints: setup.constraints.clone(),
             build_constraints: setup.build_constraints.clone(),
             as_of: setup.as_of,
+            unknown_upload_time: setup.unknown_upload_time,
             dockerfile: setup.dockerfile.clone(),
             base: Some(setup.base.clone()),
             args: setup.args.clone(),
@@ -139,6 +144,7 @@ impl EnvironmentSpec {
             constraints: self.constraints.clone(),
             build_constraints: self.build_constraints.clone(),
             as_of: self.as_of,
+            unknown_upload_time: self.unknown_upload_time,
             dockerfile: self.dockerfile.clone(),
             base: self.base.clone().unwrap_or_else(|| setup.base.clone()),
             args: self.args.clone(),
@@ -220,6 +226,7 @@ impl TryFrom<PlanFile> for Plan {
             results: file.results,
             limits: file.limits,
             as_of: None,
+            unknown_upload_time: UnknownUploadTime::default(),
         });
         let mut cells = Vec::with_capacity(file.cells.len());
         // Cells share a setup where they say the same, as they did when they were written.
