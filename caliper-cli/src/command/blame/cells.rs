@@ -20,10 +20,11 @@ use pep440_rs::Version;
 use super::super::recorded::recorded;
 use super::super::show::find;
 use super::{Around, Sides, order, releases_between};
-use crate::args::{BackendName, BlameArgs, ScheduleName, Select, Work};
+use crate::args::{BackendName, BlameArgs, IndexArgs, ScheduleName, Select, Work};
 use crate::exit::{Failure, Outcome};
 use crate::layout::{Layout, lay_out};
 use crate::progress;
+use crate::setting::Setting;
 use crate::sources::Purpose;
 
 pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
@@ -45,7 +46,7 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
         return Err(Failure::question(format!("`{cell}` and `{against}` are the same cell")));
     }
     let blobs = |blob| store.blob(blob).ok();
-    let criteria = results_criteria(&how.config)?;
+    let criteria = Setting::open(&how.config)?.config.compare;
     let analysis = Analysis::new(&[], None, &criteria, &blobs);
     let (test, is_swapped) = test(how, &one, &other, &analysis)?;
     let (good, bad) = if is_swapped { (other, one) } else { (one, other) };
@@ -115,13 +116,6 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
     around.answer(&sides, &store, &criteria, &measure, &of_pin)
 }
 
-/// The criteria by which results are the same.
-fn results_criteria(
-    config: &std::path::Path,
-) -> Result<caliper_core::question::criteria::Criteria, Failure> {
-    Ok(crate::setting::Setting::open(config)?.config.compare)
-}
-
 /// The test to blame for, and whether `one`, and not `other`, is the bad side.
 fn test(
     how: &BlameArgs,
@@ -175,7 +169,7 @@ fn laid_out(
     let mut python = vec![bad.python, good.python];
     python.dedup();
     // The axis may have been given on the command line alone.
-    let config = crate::setting::Setting::open(&how.config)?.config;
+    let config = Setting::open(&how.config)?.config;
     let has_axis = config.axes.axes.iter().any(|axis| axis.name == "as_of");
     let mut as_of = Vec::new();
     for record in [good, bad] {
@@ -187,7 +181,7 @@ fn laid_out(
             as_of.push(date);
         }
     }
-    let index = crate::args::IndexArgs {
+    let index = IndexArgs {
         urls: how.index.urls.clone(),
         timeout: how.index.timeout,
         offline: how.index.offline,

@@ -22,7 +22,9 @@ impl Plan {
     pub fn pinned(&self, cell: &PlannedCell, pins: &Pins) -> Self {
         let mut setup = self.setup_of(cell).clone();
         let others = pins.iter().filter(|(name, _)| **name != self.dependency);
-        setup.constraints.extend(others.map(|(name, version)| format!("{}=={version}", name.normalized())));
+        setup
+            .constraints
+            .extend(others.map(|(name, version)| format!("{}=={version}", name.normalized())));
         let mut id = cell.id.clone();
         let all = |setup: &Setup| (setup.constraints.clone(), setup.build_constraints.clone());
         if all(&setup) != all(&self.setup) {
