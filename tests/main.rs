@@ -11,6 +11,7 @@ mod axes;
 mod bad_config;
 mod bad_index;
 mod bad_machine;
+mod blame;
 mod builds;
 mod commands;
 mod dated_builds;

@@ -1,6 +1,7 @@
 //! The command line as typed. Nothing here opens a file.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
+mod blame;
 mod heal;
 mod index;
 mod values;
@@ -12,6 +13,7 @@ use caliper_core::question::axes::AsOf;
 use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use blame::BlameArgs;
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use values::{
@@ -162,6 +164,24 @@ Examples:
         /// The configuration whose results releases and cells are looked up in.
         #[arg(long, default_value = "caliper.yaml")]
         config: PathBuf,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Find the packages whose versions make a test fail, by measuring mixtures of two environments.
+    #[command(after_help = "\
+Examples:
+  caliper blame '2.11.3/3.9[as_of=today]' --against '2.11.3/3.9[as_of=release]'
+  git show HEAD~20:uv.lock > old.lock && caliper blame --from old.lock --to uv.lock
+  caliper blame --from before.txt --to after.txt --python 3.11 -- python check.py
+
+Each mixture is built and its test is run. With lock files, this is done on this machine (the backend `local`), and the project of the
+current folder is installed too, if it is a package. What was measured is kept in .caliper/blame, so the same command goes on where
+it was stopped.
+
+Exit codes: 0 guilty packages were found; 2 the two do not differ; 3 it could not be measured, or the test is flaky.")]
+    Blame {
+        #[command(flatten)]
+        blame: BlameArgs,
         #[command(flatten)]
         format: FormatArg,
     },

@@ -1,5 +1,6 @@
 //! One module for each command: each opens what it needs and calls the library.
 
+mod blame;
 mod check;
 mod clean;
 mod compare;
@@ -50,6 +51,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Compare { first, second, config, format } => {
             compare::run([&first, &second], &config, format.format, terminal)
         }
+        Command::Blame { blame, format } => blame::run(&blame, format.format, terminal),
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
         }

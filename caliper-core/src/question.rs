@@ -10,6 +10,8 @@ pub mod grid;
 pub mod interpreter;
 pub mod left_out;
 pub mod limits;
+pub mod lockfile;
+pub(crate) mod marker;
 pub mod modules;
 pub mod plan;
 pub mod selection;

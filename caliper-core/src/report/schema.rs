@@ -21,6 +21,8 @@ pub enum Format {
     Advice,
     /// `compare --format json`.
     Comparison,
+    /// `blame --format json`.
+    Blame,
     /// `doctor --format json`.
     Diagnosis,
     /// `selftest --format json`.
@@ -29,7 +31,7 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Config,
         Self::Results,
         Self::Record,
@@ -38,6 +40,7 @@ impl Format {
         Self::Forecast,
         Self::Advice,
         Self::Comparison,
+        Self::Blame,
         Self::Diagnosis,
         Self::Selftest,
     ];
@@ -54,6 +57,7 @@ pub fn schema(format: Format) -> String {
         Format::Forecast => schemars::schema_for!(model::Forecast),
         Format::Advice => schemars::schema_for!(model::Advice),
         Format::Comparison => schemars::schema_for!(model::Comparison),
+        Format::Blame => schemars::schema_for!(model::BlameReport),
         Format::Diagnosis => schemars::schema_for!(model::Diagnosis),
         Format::Selftest => schemars::schema_for!(model::SelftestReport),
     };
