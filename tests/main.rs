@@ -31,3 +31,4 @@ mod public_api;
 mod source;
 mod support;
 mod third_outcome;
+mod witness;

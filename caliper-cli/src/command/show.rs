@@ -73,13 +73,8 @@ pub(super) fn run(
     Ok(Exit::Done)
 }
 
-fn show_cell(
-    id: &CellId,
-    results: &Results,
-    store: &DirStore,
-    format: FormatName,
-    terminal: Terminal,
-) -> Outcome {
+/// The record of a cell, which may be stale.
+pub(super) fn find<'a>(id: &CellId, results: &'a Results) -> Result<&'a Record, Failure> {
     let all = || results.cells.iter().chain(&results.stale);
     // Without its variant a cell is named as long as there is one alone.
     let named = || {
@@ -87,7 +82,17 @@ fn show_cell(
         found.next().filter(|_| id.variant.is_empty() && found.next().is_none())
     };
     let record = all().find(|record| record.id() == *id).or_else(named);
-    let record = record.ok_or_else(|| no_such_cell(id, &all().collect::<Vec<_>>()))?;
+    record.ok_or_else(|| no_such_cell(id, &all().collect::<Vec<_>>()))
+}
+
+fn show_cell(
+    id: &CellId,
+    results: &Results,
+    store: &DirStore,
+    format: FormatName,
+    terminal: Terminal,
+) -> Outcome {
+    let record = find(id, results)?;
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
         FormatName::Text => {

@@ -33,8 +33,8 @@ use chance::{gain, tail, tie};
 pub use split::{Condition, Split, SplitFactor};
 use table::{Bits, Candidate, Table};
 
-/// The probability of naming something although failing goes with nothing; also of telling two splits apart although
-/// one is as good as the other.
+/// The probability, in each of the two stages, of naming something although failing goes with nothing; also of telling two
+/// splits apart although one is as good as the other.
 const RATE: f64 = 0.05;
 
 /// What failing of a test goes with.
@@ -267,7 +267,7 @@ impl Found<'_> {
     }
 }
 
-/// The two cells that differ in the suspects and as little else as possible. Of equals the newest release.
+/// The two cells that differ in the suspects and as little else as possible. Of equals those of the newest releases.
 fn pairing(
     seen: &[(&Record, bool)],
     table: &Table,
@@ -284,7 +284,8 @@ fn pairing(
     let order = |(one, failing): (usize, &Record), (other, passing): (usize, &Record)| {
         let is_other = failing.version != passing.version;
         let apart = table.packages_apart(one, other);
-        (is_other, apart, Reverse(failing.version.clone()), failing.id(), passing.id())
+        let newest = [failing, passing].map(|record| Reverse(record.version.clone()));
+        (is_other, apart, newest, failing.id(), passing.id())
     };
     let pairs = chosen(true).flat_map(|one| {
         let fits = move |(_, passing): &&(usize, &Record)| passing.python == one.1.python;
