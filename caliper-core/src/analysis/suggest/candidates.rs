@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::clocks::{Clocks, Course, Moved};
 use crate::analysis::results::Results;
-use crate::analysis::suspects::Pairing;
+use crate::analysis::suspects::{Pairing, Suspects};
 use crate::facts::record::Record;
 
 /// Bounds on other packages with which releases may pass that fail today and passed at their date. They are not
@@ -45,7 +45,7 @@ pub fn candidates(results: &Results, tests: &dyn Fn(&str) -> bool) -> Vec<Candid
         let moved: BTreeSet<&str> = clocks.moved.iter().map(|one| one.name.as_str()).collect();
         let of_test = results.suspects.iter().filter(|one| one.test == clocks.test);
         let suspected: BTreeSet<&str> = of_test
-            .flat_map(|one| one.packages())
+            .flat_map(Suspects::packages)
             .map(|split| split.name.as_str())
             .filter(|name| moved.contains(name))
             .collect();
