@@ -32,3 +32,4 @@ mod public_api;
 mod source;
 mod support;
 mod third_outcome;
+mod witness;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::axes::AsOf;
+use caliper_core::question::grid::CellId;
 use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
@@ -206,6 +207,31 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         check: Option<String>,
         #[command(flatten)]
         format: FormatArg,
+    },
+    /// Write a folder that shows somebody else why two cells do not end alike.
+    #[command(after_help = "\
+Example:
+  caliper witness '2.11.3/3.9[as_of=today]' --against '2.11.3/3.9[as_of=release]' -o report
+
+The folder has the requirements of both sides, what the test needs of the project, and a README.md with the two commands.
+They are tried first, with uv, and nothing is written unless both sides end as recorded. For cells of `local`.
+
+Exit codes: 1 if a side does not end as recorded.")]
+    Witness {
+        /// The cell, such as 2.11.3/3.9.
+        cell: CellId,
+        /// The cell to compare it with.
+        #[arg(long, value_name = "CELL")]
+        against: CellId,
+        /// The test; may be left out if only one does not end alike.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
+        /// The folder to write; it must not exist, or be empty.
+        #[arg(short = 'o', long = "output", value_name = "DIR", default_value = "witness")]
+        folder: PathBuf,
+        /// The configuration whose results the cells are looked up in.
+        #[arg(long, default_value = "caliper.yaml")]
+        config: PathBuf,
     },
     /// Import the results of caliper 0.0, the Python program of the same name.
     #[command(after_help = "\

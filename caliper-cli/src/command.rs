@@ -18,6 +18,7 @@ mod schema;
 mod selftest;
 mod show;
 mod suggest;
+mod witness;
 
 use std::io::Write as _;
 
@@ -54,6 +55,11 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Blame { blame, format } => blame::run(&blame, format.format, terminal),
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
+        }
+        Command::Witness { cell, against, test, folder, config } => {
+            let (test, config, folder) = (test.as_deref(), &config, &folder);
+            let wanted = witness::Wanted { config, cell: &cell, against: &against, test, folder };
+            witness::run(&wanted, None, terminal)
         }
         Command::Import { from, into, format } => {
             import::run(&from, &into, format.format, terminal)

@@ -8,3 +8,4 @@ pub mod model;
 pub mod rows;
 pub mod schema;
 pub mod suspects;
+pub mod witness;
