@@ -195,6 +195,7 @@ pub(crate) fn plain_setup() -> Setup {
         results: Vec::new(),
         limits: Limits::default(),
         as_of: None,
+        lock: None,
     }
 }
 

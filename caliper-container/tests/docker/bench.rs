@@ -146,6 +146,7 @@ impl Bench {
             results: Vec::new(),
             limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
             as_of: None,
+            lock: None,
         };
         let python = "3.11".parse().unwrap();
         let interpreters = backend.interpreters(&BTreeSet::from([python]), &setup).unwrap();

@@ -110,6 +110,7 @@ impl Config {
             results: self.results.clone(),
             limits: self.limits.clone(),
             as_of: self.selection.as_of,
+            lock: None,
         }
     }
 }

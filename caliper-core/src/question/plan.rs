@@ -12,6 +12,7 @@ use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, FileKind, Grid};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
+use crate::question::lock::Lock;
 use crate::question::modules::{ImportChoice, Imports};
 use crate::question::template::{Args, Template};
 use pep440_rs::Version;
@@ -164,6 +165,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Install what the index offered then, also of the dependency's dependencies.
     pub as_of: Option<Timestamp>,
+    /// Install these files and no others: rebuild an environment that was recorded.
+    pub lock: Option<Arc<Lock>>,
 }
 
 impl Setup {

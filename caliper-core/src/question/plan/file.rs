@@ -11,6 +11,7 @@ use crate::names::{AbiTag, PackageName, PythonVersion, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, Missing};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
+use crate::question::lock::Lock;
 use crate::question::modules::ImportChoice;
 use crate::question::template::{Args, Template};
 
@@ -83,6 +84,9 @@ pub struct EnvironmentSpec {
     /// Install what the index offered then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// Install these files and no others, in place of what the requirements lead to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// The user's Dockerfile template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<Template>,
@@ -116,6 +120,7 @@ impl EnvironmentSpec {
             constraints: setup.constraints.clone(),
             build_constraints: setup.build_constraints.clone(),
             as_of: setup.as_of,
+            lock: setup.lock.as_deref().cloned(),
             dockerfile: setup.dockerfile.clone(),
             base: Some(setup.base.clone()),
             args: setup.args.clone(),
@@ -139,6 +144,7 @@ impl EnvironmentSpec {
             constraints: self.constraints.clone(),
             build_constraints: self.build_constraints.clone(),
             as_of: self.as_of,
+            lock: self.lock.clone().map(Arc::new),
             dockerfile: self.dockerfile.clone(),
             base: self.base.clone().unwrap_or_else(|| setup.base.clone()),
             args: self.args.clone(),
@@ -220,6 +226,7 @@ impl TryFrom<PlanFile> for Plan {
             results: file.results,
             limits: file.limits,
             as_of: None,
+            lock: None,
         });
         let mut cells = Vec::with_capacity(file.cells.len());
         // Cells share a setup where they say the same, as they did when they were written.
