@@ -8,6 +8,7 @@ pub mod changes;
 pub mod clocks;
 pub mod compare;
 pub mod expect;
+pub mod replay;
 pub mod results;
 pub mod row;
 pub mod search;

@@ -128,4 +128,6 @@ pub(crate) enum SchemaName {
     Doctor,
     /// selftest --format json.
     Selftest,
+    /// replay --format json.
+    Replay,
 }

@@ -16,6 +16,7 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Compare => Format::Comparison,
         SchemaName::Doctor => Format::Diagnosis,
         SchemaName::Selftest => Format::Selftest,
+        SchemaName::Replay => Format::Replay,
     }));
     Exit::Done
 }

@@ -151,6 +151,8 @@ pub enum RoundPurpose {
         /// How many cells there were to choose from.
         of: usize,
     },
+    /// To rebuild recorded cells from their locks.
+    Replay,
 }
 
 /// An observer of a run.

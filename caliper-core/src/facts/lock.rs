@@ -1,7 +1,7 @@
 //! The lock of a record: the files that its environment was made of.
 //!
-//! Records are the truth, and a lock is rendered from one whenever it is needed. What a build did not install, because
-//! the base image has it, is no part of it.
+//! Records are the truth, and a lock is rendered from one whenever it is needed. What is of the image and of no index
+//! is no part of it.
 
 use std::fmt;
 
@@ -91,7 +91,7 @@ pub fn of(record: &Record) -> Result<Lock, LockError> {
     let environment = &record.environment;
     let mut packages = Vec::new();
     let mut lacking = Vec::new();
-    for one in environment.installed.iter().filter(|one| !one.of_base) {
+    for one in environment.installed.iter().filter(|one| !one.of_image) {
         match locked(one) {
             Ok(package) => packages.push(package),
             Err(lacks) => {
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_record_has_a_lock_without_what_its_base_has() {
         let mut record = record("1.0", "3.11");
-        let pip = Installed { of_base: true, ..installed("pip", "23.0", None) };
+        let pip = Installed { of_image: true, ..installed("pip", "23.0", None) };
         record.environment.installed =
             vec![installed("Zope", "1.0", Some("zope-1.0-py3-none-any.whl")), pip, installed("demo", "1.0", Some("demo-1.0-py3-none-any.whl"))];
         let lock = of(&record).unwrap();

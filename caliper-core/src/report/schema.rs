@@ -25,11 +25,13 @@ pub enum Format {
     Diagnosis,
     /// `selftest --format json`.
     Selftest,
+    /// `replay --format json`.
+    Replay,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Config,
         Self::Results,
         Self::Record,
@@ -40,6 +42,7 @@ impl Format {
         Self::Comparison,
         Self::Diagnosis,
         Self::Selftest,
+        Self::Replay,
     ];
 }
 
@@ -56,6 +59,7 @@ pub fn schema(format: Format) -> String {
         Format::Comparison => schemars::schema_for!(model::Comparison),
         Format::Diagnosis => schemars::schema_for!(model::Diagnosis),
         Format::Selftest => schemars::schema_for!(model::SelftestReport),
+        Format::Replay => schemars::schema_for!(model::Replays),
     };
     // A schema is plain JSON; printing it cannot fail.
     format!("{:#}\n", schema.as_value())

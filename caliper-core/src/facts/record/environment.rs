@@ -115,15 +115,16 @@ pub struct Installed {
     /// The file that it was installed from; `None` if the installer does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<RecordedFile>,
-    /// Whether the base image has it too, in this version: no build installed it.
+    /// Whether it is from no index, so that a build that is repeated has it again: the base image has it in this
+    /// version, or the template installs it in another way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub of_base: bool,
+    pub of_image: bool,
 }
 
 impl Installed {
     /// A distribution of which the file is not known.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { name: name.into(), version: version.into(), file: None, of_base: false }
+        Self { name: name.into(), version: version.into(), file: None, of_image: false }
     }
 
     /// Whether both are the same content, as far as both tell: how much an index says of a file may grow.
