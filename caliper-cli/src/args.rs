@@ -1,15 +1,18 @@
 //! The command line as typed. Nothing here opens a file.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
+mod heal;
 mod index;
 mod values;
 
 use std::path::PathBuf;
 
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
+use caliper_core::question::axes::AsOf;
 use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use values::{
     BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
@@ -252,6 +255,16 @@ Exit codes: 0 all as expected; 1 a deviation, which is a defect of Caliper or of
         #[arg(long)]
         dry_run: bool,
     },
+    /// Find out when an old project last worked, and with which versions it works today.
+    #[command(after_help = "\
+Examples:
+  caliper heal
+  caliper heal weather-kit-1.2 --python 3.9 --python 3.8 -- python -m unittest discover
+  caliper heal . -r requirements.txt --with pytest-mock -o constraints.txt
+
+The project is installed with the index of different dates, and COMMAND is run. What is measured is kept: the same
+command goes on where it was stopped. Works with the `local` backend. Exit codes: 1 if it is not healed.")]
+    Heal(Box<Heal>),
     /// Print the JSON Schema of a format.
     #[command(after_help = "Example:\n  caliper schema results > results.schema.json")]
     Schema {
@@ -380,9 +393,20 @@ pub(crate) struct Select {
     /// Include yanked files.
     #[arg(long)]
     pub(crate) yanked: bool,
-    /// Look at the index as it was then; the cells have the axis `as_of`.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<Timestamp>,
+    /// Look at the index as it was then: a date such as 2021-03-01, `release` for the day on which each release
+    /// came out, `today`, or several of these, separated by commas. The cells have the axis `as_of`.
+    #[arg(long, value_name = "DATE", value_delimiter = ',')]
+    pub(crate) as_of: Vec<AsOf>,
+}
+
+impl Select {
+    /// The only date of the index, if one was given.
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        match self.as_of.as_slice() {
+            [AsOf::Date(date)] => Some(*date),
+            _ => None,
+        }
+    }
 }
 
 /// Which index.

@@ -5,6 +5,7 @@ mod clean;
 mod compare;
 mod completions;
 mod doctor;
+mod heal;
 mod import;
 mod index;
 mod init;
@@ -56,6 +57,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
             import::run(&from, &into, format.format, terminal)
         }
         Command::Index { command: IndexCommand::Serve(how) } => index::serve(&how, terminal),
+        Command::Heal(how) => heal::run(&how, terminal),
         Command::Doctor { index, format } => doctor::run(&index, format.format, terminal),
         Command::Selftest { backend, only, jobs, index, format } => {
             let jobs = layout::jobs(jobs);

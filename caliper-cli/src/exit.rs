@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use caliper_container::backend::BackendError;
 use caliper_container::project::ProjectError;
 use caliper_container::runner::RunError;
+use caliper_container::study::PinnedError;
 use caliper_core::facts::store::StoreError;
 use caliper_core::question::config::ConfigError;
 use caliper_core::question::template::TemplateError;
@@ -99,6 +100,12 @@ failure_from!(ProjectError, project);
 failure_from!(RunError, |error| match error {
     RunError::Backend(error) => backend(error),
     RunError::Project(error) => project(error),
+    _ => Exit::Infrastructure,
+});
+failure_from!(PinnedError, |error| match error {
+    PinnedError::Run(RunError::Backend(error)) => backend(error),
+    PinnedError::Run(RunError::Project(error)) => project(error),
+    PinnedError::NotPinned { .. } => Exit::Question,
     _ => Exit::Infrastructure,
 });
 failure_from!(ResolveError, |error| match error {

@@ -239,16 +239,32 @@ fn resolved(
 /// what was measured without it: records have names of their own.
 fn axes(config: &Config, work: &Work, backend: &str) -> Axes {
     let mut axes = config.axes.clone();
-    if let Some(date) = work.selection.as_of {
-        // Dates are shown as they are typed: a day, where it is the beginning of one.
-        let text = date.to_string();
-        let label = text.strip_suffix("T00:00:00Z").unwrap_or(&text);
-        axes.set(Axis::new("as_of", vec![AxisValue::as_of(label, AsOf::Date(date))]));
+    if !work.selection.as_of.is_empty() {
+        let mut values: Vec<AxisValue> = Vec::new();
+        for as_of in &work.selection.as_of {
+            let value = AxisValue::as_of(label(*as_of), *as_of);
+            if values.iter().all(|known| known.label != value.label) {
+                values.push(value);
+            }
+        }
+        axes.set(Axis::new("as_of", values));
     }
     if backend != sources::usual(config) {
         axes.set(Axis::new("backend", vec![AxisValue::named(backend)]));
     }
     axes
+}
+
+/// Dates are shown as they are typed: a day, where it is the beginning of one.
+fn label(as_of: AsOf) -> String {
+    match as_of {
+        AsOf::Release => "release".to_owned(),
+        AsOf::Today => "today".to_owned(),
+        AsOf::Date(date) => {
+            let text = date.to_string();
+            text.strip_suffix("T00:00:00Z").unwrap_or(&text).to_owned()
+        }
+    }
 }
 
 /// What `as_of: today` stands for: the moment of an earlier run, if that is less than a day ago, or else now. So a
@@ -293,7 +309,7 @@ fn selection(config: &Config, args: &Select) -> Selection {
         pre: args.pre || config.selection.pre,
         yanked: args.yanked || config.selection.yanked,
         sdist: config.selection.sdist,
-        as_of: args.as_of.or(config.selection.as_of),
+        as_of: args.date().or(config.selection.as_of),
     }
 }
 

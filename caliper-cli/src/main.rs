@@ -14,6 +14,7 @@ mod setting;
 mod shadow;
 mod signals;
 mod sources;
+mod subject;
 mod terminal;
 
 use std::process::ExitCode;

@@ -56,6 +56,7 @@ pub use budget::{Needed, Trimmed, keep_within};
 use files::Files;
 use fill::Made;
 use install::Builder;
+pub use install::date_of_build_tools;
 use kept::Name;
 use limits::Keeper;
 use linked::Linked;

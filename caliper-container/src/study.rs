@@ -9,6 +9,9 @@
 
 mod blind;
 mod confirm;
+mod heal;
+mod pinned;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +34,10 @@ use crate::runner::{
     self, CellAction, Outcome, Rerun, RunContext, RunError, RunOptions, Searching, Session,
     actions, identities,
 };
+
+pub use heal::{HealQuestion, heal};
+pub use pinned::{PinnedCell, PinnedError};
+pub use replay::{differs, replay};
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy)]

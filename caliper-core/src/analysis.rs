@@ -9,6 +9,7 @@ pub mod clocks;
 pub mod compare;
 pub mod expect;
 pub mod replay;
+pub mod heal;
 pub mod results;
 pub mod row;
 pub mod search;

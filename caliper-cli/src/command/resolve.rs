@@ -24,6 +24,11 @@ pub(super) fn run(
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
+    if args.date().is_none() && !args.as_of.is_empty() {
+        return Err(Failure::question(
+            "`resolve` looks at the index at one date: write one such as `--as-of 2021-03-01`",
+        ));
+    }
     let cache = setting::cache(Path::new("caliper.yaml"));
     let index = Index::open(&args.index, &cache, terminal)?;
     let project = index.client.project(package)?;
@@ -31,7 +36,7 @@ pub(super) fn run(
         versions: args.versions.clone().unwrap_or_default(),
         pre: args.pre,
         yanked: args.yanked,
-        as_of: args.as_of,
+        as_of: args.date(),
         ..Selection::default()
     };
     let mut pythons: BTreeSet<PythonVersion> = args.python.iter().copied().collect();

@@ -48,7 +48,8 @@ pub(super) fn of(
     let Asked { plan, setup, axes, today, is_usual } = *asked;
     let mut rest = plan.part(|_| false);
     let Select { index: _, python, versions, pre, yanked, as_of } = select;
-    let is_partial = !python.is_empty() || versions.is_some() || *pre || *yanked || as_of.is_some();
+    let is_partial =
+        !python.is_empty() || versions.is_some() || *pre || *yanked || !as_of.is_empty();
     if !is_partial {
         return Ok((rest, is_usual));
     }
@@ -67,7 +68,7 @@ pub(super) fn of(
     // With the date that was typed, and without it.
     let dated = Selection { as_of: setup.as_of, ..config.selection.clone() };
     let mut layouts = vec![(setup.clone(), dated, axes)];
-    if is_usual && as_of.is_some() {
+    if is_usual && !as_of.is_empty() {
         let setup = Setup { as_of: config.selection.as_of, ..setup.clone() };
         layouts.push((setup, config.selection.clone(), &config.axes));
     }

@@ -131,7 +131,8 @@ impl Reporter for Bar {
                     let line = format!("{to_measure} cells to measure{source}");
                     self.screen.suspend(|| self.terminal.note(&line));
                 }
-                let is_planned = !matches!(purpose, RoundPurpose::Search { .. });
+                let is_planned =
+                    !matches!(purpose, RoundPurpose::Search { .. } | RoundPurpose::Pinned { .. });
                 let shown = self.shown();
                 shown.is_planned.store(is_planned, Ordering::Relaxed);
                 if let Some(total) = &shown.total {

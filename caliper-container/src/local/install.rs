@@ -178,7 +178,7 @@ impl Builder<'_> {
         if let Some(time) = time {
             command.args(["--exclude-newer", &time.to_string()]);
             // The tools for builds from source may be newer.
-            let tools = time.max(build_tools(python.interpreter.python)).to_string();
+            let tools = date_of_build_tools(time, python.interpreter.python).to_string();
             for tool in ["setuptools", "wheel"] {
                 command.args(["--exclude-newer-package", &format!("{tool}={tools}")]);
             }
@@ -211,16 +211,18 @@ impl Builder<'_> {
     }
 }
 
-/// The date from which on setuptools can build for a Python in isolation, as uv does (PEP 517, setuptools 40.8).
+/// The date of the index for the tools that build from source, where all else is of `as_of`.
 ///
-/// On the day on which an old release came out, pip ran its `setup.py` with whatever setuptools was there. Releases
-/// of that time ask for more than setuptools has today: 45, of early 2020, is the last one with all of it. The first
-/// that runs on Python 3.12, without `distutils` in the standard library, is of 2023.
-fn build_tools(python: PythonVersion) -> Timestamp {
+/// On the day on which an old release came out, pip ran its `setup.py` with whatever setuptools was there. uv builds in
+/// isolation, which setuptools knows since 40.8 (PEP 517). Releases of that time ask for more than setuptools has today:
+/// 45, of early 2020, is the last one with all of it. The first that runs on Python 3.12, without `distutils` in the
+/// standard library, is of 2023.
+pub fn date_of_build_tools(as_of: Timestamp, python: PythonVersion) -> Timestamp {
     const EARLY_2020: i64 = 1_583_539_200;
     const OCTOBER_2023: i64 = 1_696_204_800;
     let has_distutils = (python.major(), python.minor()) < (3, 12);
-    Timestamp::from_unix_seconds(if has_distutils { EARLY_2020 } else { OCTOBER_2023 })
+    let first = if has_distutils { EARLY_2020 } else { OCTOBER_2023 };
+    as_of.max(Timestamp::from_unix_seconds(first))
 }
 
 /// Why a build failed; `Err` with what uv says if it could not do its own work. It exits with 1 for

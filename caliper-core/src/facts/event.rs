@@ -151,6 +151,11 @@ pub enum RoundPurpose {
         /// How many cells there were to choose from.
         of: usize,
     },
+    /// To measure one cell again with other packages at chosen versions.
+    Pinned {
+        /// How many packages are pinned.
+        pins: usize,
+    },
     /// To rebuild recorded cells from their locks.
     Replay,
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{excerpt, serde_as_string};
+use super::{Timestamp, excerpt, serde_as_string};
 
 /// A feature release of CPython, such as 2.7, 3.11 or the free-threaded 3.13t.
 ///
@@ -45,6 +45,29 @@ impl PythonVersion {
     /// of CPython at this release: `cp311`, also for a free-threaded build.
     pub fn tag(self) -> String {
         format!("cp{}{}", self.major, self.minor)
+    }
+
+    /// The day on which this release came out, where that is known (its release schedule, such as
+    /// [PEP 596](https://peps.python.org/pep-0596/) for 3.9).
+    pub fn released(self) -> Option<Timestamp> {
+        let day = match (self.major, self.minor) {
+            (2, 7) => "2010-07-03",
+            (3, 2) => "2011-02-20",
+            (3, 3) => "2012-09-29",
+            (3, 4) => "2014-03-16",
+            (3, 5) => "2015-09-13",
+            (3, 6) => "2016-12-23",
+            (3, 7) => "2018-06-27",
+            (3, 8) => "2019-10-14",
+            (3, 9) => "2020-10-05",
+            (3, 10) => "2021-10-04",
+            (3, 11) => "2022-10-24",
+            (3, 12) => "2023-10-02",
+            (3, 13) => "2024-10-07",
+            (3, 14) => "2025-10-07",
+            _ => return None,
+        };
+        day.parse().ok()
     }
 
     /// The ABI tag that a Linux build of this release has unless it was configured otherwise.

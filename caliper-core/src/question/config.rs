@@ -18,6 +18,8 @@ use pep440_rs::{Version, VersionSpecifiers};
 #[cfg(feature = "config")]
 pub use problem::ConfigError;
 pub use units::bytes;
+#[cfg(feature = "config")]
+pub use units::duration;
 
 use crate::names::{PackageName, PythonVersion};
 use crate::question::axes::Axes;

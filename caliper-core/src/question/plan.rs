@@ -1,12 +1,14 @@
 //! What a run will do: the cells, and what is done in each.
 
 mod file;
+mod pinned;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use file::{CellSpec, EnvironmentSpec, SCHEMA};
+pub use pinned::Pins;
 
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, FileKind, Grid};

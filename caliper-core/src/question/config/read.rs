@@ -161,13 +161,21 @@ impl Reader<'_> {
         let build_constraints = build_constraints
             .map(|node| self.constraints(&node, "`build_constraints`"))
             .unwrap_or_default();
-        let as_of = entries.remove("as_of").and_then(|node| self.parsed(&node, "`as_of`"));
+        // One date is that of the whole analysis, and all else is an axis.
+        let as_of = entries.remove("as_of");
+        let is_date = as_of.as_ref().is_some_and(|at| match at.node {
+            Node::Scalar { text, .. } => !matches!(text.as_str(), "release" | "today"),
+            _ => false,
+        });
+        let (as_of, clocks) = if is_date { (as_of, None) } else { (None, as_of) };
+        let as_of = as_of.and_then(|node| self.parsed(&node, "`as_of`"));
         let args = entries.remove("args").map(|node| self.args(&node)).unwrap_or_default();
         let base = self.base(entries.remove("base"), &args);
         let dockerfile =
             entries.remove("dockerfile").and_then(|node| self.dockerfile(&node, &args));
-        let axes = ["axes", "exclude", "include"].map(|key| entries.remove(key));
-        let axes = self.grid_axes(axes, &args);
+        let [axes, exclude, include] =
+            ["axes", "exclude", "include"].map(|key| entries.remove(key));
+        let axes = self.grid_axes([clocks, axes, exclude, include], &args);
         let compare = entries.remove("compare").map(|node| self.compare(&node));
         let mut compare = compare.unwrap_or_default();
         let tests = entries.remove("tests").map(|node| self.tests(&node, &mut compare));

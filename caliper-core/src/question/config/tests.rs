@@ -455,6 +455,36 @@ analysis:
 }
 
 #[test]
+fn a_date_is_that_of_the_analysis_and_clocks_are_an_axis() {
+    let labels = |text: &str| {
+        let config = parse(&format!("analysis:\n  dependency: x\n  {text}\n")).unwrap();
+        let labels = config.axes.axes.iter().flat_map(|axis| {
+            axis.listed().iter().map(|value| format!("{}={}", axis.name, value.label))
+        });
+        let date = config.selection.as_of.map(|date| date.to_string());
+        (date, labels.collect::<Vec<_>>().join(" "))
+    };
+    let of_day = Some("2024-05-01T00:00:00Z".to_owned());
+    assert_eq!(labels("as_of: 2024-05-01"), (of_day, String::new()));
+    assert_eq!(labels("as_of: release"), (None, "as_of=release".to_owned()));
+    let both = "as_of=today as_of=release".to_owned();
+    assert_eq!(labels("as_of: [today, release]"), (None, both.clone()));
+    assert_eq!(labels("axes: {as_of: [today, release]}"), (None, both));
+    assert_eq!(labels("axes: {as_of: today}"), (None, "as_of=today".to_owned()));
+
+    let twice = parse("analysis:\n  dependency: x\n  as_of: [today]\n  axes: {as_of: [release]}\n");
+    insta::assert_snapshot!(twice.unwrap_err().to_string(), @r"
+    `as_of` is among the `axes` too
+     --> caliper.yaml:3:3
+      |
+    3 |   as_of: [today]
+      |   ^^^^^
+      |
+      = help: keep one of the two
+    ");
+}
+
+#[test]
 fn axes_are_lists_of_overlays() {
     let config = parse(
         r"

@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 /// Reads `90s`, `10m`, `1h 30m`.
+///
+/// # Errors
+///
+/// A message for users.
 #[cfg(feature = "config")]
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let explain = || format!("`{text}` is not a time: write `90s`, `10m` or `1h 30m`");
     let duration: jiff::SignedDuration = text.parse().map_err(|_| explain())?;
     let duration = Duration::try_from(duration).map_err(|_| explain())?;

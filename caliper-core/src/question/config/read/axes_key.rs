@@ -61,6 +61,7 @@ impl Reader<'_> {
         };
         let values = match at.node {
             Node::Sequence(_) if name == "as_of" => self.dates(at),
+            Node::Scalar { .. } if name == "as_of" => self.date(at),
             Node::Sequence(_) if LIMITS.contains(&name) => self.values_of_limit(name, at),
             Node::Mapping(_) if has("releases") => return self.releases(name, at),
             Node::Mapping(_) if has("values") => self.values_of_variable(at)?,
@@ -116,6 +117,12 @@ impl Reader<'_> {
             let as_of = reader.as_of(node)?;
             Some(AxisValue::as_of(label, as_of))
         })
+    }
+
+    /// `as_of: release`.
+    fn date(&mut self, at: &At<'_>) -> Vec<AxisValue> {
+        let value = self.text(at, "`as_of`").zip(self.as_of(at));
+        value.map(|(label, as_of)| AxisValue::as_of(label, as_of)).into_iter().collect()
     }
 
     fn as_of(&mut self, at: &At<'_>) -> Option<AsOf> {
@@ -314,10 +321,18 @@ impl Reader<'_> {
     /// All three keys.
     pub(super) fn grid_axes(
         &mut self,
-        [axes, exclude, include]: [Option<At<'_>>; 3],
+        [as_of, axes, exclude, include]: [Option<At<'_>>; 4],
         args: &Args,
     ) -> Axes {
-        let axes = axes.map(|node| self.axes(&node, args)).unwrap_or_default();
+        let mut axes = axes.map(|node| self.axes(&node, args)).unwrap_or_default();
+        if let Some(node) = as_of {
+            if axes.iter().any(|axis| axis.name == "as_of") {
+                let message = "`as_of` is among the `axes` too".to_owned();
+                self.push(&node, true, message, Some("keep one of the two".into()));
+            } else if let Some(values) = self.axis("as_of", &node, args) {
+                axes.insert(0, Axis { name: "as_of".to_owned(), values });
+            }
+        }
         let exclude = exclude.map(|node| self.rules(&node, "`exclude`", &axes)).unwrap_or_default();
         let include = include.map(|node| self.rules(&node, "`include`", &axes)).unwrap_or_default();
         Axes { axes, exclude, include }
