@@ -3,6 +3,7 @@
 
 mod heal;
 mod index;
+mod replay;
 mod values;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
+pub(crate) use replay::{Bundle, HowToReplay, Replay};
 pub(crate) use values::{
     BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
     ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
@@ -130,6 +132,7 @@ Examples:
   caliper show --test render.py
   caliper show --measure time
   caliper show study/caliper.yaml --format json
+  caliper show 2.10.1/3.11 --lock > pylock.toml && uv pip install -r pylock.toml
   caliper show --rebuild")]
     Show {
         /// The configuration, and a cell such as 2.10.1/3.11; either may be left out.
@@ -145,9 +148,23 @@ Examples:
         /// were copied into this one; needs the configuration, and measures nothing.
         #[arg(long)]
         rebuild: bool,
+        /// The files of the cell's environment as a `pylock.toml` (PEP 751), which uv and pip install.
+        #[arg(long, conflicts_with_all = ["test", "measure", "format"])]
+        lock: bool,
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Rebuild recorded cells from their locks alone, and compare: same files, same results?
+    #[command(after_help = "\
+Examples:
+  caliper replay all
+  caliper replay '2.*/3.11' study/caliper.yaml
+  caliper replay 2.10.1/3.11 --offline
+
+Nothing is resolved: the files of a record are installed, whatever the index says now. Records stay as they are; what
+is measured is kept in .caliper/replay.
+Exit codes: 0 all the same; 1 some are not; 3 some could not be rebuilt.")]
+    Replay(Replay),
     /// Show how each test changed between two sets of results, two releases, or two cells.
     #[command(after_help = "\
 Examples:

@@ -11,6 +11,7 @@ mod index;
 mod init;
 mod plan;
 mod recorded;
+mod replay;
 mod resolve;
 mod run;
 mod schema;
@@ -43,10 +44,11 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         }
         Command::Plan { work, format } => plan::run(&work, format.format, terminal),
         Command::Run { work, how, format } => run::run(&work, &how, format.format, terminal),
-        Command::Show { what, test, measure, rebuild, format } => {
-            let view = show::View { test: test.as_deref(), measure };
+        Command::Show { what, test, measure, rebuild, lock, format } => {
+            let view = show::View { test: test.as_deref(), measure, lock };
             show::run(&what, &view, rebuild, format.format, terminal)
         }
+        Command::Replay(asked) => replay::run(asked, terminal),
         Command::Compare { first, second, config, format } => {
             compare::run([&first, &second], &config, format.format, terminal)
         }

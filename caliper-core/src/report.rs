@@ -5,5 +5,6 @@
 pub mod grid;
 pub mod measures;
 pub mod model;
+pub mod ro_crate;
 pub mod rows;
 pub mod schema;

@@ -103,7 +103,7 @@ impl Downloader {
             .prefix(".part-")
             .tempfile_in(&folder)
             .map_err(keep)?;
-        let mut content = content.take(self.options.largest_file.saturating_add(1));
+        let mut content = io::Read::take(content, self.options.largest_file.saturating_add(1));
         io::copy(&mut content, &mut unfinished).map_err(keep)?;
         io::Seek::rewind(&mut unfinished).map_err(keep)?;
         let actual = partial::digest_of(unfinished.as_file_mut()).map_err(keep)?.0.finish();

@@ -298,9 +298,16 @@ mod tests {
             let files: Vec<&str> = files.map(|one| one.file.filename.as_str()).collect();
             format!("{} {:?} {}", cell.id, setup.variables, files.join(" "))
         }).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        1.0/3.11 {} demo-1.0-py3-none-any.whl helper-1.0-py3-none-any.whl
+        1.0/3.11[seed=2,backend=docker] {"SEED": "2"} demo-1.0-py3-none-any.whl helper-1.0-py3-none-any.whl
+        "#);
         let told: Vec<String> = left_out.iter().map(|(cell, why)| format!("{cell} {} {why}", why.is_empty())).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        2.0/3.11 true 2.0/3.11 has no environment to rebuild: cannot be built
+        3.0/3.11[colour=red] false the configuration has no value `red` of an axis `colour`
+        4.0/3.9 false there is no Python 3.9 to rebuild it with
+        ");
     }
 
     #[test]
@@ -334,6 +341,10 @@ mod tests {
             let tests: Vec<String> = one.tests.iter().map(|test| test.change.to_string()).collect();
             format!("{} {} [{}] [{}]", one.cell, one.same, files.join(", "), tests.join(", "))
         }).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        1.0/3.11 true [] [the same]
+        2.0/3.11 false [helper 1.0 (sha256:36ad6df6…) is 1.0 (sha256:d9298a10…), new 1 was not there] [the same]
+        3.0/3.11 false [] [undecided: not the same result, which may be noise]
+        ");
     }
 }
