@@ -15,7 +15,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
-pub(crate) use replay::{Bundle, HowToReplay, Replay};
+pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
 pub(crate) use values::{
     BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
     ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
@@ -112,6 +112,7 @@ Examples:
   caliper run --only '*/3.11[seed=3]'
   caliper plan --format json > ../plan.json && caliper run --plan ../plan.json
   caliper analyze --config caliper.yaml
+  caliper run --from study.zip --into again
 
 Results are kept in .caliper beside the configuration; a second run measures only what changed.
 Ctrl-C stops at once and keeps what was measured."
@@ -121,6 +122,8 @@ Ctrl-C stops at once and keeps what was measured."
         work: Work,
         #[command(flatten)]
         how: How,
+        #[command(flatten)]
+        from: FromBundle,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -165,6 +168,16 @@ Nothing is resolved: the files of a record are installed, whatever the index say
 is measured is kept in .caliper/replay.
 Exit codes: 0 all the same; 1 some are not; 3 some could not be rebuilt.")]
     Replay(Replay),
+    /// Write a study as one file: configuration, project, records and locks, described as an RO-Crate.
+    #[command(after_help = "\
+Examples:
+  caliper bundle
+  caliper bundle study/caliper.yaml -o study.zip --files --license CC-BY-4.0 --author 'A. Person'
+  caliper run --from study.zip
+
+With --files it holds all that the environments are made of, and outlives the index.
+Exit codes: 3 if the files of a cell are not known, so that it has no lock.")]
+    Bundle(Bundle),
     /// Show how each test changed between two sets of results, two releases, or two cells.
     #[command(after_help = "\
 Examples:

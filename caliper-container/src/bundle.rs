@@ -17,7 +17,7 @@ mod unpack;
 mod write;
 
 pub use error::BundleError;
-pub use unpack::{Adopt, Bundle, Unpacked};
+pub use unpack::{Bundle, Places, Unpacked};
 pub use write::{StudyFiles, Written, write};
 
 /// The folder of the configuration and the project.

@@ -84,37 +84,6 @@ impl Downloader {
         (file.sha256 == Some(digest)).then_some(path)
     }
 
-    /// Takes what `content` yields for the file of this name, if it has the digest: as if it had been fetched.
-    ///
-    /// # Errors
-    ///
-    /// [`DownloadError`] if it is something else, or cannot be kept.
-    pub fn adopt(
-        &self,
-        filename: &str,
-        sha256: Sha256,
-        content: &mut dyn io::Read,
-    ) -> Result<PathBuf, DownloadError> {
-        let path = self.folder_of(sha256).join(checked_name(filename)?);
-        let keep = |source| DownloadError::Keep { path: path.clone(), source };
-        let folder = self.folder_of(sha256);
-        std::fs::create_dir_all(&folder).map_err(keep)?;
-        let mut unfinished = tempfile::Builder::new()
-            .prefix(".part-")
-            .tempfile_in(&folder)
-            .map_err(keep)?;
-        let mut content = io::Read::take(content, self.options.largest_file.saturating_add(1));
-        io::copy(&mut content, &mut unfinished).map_err(keep)?;
-        io::Seek::rewind(&mut unfinished).map_err(keep)?;
-        let actual = partial::digest_of(unfinished.as_file_mut()).map_err(keep)?.0.finish();
-        if actual != sha256 {
-            let url = crate::excerpt::excerpt(filename);
-            return Err(DownloadError::Digest { url, expected: sha256, actual });
-        }
-        unfinished.persist(&path).map_err(|error| keep(error.error))?;
-        Ok(path)
-    }
-
     /// The folder of the file with this digest, and the name of its copy there, if `filename` can be the name
     /// of a file.
     #[cfg(feature = "server")]

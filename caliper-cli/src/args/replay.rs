@@ -43,6 +43,21 @@ pub(crate) struct HowToReplay {
     pub(crate) progress: ProgressName,
 }
 
+/// A study of somewhere else.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FromBundle {
+    /// Measure the cells of this bundle again, each in an environment from its lock, and compare; the bundle is unpacked
+    /// first. Takes `--backend`, `--jobs`, `--rerun`, `--retries`, `--progress` and the index, and nothing else.
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = [
+        "config", "config_flag", "schedule", "plan", "only", "tests", "keep_images", "disk", "python", "versions", "pre",
+        "yanked", "as_of", "confirm", "blind", "search", "test", "fail_on",
+    ])]
+    pub(crate) from: Option<PathBuf>,
+    /// The folder that the bundle is unpacked into; default: its name without `.zip`.
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub(crate) into: Option<PathBuf>,
+}
+
 /// What goes into a bundle.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Bundle {
@@ -58,6 +73,9 @@ pub(crate) struct Bundle {
     /// The licence of the study: an SPDX identifier such as CC-BY-4.0, or a URL.
     #[arg(long, value_name = "LICENCE")]
     pub(crate) license: Option<String>,
+    /// Who made the study.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
     #[command(flatten)]
     pub(crate) index: IndexArgs,
 }

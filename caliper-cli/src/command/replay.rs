@@ -14,7 +14,7 @@ use caliper_core::analysis::row::AlsoDiffers;
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
-use caliper_core::question::grid::CellPattern;
+use caliper_core::question::grid::{CellId, CellPattern};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::report::model::{NotRebuilt, Replays};
 
@@ -150,7 +150,7 @@ fn by_backend(
 }
 
 /// The indexes that the records were made with, unless others are named.
-fn index_of(asked: &IndexArgs, records: &[Record]) -> IndexArgs {
+pub(super) fn index_of(asked: &IndexArgs, records: &[Record]) -> IndexArgs {
     let named = sources::names_index(asked);
     let recorded: BTreeSet<&String> =
         records.iter().filter_map(|record| record.environment.index.as_ref()).collect();
@@ -223,12 +223,16 @@ impl Replaying<'_> {
             ..RunOptions::default()
         };
         let outcome = replay(&plan, records, RunContext { store: second, ..context }, &options)?;
+        let lost: BTreeSet<CellId> =
+            outcome.not_measured.iter().map(|(cell, _)| cell.clone()).collect();
         for (cell, reason) in outcome.not_measured {
-            let fix = if index.offline { "; try without `--offline`" } else { "" };
+            let is_told = !index.offline || reason.contains("offline option");
+            let fix = if is_told { "" } else { "; try without `--offline`" };
             let (cell, reason) = (cell.to_string(), format!("{reason}{fix}"));
             done.not_rebuilt.push(NotRebuilt { cell, reason });
         }
-        for record in outcome.records {
+        // Of a cell that is lost now, there may be the record of an earlier replay.
+        for record in outcome.records.into_iter().filter(|record| !lost.contains(&record.id())) {
             match record.outcome {
                 CellOutcome::Tested => done.replayed.push(record),
                 CellOutcome::BuildFailed => {

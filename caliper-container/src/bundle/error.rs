@@ -1,7 +1,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use caliper_core::facts::lock::LockError;
 use caliper_core::facts::store::StoreError;
 use caliper_core::question::files::FileError;
 use caliper_core::report::ro_crate::ReadCrateError;
@@ -78,14 +77,6 @@ pub enum BundleError {
         /// The cell.
         cell: String,
     },
-    /// A file of a lock cannot be put into the cache.
-    #[error("could not take `{name}` out of the bundle")]
-    Adopt {
-        /// The file.
-        name: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// It is too large.
     #[error("`{}` is too large: more than {most} {what}", path.display())]
     TooLarge {
@@ -102,7 +93,4 @@ pub enum BundleError {
         /// The folder.
         path: PathBuf,
     },
-    /// A cell cannot be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
 }

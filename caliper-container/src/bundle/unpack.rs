@@ -1,9 +1,9 @@
 //! Reading a bundle.
 
 use std::collections::{BTreeSet, HashSet};
-use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use caliper_core::facts::lock;
@@ -21,9 +21,14 @@ const MOST_BYTES: u64 = 256 << 30;
 /// So long may the description be.
 const LONGEST_DESCRIPTION: u64 = 256 << 20;
 
-/// Takes a file of a lock, by its name and digest.
-pub type Adopt<'a> =
-    &'a mut dyn FnMut(&str, Sha256, &mut dyn Read) -> Result<(), Box<dyn Error + Send + Sync>>;
+/// Where things go that are not part of the project; relative to its folder, or elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The results.
+    pub results: &'a Path,
+    /// The files of the locks, each in a folder that is named after its digest.
+    pub files: &'a Path,
+}
 
 /// A bundle that was opened, and whose description was read.
 #[derive(Debug)]
@@ -37,8 +42,6 @@ pub struct Bundle {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Unpacked {
-    /// The configuration.
-    pub configuration: PathBuf,
     /// How many files of the project and the results.
     pub parts: usize,
     /// How many files of locks.
@@ -81,10 +84,7 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Unpacks the project and its results into `folder`, which must not exist. The files of the locks go to `adopt`.
-    /// If this fails, there is no `folder`.
-    ///
-    /// `results` says where the results of a configuration are.
+    /// Unpacks the project and its results into `folder`, which must not exist. If this fails, there is no `folder`.
     ///
     /// # Errors
     ///
@@ -92,8 +92,7 @@ impl Bundle {
     pub fn unpack(
         &mut self,
         folder: &Path,
-        results: &dyn Fn(&Path) -> PathBuf,
-        adopt: Adopt<'_>,
+        places: Places<'_>,
     ) -> Result<Unpacked, BundleError> {
         if fs::symlink_metadata(folder).is_ok() {
             return Err(BundleError::Exists { path: folder.to_owned() });
@@ -110,21 +109,37 @@ impl Bundle {
             .map_err(failed)?;
         let root = unfinished.path().join("study");
         fs::create_dir(&root).map_err(failed)?;
-        let configuration = self.configuration();
-        let results = results(&root.join(&configuration));
-        let mut done = Unpacked { configuration: folder.join(&configuration), ..Unpacked::default() };
+        let mut done = Unpacked::default();
         for index in 0..self.archive.len() {
-            self.unpack_one(index, &root, &results, adopt, &mut done)?;
+            self.unpack_one(index, &root, places, &mut done)?;
         }
-        self.check_locks(&results)?;
+        self.check_locks(&root.join(places.results))?;
         fs::rename(&root, folder).map_err(failed)?;
         Ok(done)
     }
 
-    /// The path of the configuration in the project.
-    fn configuration(&self) -> String {
+    /// The digest of the whole file.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Read`] if it cannot be read.
+    pub fn digest(&self) -> Result<Sha256, BundleError> {
+        let failed = |source| BundleError::Read { path: self.path.clone(), source };
+        let mut file = File::open(&self.path).map_err(failed)?;
+        let mut digest = Sha256Stream::default();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut buffer).map_err(failed)? {
+                0 => return Ok(digest.finish()),
+                count => digest.update(&buffer[..count]),
+            }
+        }
+    }
+
+    /// The name of the configuration in the project.
+    pub fn configuration(&self) -> &str {
         let inside = self.contents.configuration.strip_prefix(PROJECT);
-        inside.unwrap_or_default().trim_start_matches('/').to_owned()
+        inside.unwrap_or_default().trim_start_matches('/')
     }
 
     /// Refuses what is not described, what is described and not there, and what belongs nowhere.
@@ -141,6 +156,11 @@ impl Bundle {
         }
         let mut seen = HashSet::new();
         for name in self.archive.file_names() {
+            let name = name.map_err(|error| BundleError::NotBundle {
+                path: self.path.clone(),
+                problem: error.to_string(),
+            })?;
+            let name = name.as_ref();
             if name == ro_crate::FILE || is_folder(name) {
                 continue;
             }
@@ -150,11 +170,11 @@ impl Bundle {
             if self.place(name).is_none() {
                 return Err(damaged(name, "belongs nowhere"));
             }
-            if !seen.insert(name) {
+            if !seen.insert(name.to_owned()) {
                 return Err(damaged(name, "is there twice"));
             }
         }
-        match self.contents.files.keys().find(|name| !seen.contains(name.as_str())) {
+        match self.contents.files.keys().find(|name| !seen.contains(*name)) {
             Some(name) => Err(damaged(name, "is missing")),
             None => Ok(()),
         }
@@ -186,16 +206,13 @@ impl Bundle {
         &mut self,
         index: usize,
         root: &Path,
-        results: &Path,
-        adopt: Adopt<'_>,
+        places: Places<'_>,
         done: &mut Unpacked,
     ) -> Result<(), BundleError> {
         let bundle = self.path.clone();
         let not = |problem: String| BundleError::NotBundle { path: bundle.clone(), problem };
-        let name = match self.archive.by_index(index) {
-            Ok(entry) => entry.name().to_owned(),
-            Err(error) => return Err(not(error.to_string())),
-        };
+        let name = self.archive.by_index(index).and_then(|entry| Ok(entry.name()?.into_owned()));
+        let name = name.map_err(|error| not(error.to_string()))?;
         if name == ro_crate::FILE {
             return Ok(());
         }
@@ -216,23 +233,23 @@ impl Bundle {
         let mut content = Checked::new(entry, listed);
         let path = match place {
             Some(OwnedPlace::Project(path)) => root.join(path),
-            Some(OwnedPlace::Results(path)) => results.join(path),
+            Some(OwnedPlace::Results(path)) => root.join(places.results).join(path),
             // It is made again from its record, and compared; see `check_locks`.
             Some(OwnedPlace::Lock) => {
                 let read = io::copy(&mut content, &mut io::sink());
                 return read.map(drop).map_err(|error| not(format!("`{name}`: {error}")));
             }
             Some(OwnedPlace::File(filename, sha256)) => {
-                adopt(&filename, sha256, &mut content)
-                    .map_err(|source| BundleError::Adopt { name: filename, source })?;
                 done.files += 1;
-                return Ok(());
+                root.join(places.files).join(sha256.hex()).join(filename)
             }
             None => return Ok(()),
         };
         let failed = |source| BundleError::Write { path: path.clone(), source };
-        fs::create_dir_all(path.parent().unwrap_or(root)).map_err(failed)?;
-        let mut file = File::create_new(&path).map_err(failed)?;
+        let parent = path.parent().unwrap_or(root);
+        fs::create_dir_all(parent).map_err(failed)?;
+        // What is read before its end may be anything: it gets its name at the end.
+        let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(parent).map_err(failed)?;
         let mut buffer = vec![0; 64 << 10];
         loop {
             let count =
@@ -242,10 +259,9 @@ impl Bundle {
             }
             file.write_all(&buffer[..count]).map_err(failed)?;
         }
-        if executable {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(failed)?;
-        }
+        let mode = fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 });
+        file.as_file().set_permissions(mode).map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
         done.parts += 1;
         Ok(())
     }

@@ -25,6 +25,7 @@ const PROFILE: &str = "https://w3id.org/ro/crate/1.2";
 const ARRANGEMENT: &str = "#bundle-format";
 const PROGRAM: &str = "#caliper";
 const RUN: &str = "#run";
+const PERSON: &str = "#author";
 
 /// What a bundle is of.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub struct StudyInfo {
     pub caliper: String,
     /// The licence: an SPDX identifier or a URL; `None` where none is stated.
     pub license: Option<String>,
+    /// Who made it.
+    pub author: Option<String>,
     /// The path of the configuration in the bundle.
     pub configuration: String,
 }
@@ -68,6 +71,7 @@ pub fn metadata(study: &StudyInfo, files: &[CrateFile]) -> String {
     let records: Vec<Value> = records.map(|file| json!({"@id": id(&file.path)})).collect();
     let configuration = json!({"@id": id(&study.configuration)});
     let (license, of_license) = license(study.license.as_deref());
+    let person = json!({"@id": PERSON});
     let day: String = finished.to_string().chars().take(10).collect();
     let what = format!(
         "What the releases of {dependency} do to this code, measured by Caliper in {cells} cells: the configuration and \
@@ -78,26 +82,35 @@ pub fn metadata(study: &StudyInfo, files: &[CrateFile]) -> String {
         json!({"@id": FILE, "@type": "CreativeWork", "about": {"@id": "./"}, "conformsTo": {"@id": PROFILE}}),
         json!({
             "@id": "./", "@type": "Dataset", "name": name, "description": what, "datePublished": day,
-            "license": license, "mainEntity": configuration, "mentions": [{"@id": RUN}],
-            "additionalProperty": [{"@id": ARRANGEMENT}], "hasPart": parts,
+            "license": license, "mainEntity": configuration, "mentions": {"@id": RUN},
+            "additionalProperty": {"@id": ARRANGEMENT}, "hasPart": one_or_list(parts),
         }),
         json!({
             "@id": ARRANGEMENT, "@type": "PropertyValue", "name": "Arrangement of this bundle of Caliper",
-            "value": BUNDLE_SCHEMA,
+            "description": "By it Caliper knows how to read the bundle", "value": BUNDLE_SCHEMA,
         }),
         json!({
-            "@id": PROGRAM, "@type": "SoftwareApplication", "name": "Caliper", "softwareVersion": study.caliper,
+            "@id": PROGRAM, "@type": "SoftwareApplication", "name": "Caliper", "alternateName": "caliper",
+            "version": study.caliper, "softwareVersion": study.caliper,
             "description": "Measures what the releases of a Python dependency do to code",
             "url": "https://crates.io/crates/caliper-cli",
         }),
         json!({
             "@id": RUN, "@type": "CreateAction", "name": format!("Measurement of {name}"),
-            "instrument": {"@id": PROGRAM}, "object": [configuration], "result": records,
-            "startTime": started, "endTime": finished,
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "description": format!("{cells} cells were measured"), "instrument": {"@id": PROGRAM},
+            "object": configuration, "result": one_or_list(records), "startTime": started, "endTime": finished,
         }),
     ];
-    graph.extend(of_license);
+    if let Some(author) = &study.author {
+        for role in ["author", "publisher"] {
+            graph[1][role] = person.clone();
+        }
+        graph[4]["agent"] = person;
+        graph.push(json!({
+            "@id": PERSON, "@type": "Person", "name": author, "description": "Who made this study",
+        }));
+    }
+    graph.push(of_license);
     graph.extend(files.iter().map(|file| {
         let name = file.path.rsplit('/').next().unwrap_or(&file.path);
         json!({
@@ -109,8 +122,13 @@ pub fn metadata(study: &StudyInfo, files: &[CrateFile]) -> String {
     format!("{:#}\n", json!({"@context": CONTEXT, "@graph": graph}))
 }
 
+/// A list of one is written as that one (RO-Crate 1.2).
+fn one_or_list(mut list: Vec<Value>) -> Value {
+    if list.len() == 1 { list.swap_remove(0) } else { Value::Array(list) }
+}
+
 /// What stands for the licence, and the entity that it needs.
-fn license(named: Option<&str>) -> (Value, Option<Value>) {
+fn license(named: Option<&str>) -> (Value, Value) {
     let (id, name, description) = match named {
         None => ("#no-licence".to_owned(), "No licence is stated", "Ask who made this bundle."),
         Some(url) if url.contains("://") => (url.to_owned(), url, "The licence of this study"),
@@ -119,7 +137,7 @@ fn license(named: Option<&str>) -> (Value, Option<Value>) {
         }
     };
     let entity = json!({"@id": id, "@type": "CreativeWork", "name": name, "description": description});
-    (json!({"@id": id}), Some(entity))
+    (json!({"@id": id}), entity)
 }
 
 /// The type of a file by its name.
@@ -168,6 +186,7 @@ mod tests {
             cells: 1,
             caliper: "0.1.0".to_owned(),
             license: Some("CC-BY-4.0".to_owned()),
+            author: Some("A. Person".to_owned()),
             configuration: "project/caliper.yaml".to_owned(),
         }
     }
