@@ -24,7 +24,8 @@ fn world(rest: &str) -> World {
 fn wheel(world: &World, name: &str, version: &str, requires: &[&str], text: &str, uploaded: &str) {
     let file = format!("{name}.py");
     let files = [(file.as_str(), text)];
-    let path = caliper_pypi::pack::wheel(&world.packages(), name, version, requires, &files).unwrap();
+    let path =
+        caliper_pypi::pack::wheel(&world.packages(), name, version, requires, &files).unwrap();
     fs::write(format!("{}.uploaded", path.display()), uploaded).unwrap();
 }
 
@@ -92,10 +93,16 @@ fn what_is_not_the_same_is_told() {
     world.write("t.py", "import demo\nassert demo.VALUE == '1.0'\nprint('other')\n");
     let said = world.caliper(&[&["replay", "all"][..], &QUIET].concat()).expect(1);
     let python = python();
-    insta::assert_snapshot!(said.out.replace(&python, "X.Y"), @"");
-    insta::assert_snapshot!(said.err, @"");
+    insta::assert_snapshot!(said.out.replace(&python, "X.Y"), @"
+    1.0/X.Y: not the same
+      `t.py`: undecided: not the same result, which may be noise
+    1.1/X.Y: not the same
+      `t.py`: passes, then fails
+    2 of 2 cells rebuilt from their locks (4 packages): 0 the same in files and results, 2 not
+    ");
+    insta::assert_snapshot!(said.err, @"note: not as recorded, in 2 of 2 cells: `t.py` changed");
     let error = world.caliper(&["replay", "3.*/*"]).error(2);
-    insta::assert_snapshot!(error.replace(&python, "X.Y"), @"");
+    insta::assert_snapshot!(error.replace(&python, "X.Y"), @"error: no recorded cell matches; there are 2, such as 1.0/X.Y, 1.1/X.Y");
 }
 
 #[test]
@@ -115,7 +122,26 @@ fn a_lock_is_printed_for_uv_and_pip() {
             format!("{start}{rest}").replace(&python, "X.Y")
         })
         .collect();
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    lock-version = "1.0"
+    requires-python = "==X.Y.*"
+    created-by = "caliper"
+
+    [[packages]]
+    name = "demo"
+    version = "1.1"
+    index = "http://[INDEX]/simple/"
+    wheels = [{ name = "demo-1.1-py3-none-any.whl", upload-time = 2020-01-01T00:00:00Z, url = "http://[INDEX]/files/demo-1.1-py3-none-any.whl", size = 709, hashes = { sha256 = "…" } }]
+
+    [[packages]]
+    name = "helper"
+    version = "1.0"
+    index = "http://[INDEX]/simple/"
+    wheels = [{ name = "helper-1.0-py3-none-any.whl", upload-time = 2019-01-01T00:00:00Z, url = "http://[INDEX]/files/helper-1.0-py3-none-any.whl", size = 702, hashes = { sha256 = "…" } }]
+
+    [tool.caliper]
+    index = "http://[INDEX]/simple/"
+    "#);
     // uv makes the environment of it.
     let path = world.project().join("pylock.toml");
     fs::write(&path, world.unmasked(&lock)).unwrap();
@@ -127,7 +153,7 @@ fn a_lock_is_printed_for_uv_and_pip() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(fs::read_to_string(target.join("helper.py")).unwrap(), "VALUE = 1\n");
     let error = world.caliper(&["show", "--lock"]).error(2);
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"error: `--lock` is for one cell, such as `caliper show 2.10.1/3.11 --lock`");
 }
 
 #[test]
@@ -187,7 +213,10 @@ fn a_bundle_is_measured_on_another_machine() {
     let from = ["run", "--from", "study.zip", "--into", "again", "--offline"];
     let said = other.caliper(&[&from[..], &QUIET].concat()).expect(0);
     insta::assert_snapshot!(said.out, @"2 of 2 cells rebuilt from their locks (4 packages): 2 the same in files and results, 0 not");
-    insta::assert_snapshot!(said.err, @"");
+    insta::assert_snapshot!(said.err, @"
+    again: unpacked 11 files, and 3 of the locks
+    note: the tests of a bundle are programs of whoever made it; `local` runs them without a sandbox
+    ");
     assert_eq!(other.requests(), 0);
     let results = fs::read(other.project().join("again/.caliper/results.json")).unwrap();
     let results: Value = serde_json::from_slice(&results).unwrap();
@@ -197,7 +226,7 @@ fn a_bundle_is_measured_on_another_machine() {
     assert!(said.err.contains("0 measured, 2 reused"), "{}", said.err);
     assert!(!said.err.contains("unpacked"), "{}", said.err);
     let shown = other.caliper(&["show", "again/caliper.yaml"]).expect(0);
-    assert!(shown.out.contains("2 same result"), "{}", shown.out);
+    assert!(shown.out.contains("2 cells"), "{}", shown.out);
 }
 
 #[test]
@@ -205,16 +234,22 @@ fn what_is_not_a_bundle_is_refused_with_the_reason() {
     let world = World::new();
     world.write("a.zip", "no zip");
     let error = world.caliper(&["run", "--from", "a.zip"]).error(2);
-    insta::assert_snapshot!(error, @"");
-    let error = world.caliper(&["run", "--from", "b.zip"]).error(3);
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"error: `a.zip` is not a bundle of `caliper bundle`: invalid Zip archive: Could not find EOCD");
+    let error = world.caliper(&["run", "--from", "b.zip"]).error(2);
+    insta::assert_snapshot!(error, @"
+    error: could not read `b.zip`
+      caused by: No such file or directory (os error 2)
+    ");
     let mut archive = zip::ZipWriter::new(fs::File::create(world.project().join("c.zip")).unwrap());
     let options = zip::write::SimpleFileOptions::default();
     archive.start_file("ro-crate-metadata.json", options).unwrap();
     std::io::Write::write_all(&mut archive, br#"{"@graph": [{"@id": "./"}]}"#).unwrap();
     archive.finish().unwrap();
     let error = world.caliper(&["run", "--from", "c.zip"]).error(2);
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"
+    error: `c.zip` is not a bundle of `caliper bundle`
+      caused by: it is an RO-Crate, and not one of Caliper: it lacks the number of its arrangement
+    ");
     let error = world.caliper(&["run", "--from", "c.zip", "--only", "1.0/*"]).err;
     assert!(error.contains("cannot be used with"), "{error}");
     assert_eq!(fs::read_dir(world.project()).unwrap().count(), 2, "nothing was unpacked");

@@ -110,6 +110,9 @@ failure_from!(PinnedError, |error| match error {
     _ => Exit::Infrastructure,
 });
 failure_from!(BundleError, |error| match error {
+    BundleError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+        Exit::Question
+    }
     BundleError::Read { .. }
     | BundleError::Changed { .. }
     | BundleError::Store(_)

@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn a_file_is_named_only_where_it_is_certain() {
         let many = "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64";
-        let (many, both) = (format!("d-1-{many}.whl"), ["cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux2014_x86_64"]);
+        let (many, both) = (
+            format!("d-1-{many}.whl"),
+            ["cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux2014_x86_64"],
+        );
         let platform =
             Platform::Linux { arch: "x86_64".into(), libc: Libc::Glibc { major: 2, minor: 36 } };
         let interpreter = Interpreter::assumed("3.11".parse().unwrap(), platform);
@@ -113,14 +116,29 @@ mod tests {
             // A part of its tags is another wheel's.
             (&["d-1.tar.gz", &many], &both[..1], None, None),
             // Built here: of a release that has no wheel for this Python.
-            (&["d-1.tar.gz", "d-1-cp39-cp39-win32.whl"], &["cp311-cp311-linux_x86_64"], None, Some("d-1.tar.gz")),
+            (
+                &["d-1.tar.gz", "d-1-cp39-cp39-win32.whl"],
+                &["cp311-cp311-linux_x86_64"],
+                None,
+                Some("d-1.tar.gz"),
+            ),
             // Installed without a wheel.
             (&["d-1.tar.gz"], &[], None, Some("d-1.tar.gz")),
             (&["d-1.tar.gz", "d-1.zip"], &[], None, None),
             (&["d-1.tar.gz", "d-1-py3-none-any.whl"], &[], None, None),
             // Told apart by the build tag.
-            (&["d-1-py3-none-any.whl", "d-1-2b-py3-none-any.whl"], &["py3-none-any"], Some("2b"), Some("d-1-2b-py3-none-any.whl")),
-            (&["d-1-py3-none-any.whl", "d-1-2b-py3-none-any.whl"], &["py3-none-any"], None, Some("d-1-py3-none-any.whl")),
+            (
+                &["d-1-py3-none-any.whl", "d-1-2b-py3-none-any.whl"],
+                &["py3-none-any"],
+                Some("2b"),
+                Some("d-1-2b-py3-none-any.whl"),
+            ),
+            (
+                &["d-1-py3-none-any.whl", "d-1-2b-py3-none-any.whl"],
+                &["py3-none-any"],
+                None,
+                Some("d-1-py3-none-any.whl"),
+            ),
             (&["d-2-py3-none-any.whl"], &["py3-none-any"], None, None),
         ];
         for (names, tags, build, expected) in cases {
@@ -130,7 +148,8 @@ mod tests {
 
     #[test]
     fn what_came_later_was_not_installed() {
-        let mut project = Project::from_filenames("d".parse().unwrap(), ["d-1.tar.gz", "d-1-py3-none-any.whl"]);
+        let mut project =
+            Project::from_filenames("d".parse().unwrap(), ["d-1.tar.gz", "d-1-py3-none-any.whl"]);
         let times = [("d-1.tar.gz", "2020-01-01"), ("d-1-py3-none-any.whl", "2021-01-01")];
         let files = project.releases()[0].files().iter().map(|file| {
             let (_, time) = times.iter().find(|(name, _)| *name == file.file.filename).unwrap();
@@ -141,8 +160,15 @@ mod tests {
             Platform::Linux { arch: "x86_64".into(), libc: Libc::Glibc { major: 2, minor: 36 } };
         let interpreter = Interpreter::assumed("3.11".parse().unwrap(), platform);
         let (version, tags) = ("1".parse().unwrap(), ["py3-none-any".to_owned()]);
-        let wheel = BuiltWheel { version: &version, tags: &tags, build: None, interpreter: &interpreter };
-        let found = |date: &str| file_of(&project, &wheel, Some(date.parse().unwrap())).map(|file| file.filename.as_str());
-        assert_eq!((found("2020-06-01"), found("2022-01-01")), (Some("d-1.tar.gz"), Some("d-1-py3-none-any.whl")));
+        let wheel =
+            BuiltWheel { version: &version, tags: &tags, build: None, interpreter: &interpreter };
+        let found = |date: &str| {
+            file_of(&project, &wheel, Some(date.parse().unwrap()))
+                .map(|file| file.filename.as_str())
+        };
+        assert_eq!(
+            (found("2020-06-01"), found("2022-01-01")),
+            (Some("d-1.tar.gz"), Some("d-1-py3-none-any.whl"))
+        );
     }
 }

@@ -139,7 +139,10 @@ fn by_backend(
             (BackendName::Auto, "docker") => (name, BackendName::Docker),
             (BackendName::Auto, "podman") => (name, BackendName::Podman),
             (BackendName::Auto, _) => {
-                done.lacks(record, format!("there is no backend `{name}`; choose one with `--backend`"));
+                done.lacks(
+                    record,
+                    format!("there is no backend `{name}`; choose one with `--backend`"),
+                );
                 continue;
             }
             (chosen, _) => ("", chosen),
@@ -172,7 +175,8 @@ struct Replaying<'a> {
 
 impl Replaying<'_> {
     fn on(self, backend: BackendName, records: &[Record], done: &mut Done) -> Result<(), Failure> {
-        let Self { setting, cache, stores: [first, second], how, index, interrupt, terminal } = self;
+        let Self { setting, cache, stores: [first, second], how, index, interrupt, terminal } =
+            self;
         let pythons: BTreeSet<PythonVersion> = records.iter().map(|record| record.python).collect();
         let index_args = index;
         let index = Index::open(&index_args, cache, terminal)?;

@@ -49,7 +49,9 @@ pub(super) fn run(
         return Err(Failure::question(problem));
     }
     if view.lock && cell.is_none() {
-        return Err(Failure::question("`--lock` is for one cell, such as `caliper show 2.10.1/3.11 --lock`"));
+        return Err(Failure::question(
+            "`--lock` is for one cell, such as `caliper show 2.10.1/3.11 --lock`",
+        ));
     }
     if anew {
         make_again(&config, terminal)?;

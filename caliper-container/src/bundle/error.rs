@@ -24,7 +24,9 @@ pub enum BundleError {
         path: PathBuf,
     },
     /// The project has something that a bundle cannot hold.
-    #[error("`{path}` is a link, which not every machine can unpack: put a file in its place, or name it in `.dockerignore`")]
+    #[error(
+        "`{path}` is a link, which not every machine can unpack: put a file in its place, or name it in `.dockerignore`"
+    )]
     Link {
         /// Its path in the project.
         path: String,

@@ -78,7 +78,8 @@ impl Study {
     fn unpack(&self, bytes: &[u8]) -> Result<Unpacked, String> {
         let (bundle, folder) = (self.path("b.zip"), self.path("again"));
         fs::write(&bundle, bytes).unwrap();
-        let places = Places { results: Path::new(".caliper"), files: Path::new(".caliper/cache/files") };
+        let places =
+            Places { results: Path::new(".caliper"), files: Path::new(".caliper/cache/files") };
         let unpacked = Bundle::open(&bundle).and_then(|mut bundle| bundle.unpack(&folder, places));
         unpacked.map_err(|error| {
             assert!(!folder.exists());
@@ -160,13 +161,22 @@ fn what_is_not_a_bundle_is_refused() {
         sha256: Sha256::of(b"xy"),
     };
     let metadata = ro_crate::metadata(&info(), &[listed]);
-    let lied = |content: &[u8]| archive(&[(ro_crate::FILE, metadata.as_bytes()), (config.0, content)]);
+    let lied =
+        |content: &[u8]| archive(&[(ro_crate::FILE, metadata.as_bytes()), (config.0, content)]);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("no zip", b"no zip".to_vec()),
         ("cut", whole[..whole.len() / 2].to_vec()),
         ("foreign", archive(&[("a.txt", b"1")])),
         ("not described", {
-            let inner = ro_crate::metadata(&info(), &[CrateFile { path: config.0.into(), description: String::new(), size: 1, sha256: Sha256::of(b"x") }]);
+            let inner = ro_crate::metadata(
+                &info(),
+                &[CrateFile {
+                    path: config.0.into(),
+                    description: String::new(),
+                    size: 1,
+                    sha256: Sha256::of(b"x"),
+                }],
+            );
             archive(&[(ro_crate::FILE, inner.as_bytes()), config, ("project/extra", b"1")])
         }),
         ("missing", archive(&[(ro_crate::FILE, metadata.as_bytes())])),
@@ -178,7 +188,10 @@ fn what_is_not_a_bundle_is_refused() {
         ("own folder", described(&[("project/.caliper/records/x.json", b"1")])),
         ("unknown folder", described(&[("elsewhere/x", b"1")])),
         ("deeper record", described(&[("records/a/b.json", b"1")])),
-        ("file under another digest", described(&[(&format!("files/{}/a.whl", "0".repeat(64)), b"1")])),
+        (
+            "file under another digest",
+            described(&[(&format!("files/{}/a.whl", "0".repeat(64)), b"1")]),
+        ),
         ("lock without a record", described(&[("locks/1.0-py3.11/pylock.toml", b"1")])),
         ("damaged record", described(&[("records/1.0-py3.11.json", b"{}")])),
     ];
@@ -189,7 +202,24 @@ fn what_is_not_a_bundle_is_refused() {
             Err(error) => format!("{name}: {error}"),
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    no zip: `/b.zip` is not a bundle of `caliper bundle`: invalid Zip archive: Could not find EOCD
+    cut: `/b.zip` is not a bundle of `caliper bundle`: invalid Zip archive: Could not find EOCD
+    foreign: `/b.zip` is not a bundle of `caliper bundle`: it has no `ro-crate-metadata.json`
+    not described: `/b.zip` is damaged: `project/extra` is not described
+    missing: `/b.zip` is damaged: `project/caliper.yaml` is missing
+    shorter: `/b.zip` is not a bundle of `caliper bundle`: `project/caliper.yaml`: it is shorter than described
+    longer: `/b.zip` is not a bundle of `caliper bundle`: `project/caliper.yaml`: it is longer than described
+    other content: `/b.zip` is not a bundle of `caliper bundle`: `project/caliper.yaml`: it does not have the digest that is described
+    outside: `/b.zip` is not a bundle of `caliper bundle`: its file `../../evil` has a path that leads elsewhere
+    absolute: `/b.zip` is not a bundle of `caliper bundle`: its file `/etc/evil` has a path that leads elsewhere
+    own folder: `/b.zip` is damaged: `project/.caliper/records/x.json` belongs nowhere
+    unknown folder: `/b.zip` is damaged: `elsewhere/x` belongs nowhere
+    deeper record: `/b.zip` is damaged: `records/a/b.json` belongs nowhere
+    file under another digest: `/b.zip` is damaged: `files/0000000000000000000000000000000000000000000000000000000000000000/a.whl` belongs nowhere
+    lock without a record: `/b.zip` is damaged: the lock of locks/1.0-py3.11/pylock.toml is not that of its record
+    damaged record: `/b.zip` is not a bundle of `caliper bundle`: `records/1.0-py3.11.json` is damaged: missing field `schema` at line 1 column 2
+    ");
     assert!(!study.path("evil").exists() && File::open("/etc/evil").is_err());
 }
 
@@ -202,5 +232,5 @@ fn a_lock_that_is_not_that_of_its_record_is_refused() {
         ("records/1.0-py3.11.json", &record),
         ("locks/1.0-py3.11/pylock.toml", b"lock-version = \"1.0\"\n"),
     ]);
-    insta::assert_snapshot!(study.unpack(&bytes).unwrap_err(), @"");
+    insta::assert_snapshot!(study.unpack(&bytes).unwrap_err(), @"`/b.zip` is damaged: the lock of 1.0/3.11 is not that of its record");
 }

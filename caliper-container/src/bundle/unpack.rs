@@ -89,11 +89,7 @@ impl Bundle {
     /// # Errors
     ///
     /// [`BundleError`] if a file is not what is described, or cannot be written.
-    pub fn unpack(
-        &mut self,
-        folder: &Path,
-        places: Places<'_>,
-    ) -> Result<Unpacked, BundleError> {
+    pub fn unpack(&mut self, folder: &Path, places: Places<'_>) -> Result<Unpacked, BundleError> {
         if fs::symlink_metadata(folder).is_ok() {
             return Err(BundleError::Exists { path: folder.to_owned() });
         }
@@ -220,7 +216,9 @@ impl Bundle {
             let inside = name.trim_end_matches('/').to_owned();
             return match self.place(&format!("{inside}/x")) {
                 Some(Place::Project(_)) if ro_crate::is_inside(&inside) => {
-                    let path = root.join(inside.strip_prefix(PROJECT).unwrap_or_default().trim_start_matches('/'));
+                    let path = root.join(
+                        inside.strip_prefix(PROJECT).unwrap_or_default().trim_start_matches('/'),
+                    );
                     fs::create_dir_all(&path).map_err(|source| BundleError::Write { path, source })
                 }
                 _ => Err(not(format!("it has a folder `{}`", inside.escape_debug()))),
@@ -231,6 +229,10 @@ impl Bundle {
         let entry = self.archive.by_index(index).map_err(|error| not(error.to_string()))?;
         let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
         let mut content = Checked::new(entry, listed);
+        let counted = match place {
+            Some(OwnedPlace::File(..)) => &mut done.files,
+            _ => &mut done.parts,
+        };
         let path = match place {
             Some(OwnedPlace::Project(path)) => root.join(path),
             Some(OwnedPlace::Results(path)) => root.join(places.results).join(path),
@@ -240,7 +242,6 @@ impl Bundle {
                 return read.map(drop).map_err(|error| not(format!("`{name}`: {error}")));
             }
             Some(OwnedPlace::File(filename, sha256)) => {
-                done.files += 1;
                 root.join(places.files).join(sha256.hex()).join(filename)
             }
             None => return Ok(()),
@@ -249,7 +250,8 @@ impl Bundle {
         let parent = path.parent().unwrap_or(root);
         fs::create_dir_all(parent).map_err(failed)?;
         // What is read before its end may be anything: it gets its name at the end.
-        let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(parent).map_err(failed)?;
+        let mut file =
+            tempfile::Builder::new().prefix(".part-").tempfile_in(parent).map_err(failed)?;
         let mut buffer = vec![0; 64 << 10];
         loop {
             let count =
@@ -262,7 +264,7 @@ impl Bundle {
         let mode = fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 });
         file.as_file().set_permissions(mode).map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
-        done.parts += 1;
+        *counted += 1;
         Ok(())
     }
 
@@ -270,7 +272,9 @@ impl Bundle {
     fn check_locks(&self, results: &Path) -> Result<(), BundleError> {
         let (records, unreadable) = DirStore::read_only(results).records()?;
         if let Some(one) = unreadable.into_iter().next() {
-            return Err(one.error.into());
+            let here = format!("{}/", results.display());
+            let problem = one.error.to_string().replace(&here, "");
+            return Err(BundleError::NotBundle { path: self.path.clone(), problem });
         }
         let mut expected = BTreeSet::new();
         for record in &records {
@@ -286,7 +290,9 @@ impl Bundle {
         }
         let locks = self.contents.files.keys().filter(|name| name.starts_with(LOCKS));
         match locks.into_iter().find(|name| !expected.contains(*name)) {
-            Some(name) => Err(BundleError::OtherLock { path: self.path.clone(), cell: name.clone() }),
+            Some(name) => {
+                Err(BundleError::OtherLock { path: self.path.clone(), cell: name.clone() })
+            }
             None => Ok(()),
         }
     }

@@ -91,7 +91,8 @@ pub fn write(
         archive.add_directory(folder, options).map_err(|error| failed(error.into()))?;
     }
     for (name, part) in &parts {
-        let is_packed = [".zst", ".whl", ".gz", ".zip", ".bz2", ".png"].iter().any(|end| name.ends_with(end));
+        let is_packed =
+            [".zst", ".whl", ".gz", ".zip", ".bz2", ".png"].iter().any(|end| name.ends_with(end));
         let method =
             if is_packed { CompressionMethod::Stored } else { CompressionMethod::Deflated };
         let mode = if part.executable { 0o755 } else { 0o644 };
@@ -117,7 +118,13 @@ fn collect(
     let mut folders = Vec::new();
     let name = study.configuration.file_name().unwrap_or_default().to_string_lossy();
     let configuration = format!("{PROJECT}/{name}");
-    add_file(&mut parts, &configuration, study.configuration, "The configuration of the study", false)?;
+    add_file(
+        &mut parts,
+        &configuration,
+        study.configuration,
+        "The configuration of the study",
+        false,
+    )?;
     for bundled in study.project.bundled() {
         match bundled {
             Bundled::Folder { path } => folders.push(format!("{PROJECT}/{path}")),
@@ -131,12 +138,17 @@ fn collect(
     }
     let results = study.store.folder();
     let (of_folders, of_files) = RESULTS;
-    for (folder, description) in of_folders.into_iter().zip(["The record of a cell", "An output, a log, or what a digest was made from, compressed"]) {
+    for (folder, description) in of_folders.into_iter().zip([
+        "The record of a cell",
+        "An output, a log, or what a digest was made from, compressed",
+    ]) {
         for (name, from) in entries(&results.join(folder))? {
             add_file(&mut parts, &format!("{folder}/{name}"), &from, description, false)?;
         }
     }
-    for (name, description) in of_files.into_iter().zip(["What the last run asked", "The summary with the verdicts"]) {
+    for (name, description) in
+        of_files.into_iter().zip(["What the last run asked", "The summary with the verdicts"])
+    {
         let from = results.join(name);
         if from.is_file() {
             add_file(&mut parts, name, &from, description, false)?;
@@ -223,10 +235,7 @@ fn copy(
     Ok(())
 }
 
-fn stream(
-    source: &mut File,
-    each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<u64> {
+fn stream(source: &mut File, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
     let mut buffer = vec![0; 64 << 10];
     let mut size = 0;
     loop {

@@ -56,7 +56,11 @@ impl DockerBackend {
     }
 
     /// Says of the cell's own file where the index has it, where the build had it from the mirror.
-    fn name_own_file(&self, request: &EnvironmentRequest<'_>, installed: &mut [(Installed, &Told)]) {
+    fn name_own_file(
+        &self,
+        request: &EnvironmentRequest<'_>,
+        installed: &mut [(Installed, &Told)],
+    ) {
         let Some(file) = request.cell.file() else { return };
         let Ok(index) = self.given_index(request.setup, Some(file)) else { return };
         let Some((url, moved)) = index.moved else { return };

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::event::Event;
 use caliper_core::facts::record::{
-    CellOutcome, Installed, Record, RecordedFile, RecordedLimits, RecordedResult, Run, TestEnd, TestOutcome,
-    TestRecord,
+    CellOutcome, Installed, Record, RecordedFile, RecordedLimits, RecordedResult, Run, TestEnd,
+    TestOutcome, TestRecord,
 };
 use caliper_core::facts::store::{Output, StoreError};
 use caliper_core::names::{PackageName, Sha256};
@@ -77,10 +77,9 @@ impl Running<'_> {
             }
         }
         // What was run in another environment is no repeat of what is run in this.
-        let older = task
-            .older
-            .as_ref()
-            .filter(|older| same_content(&older.environment.installed, &record.environment.installed));
+        let older = task.older.as_ref().filter(|older| {
+            same_content(&older.environment.installed, &record.environment.installed)
+        });
         let mut earlier = older.map(|older| older.tests.clone()).unwrap_or_default();
         if let Some(older) = older {
             if older.key == record.key {

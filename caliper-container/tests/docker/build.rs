@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, Built, ContainerBackend as _, Environment};
 use caliper_container::cache::has_logs_of_images;
-use caliper_container::docker::{BuildIndex, DockerBackend, FromIndex, DockerOptions, EngineKind};
+use caliper_container::docker::{BuildIndex, DockerBackend, DockerOptions, EngineKind, FromIndex};
 use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::names::{PackageName, Timestamp};
 use caliper_core::question::grid::DistFile;

@@ -203,7 +203,107 @@ mod tests {
 
     #[test]
     fn a_study_is_described() {
-        insta::assert_snapshot!(metadata(&study(), &files()[..1]), @"");
+        insta::assert_snapshot!(metadata(&study(), &files()[..1]), @r#"
+        {
+          "@context": "https://w3id.org/ro/crate/1.2/context",
+          "@graph": [
+            {
+              "@id": "ro-crate-metadata.json",
+              "@type": "CreativeWork",
+              "about": {
+                "@id": "./"
+              },
+              "conformsTo": {
+                "@id": "https://w3id.org/ro/crate/1.2"
+              }
+            },
+            {
+              "@id": "./",
+              "@type": "Dataset",
+              "additionalProperty": {
+                "@id": "#bundle-format"
+              },
+              "author": {
+                "@id": "#author"
+              },
+              "datePublished": "2026-11-28",
+              "description": "What the releases of demo do to this code, measured by Caliper in 1 cells: the configuration and the project, the record of each cell with its outputs, and the lock of each environment. `caliper run --from` rebuilds the environments and compares.",
+              "hasPart": {
+                "@id": "project/caliper.yaml"
+              },
+              "license": {
+                "@id": "https://spdx.org/licenses/CC-BY-4.0"
+              },
+              "mainEntity": {
+                "@id": "project/caliper.yaml"
+              },
+              "mentions": {
+                "@id": "#run"
+              },
+              "name": "A study",
+              "publisher": {
+                "@id": "#author"
+              }
+            },
+            {
+              "@id": "#bundle-format",
+              "@type": "PropertyValue",
+              "description": "By it Caliper knows how to read the bundle",
+              "name": "Arrangement of this bundle of Caliper",
+              "value": 1
+            },
+            {
+              "@id": "#caliper",
+              "@type": "SoftwareApplication",
+              "alternateName": "caliper",
+              "description": "Measures what the releases of a Python dependency do to code",
+              "name": "Caliper",
+              "softwareVersion": "0.1.0",
+              "url": "https://crates.io/crates/caliper-cli",
+              "version": "0.1.0"
+            },
+            {
+              "@id": "#run",
+              "@type": "CreateAction",
+              "agent": {
+                "@id": "#author"
+              },
+              "description": "1 cells were measured",
+              "endTime": "2026-11-28T20:00:00Z",
+              "instrument": {
+                "@id": "#caliper"
+              },
+              "name": "Measurement of A study",
+              "object": {
+                "@id": "project/caliper.yaml"
+              },
+              "result": [],
+              "startTime": "2026-11-28T19:00:00Z"
+            },
+            {
+              "@id": "#author",
+              "@type": "Person",
+              "description": "Who made this study",
+              "name": "A. Person"
+            },
+            {
+              "@id": "https://spdx.org/licenses/CC-BY-4.0",
+              "@type": "CreativeWork",
+              "description": "The licence of this study",
+              "name": "CC-BY-4.0"
+            },
+            {
+              "@id": "project/caliper.yaml",
+              "@type": "File",
+              "contentSize": "1",
+              "description": "A file",
+              "encodingFormat": "application/yaml",
+              "name": "caliper.yaml",
+              "sha256": "6aa434b24dbb5ef451db8353abec71655a60777bdade1279d69c621f409c0d57"
+            }
+          ]
+        }
+        "#);
     }
 
     #[test]
@@ -233,6 +333,15 @@ mod tests {
             Ok(read) => format!("read {}", read.configuration),
             Err(error) => error.to_string(),
         });
-        insta::assert_snapshot!(errors.join("\n"), @"");
+        insta::assert_snapshot!(errors.join("\n"), @"
+        its `ro-crate-metadata.json` cannot be read: expected value at line 1 column 1
+        its `ro-crate-metadata.json` cannot be read: missing field `@graph` at line 1 column 2
+        it is an RO-Crate, and not one of Caliper: it lacks the number of its arrangement
+        its arrangement is 2, and this Caliper reads up to 1; use a newer Caliper
+        its file `project/caliper.yaml` has no valid `contentSize` and `sha256`
+        its file `project/caliper.yaml` has no valid `contentSize` and `sha256`
+        its file `../1.0-py3.11.json` has a path that leads elsewhere
+        read project/other.yaml
+        ");
     }
 }

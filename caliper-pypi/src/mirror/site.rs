@@ -119,17 +119,14 @@ impl Site {
     ) -> Result<Response<Content>, Failure> {
         if let Some(row) = locks::row(lock, &project) {
             let page = match answer::best_form_for(headers) {
-                Some(answer::JSON) => {
-                    Page::new(answer::JSON, page::project_json(&project, &[row]))
-                }
+                Some(answer::JSON) => Page::new(answer::JSON, page::project_json(&project, &[row])),
                 Some(form) => Page::new(form, page::project_html(&project, &[row])),
                 None => return Ok(answer::not_acceptable()),
             };
             return Ok(page.unless_known(headers));
         }
         // A lock without a date was made from all that was there.
-        let undated =
-            if lock.as_of.is_some() { self.unknown } else { UnknownUploadTime::Include };
+        let undated = if lock.as_of.is_some() { self.unknown } else { UnknownUploadTime::Include };
         self.project(project, lock.tools_as_of(), undated, headers)
     }
 
