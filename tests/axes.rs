@@ -30,6 +30,36 @@ fn world() -> World {
 }
 
 #[test]
+fn clocks_are_asked_for_on_the_command_line() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    world.write("caliper.yaml", "analysis:\n  dependency: demo\n  requirements: [helper]\n");
+    let python = python();
+    let run = |dates: &str| {
+        world.caliper(&["run", "--python", &python, "--as-of", dates, "--progress", "none"])
+    };
+    let said = run("release,today").expect(0);
+    assert!(said.out.contains("by the date of the index"), "{}", said.out);
+    let cell = |version: &str, date: &str| format!("{version}/{python}[as_of={date}]");
+    let cells = |results: &serde_json::Value| -> Vec<String> {
+        let cells = results["cells"].as_array().unwrap().iter();
+        cells.map(|cell| cell["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let found = cells(&world.results());
+    let both = |version| [cell(version, "release"), cell(version, "today")];
+    assert_eq!(found, [both("1.0"), both("2.0")].concat());
+
+    // One date decides which releases there are, too.
+    run("2020-03-01").expect(0);
+    assert!(cells(&world.results()).contains(&cell("1.0", "2020-03-01")));
+    let error = world.caliper(&["resolve", "demo", "--as-of", "release"]).error(2);
+    assert!(error.contains("write one such as `--as-of 2021-03-01`"), "{error}");
+    run("yesterday").error(2);
+}
+
+#[test]
 fn every_combination_is_a_cell_that_every_command_understands() {
     if !has_uv() {
         return;

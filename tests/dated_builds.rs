@@ -114,6 +114,13 @@ fn files_without_upload_time_are_left_out_and_named_in_the_record() {
         let installed = environment["installed"].to_string();
         assert!(installed.contains(r#""name":"helper","version":"1.0""#), "{installed}");
     }
+    let config = std::fs::read_to_string(world.project().join("caliper.yaml")).unwrap();
+    world.write("caliper.yaml", &(config + "  unknown_upload_time: include\n"));
+    world.caliper(&[&RUN[..], &indexes].concat()).expect(0);
+    let installed = world.results()["cells"][0]["environment"]["installed"].to_string();
+    assert!(installed.contains(r#""name":"helper","version":"2.0""#), "{installed}");
+    let refused = world.caliper(&[&["run", "--progress", "none"][..], &indexes].concat()).error(2);
+    insta::assert_snapshot!(refused, @"error: the `local` backend cannot give `unknown_upload_time: include` at a date, because uv leaves such files out; pass `--backend docker`, or leave it out");
 }
 
 #[test]

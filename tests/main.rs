@@ -19,6 +19,7 @@ mod far_engine;
 mod folder;
 mod frozen;
 mod grids;
+mod heal;
 mod imports;
 mod live;
 mod local_run;

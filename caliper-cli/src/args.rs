@@ -292,7 +292,8 @@ Examples:
   caliper heal weather-kit-1.2 --python 3.9 --python 3.8 -- python -m unittest discover
   caliper heal . -r requirements.txt --with pytest-mock -o constraints.txt
 
-The project is installed with the index of different dates, and COMMAND is run. What is measured is kept: the same
+The project is installed with the index of different dates, and COMMAND is run. Up to Python 3.11 it finds setuptools,
+which all virtual environments had. What is measured is kept: the same
 command goes on where it was stopped. Works with the `local` backend. Exit codes: 1 if it is not healed.")]
     Heal(Box<Heal>),
     /// Print the JSON Schema of a format.

@@ -26,7 +26,7 @@ use caliper_core::analysis::results::Results;
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::question::grid::FileKind;
 use caliper_core::report::model::{GridView, LookedPast, OpenQuestions, Tone};
-use caliper_core::report::{grid, rows};
+use caliper_core::report::{grid, rows, suspects};
 use serde::Serialize;
 use serde_json::Error;
 
@@ -147,6 +147,12 @@ fn print_results(results: &Results, terminal: Terminal) {
     if !by_date.is_empty() {
         terminal.lines(&[Vec::new(), vec![(Tone::Plain, "by the date of the index".to_owned())]]);
         print_first(&by_date, terminal);
+    }
+    let suspected = suspects::lines(&results.suspects);
+    if !suspected.is_empty() {
+        let title = "what failing goes with, over all cells; only runs prove it".to_owned();
+        terminal.lines(&[Vec::new(), vec![(Tone::Plain, title)]]);
+        print_first(&suspected, terminal);
     }
     if let Some(open) = OpenQuestions::of(&results.verdicts) {
         terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);

@@ -12,7 +12,7 @@ use caliper_core::question::grid::DistFile;
 use caliper_core::question::lock::Lock;
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{IndexClient, PackageIndex as _, Project};
-use caliper_pypi::mirror::{Mirror, MirrorError, MirrorOptions};
+use caliper_pypi::mirror::{Mirror, MirrorError, MirrorOptions, UnknownUploadTime};
 use caliper_pypi::origin::{BuiltWheel, file_of};
 
 /// A mirror of the indexes of a run.
@@ -23,6 +23,7 @@ pub(crate) struct IndexOfBuilds {
     downloads: DownloadOptions,
     /// The port that it has if that is free.
     port: u16,
+    unknown_upload_time: UnknownUploadTime,
     started: OnceLock<Result<Mirror, String>>,
 }
 
@@ -33,12 +34,14 @@ impl IndexOfBuilds {
         cache: &Path,
         downloads: DownloadOptions,
         config: &Path,
+        unknown_upload_time: UnknownUploadTime,
     ) -> Self {
         Self {
             client,
             cache: cache.to_owned(),
             downloads,
             port: port(config),
+            unknown_upload_time,
             started: OnceLock::new(),
         }
     }
@@ -58,7 +61,7 @@ impl IndexOfBuilds {
         Mirror::start(
             self.client.clone(),
             files,
-            MirrorOptions { listen, ..MirrorOptions::default() },
+            MirrorOptions { listen, unknown_upload_time: self.unknown_upload_time },
         )
     }
 }
@@ -102,7 +105,10 @@ impl BuildIndex for IndexOfBuilds {
     }
 
     fn identity(&self) -> String {
-        let addresses: Vec<String> = self.client.addresses().map(ToString::to_string).collect();
+        let mut addresses: Vec<String> = self.client.addresses().map(ToString::to_string).collect();
+        if !self.unknown_upload_time.excludes() {
+            addresses.push("files without upload time too".to_owned());
+        }
         Sha256::of(addresses.join("\n").as_bytes()).hex()[..12].to_owned()
     }
 

@@ -315,6 +315,7 @@ fn selection(config: &Config, args: &Select) -> Selection {
         yanked: args.yanked || config.selection.yanked,
         sdist: config.selection.sdist,
         as_of: args.date().or(config.selection.as_of),
+        unknown_upload_time: config.selection.unknown_upload_time,
     }
 }
 

@@ -15,7 +15,7 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
 use caliper_core::question::modules::ImportChoice;
 use caliper_core::question::plan::Setup;
-use caliper_core::question::selection::Selection;
+use caliper_core::question::selection::{Selection, UnknownUploadTime};
 use caliper_core::question::template::{Args, Template};
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{ClientOptions, IndexAddress, IndexClient};
@@ -138,6 +138,7 @@ pub(crate) fn backend(
                 cache,
                 download_options(),
                 work.config(),
+                config.selection.unknown_upload_time,
             ))),
             only_build_index: index.chosen.len() > 1 || has_login || index.offline,
             ..engine_options(index, cache)
@@ -201,6 +202,7 @@ pub(crate) fn plain_setup() -> Setup {
         limits: Limits::default(),
         as_of: None,
         lock: None,
+        unknown_upload_time: UnknownUploadTime::default(),
     }
 }
 

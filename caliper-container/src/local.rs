@@ -259,6 +259,14 @@ impl ContainerBackend for LocalBackend {
                 fix: "pass `--backend docker`, or remove it from the configuration".to_owned(),
             });
         }
+        if setup.as_of.is_some() && !setup.unknown_upload_time.excludes() {
+            return Err(BackendError::Unsupported {
+                backend: NAME,
+                what: "`unknown_upload_time: include` at a date, because uv leaves such files out"
+                    .to_owned(),
+                fix: "pass `--backend docker`, or leave it out".to_owned(),
+            });
+        }
         self.keeper().check(&setup.limits)
     }
 

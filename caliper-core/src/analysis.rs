@@ -14,6 +14,7 @@ pub mod results;
 pub mod row;
 pub mod search;
 pub mod suggest;
+pub mod suspects;
 
 mod conclusions;
 pub(crate) mod row_summary;

@@ -8,3 +8,4 @@ pub mod model;
 pub mod ro_crate;
 pub mod rows;
 pub mod schema;
+pub mod suspects;

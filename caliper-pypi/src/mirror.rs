@@ -57,6 +57,7 @@ use std::sync::Arc;
 use caliper_core::names::{PackageName, Timestamp};
 use caliper_core::question::grid::DistFile;
 use caliper_core::question::lock::Lock;
+pub use caliper_core::question::selection::UnknownUploadTime;
 
 use crate::download::Downloader;
 use crate::index::{IndexAddress, IndexClient};
@@ -81,18 +82,6 @@ impl Default for MirrorOptions {
             unknown_upload_time: UnknownUploadTime::default(),
         }
     }
-}
-
-/// What is done with a file of which the index does not say when it was uploaded, where only files up to a date
-/// are wanted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum UnknownUploadTime {
-    /// It is offered: it may have been there.
-    Include,
-    /// It is not offered: it may not have been there. A project of which no file has an upload time is an
-    /// error, because nothing can be said of it.
-    #[default]
-    Exclude,
 }
 
 /// Serves what indexes offer, until it is dropped.

@@ -64,7 +64,14 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
     for interpreter in interpreters {
         let python = interpreter.python;
         terminal.note(&format!("{} {} on Python {python} …", subject.name, subject.version));
-        let plan = subject.plan(&subject.name.to_string(), setup.clone(), interpreter.clone());
+        let mut setup = setup.clone();
+        let brings_setuptools = (python.major(), python.minor()) < (3, 12);
+        if brings_setuptools
+            && !setup.requirements.iter().any(|line| line.starts_with("setuptools"))
+        {
+            setup.requirements.push("setuptools".to_owned());
+        }
+        let plan = subject.plan(&subject.name.to_string(), setup, interpreter.clone());
         let context = RunContext {
             backend: &backend,
             project: &project,
@@ -129,7 +136,7 @@ fn setup(how: &Heal) -> Result<Setup, Failure> {
         command,
         environment: std::collections::BTreeMap::new(),
         timeout: Some(how.timeout),
-        repeat: how.repeats,
+        repeat: 1,
         files: None,
     };
     let plain = sources::plain_setup();
@@ -236,6 +243,8 @@ fn write(healing: &Healing, how: &Heal, kept: &Path, terminal: Terminal) -> Resu
         })?;
         command += &format!(" {option} {}", path.display());
     }
-    terminal.data(&printable(&format!("  {command} .\n")));
+    if how.format.format == FormatName::Text {
+        terminal.data(&printable(&format!("  {command} .\n")));
+    }
     Ok(())
 }

@@ -3,11 +3,12 @@ use std::path::Path;
 
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::suggest::{
-    Columns, ProjectFile, Suggested, check, held, held_python, releases,
+    Candidate, Columns, OtherBound, ProjectFile, Suggested, check, held, held_python, releases,
 };
 use caliper_core::report;
 use caliper_core::report::grid::Span;
 use caliper_core::report::model::{Advice, Checked, VariantAdvice};
+use caliper_core::report::suspects::command;
 use pep440_rs::Version;
 
 use super::recorded::recorded;
@@ -137,6 +138,7 @@ fn text(advice: &Advice) -> String {
     text.push('\n');
     text += &listed("what the bounds rest on", &report::rows::lines(&advice.rests_on));
     text += &listed("not the release alone", &report::rows::by_date(&advice.clocks));
+    text += &elsewhere(name, &advice.candidates);
     if advice.stale > 0 {
         let stale = advice.stale;
         text += &format!(
@@ -148,6 +150,32 @@ fn text(advice: &Advice) -> String {
         for line in declared.to_string().lines() {
             text += &format!("  {line}\n");
         }
+    }
+    text
+}
+
+/// Which other package may be bounded instead, and by which command that is shown.
+fn elsewhere(name: &str, candidates: &[Candidate]) -> String {
+    const NAMED: usize = 3;
+    if candidates.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        format!("candidates for a bound in place of one on {name}, as blame would show\n");
+    for Candidate { bounds, releases, decide, .. } in candidates {
+        let told = |one: &OtherBound| {
+            let OtherBound { name, specifier, fails_with, .. } = one;
+            format!("{name}{specifier} ({fails_with} fails)")
+        };
+        let mut named: Vec<String> = bounds.iter().take(NAMED).map(told).collect();
+        if bounds.len() > NAMED {
+            named.push(format!("one of {} more", bounds.len() - NAMED));
+        }
+        let span = match releases.as_slice() {
+            [first, .., last] => format!("{first} … {last} ({} releases)", releases.len()),
+            one => list(one),
+        };
+        text += &format!("  {}, for {span}: {}\n", named.join(" or "), command(decide));
     }
     text
 }

@@ -126,7 +126,7 @@ impl Reporter for Bar {
                 if let Some(line) = super::round(*purpose, *cells) {
                     self.screen.suspend(|| self.terminal.note(&line));
                 }
-                if *from_source > 0 {
+                if *from_source > 0 && !matches!(purpose, RoundPurpose::Pinned { .. }) {
                     let source = super::of_source(*from_source);
                     let line = format!("{to_measure} cells to measure{source}");
                     self.screen.suspend(|| self.terminal.note(&line));

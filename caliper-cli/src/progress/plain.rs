@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use caliper_core::facts::event::{Event, Reporter};
+use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
 use caliper_core::facts::record::CellOutcome;
 
 use crate::terminal::{Terminal, printable};
@@ -29,6 +29,10 @@ impl Reporter for Plain {
             Event::RoundStarted { purpose, cells, to_measure, from_source, .. } => {
                 self.all.fetch_add(*to_measure, Ordering::SeqCst);
                 let line = super::round(*purpose, *cells);
+                if matches!(purpose, RoundPurpose::Pinned { .. }) {
+                    // Of one cell, which has a line of its own.
+                    return;
+                }
                 let line = line.map_or_else(String::new, |line| format!("{line}: "));
                 let source = super::of_source(*from_source);
                 self.terminal.note(&format!("{line}{to_measure} cells to measure{source}"));

@@ -1,7 +1,6 @@
 //! Healing a project: when it last worked, and with which pins it works today.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use caliper_core::analysis::blame::{Blame, Blamed, Conclusion, Effort, Found, Outcome, Pin, Step};
@@ -10,6 +9,7 @@ use caliper_core::analysis::heal::{
 };
 use caliper_core::facts::record::{BlobRef, Record, State};
 use caliper_core::names::{PackageName, Timestamp};
+use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::{Pins, Plan, PlannedCell, Setup};
 use pep440_rs::Version;
 
@@ -36,8 +36,8 @@ struct Patient<'a> {
     question: HealQuestion<'a>,
     context: RunContext<'a>,
     measure: PinnedCell<'a>,
-    environments: u32,
-    runs: u32,
+    /// How often the tests were run in each cell.
+    measured: BTreeMap<CellId, usize>,
 }
 
 /// Finds out whether a project works today, else when it last did, and which of the versions of that day it needs in
@@ -58,8 +58,8 @@ pub fn heal(
     options: &RunOptions,
 ) -> Result<Healing, PinnedError> {
     let measure = PinnedCell::new(question.plan, context, options.clone());
-    let mut patient = Patient { question, context, measure, environments: 0, runs: 0 };
-    let now = patient.at(question.today)?;
+    let mut patient = Patient { question, context, measure, measured: BTreeMap::new() };
+    let now = patient.at(question.today, question.repeats)?;
     let why = patient.why(&now);
     let state = if now.passed() { HealState::Works } else { patient.treat(&now)? };
     let cell = &question.plan.cells[0];
@@ -70,35 +70,44 @@ pub fn heal(
         today: question.today,
         state,
         why,
-        environments: patient.environments,
-        runs: patient.runs,
+        environments: patient.measured.len(),
+        runs: patient.measured.values().sum(),
     })
 }
 
 impl Patient<'_> {
     fn treat(&mut self, now: &Record) -> Result<HealState, PinnedError> {
-        let HealQuestion { moments, today, build_tools, .. } = self.question;
+        let HealQuestion { moments, today, build_tools, repeats, .. } = self.question;
         let mut search = LastGood::new(moments.iter().copied(), today);
         let mut first = None;
         let change = loop {
             match search.step() {
                 Step::Try(moment) => {
-                    let passed = self.at(moment)?.passed();
+                    let passed = self.at(moment, 1)?.passed();
                     if passed && first.is_none() {
                         first = Some((moment, search.failed()));
                     }
                     search.answer(moment, passed);
                 }
-                Step::Done(change) => break change,
+                Step::Done(Some(change)) => {
+                    // One run of a test that is flaky may have told the wrong thing.
+                    let good = self.at(change.good, repeats)?.passed();
+                    let bad = self.at(change.bad, repeats)?.passed();
+                    if good && !bad {
+                        break Some(change);
+                    }
+                    search.answer(if good { change.bad } else { change.good }, good);
+                }
+                Step::Done(None) => break None,
             }
         };
         let (Some(Change { good, bad }), Some((first, before))) = (change, first) else {
             let tried = search.failed();
-            let at_first = moments.first().map(|moment| self.at(*moment)).transpose()?;
+            let at_first = moments.first().map(|moment| self.at(*moment, 1)).transpose()?;
             let why = at_first.and_then(|record| self.why(&record));
             return Ok(HealState::NeverWorked { tried, why });
         };
-        let (then, next) = (self.at(good)?, self.at(bad)?);
+        let (then, next) = (self.at(good, repeats)?, self.at(bad, repeats)?);
         let differs = heal::differs(&then, &next);
         let suspects = differs.iter().filter_map(|one| one.name.parse().ok()).collect();
         let worked = Worked { first, last: good, failed: bad, differs, before };
@@ -127,6 +136,8 @@ impl Patient<'_> {
     fn choose(&mut self, choice: &Choice) -> Result<Result<Found, Box<Record>>, PinnedError> {
         let effort = Effort { runs: budget(choice.pins.len()), ..Effort::default() };
         let mut blame = Blame::new(choice.pins.clone(), effort);
+        // Today without pins: it does not pass, be it flaky or not.
+        blame.answer(BTreeSet::new(), Outcome::Good);
         loop {
             let taken = match blame.step() {
                 Step::Try(taken) => taken,
@@ -163,28 +174,28 @@ impl Patient<'_> {
         };
         let (installed, builds) =
             (chosen(0, choice.installed), chosen(choice.installed, choice.pins.len()));
-        self.measured(self.question.today, &installed, &builds)
+        self.measured(self.question.today, [&installed, &builds], self.question.repeats)
     }
 
-    fn at(&mut self, moment: Timestamp) -> Result<Record, PinnedError> {
-        self.measured(moment, &Pins::new(), &Pins::new())
+    fn at(&mut self, moment: Timestamp, repeats: u32) -> Result<Record, PinnedError> {
+        self.measured(moment, [&Pins::new(), &Pins::new()], repeats)
     }
 
     fn measured(
         &mut self,
         moment: Timestamp,
-        pins: &Pins,
-        builds: &Pins,
+        [pins, builds]: [&Pins; 2],
+        repeats: u32,
     ) -> Result<Record, PinnedError> {
         let plan = self.question.plan;
         let cell = &plan.cells[0];
         let mut setup = Setup { as_of: Some(moment), ..plan.setup_of(cell).clone() };
         let lines = builds.iter().map(|(name, version)| format!("{name}=={version}"));
         setup.build_constraints.extend(lines);
-        let cell = PlannedCell { setup: Some(Arc::new(setup)), ..cell.clone() };
-        let record = self.measure.measure(&cell, pins, self.question.repeats)?;
-        self.environments += 1;
-        self.runs += u32::try_from(record.runs().count()).unwrap_or(u32::MAX);
+        let mut cell = PlannedCell { setup: Some(Arc::new(setup)), ..cell.clone() };
+        cell.id.variant.insert("as_of", heal::day(moment));
+        let record = self.measure.measure(&cell, pins, repeats)?;
+        self.measured.insert(record.id(), record.runs().count());
         Ok(record)
     }
 
@@ -237,15 +248,4 @@ fn versions(record: &Record) -> Pins {
     installed
         .filter_map(|one| Some((one.name.parse().ok()?, one.version.parse::<Version>().ok()?)))
         .collect()
-}
-
-impl fmt::Debug for Patient<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { environments, runs, .. } = self;
-        formatter
-            .debug_struct("Patient")
-            .field("environments", environments)
-            .field("runs", runs)
-            .finish_non_exhaustive()
-    }
 }

@@ -53,7 +53,7 @@ pub enum PinnedError {
 impl<'a> PinnedCell<'a> {
     /// Cells of `plan`. What is measured is one run of Caliper, which ends when this is dropped.
     pub fn new(plan: &'a Plan, context: RunContext<'a>, options: RunOptions) -> Self {
-        let session = Session::new(&plan.part(|_| false), context.reporter);
+        let session = Session::new(plan, context.reporter);
         Self { plan, context, options, session }
     }
 

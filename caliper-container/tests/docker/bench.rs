@@ -22,6 +22,7 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
 use caliper_core::question::modules::ImportChoice;
 use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
+use caliper_core::question::selection::UnknownUploadTime;
 use caliper_core::question::template::{Args, Template};
 use caliper_core::question::testing;
 
@@ -147,6 +148,7 @@ impl Bench {
             limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
             as_of: None,
             lock: None,
+            unknown_upload_time: UnknownUploadTime::default(),
         };
         let python = "3.11".parse().unwrap();
         let interpreters = backend.interpreters(&BTreeSet::from([python]), &setup).unwrap();

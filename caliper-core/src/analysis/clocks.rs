@@ -19,8 +19,6 @@ use crate::question::grid::Variant;
 
 /// The axis of the date of the index.
 const AXIS: &str = "as_of";
-/// Its value for the day on which a release came out.
-const RELEASE: &str = "release";
 
 /// Releases that fared alike at their own date and at a later one, in one test on one Python.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -156,7 +154,7 @@ fn pairs(records: &[Record]) -> Vec<Pair<'_>> {
         let place = (&record.version, record.python, rest(&record.variant));
         places.entry(place).or_default().push(record);
     }
-    let is_first = |record: &Record| record.variant.get(AXIS) == Some(RELEASE);
+    let is_first = |record: &Record| record.variant.get(AXIS) == Some(Clocks::RELEASE);
     let mut pairs = Vec::new();
     for records in places.values() {
         let Some(before) = records.iter().find(|record| is_first(record)) else { continue };
@@ -171,6 +169,16 @@ fn pairs(records: &[Record]) -> Vec<Pair<'_>> {
         }
     }
     pairs
+}
+
+impl Clocks {
+    /// The value of the axis `as_of` for the day on which a release came out.
+    pub(in crate::analysis) const RELEASE: &str = "release";
+
+    /// The variant of these cells at a date.
+    pub(in crate::analysis) fn variant_at(&self, date: &str) -> Variant {
+        self.variant.iter().chain([(AXIS, date)]).collect()
+    }
 }
 
 /// The axes apart from the date of the index.

@@ -16,7 +16,9 @@ use super::compare::same::{judge_pairs, same_results};
 use super::compare::{Blind, Blobs, Evidence, Outputs, Pair, Verdict, Verdicts};
 use super::row::{AlsoDiffers, State, TestRow};
 use super::row_summary::{Known, RowSummary};
+use super::suspects::{Suspects, suspects};
 use crate::facts::record::{BlobRef, Record};
+use crate::names::PackageName;
 use crate::question::criteria::Criteria;
 use crate::question::grid::CellId;
 
@@ -184,6 +186,12 @@ impl<'a> Analysis<'a> {
             self.compare(pairs).into_iter().map(|(verdict, _)| verdict).collect()
         };
         clocks(self.cells.records, &verdicts)
+    }
+
+    /// What failing of each test goes with, over all cells of the releases of `dependency`: versions of other packages,
+    /// or the release itself, or the Python. Tests of which nothing can be said are left out.
+    pub fn suspects(&self, dependency: &PackageName) -> Vec<Suspects> {
+        suspects(self.cells.records, dependency)
     }
 
     /// Why imports fail in cells whose tests all pass, the most frequent first. No verdict, row or

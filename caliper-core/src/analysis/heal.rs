@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::blame::{Step, Unproven};
 use super::causes::cluster_with;
 use super::row::AlsoDiffers;
-use crate::facts::record::{BlobRef, Record};
+use crate::facts::record::{BlobRef, Record, State};
 use crate::names::{PackageName, PythonVersion, Timestamp};
 
 /// A search for the last day of the index on which something worked that fails today.
@@ -89,7 +89,9 @@ pub fn differs(one: &Record, other: &Record) -> Vec<AlsoDiffers> {
 /// Why a cell failed, in one line; `None` if it did not.
 pub fn why(record: &Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -> Option<String> {
     let causes = cluster_with(std::slice::from_ref(record), logs);
-    causes.into_iter().next().map(|cause| cause.signature)
+    let said = causes.into_iter().next().map(|cause| cause.signature);
+    let is_flaky = || record.states().iter().any(|(_, state)| *state == State::Flaky);
+    said.map(|said| if is_flaky() { format!("flaky: {said}") } else { said })
 }
 
 /// The moments to try for a project that came out at `came_out`, on a Python that came out at `python`: first when both
@@ -128,9 +130,9 @@ pub struct Healing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// How many environments were made or taken from an earlier run of the command.
-    pub environments: u32,
+    pub environments: usize,
     /// How often the command was run in them.
-    pub runs: u32,
+    pub runs: usize,
 }
 
 /// How a project is.
@@ -218,14 +220,15 @@ impl Healing {
                 Some(why) => format!("{pin}  # may not be needed: {why}\n"),
             })
             .collect();
-        let what = if for_builds { "Builds of it need" } else { "It needs" };
+        let what = if for_builds { "is built" } else { "works" };
         let head = format!(
-            "# {} {} works on Python {} with these versions and all else as of {}.\n# {what} them since {}.\n",
+            "# {} {} {what} on Python {} with these versions and all else as of {}.\n\
+             # Without them it last worked as of {}.\n",
             self.project,
             self.version,
             self.python,
             day(self.today),
-            day(worked.failed)
+            day(worked.last)
         );
         (!pins.is_empty()).then(|| head + &pins.concat())
     }
@@ -299,7 +302,7 @@ impl Worked {
 }
 
 /// A moment as people write it: its day, if it is the first moment of one.
-fn day(moment: Timestamp) -> String {
+pub fn day(moment: Timestamp) -> String {
     let text = moment.to_string();
     let day = text.split('T').next().unwrap_or(&text);
     if text.ends_with("T00:00:00Z") {
@@ -406,13 +409,13 @@ mod tests {
         ");
         insta::assert_snapshot!(healing.constraints(false).unwrap(), @"
         # weather-kit 1.2 works on Python 3.9 with these versions and all else as of 2026-11-28 10:11:12.
-        # It needs them since 2022-02-19.
+        # Without them it last worked as of 2022-02-18.
         markupsafe==2.0.1
         six==2.0.1  # may not be needed: flaky
         ");
         insta::assert_snapshot!(healing.constraints(true).unwrap(), @"
-        # weather-kit 1.2 works on Python 3.9 with these versions and all else as of 2026-11-28 10:11:12.
-        # Builds of it need them since 2022-02-19.
+        # weather-kit 1.2 is built on Python 3.9 with these versions and all else as of 2026-11-28 10:11:12.
+        # Without them it last worked as of 2022-02-18.
         setuptools==2.0.1
         ");
         healing.state = HealState::NotHealed { worked, why: Some("SyntaxError".to_owned()), of: 9 };

@@ -292,17 +292,22 @@ mod tests {
         other.python = crate::names::PythonVersion::new(3, 9);
         let Rebuilding { plan, left_out } =
             plan(&config(), &[one, failed, odd, seeded, other], vec![interpreter("3.11")]);
-        let told: Vec<String> = plan.cells.iter().map(|cell| {
-            let setup = plan.setup_of(cell);
-            let files = setup.lock.iter().flat_map(|lock| &lock.packages);
-            let files: Vec<&str> = files.map(|one| one.file.filename.as_str()).collect();
-            format!("{} {:?} {}", cell.id, setup.variables, files.join(" "))
-        }).collect();
+        let told: Vec<String> = plan
+            .cells
+            .iter()
+            .map(|cell| {
+                let setup = plan.setup_of(cell);
+                let files = setup.lock.iter().flat_map(|lock| &lock.packages);
+                let files: Vec<&str> = files.map(|one| one.file.filename.as_str()).collect();
+                format!("{} {:?} {}", cell.id, setup.variables, files.join(" "))
+            })
+            .collect();
         insta::assert_snapshot!(told.join("\n"), @r#"
         1.0/3.11 {} demo-1.0-py3-none-any.whl helper-1.0-py3-none-any.whl
         1.0/3.11[seed=2,backend=docker] {"SEED": "2"} demo-1.0-py3-none-any.whl helper-1.0-py3-none-any.whl
         "#);
-        let told: Vec<String> = left_out.iter().map(|(cell, why)| format!("{cell} {} {why}", why.is_empty())).collect();
+        let told: Vec<String> =
+            left_out.iter().map(|(cell, why)| format!("{cell} {} {why}", why.is_empty())).collect();
         insta::assert_snapshot!(told.join("\n"), @"
         2.0/3.11 true 2.0/3.11 has no environment to rebuild: cannot be built
         3.0/3.11[colour=red] false the configuration has no value `red` of an axis `colour`
@@ -321,8 +326,11 @@ mod tests {
         });
         records[1].started = "2030-01-01".parse().unwrap();
         let plan = plan(&config(), &records, vec![interpreter("3.11")]).plan;
-        let locks: BTreeSet<Sha256> =
-            plan.cells.iter().filter_map(|cell| Some(plan.setup_of(cell).lock.as_ref()?.digest())).collect();
+        let locks: BTreeSet<Sha256> = plan
+            .cells
+            .iter()
+            .filter_map(|cell| Some(plan.setup_of(cell).lock.as_ref()?.digest()))
+            .collect();
         assert_eq!(locks.len(), 1);
     }
 
@@ -330,17 +338,22 @@ mod tests {
     fn what_is_not_the_same_is_named() {
         let before = [recorded("1.0"), recorded("2.0"), recorded("3.0"), recorded("9.0")];
         let mut after = [recorded("1.0"), recorded("2.0"), recorded("3.0")];
-        after[1].environment.installed[1].file.as_mut().unwrap().sha256 = Some(Sha256::of(b"other"));
+        after[1].environment.installed[1].file.as_mut().unwrap().sha256 =
+            Some(Sha256::of(b"other"));
         after[1].environment.installed.push(Installed::new("new", "1"));
         after[2].tests[0].runs[0].output = "2\n".to_owned();
         let criteria = Criteria::default();
         let analysis = Analysis::new(&[], None, &criteria, &|_| None);
         let found = compare(&before, &after, &analysis);
-        let told: Vec<String> = found.iter().map(|one| {
-            let files: Vec<String> = one.files.iter().map(ToString::to_string).collect();
-            let tests: Vec<String> = one.tests.iter().map(|test| test.change.to_string()).collect();
-            format!("{} {} [{}] [{}]", one.cell, one.same, files.join(", "), tests.join(", "))
-        }).collect();
+        let told: Vec<String> = found
+            .iter()
+            .map(|one| {
+                let files: Vec<String> = one.files.iter().map(ToString::to_string).collect();
+                let tests: Vec<String> =
+                    one.tests.iter().map(|test| test.change.to_string()).collect();
+                format!("{} {} [{}] [{}]", one.cell, one.same, files.join(", "), tests.join(", "))
+            })
+            .collect();
         insta::assert_snapshot!(told.join("\n"), @"
         1.0/3.11 true [] [the same]
         2.0/3.11 false [helper 1.0 (sha256:36ad6df6…) is 1.0 (sha256:d9298a10…), new 1 was not there] [the same]

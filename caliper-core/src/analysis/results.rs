@@ -10,6 +10,7 @@ use crate::analysis::causes::Cause;
 use crate::analysis::clocks::Clocks;
 use crate::analysis::compare::{Blind, Verdicts};
 pub use crate::analysis::row_summary::RowSummary;
+use crate::analysis::suspects::Suspects;
 use crate::facts::asked::{Asked, Sorted};
 use crate::facts::record::Record;
 use crate::names::{PackageName, Timestamp};
@@ -50,6 +51,10 @@ pub struct Results {
     /// How each release fared at its own date and at others, where the date of the index is an axis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clocks: Vec<Clocks>,
+    /// What failing of each test goes with, over all cells: the version of a package, the release itself, or the
+    /// Python. Tests of which nothing can be said are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspects: Vec<Suspects>,
     /// How the verdicts fare where there is nothing to find; `None` if no cell was measured twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind: Option<Blind>,
@@ -100,6 +105,7 @@ impl Results {
         self.notes.clear();
         self.rows.retain(|row| row.test == test);
         self.clocks.retain(|clocks| clocks.test == test);
+        self.suspects.retain(|suspects| suspects.test == test);
         self.verdicts = self.verdicts.iter().filter(|one| one.test == test).cloned().collect();
         self.blind = None;
         self
@@ -113,6 +119,7 @@ impl Results {
         let (rows, blind) = (analysis.rows(), analysis.blind(again));
         let (causes, notes) = (analysis.causes(), analysis.notes());
         self.clocks = analysis.clocks();
+        self.suspects = analysis.suspects(&self.dependency);
         let verdicts = analysis.into_verdicts();
         (self.rows, self.blind, self.verdicts) = (rows, blind, verdicts);
         (self.causes, self.notes) = (causes, notes);
@@ -191,6 +198,7 @@ impl Results {
             notes: Vec::new(),
             rows: Vec::new(),
             clocks: Vec::new(),
+            suspects: Vec::new(),
             blind: None,
             left_out: Vec::new(),
             cells: records,

@@ -16,7 +16,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 pub use also_differs::{AlsoDiffers, Factor};
-pub(in crate::analysis) use also_differs::{list, write_change};
+pub(in crate::analysis) use also_differs::{list, normalized, write_change};
 pub use transition::{Alike, Drift, Sure, Transition, TransitionKind, Where, drifts, transitions};
 pub(crate) use transition::{change, releases};
 

@@ -11,6 +11,7 @@
 //! it is told to). Three of the rules surprise: `<2.0` excludes 2.0rc1, `!=1.0` excludes 1.0+local
 //! too, and `==1.0` allows it.
 
+mod candidates;
 mod clause;
 mod declared;
 mod evidence;
@@ -22,6 +23,7 @@ mod project;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
+pub use candidates::{Candidate, OtherBound, candidates};
 pub use declared::{Declared, ParseSpecifierError, check};
 pub use evidence::{Columns, on_python, releases};
 pub use files::ProjectFile;

@@ -16,6 +16,7 @@ use crate::question::grid::{Choice, Missing};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::plan::{Plan, PlannedCell, Recipe, Test};
+use crate::question::selection::UnknownUploadTime;
 
 /// What decides the results of a cell.
 ///
@@ -124,6 +125,8 @@ struct Decides<'a> {
     interpreter: Option<&'a Interpreter>,
     index: Option<&'a str>,
     as_of: Option<Timestamp>,
+    /// Only where it is not the default, and there is a date.
+    unknown_upload_time: Option<UnknownUploadTime>,
     requirements: &'a [String],
     constraints: &'a [String],
     build_constraints: &'a [String],
@@ -158,6 +161,7 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
         interpreter: None,
         index: None,
         as_of: None,
+        unknown_upload_time: None,
         requirements: &[],
         constraints: &[],
         build_constraints: &[],
@@ -171,6 +175,8 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
             interpreter: plan.interpreter(cell.id.python),
             index: plan.index.as_deref(),
             as_of: setup.as_of,
+            unknown_upload_time: Some(setup.unknown_upload_time)
+                .filter(|unknown| !unknown.excludes() && setup.as_of.is_some()),
             requirements: &setup.requirements,
             constraints: &setup.constraints,
             build_constraints: &setup.build_constraints,

@@ -122,7 +122,11 @@ fn locked(one: &Installed) -> Result<LockedPackage, Lacks> {
     let RecordedFile { filename, url, sha256, kind, upload_time, size } =
         one.file.clone().ok_or(Lacks::File)?;
     let sha256 = sha256.ok_or(Lacks::Digest)?;
-    Ok(LockedPackage { name, version, file: LockedFile { filename, url, sha256, kind, upload_time, size } })
+    Ok(LockedPackage {
+        name,
+        version,
+        file: LockedFile { filename, url, sha256, kind, upload_time, size },
+    })
 }
 
 #[cfg(test)]
@@ -149,8 +153,11 @@ mod tests {
     fn a_record_has_a_lock_without_what_its_base_has() {
         let mut record = record("1.0", "3.11");
         let pip = Installed { of_image: true, ..installed("pip", "23.0", None) };
-        record.environment.installed =
-            vec![installed("Zope", "1.0", Some("zope-1.0-py3-none-any.whl")), pip, installed("demo", "1.0", Some("demo-1.0-py3-none-any.whl"))];
+        record.environment.installed = vec![
+            installed("Zope", "1.0", Some("zope-1.0-py3-none-any.whl")),
+            pip,
+            installed("demo", "1.0", Some("demo-1.0-py3-none-any.whl")),
+        ];
         let lock = of(&record).unwrap();
         let names: Vec<&str> = lock.packages.iter().map(|one| one.name.normalized()).collect();
         assert_eq!(names, ["demo", "zope"]);

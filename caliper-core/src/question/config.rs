@@ -113,6 +113,7 @@ impl Config {
             limits: self.limits.clone(),
             as_of: self.selection.as_of,
             lock: None,
+            unknown_upload_time: self.selection.unknown_upload_time,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
 use crate::question::modules::{ImportChoice, Imports};
+use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,8 @@ pub struct Setup {
     pub as_of: Option<Timestamp>,
     /// Install these files and no others: rebuild an environment that was recorded.
     pub lock: Option<Arc<Lock>>,
+    /// What is done, where there is a date, with files of which it is not known when they were uploaded.
+    pub unknown_upload_time: UnknownUploadTime,
 }
 
 impl Setup {

@@ -24,6 +24,42 @@ pub struct Selection {
     pub sdist: SdistPolicy,
     /// Use the index as of this date: files uploaded later are ignored.
     pub as_of: Option<Timestamp>,
+    /// What is done with files of which it is not known when they were uploaded, where there is a date.
+    pub unknown_upload_time: UnknownUploadTime,
+}
+
+/// What is done with a file of which the index does not say when it was uploaded, where only files up to a date
+/// are wanted.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownUploadTime {
+    /// It is offered: it may have been there.
+    Include,
+    /// It is not offered: it may not have been there. A project of which no file has an upload time is an
+    /// error, because nothing can be said of it.
+    #[default]
+    Exclude,
+}
+
+impl UnknownUploadTime {
+    /// Whether files are left out.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    pub fn excludes(&self) -> bool {
+        *self == Self::Exclude
+    }
 }
 
 /// Which releases of a package are looked at.

@@ -136,7 +136,8 @@ fn license(named: Option<&str>) -> (Value, Value) {
             (format!("https://spdx.org/licenses/{}", id(name)), name, "The licence of this study")
         }
     };
-    let entity = json!({"@id": id, "@type": "CreativeWork", "name": name, "description": description});
+    let entity =
+        json!({"@id": id, "@type": "CreativeWork", "name": name, "description": description});
     (json!({"@id": id}), entity)
 }
 
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_study_is_described() {
-        insta::assert_snapshot!(metadata(&study(), &files()[..1]), @r#"
+        insta::assert_snapshot!(metadata(&study(), &files()[..1]), @r##"
         {
           "@context": "https://w3id.org/ro/crate/1.2/context",
           "@graph": [
@@ -303,7 +304,7 @@ mod tests {
             }
           ]
         }
-        "#);
+        "##);
     }
 
     #[test]
@@ -327,7 +328,8 @@ mod tests {
             change("\"contentSize\": \"1\"", "\"contentSize\": \"one\""),
             change("\"sha256\"", "\"md5\""),
             change("records/1.0", "../1.0"),
-            change("\"@id\": \"project/caliper.yaml\"", "\"@id\": \"project/other.yaml\"").replacen("project/other.yaml", "project/caliper.yaml", 1),
+            change("\"@id\": \"project/caliper.yaml\"", "\"@id\": \"project/other.yaml\"")
+                .replacen("project/other.yaml", "project/caliper.yaml", 1),
         ];
         let errors = texts.map(|text| match Contents::read(&text) {
             Ok(read) => format!("read {}", read.configuration),

@@ -64,7 +64,10 @@ pub(super) fn choose(
         let facts = &file.file;
         let obstacle = if !admits(column, facts) {
             Obstacle::RequiresPython
-        } else if selection.as_of.is_some() && facts.upload_time.is_none() {
+        } else if selection.as_of.is_some()
+            && selection.unknown_upload_time.excludes()
+            && facts.upload_time.is_none()
+        {
             Obstacle::NoUploadTime
         } else if facts.yanked && !yanked_allowed {
             Obstacle::Yanked

@@ -31,7 +31,9 @@ pub fn pythons_made_for(project: &Project, selection: &Selection) -> PythonsMade
     };
     for selected in releases {
         let files = selected.release.files().iter().filter(|file| {
-            let dated = selection.as_of.is_none() || file.file.upload_time.is_some();
+            let dated = selection.as_of.is_none()
+                || !selection.unknown_upload_time.excludes()
+                || file.file.upload_time.is_some();
             let offered = !file.file.yanked || selected.pinned || selection.yanked;
             dated && offered && existed_file(file, selection)
         });

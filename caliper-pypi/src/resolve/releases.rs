@@ -25,6 +25,7 @@ pub(super) fn select<'a>(
         project.releases().iter().filter(|release| existed(release, selection)).collect();
     let mut files = existing.iter().flat_map(|release| release.files()).peekable();
     if let Some(as_of) = selection.as_of
+        && selection.unknown_upload_time.excludes()
         && files.peek().is_some()
         && files.all(|file| file.file.upload_time.is_none())
     {

@@ -3,7 +3,7 @@
 mod properties;
 
 use caliper_core::question::grid::DistFile;
-use caliper_core::question::selection::{SdistPolicy, Versions};
+use caliper_core::question::selection::{SdistPolicy, UnknownUploadTime, Versions};
 use caliper_core::question::testing::interpreter;
 
 use super::*;
@@ -234,6 +234,12 @@ fn a_date_limit_hides_what_came_later_and_reports_what_has_no_date() {
     // An index that tells no date at all.
     let lines = ["demo-1-py3-none-any.whl", "demo-2-py3-none-any.whl"];
     insta::assert_snapshot!(show(&lines, &as_of("2021-01-01", ">0"), &["3.11"]), @"error: the index does not say when any file of `demo` was uploaded, so it cannot be looked at as of 2021-01-01T00:00:00Z: leave the date out, or use an index that says");
+    let included =
+        Selection { unknown_upload_time: UnknownUploadTime::Include, ..as_of("2021-01-01", ">0") };
+    insta::assert_snapshot!(show(&lines, &included, &["3.11"]), @"
+    1/3.11 demo-1-py3-none-any.whl for cp311
+    2/3.11 demo-2-py3-none-any.whl for cp311
+    ");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::limits::Limits;
 use caliper_core::question::modules::ImportChoice;
 use caliper_core::question::plan::{PlannedCell, Setup, Test};
+use caliper_core::question::selection::UnknownUploadTime;
 use caliper_core::question::template::{Args, Template};
 use caliper_core::question::testing;
 
@@ -144,6 +145,7 @@ pub(super) fn setup() -> Setup {
         limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
         as_of: None,
         lock: None,
+        unknown_upload_time: UnknownUploadTime::default(),
     }
 }
 

@@ -168,7 +168,7 @@ fn dependency(record: &Record) -> Option<String> {
 }
 
 /// As PEP 503 has it. A name that is none is kept as it is.
-fn normalized(name: &str) -> String {
+pub(in crate::analysis) fn normalized(name: &str) -> String {
     name.parse::<PackageName>()
         .map_or_else(|_| name.to_owned(), |name| name.normalized().to_owned())
 }

@@ -45,6 +45,7 @@ pub(super) const ANALYSIS: &[&str] = &[
     "constraints",
     "build_constraints",
     "as_of",
+    "unknown_upload_time",
     "axes",
     "exclude",
     "include",
@@ -151,6 +152,9 @@ impl Reader<'_> {
         let python_versions =
             entries.remove("python_versions").map(|node| self.pythons(&node)).unwrap_or_default();
         let sdist = entries.remove("sdist").and_then(|node| self.sdist(&node));
+        let unknown_upload_time = entries.remove("unknown_upload_time");
+        let unknown_upload_time =
+            unknown_upload_time.and_then(|node| self.unknown_upload_time(&node));
         let requirements =
             entries.remove("requirements").map(|node| self.requirements(&node, "`requirements`"));
         let constraints = entries
@@ -197,6 +201,7 @@ impl Reader<'_> {
                 versions: versions.unwrap_or_default(),
                 sdist: sdist.unwrap_or_default(),
                 as_of,
+                unknown_upload_time: unknown_upload_time.unwrap_or_default(),
                 ..Selection::default()
             },
             dependency,

@@ -29,7 +29,9 @@ pub enum ReadLockError {
         found: String,
     },
     /// A package is named twice: the lock is for several environments, or leaves a choice.
-    #[error("it has `{name}` more than once: it is for several environments, and Caliper takes one for each cell")]
+    #[error(
+        "it has `{name}` more than once: it is for several environments, and Caliper takes one for each cell"
+    )]
     Twice {
         /// The package.
         name: PackageName,
@@ -147,9 +149,8 @@ impl Lock {
         let mut read = Vec::with_capacity(packages.len());
         for package in packages {
             let named = excerpt(&package.name, 60);
-            let package = package
-                .read()
-                .map_err(|fault| ReadLockError::Package { name: named, fault })?;
+            let package =
+                package.read().map_err(|fault| ReadLockError::Package { name: named, fault })?;
             if !seen.insert(package.name.clone()) {
                 return Err(ReadLockError::Twice { name: package.name });
             }

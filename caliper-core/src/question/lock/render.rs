@@ -85,7 +85,8 @@ pub(super) fn marker(platform: &Platform) -> String {
         Platform::Windows { arch } if arch == "amd64" => ("win32", "AMD64"),
         Platform::Windows { arch } => ("win32", arch.as_str()),
     };
-    let machine: String = machine.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    let machine: String =
+        machine.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     format!("sys_platform == '{system}' and platform_machine == '{machine}'")
 }
 

@@ -18,7 +18,8 @@ fn lock() -> Lock {
         version: version.parse().unwrap(),
         file,
     };
-    let bare = LockedFile { upload_time: None, size: None, ..file("six-1.16.0.tar.gz", FileKind::Sdist) };
+    let bare =
+        LockedFile { upload_time: None, size: None, ..file("six-1.16.0.tar.gz", FileKind::Sdist) };
     Lock {
         python: Some(PythonVersion::new(3, 11)),
         platform: Some(Platform::Linux {
@@ -29,7 +30,11 @@ fn lock() -> Lock {
         as_of: Some("2022-05-01".parse().unwrap()),
         recorded: Some("2026-11-28T19:00:00Z".parse().unwrap()),
         packages: vec![
-            package("MarkupSafe", "2.1.1", file("MarkupSafe-2.1.1-cp311-cp311-linux_x86_64.whl", FileKind::Wheel)),
+            package(
+                "MarkupSafe",
+                "2.1.1",
+                file("MarkupSafe-2.1.1-cp311-cp311-linux_x86_64.whl", FileKind::Wheel),
+            ),
             package("six", "1.16.0", bare),
         ],
     }
@@ -93,7 +98,9 @@ fn a_file_of_this_machine_is_named_by_its_path() {
 fn anything_else_is_refused_by_name() {
     let digest = "a".repeat(64);
     let one = |rest: &str| format!("lock-version = \"1.0\"\n[[packages]]\nname = \"a\"\n{rest}");
-    let wheel = format!("{{ url = \"https://x/a-1-py3-none-any.whl\", hashes = {{ sha256 = \"{digest}\" }} }}");
+    let wheel = format!(
+        "{{ url = \"https://x/a-1-py3-none-any.whl\", hashes = {{ sha256 = \"{digest}\" }} }}"
+    );
     let cases = [
         "no lock [".to_owned(),
         "packages = []".to_owned(),
@@ -104,8 +111,13 @@ fn anything_else_is_refused_by_name() {
         one(&format!("version = \"1\"\nwheels = [{wheel}, {wheel}]")),
         one("version = \"1\"\nwheels = [{ path = \"../a.whl\" }]"),
         one("version = \"1\"\nwheels = [{ url = \"file:///a.whl\" }]"),
-        one("version = \"1\"\nsdist = { url = \"https://x/a-1.tar.gz\", hashes = { md5 = \"0\" } }"),
-        format!("{}\n[[packages]]\nname = \"A\"\nversion = \"1\"\nwheels = [{wheel}]", one(&format!("version = \"1\"\nwheels = [{wheel}]"))),
+        one(
+            "version = \"1\"\nsdist = { url = \"https://x/a-1.tar.gz\", hashes = { md5 = \"0\" } }",
+        ),
+        format!(
+            "{}\n[[packages]]\nname = \"A\"\nversion = \"1\"\nwheels = [{wheel}]",
+            one(&format!("version = \"1\"\nwheels = [{wheel}]"))
+        ),
         "lock-version = \"1.0\"\n[[packages]]\nname = \"-\"".to_owned(),
     ];
     let errors = cases.map(|text| Lock::from_toml(&text).unwrap_err().to_string());

@@ -13,6 +13,7 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
 use crate::question::modules::ImportChoice;
+use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
 
 /// The version of the format that a [`Plan`] is written in.
@@ -87,6 +88,9 @@ pub struct EnvironmentSpec {
     /// Install these files and no others, in place of what the requirements lead to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// What is done with files without upload time, where there is a date.
+    #[serde(default, skip_serializing_if = "UnknownUploadTime::excludes")]
+    pub unknown_upload_time: UnknownUploadTime,
     /// The user's Dockerfile template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<Template>,
@@ -121,6 +125,7 @@ impl EnvironmentSpec {
             build_constraints: setup.build_constraints.clone(),
             as_of: setup.as_of,
             lock: setup.lock.as_deref().cloned(),
+            unknown_upload_time: setup.unknown_upload_time,
             dockerfile: setup.dockerfile.clone(),
             base: Some(setup.base.clone()),
             args: setup.args.clone(),
@@ -145,6 +150,7 @@ impl EnvironmentSpec {
             build_constraints: self.build_constraints.clone(),
             as_of: self.as_of,
             lock: self.lock.clone().map(Arc::new),
+            unknown_upload_time: self.unknown_upload_time,
             dockerfile: self.dockerfile.clone(),
             base: self.base.clone().unwrap_or_else(|| setup.base.clone()),
             args: self.args.clone(),
@@ -227,6 +233,7 @@ impl TryFrom<PlanFile> for Plan {
             limits: file.limits,
             as_of: None,
             lock: None,
+            unknown_upload_time: UnknownUploadTime::default(),
         });
         let mut cells = Vec::with_capacity(file.cells.len());
         // Cells share a setup where they say the same, as they did when they were written.

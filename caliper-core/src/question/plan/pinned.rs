@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 
-use super::{Plan, PlannedCell};
+use super::{Plan, PlannedCell, Setup};
 use crate::names::{PackageName, Sha256};
 
 /// Versions of packages.
@@ -15,18 +15,22 @@ impl Plan {
     /// them at all.
     ///
     /// The pins are constraints. So they say nothing about whether a package is installed, and the requirements of
-    /// all packages hold too. The cell gets the axis `pins`. Its label is a digest of all constraints, those of builds
-    /// too, and of the date of the index. Pins of the dependency itself have no effect, because its file is that of
-    /// the cell.
+    /// all packages hold too. The cell gets the axis `pins`, if there are any, or if its setup has other constraints of
+    /// builds than the plan. Its label is a digest of all constraints. Pins of the dependency itself have no effect,
+    /// because its file is that of the cell.
     #[must_use]
     pub fn pinned(&self, cell: &PlannedCell, pins: &Pins) -> Self {
         let mut setup = self.setup_of(cell).clone();
         let others = pins.iter().filter(|(name, _)| **name != self.dependency);
-        setup.constraints.extend(others.map(|(name, version)| format!("{name}=={version}")));
+        setup
+            .constraints
+            .extend(others.map(|(name, version)| format!("{}=={version}", name.normalized())));
         let mut id = cell.id.clone();
-        let what = (&setup.constraints, &setup.build_constraints, setup.as_of);
-        let digest = Sha256::of(format!("{what:?}").as_bytes()).hex();
-        id.variant.insert(Self::PINS, &digest[..12]);
+        let all = |setup: &Setup| (setup.constraints.clone(), setup.build_constraints.clone());
+        if all(&setup) != all(&self.setup) {
+            let digest = Sha256::of(format!("{:?}", all(&setup)).as_bytes()).hex();
+            id.variant.insert(Self::PINS, &digest[..12]);
+        }
         let cell = PlannedCell { id, choice: cell.choice.clone(), setup: None };
         Self { setup, cells: vec![cell], ..self.part(|_| false) }
     }
@@ -58,7 +62,7 @@ mod tests {
         };
         let pinned = plan.pinned(&plan.cells[1], &pins(&[("Helper", "2.0"), ("demo", "1.0")]));
         let [cell] = pinned.cells.as_slice() else { panic!("{:?}", pinned.cells) };
-        assert_eq!(cell.id.to_string(), "1.1/3.11[pins=fed700735712]");
+        assert_eq!(cell.id.to_string(), "1.1/3.11[pins=20a2a34b24ad]");
         assert_eq!(cell.choice, plan.cells[1].choice);
         assert_eq!(pinned.setup_of(cell).constraints, ["six<2", "helper==2.0"]);
         let other = plan.pinned(&plan.cells[1], &pins(&[("helper", "2.1")]));

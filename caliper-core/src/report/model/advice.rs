@@ -7,7 +7,8 @@ use crate::analysis::clocks::{Clocks, Course};
 use crate::analysis::results::{Results, RowSummary};
 use crate::analysis::row::TransitionKind;
 use crate::analysis::suggest::{
-    Columns, Declared, Suggested, on_python, releases, suggest, suggest_python,
+    Candidate, Columns, Declared, Suggested, candidates, on_python, releases, suggest,
+    suggest_python,
 };
 use crate::names::{PackageName, PythonVersion};
 use crate::question::grid::Variant;
@@ -39,6 +40,10 @@ pub struct Advice {
     /// the fault of the release alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clocks: Vec<Clocks>,
+    /// Bounds on other packages that may let in the releases that drifted: for those, a bound on this package is not
+    /// the only repair.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
     /// What a project declares, checked against the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared: Vec<Checked>,
@@ -118,6 +123,7 @@ impl Advice {
                 })
                 .cloned()
                 .collect(),
+            candidates: candidates(results, wanted),
             declared: Vec::new(),
             stale: results.stale.len(),
         }

@@ -43,7 +43,9 @@ pub enum ReadCrateError {
         lacks: &'static str,
     },
     /// It was made by a later Caliper.
-    #[error("its arrangement is {found}, and this Caliper reads up to {BUNDLE_SCHEMA}; use a newer Caliper")]
+    #[error(
+        "its arrangement is {found}, and this Caliper reads up to {BUNDLE_SCHEMA}; use a newer Caliper"
+    )]
     Newer {
         /// The version.
         found: u64,

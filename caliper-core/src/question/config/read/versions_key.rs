@@ -1,8 +1,8 @@
-//! Reads the keys `versions`, `python_versions` and `sdist`.
+//! Reads the keys `versions`, `python_versions`, `sdist` and `unknown_upload_time`.
 
 use super::{At, Node, Reader};
 use crate::names::PythonVersion;
-use crate::question::selection::{Among, SdistPolicy, Versions};
+use crate::question::selection::{Among, SdistPolicy, UnknownUploadTime, Versions};
 
 /// The keys under `versions`, where it is a mapping.
 pub(in crate::question::config) const VERSIONS: &[&str] =
@@ -64,6 +64,14 @@ impl Reader<'_> {
                 ("never", SdistPolicy::Never),
                 ("only", SdistPolicy::Only),
             ],
+        )
+    }
+
+    pub(super) fn unknown_upload_time(&mut self, at: &At<'_>) -> Option<UnknownUploadTime> {
+        self.choice(
+            at,
+            "`unknown_upload_time`",
+            &[("include", UnknownUploadTime::Include), ("exclude", UnknownUploadTime::Exclude)],
         )
     }
 }
