@@ -4,6 +4,7 @@
 mod blame;
 mod heal;
 mod index;
+mod replay;
 mod values;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 pub(crate) use blame::BlameArgs;
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
+pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
 pub(crate) use values::{
     BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
     ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
@@ -113,6 +115,7 @@ Examples:
   caliper run --only '*/3.11[seed=3]'
   caliper plan --format json > ../plan.json && caliper run --plan ../plan.json
   caliper analyze --config caliper.yaml
+  caliper run --from study.zip --into again
 
 Results are kept in .caliper beside the configuration; a second run measures only what changed.
 Ctrl-C stops at once and keeps what was measured."
@@ -122,6 +125,8 @@ Ctrl-C stops at once and keeps what was measured."
         work: Work,
         #[command(flatten)]
         how: How,
+        #[command(flatten)]
+        from: FromBundle,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -133,6 +138,7 @@ Examples:
   caliper show --test render.py
   caliper show --measure time
   caliper show study/caliper.yaml --format json
+  caliper show 2.10.1/3.11 --lock > pylock.toml && uv pip install -r pylock.toml
   caliper show --rebuild")]
     Show {
         /// The configuration, and a cell such as 2.10.1/3.11; either may be left out.
@@ -148,9 +154,33 @@ Examples:
         /// were copied into this one; needs the configuration, and measures nothing.
         #[arg(long)]
         rebuild: bool,
+        /// The files of the cell's environment as a `pylock.toml` (PEP 751), which uv and pip install.
+        #[arg(long, conflicts_with_all = ["test", "measure", "format"])]
+        lock: bool,
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Rebuild recorded cells from their locks alone, and compare: same files, same results?
+    #[command(after_help = "\
+Examples:
+  caliper replay all
+  caliper replay '2.*/3.11' study/caliper.yaml
+  caliper replay 2.10.1/3.11 --offline
+
+Nothing is resolved: the files of a record are installed, whatever the index says now. Records stay as they are; what
+is measured is kept in .caliper/replay.
+Exit codes: 0 all the same; 1 some are not; 3 some could not be rebuilt.")]
+    Replay(Replay),
+    /// Write a study as one file: configuration, project, records and locks, described as an RO-Crate.
+    #[command(after_help = "\
+Examples:
+  caliper bundle
+  caliper bundle study/caliper.yaml -o study.zip --files --license CC-BY-4.0 --author 'A. Person'
+  caliper run --from study.zip
+
+With --files it holds all that the environments are made of, and outlives the index.
+Exit codes: 3 if the files of a cell are not known, so that it has no lock.")]
+    Bundle(Bundle),
     /// Show how each test changed between two sets of results, two releases, or two cells.
     #[command(after_help = "\
 Examples:
