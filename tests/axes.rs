@@ -59,6 +59,27 @@ fn clocks_are_asked_for_on_the_command_line() {
     run("yesterday").error(2);
 }
 
+/// Each column has a baseline of its own, and both cells are as theirs.
+#[test]
+fn another_result_at_another_date_is_no_result_that_is_the_same() {
+    if !has_uv() {
+        return;
+    }
+    let world = world();
+    world.write(
+        "caliper.yaml",
+        "analysis:\n  dependency: demo\n  requirements: [helper]\n  versions: ['1.0']\n  as_of: [release, today]\n  \
+         tests: [{name: t, run: python t.py, repeat: 3}]\n",
+    );
+    world.write("t.py", "import helper\nprint('name', 'one' if helper.VALUE == 1 else 'two')\n");
+    let python = python();
+    let said = world.caliper(&["run", "--python", &python, "--progress", "none"]).expect(0);
+    assert!(said.out.contains("result drifted: 1.0 gives another result today"), "{}", said.out);
+    let cell = |date: &str| format!("1.0/{python}[as_of={date}]");
+    let compared = world.caliper(&["compare", &cell("release"), &cell("today")]).expect(0).out;
+    assert!(compared.contains("different"), "{compared}");
+}
+
 #[test]
 fn every_combination_is_a_cell_that_every_command_understands() {
     if !has_uv() {

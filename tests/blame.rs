@@ -81,10 +81,10 @@ fn a_package_of_two_locks_is_blamed_and_bisected() {
     world.write("check.py", "import dd\nassert dd.VERSION < 16, 'dd is too new'\n");
     let said = world.caliper(&arguments(&python, &[])).expect(0);
     insta::assert_snapshot!(said.out, @"
-    dd 1.6 is the first release with which `python check.py` fails (1.4 passes); 33 runs in 9 builds
+    `python check.py` fails with dd 1.6; with 1.4, the release before it, it passes; 33 runs in 9 builds
     fails with: AssertionError: dd is too new (check.py in <module>)
     proven: of 6 packages that differ, dd is needed, and fresh runs agree; with all others as in new.txt it passes
-    next: `dd<1.6` as a constraint repairs it
+    next: try `dd<1.6` as a constraint
     ");
     let said = world.caliper(&arguments(&python, &["--format", "json"])).expect(0);
     assert!(said.err.contains("\n0 measured, "), "{}", said.err);
@@ -278,10 +278,10 @@ fn two_recorded_cells_are_blamed() {
     };
     let said = blame(&cell("2.0", "2.0"), &cell("1.0", "1.0")).expect(0);
     insta::assert_snapshot!(said.out.replace(&python, "X.Y"), @"
-    cc 1.8 is the first release with which `check.py` fails (1.6 passes); 27 runs in 7 builds
+    `check.py` fails with cc 1.8; with 1.6, the release before it, it passes; 27 runs in 7 builds
     fails with: AssertionError: cc (check.py in <module>)
     proven: of 2 packages that differ, cc is needed, and fresh runs agree; with all others as in 1.0/X.Y[bb=2.0,cc=2.0] it passes
-    next: `cc<1.8` as a constraint repairs it
+    next: try `cc<1.8` as a constraint
     ");
     // The order of the two does not matter, and what was measured is kept.
     let again = blame(&cell("1.0", "1.0"), &cell("2.0", "2.0")).expect(0);

@@ -115,7 +115,7 @@ fn an_old_project_is_healed_with_the_pins_that_it_needs() {
     let text: Vec<&str> = text.lines().filter(|line| !line.contains("as of today")).collect();
     insta::assert_snapshot!(text.join("\n"), @"
     weather-kit 1.2 on Python [PYTHON]
-      as of 2026-01-01 it works, until 2026-03-05; as of 2026-03-06 it fails
+      as of 2026-01-01 and 2026-03-05 it works, as of 2026-03-06 it fails
       what differs between these: helper 1.5 → 2.0
       healed with 2 pins of 4 that differ:
         helper==1.5
@@ -142,8 +142,12 @@ fn what_works_or_never_worked_is_said() {
     assert!(never.contains("nothing helps"), "{never}");
     // Without a package there is nothing but what is required.
     fs::remove_file(world.project().join("pyproject.toml")).unwrap();
-    let error = run("import weather_kit, helper").expect(1).out;
-    assert!(error.contains("No module named 'helper'"), "{error}");
+    let refused = run("import helper").error(2);
+    assert!(refused.contains("there is no package in"), "{refused}");
+    let with = ["heal", "--python", &python, "--came-out", "2026-01-01", "--with", "helper"];
+    let command = ["--", "python", "-c", "import helper, weather_kit"];
+    let error = world.caliper(&[&with[..], &command].concat()).expect(1).out;
+    assert!(error.contains("No module named 'weather_kit'"), "{error}");
     world.write("pip.txt", "-e .\n");
     let refused = world.caliper(&["heal", "-r", "pip.txt"]).error(2);
     insta::assert_snapshot!(refused, @"error: `pip.txt`: `-e .` is more than a requirement: write the requirements alone, one on each line");

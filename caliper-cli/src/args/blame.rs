@@ -42,7 +42,7 @@ pub(crate) struct BlameArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) except: Vec<PackageName>,
     /// How often the test is run in each mixture. What is found is run as often again.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub(crate) repeats: u32,
     /// How many mixtures to build at most in the search, and how many releases of each guilty package; default: what
     /// four guilty packages can take.

@@ -213,7 +213,7 @@ impl Around<'_> {
         if both_pass && !self.compares_results() {
             text = "there is nothing to blame: the test passes with both; `--results` compares what it prints, too".to_owned();
         }
-        if why == NoDifference::NeitherPasses {
+        if matches!(why, NoDifference::NeitherPasses | NoDifference::NotInstallable) {
             for (name, record) in sides.names.iter().zip(&blaming.ends) {
                 let cause = cause(record)
                     .map_or_else(|| record.outcome.to_string(), |cause| cause.signature);
@@ -223,7 +223,9 @@ impl Around<'_> {
         let failure = Failure::question(text);
         match why {
             NoDifference::Undecided if !self.compares_results() => failure,
-            NoDifference::SameResult | NoDifference::NeitherPasses => failure,
+            NoDifference::SameResult
+            | NoDifference::NeitherPasses
+            | NoDifference::NotInstallable => failure,
             NoDifference::Undecided | NoDifference::Flaky | NoDifference::NotMeasured => {
                 Failure { exit: Exit::Infrastructure, ..failure }
             }
@@ -280,9 +282,12 @@ fn next(guilty: &[Guilty], rest: Known, bad: usize) -> Vec<String> {
     if !back.is_empty() {
         // Without one of them the outcome is good already.
         next.push(match rest {
-            Known::Good => format!("{} as a constraint repairs it", back.join(" or ")),
-            Known::Bad | Known::Unproven(_) => {
-                format!("{} as a constraint undoes this cause", back.join(" or "))
+            Known::Good => format!("try {} as a constraint", back.join(" or ")),
+            Known::Bad => {
+                format!("try {} as a constraint; there is another cause, too", back.join(" or "))
+            }
+            Known::Unproven(_) => {
+                format!("try {} as a constraint; there may be another cause", back.join(" or "))
             }
         });
     }

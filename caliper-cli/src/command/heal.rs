@@ -9,7 +9,7 @@ use caliper_container::local::date_of_build_tools;
 use caliper_container::project::Project;
 use caliper_container::runner::{RunContext, RunOptions};
 use caliper_container::study::{HealQuestion, PinnedError, heal};
-use caliper_core::analysis::heal::{HealState, Healing, moments};
+use caliper_core::analysis::heal::{HealState, Healing, day, moments};
 use caliper_core::facts::store::DirStore;
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::grid::{Choice, GridCell};
@@ -55,7 +55,18 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
     let mut interpreters = backend.interpreters(&wanted, &setup)?;
     let asked = |one: &Interpreter| how.python.iter().position(|python| *python == one.python);
     interpreters.sort_by_key(|one| (asked(one), std::cmp::Reverse(one.python)));
-    let came_out = came_out(how, &subject, &index)?;
+    if !subject.is_package && how.with.is_empty() && how.requirements.is_empty() {
+        return Err(Failure::question(format!(
+            "there is no package in `{}` (no `setup.py`, and no `pyproject.toml` of one), and nothing is required: \
+             name the folder of a project, or what it needs with `-r FILE` or `--with REQUIREMENT`",
+            folder.display()
+        )));
+    }
+    let (came_out, says) = came_out(how, &subject, &index)?;
+    terminal.note(&format!(
+        "it came out on {}, as {says} says; `--came-out DATE` says another day",
+        day(came_out)
+    ));
     let kept = folder.join(OWN).join("heal");
     let store = DirStore::open(&kept)?;
     let today = today(&kept, terminal)?;
@@ -163,10 +174,14 @@ fn requirements_of(path: &Path) -> Result<Vec<String>, Failure> {
     Ok(lines)
 }
 
-/// When the project came out.
-fn came_out(how: &Heal, subject: &Subject, index: &Index) -> Result<Timestamp, Failure> {
+/// When the project came out, and what says so.
+fn came_out(
+    how: &Heal,
+    subject: &Subject,
+    index: &Index,
+) -> Result<(Timestamp, &'static str), Failure> {
     if let Some(date) = how.came_out {
-        return Ok(date);
+        return Ok((date, "`--came-out`"));
     }
     match index.client.project(&subject.name) {
         Ok(known) => {
@@ -174,7 +189,7 @@ fn came_out(how: &Heal, subject: &Subject, index: &Index) -> Result<Timestamp, F
             let mut of_release = releases.filter(|release| *release.version() == subject.version);
             let files = of_release.next().into_iter().flat_map(|release| release.files());
             if let Some(date) = files.filter_map(|file| file.file.upload_time).min() {
-                return Ok(date);
+                return Ok((date, "the index"));
             }
         }
         Err(IndexError::NotFound { .. }) => {}
@@ -184,7 +199,8 @@ fn came_out(how: &Heal, subject: &Subject, index: &Index) -> Result<Timestamp, F
     let changed = about.iter().filter_map(|name| {
         fs::metadata(how.project.join(name)).and_then(|file| file.modified()).ok()
     });
-    changed.max().map(Timestamp::from).ok_or_else(|| {
+    let changed = changed.max().map(|time| (Timestamp::from(time), "the date of its files"));
+    changed.ok_or_else(|| {
         Failure::question("it is not known when the project came out: write `--came-out DATE`")
     })
 }

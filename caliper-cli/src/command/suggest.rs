@@ -163,19 +163,25 @@ fn elsewhere(name: &str, candidates: &[Candidate]) -> String {
     let mut text =
         format!("candidates for a bound in place of one on {name}, as blame would show\n");
     for Candidate { bounds, releases, decide, .. } in candidates {
-        let told = |one: &OtherBound| {
-            let OtherBound { name, specifier, fails_with, .. } = one;
-            format!("{name}{specifier} ({fails_with} fails)")
+        let named = match bounds.as_slice() {
+            [OtherBound { name, specifier, fails_with, .. }] => {
+                format!("{name}{specifier} ({fails_with} fails)")
+            }
+            // Which of them it is decides what to bound, so that no bound can be named.
+            several => {
+                let names: Vec<&str> = several.iter().take(NAMED).map(|one| &*one.name).collect();
+                let more = match several.len().saturating_sub(NAMED) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!("one of {}{more} moved, and which it is only runs tell", names.join(", "))
+            }
         };
-        let mut named: Vec<String> = bounds.iter().take(NAMED).map(told).collect();
-        if bounds.len() > NAMED {
-            named.push(format!("one of {} more", bounds.len() - NAMED));
-        }
         let span = match releases.as_slice() {
             [first, .., last] => format!("{first} … {last} ({} releases)", releases.len()),
             one => list(one),
         };
-        text += &format!("  {}, for {span}: {}\n", named.join(" or "), command(decide));
+        text += &format!("  {}, for {span}: {}\n", named, command(decide));
     }
     text
 }

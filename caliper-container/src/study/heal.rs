@@ -63,9 +63,11 @@ pub fn heal(
     let why = patient.why(&now);
     let state = if now.passed() { HealState::Works } else { patient.treat(&now)? };
     let cell = &question.plan.cells[0];
+    let (project, version) = own_name(&now)
+        .unwrap_or_else(|| (question.plan.dependency.clone(), cell.id.version.clone()));
     Ok(Healing {
-        project: question.plan.dependency.clone(),
-        version: cell.id.version.clone(),
+        project,
+        version,
         python: cell.id.python,
         today: question.today,
         state,
@@ -240,6 +242,14 @@ impl Choice {
         pins.extend(build_tools.into_iter().map(tool));
         Self { pins, installed }
     }
+}
+
+/// What the project itself is called once it is installed: the one package from this machine.
+fn own_name(record: &Record) -> Option<(PackageName, Version)> {
+    let is_here = |url: &str| url.starts_with("file:");
+    let mut all = record.environment.installed.iter();
+    let own = all.find(|one| one.file.as_ref().is_some_and(|file| is_here(&file.url)))?;
+    Some((own.name.parse().ok()?, own.version.parse().ok()?))
 }
 
 /// What is installed, as far as it has a version of PEP 440.

@@ -116,10 +116,13 @@ impl<'a> Analysis<'a> {
             pairs.iter().map(|(one, other, _)| place(one).zip(place(other))).collect();
         let is_one_batch = places.iter().any(Option::is_none);
         let mut judged = judge_pairs(pairs, is_one_batch, &self.cells.comparer);
-        for ((places, (.., test)), (verdict, evidence)) in
+        for ((places, (before, after, test)), (verdict, evidence)) in
             places.into_iter().zip(pairs).zip(&mut judged)
         {
-            let Some((one, other)) = places else { continue };
+            // Each row has a baseline of its own, so that two cells of different rows may both be as theirs and yet
+            // differ.
+            let is_one_row = before.python == after.python && before.variant == after.variant;
+            let Some((one, other)) = places.filter(|_| is_one_row) else { continue };
             if let Some((known, noise)) = self.family().verdict_between(test, one, other) {
                 *verdict = known;
                 if let (Some(evidence), Some(noise)) = (evidence, noise) {

@@ -223,12 +223,13 @@ impl Healing {
         let what = if for_builds { "is built" } else { "works" };
         let head = format!(
             "# {} {} {what} on Python {} with these versions and all else as of {}.\n\
-             # Without them it last worked as of {}.\n",
+             # Without them it works as of {}, and fails as of {}.\n",
             self.project,
             self.version,
             self.python,
             day(self.today),
-            day(worked.last)
+            day(worked.last),
+            day(worked.failed)
         );
         (!pins.is_empty()).then(|| head + &pins.concat())
     }
@@ -293,7 +294,8 @@ impl Worked {
             let days: Vec<String> = self.before.iter().map(|one| day(*one)).collect();
             writeln!(formatter, "  as of {} it fails", days.join(", "))?;
         }
-        writeln!(formatter, "  as of {first} it works, until {last}; as of {failed} it fails")?;
+        let both = if first == last { first } else { format!("{first} and {last}") };
+        writeln!(formatter, "  as of {both} it works, as of {failed} it fails")?;
         match super::row::list(&self.differs) {
             Some(named) => writeln!(formatter, "  what differs between these: {named}"),
             None => writeln!(formatter, "  no installed package differs between these"),
@@ -399,7 +401,7 @@ mod tests {
         weather-kit 1.2 on Python 3.9
           as of today (2026-11-28 10:11:12) it fails: ImportError: soft_unicode
           as of 2020-10-05 it fails
-          as of 2021-01-01 it works, until 2022-02-18; as of 2022-02-19 it fails
+          as of 2021-01-01 and 2022-02-18 it works, as of 2022-02-19 it fails
           no installed package differs between these
           healed with 3 pins of 9 that differ:
             markupsafe==2.0.1
@@ -409,13 +411,13 @@ mod tests {
         ");
         insta::assert_snapshot!(healing.constraints(false).unwrap(), @"
         # weather-kit 1.2 works on Python 3.9 with these versions and all else as of 2026-11-28 10:11:12.
-        # Without them it last worked as of 2022-02-18.
+        # Without them it works as of 2022-02-18, and fails as of 2022-02-19.
         markupsafe==2.0.1
         six==2.0.1  # may not be needed: flaky
         ");
         insta::assert_snapshot!(healing.constraints(true).unwrap(), @"
         # weather-kit 1.2 is built on Python 3.9 with these versions and all else as of 2026-11-28 10:11:12.
-        # Without them it last worked as of 2022-02-18.
+        # Without them it works as of 2022-02-18, and fails as of 2022-02-19.
         setuptools==2.0.1
         ");
         healing.state = HealState::NotHealed { worked, why: Some("SyntaxError".to_owned()), of: 9 };
@@ -423,7 +425,7 @@ mod tests {
         weather-kit 1.2 on Python 3.9
           as of today (2026-11-28 10:11:12) it fails: ImportError: soft_unicode
           as of 2020-10-05 it fails
-          as of 2021-01-01 it works, until 2022-02-18; as of 2022-02-19 it fails
+          as of 2021-01-01 and 2022-02-18 it works, as of 2022-02-19 it fails
           no installed package differs between these
           not healed: with all 9 pins of that day it fails: SyntaxError
           it took 1 environment and 3 runs

@@ -52,6 +52,8 @@ pub enum NoDifference {
     Undecided,
     /// The test passes in neither.
     NeitherPasses,
+    /// At least one of them cannot be installed: the index lacks a release, or the pins contradict each other.
+    NotInstallable,
     /// The test passes and fails in at least one of them.
     Flaky,
     /// At least one of them has no run of the test.
@@ -66,6 +68,7 @@ impl fmt::Display for NoDifference {
                 "the test passes with both, and it is not known whether its result is the same: more repeats would tell"
             }
             Self::NeitherPasses => "the test passes with neither",
+            Self::NotInstallable => "one of them cannot be installed",
             Self::Flaky => "the test is flaky with at least one of them",
             Self::NotMeasured => "the test was not run with both",
         })
@@ -118,8 +121,11 @@ impl<'a> Ends<'a> {
                     }
                 }
             }
-            (State::Passed, State::Failed | State::Unavailable) => bad(one, other),
-            (State::Failed | State::Unavailable, State::Passed) => bad(other, one),
+            (State::Passed, State::Failed) => bad(one, other),
+            (State::Failed, State::Passed) => bad(other, one),
+            (State::Passed, State::Unavailable) | (State::Unavailable, State::Passed) => {
+                Err(NoDifference::NotInstallable)
+            }
             (State::Failed | State::Unavailable, State::Failed | State::Unavailable) => {
                 Err(NoDifference::NeitherPasses)
             }

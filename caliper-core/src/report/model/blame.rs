@@ -127,10 +127,10 @@ impl BlameReport {
         let name = &pin.name;
         match (first_bad, &pin.from, &pin.to) {
             (Some(found), Some(from), Some(to)) if found.is_adjacent() => {
-                let which = if from < to { "first" } else { "newest" };
+                let side = if from < to { "before" } else { "after" };
                 let FirstBad { first_bad, last_good, .. } = found;
                 format!(
-                    "{name} {first_bad} is the {which} release with which {subject} {bad} ({last_good} {good})"
+                    "{subject} {bad} with {name} {first_bad}; with {last_good}, the release {side} it, it {good}"
                 )
             }
             (Some(FirstBad { first_bad, last_good, .. }), Some(_), Some(_)) => {
@@ -298,7 +298,7 @@ mod tests {
         let markupsafe = pin("markupsafe", Some("2.0.1"), Some("3.0.3"));
         let mut one = report(vec![guilty(markupsafe.clone(), "2.0.1", "2.1.0", &[])]);
         insta::assert_snapshot!(told(&one), @"
-        markupsafe 2.1.0 is the first release with which `render.py` fails (2.0.1 passes); 27 runs in 9 builds
+        `render.py` fails with markupsafe 2.1.0; with 2.0.1, the release before it, it passes; 27 runs in 9 builds
         fails with: ImportError: cannot import name 'soft_unicode' (jinja2/filters.py in <module>)
         proven: of 2 packages that differ, markupsafe is needed, and fresh runs agree; with all others as in new.lock it passes
         next: `markupsafe<2.1.0` keeps it working
@@ -310,7 +310,7 @@ mod tests {
         one.evidence = None;
         one.rest = Known::Bad;
         insta::assert_snapshot!(told(&one), @"
-        markupsafe 1.1.1 is the newest release with which `render.py` gives another result (2.0.0 does not); 27 runs in 9 builds
+        `render.py` gives another result with markupsafe 1.1.1; with 2.0.0, the release after it, it does not; 27 runs in 9 builds
         proven: of 2 packages that differ, markupsafe is needed, and fresh runs agree
         not proven: that going back with the found packages is enough: with all others as in new.lock it gives another result too
         next: `markupsafe<2.1.0` keeps it working
