@@ -29,6 +29,8 @@ mod mirror;
 mod partial;
 mod private_index;
 mod public_api;
+mod replay;
 mod source;
 mod support;
 mod third_outcome;
+mod witness;

@@ -4,18 +4,21 @@
 mod blame;
 mod heal;
 mod index;
+mod replay;
 mod values;
 
 use std::path::PathBuf;
 
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::axes::AsOf;
+use caliper_core::question::grid::CellId;
 use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use blame::BlameArgs;
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
+pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
 pub(crate) use values::{
     BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
     ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
@@ -112,6 +115,7 @@ Examples:
   caliper run --only '*/3.11[seed=3]'
   caliper plan --format json > ../plan.json && caliper run --plan ../plan.json
   caliper analyze --config caliper.yaml
+  caliper run --from study.zip --into again
 
 Results are kept in .caliper beside the configuration; a second run measures only what changed.
 Ctrl-C stops at once and keeps what was measured."
@@ -121,6 +125,8 @@ Ctrl-C stops at once and keeps what was measured."
         work: Work,
         #[command(flatten)]
         how: How,
+        #[command(flatten)]
+        from: FromBundle,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -132,6 +138,7 @@ Examples:
   caliper show --test render.py
   caliper show --measure time
   caliper show study/caliper.yaml --format json
+  caliper show 2.10.1/3.11 --lock > pylock.toml && uv pip install -r pylock.toml
   caliper show --rebuild")]
     Show {
         /// The configuration, and a cell such as 2.10.1/3.11; either may be left out.
@@ -147,9 +154,33 @@ Examples:
         /// were copied into this one; needs the configuration, and measures nothing.
         #[arg(long)]
         rebuild: bool,
+        /// The files of the cell's environment as a `pylock.toml` (PEP 751), which uv and pip install.
+        #[arg(long, conflicts_with_all = ["test", "measure", "format"])]
+        lock: bool,
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Rebuild recorded cells from their locks alone, and compare: same files, same results?
+    #[command(after_help = "\
+Examples:
+  caliper replay all
+  caliper replay '2.*/3.11' study/caliper.yaml
+  caliper replay 2.10.1/3.11 --offline
+
+Nothing is resolved: the files of a record are installed, whatever the index says now. Records stay as they are; what
+is measured is kept in .caliper/replay.
+Exit codes: 0 all the same; 1 some are not; 3 some could not be rebuilt.")]
+    Replay(Replay),
+    /// Write a study as one file: configuration, project, records and locks, described as an RO-Crate.
+    #[command(after_help = "\
+Examples:
+  caliper bundle
+  caliper bundle study/caliper.yaml -o study.zip --files --license CC-BY-4.0 --author 'A. Person'
+  caliper run --from study.zip
+
+With --files it holds all that the environments are made of, and outlives the index.
+Exit codes: 3 if the files of a cell are not known, so that it has no lock.")]
+    Bundle(Bundle),
     /// Show how each test changed between two sets of results, two releases, or two cells.
     #[command(after_help = "\
 Examples:
@@ -207,6 +238,31 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         check: Option<String>,
         #[command(flatten)]
         format: FormatArg,
+    },
+    /// Write a folder that shows somebody else why two cells do not end alike.
+    #[command(after_help = "\
+Example:
+  caliper witness '2.11.3/3.9[as_of=today]' --against '2.11.3/3.9[as_of=release]' -o report
+
+The folder has the requirements of both sides, what the test needs of the project, and a README.md with the two commands.
+They are tried first, with uv, and nothing is written unless both sides end as recorded. For cells of `local`.
+
+Exit codes: 1 if a side does not end as recorded.")]
+    Witness {
+        /// The cell, such as 2.11.3/3.9.
+        cell: CellId,
+        /// The cell to compare it with.
+        #[arg(long, value_name = "CELL")]
+        against: CellId,
+        /// The test; may be left out if only one does not end alike.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
+        /// The folder to write; it must not exist, or be empty.
+        #[arg(short = 'o', long = "output", value_name = "DIR", default_value = "witness")]
+        folder: PathBuf,
+        /// The configuration whose results the cells are looked up in.
+        #[arg(long, default_value = "caliper.yaml")]
+        config: PathBuf,
     },
     /// Import the results of caliper 0.0, the Python program of the same name.
     #[command(after_help = "\

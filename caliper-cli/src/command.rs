@@ -1,6 +1,7 @@
 //! One module for each command: each opens what it needs and calls the library.
 
 mod blame;
+mod bundle;
 mod check;
 mod clean;
 mod compare;
@@ -12,12 +13,14 @@ mod index;
 mod init;
 mod plan;
 mod recorded;
+mod replay;
 mod resolve;
 mod run;
 mod schema;
 mod selftest;
 mod show;
 mod suggest;
+mod witness;
 
 use std::io::Write as _;
 
@@ -29,7 +32,7 @@ use caliper_core::report::{grid, rows, suspects};
 use serde::Serialize;
 use serde_json::Error;
 
-use crate::args::{Args, Command, IndexCommand};
+use crate::args::{Args, Command, FromBundle, HowToReplay, IndexCommand};
 use crate::exit::{Failure, Outcome};
 use crate::layout;
 use crate::terminal::{Terminal, printable};
@@ -43,17 +46,37 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
             resolve::run(&package, &selection, platform.as_deref(), format.format, terminal)
         }
         Command::Plan { work, format } => plan::run(&work, format.format, terminal),
-        Command::Run { work, how, format } => run::run(&work, &how, format.format, terminal),
-        Command::Show { what, test, measure, rebuild, format } => {
-            let view = show::View { test: test.as_deref(), measure };
+        Command::Run { work, how, from: FromBundle { from: Some(from), into }, format } => {
+            let replay = HowToReplay {
+                backend: work.backend,
+                jobs: work.jobs,
+                rerun: work.rerun,
+                retries: work.retries,
+                progress: how.progress,
+            };
+            let index = work.selection.index;
+            bundle::measure(&from, into.as_deref(), &replay, index, format.format, terminal)
+        }
+        Command::Run { work, how, from: _, format } => {
+            run::run(&work, &how, format.format, terminal)
+        }
+        Command::Show { what, test, measure, rebuild, lock, format } => {
+            let view = show::View { test: test.as_deref(), measure, lock };
             show::run(&what, &view, rebuild, format.format, terminal)
         }
+        Command::Replay(asked) => replay::run(asked, terminal),
+        Command::Bundle(asked) => bundle::write(&asked, terminal),
         Command::Compare { first, second, config, format } => {
             compare::run([&first, &second], &config, format.format, terminal)
         }
         Command::Blame { blame, format } => blame::run(&blame, format.format, terminal),
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
+        }
+        Command::Witness { cell, against, test, folder, config } => {
+            let (test, config, folder) = (test.as_deref(), &config, &folder);
+            let wanted = witness::Wanted { config, cell: &cell, against: &against, test, folder };
+            witness::run(&wanted, None, terminal)
         }
         Command::Import { from, into, format } => {
             import::run(&from, &into, format.format, terminal)

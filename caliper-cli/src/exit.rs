@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use caliper_container::backend::BackendError;
+use caliper_container::bundle::BundleError;
 use caliper_container::project::ProjectError;
 use caliper_container::runner::RunError;
 use caliper_container::study::PinnedError;
@@ -107,6 +108,17 @@ failure_from!(PinnedError, |error| match error {
     PinnedError::Run(RunError::Project(error)) => project(error),
     PinnedError::NotPinned { .. } => Exit::Question,
     _ => Exit::Infrastructure,
+});
+failure_from!(BundleError, |error| match error {
+    BundleError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+        Exit::Question
+    }
+    BundleError::Read { .. }
+    | BundleError::Changed { .. }
+    | BundleError::Store(_)
+    | BundleError::File(_)
+    | BundleError::Write { .. } => Exit::Infrastructure,
+    _ => Exit::Question,
 });
 failure_from!(ResolveError, |error| match error {
     ResolveError::Index { source, .. } => index(source),

@@ -6,12 +6,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use caliper_container::docker::BuildIndex;
+use caliper_container::docker::{BuildIndex, FromIndex};
 use caliper_core::names::{PackageName, Sha256, Timestamp};
 use caliper_core::question::grid::DistFile;
+use caliper_core::question::lock::Lock;
 use caliper_pypi::download::{DownloadOptions, Downloader};
-use caliper_pypi::index::IndexClient;
+use caliper_pypi::index::{IndexClient, PackageIndex as _, Project};
 use caliper_pypi::mirror::{Mirror, MirrorError, MirrorOptions, UnknownUploadTime};
+use caliper_pypi::origin::{BuiltWheel, file_of};
 
 /// A mirror of the indexes of a run.
 #[derive(Debug)]
@@ -82,6 +84,24 @@ impl BuildIndex for IndexOfBuilds {
 
     fn file_address(&self, file: &DistFile) -> Result<String, Box<dyn Error + Send + Sync>> {
         Ok(self.mirror()?.file_address(file))
+    }
+
+    fn lock_address(&self, lock: &Lock) -> Result<String, Box<dyn Error + Send + Sync>> {
+        Ok(self.mirror()?.lock_address(lock).to_string())
+    }
+
+    fn file_of(
+        &self,
+        installed: &FromIndex<'_>,
+    ) -> Result<Option<DistFile>, Box<dyn Error + Send + Sync>> {
+        let FromIndex { name, version, tags, build, interpreter, as_of, lock, .. } = *installed;
+        let wheel = BuiltWheel { version, tags, build, interpreter };
+        if let Some(lock) = lock {
+            let offered = lock.package(name).map(|locked| locked.file.offered());
+            let project = Project::from_files(name.clone(), offered);
+            return Ok(file_of(&project, &wheel, None).cloned());
+        }
+        Ok(file_of(&self.client.project(name)?, &wheel, as_of).cloned())
     }
 
     fn identity(&self) -> String {

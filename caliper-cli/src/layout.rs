@@ -159,11 +159,7 @@ fn setup(config: &Config, selection: &Selection, chosen: &[String]) -> Result<Se
 
 /// How the run works.
 fn options(work: &Work) -> RunOptions {
-    let rerun = match work.rerun {
-        None => Rerun::Nothing,
-        Some(RerunName::Failed) => Rerun::Failed,
-        Some(RerunName::All) => Rerun::All,
-    };
+    let rerun = rerun(work.rerun);
     let schedule = match work.schedule {
         ScheduleName::Parallel => Schedule::Parallel,
         ScheduleName::Exclusive => Schedule::Exclusive,
@@ -171,6 +167,15 @@ fn options(work: &Work) -> RunOptions {
     };
     let retry = Retry { times: work.retries, ..Retry::default() };
     RunOptions { jobs: jobs(work.jobs), schedule, rerun, retry, ..RunOptions::default() }
+}
+
+/// Which recorded cells are measured again.
+pub(crate) fn rerun(asked: Option<RerunName>) -> Rerun {
+    match asked {
+        None => Rerun::Nothing,
+        Some(RerunName::Failed) => Rerun::Failed,
+        Some(RerunName::All) => Rerun::All,
+    }
 }
 
 /// Reads the project of a configuration.

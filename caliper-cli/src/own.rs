@@ -45,21 +45,30 @@ pub(crate) fn outputs(project: &Path) -> Vec<PathBuf> {
 
 /// Notes the files that this program writes, in each project that they are in.
 pub(crate) fn remember() {
-    for path in written() {
-        for project in path.ancestors().skip(1).filter(|folder| folder.join(OWN).is_dir()) {
-            let Some(relative) = path.strip_prefix(project).ok().and_then(Path::to_str) else {
-                continue;
-            };
-            let mut all = read(project);
-            // Nothing in its own folder is part of a project anyway.
-            if relative.starts_with(OWN) || !all.insert(relative.to_owned()) {
-                continue;
-            }
-            all.retain(|path| project.join(path).exists());
-            let text = serde_json::to_string_pretty(&all).unwrap_or_default();
-            // Without the list, the next run measures more than it must.
-            let _ = fs::write(project.join(OWN).join(OUTPUTS), text + "\n");
+    written().iter().for_each(|path| note(path));
+}
+
+/// Notes a file that this program has written itself.
+pub(crate) fn remember_file(path: &Path) {
+    if let Ok(path) = fs::canonicalize(path) {
+        note(&path);
+    }
+}
+
+fn note(path: &Path) {
+    for project in path.ancestors().skip(1).filter(|folder| folder.join(OWN).is_dir()) {
+        let Some(relative) = path.strip_prefix(project).ok().and_then(Path::to_str) else {
+            continue;
+        };
+        let mut all = read(project);
+        // Nothing in its own folder is part of a project anyway.
+        if relative.starts_with(OWN) || !all.insert(relative.to_owned()) {
+            continue;
         }
+        all.retain(|path| project.join(path).exists());
+        let text = serde_json::to_string_pretty(&all).unwrap_or_default();
+        // Without the list, the next run measures more than it must.
+        let _ = fs::write(project.join(OWN).join(OUTPUTS), text + "\n");
     }
 }
 

@@ -96,6 +96,7 @@ fn round(purpose: RoundPurpose, cells: usize) -> Option<String> {
         RoundPurpose::Blind { of } => {
             format!("blind check: a second measurement of {cells} of {of} cells")
         }
+        RoundPurpose::Replay => format!("replay: {cells} cells are rebuilt from their locks"),
         _ => return None,
     })
 }

@@ -88,6 +88,11 @@ fn chosen(args: &IndexArgs) -> Vec<String> {
     chosen
 }
 
+/// Whether the arguments or the environment name an index.
+pub(crate) fn names_index(args: &IndexArgs) -> bool {
+    !chosen(args).is_empty()
+}
+
 /// The name of the backend that needs no engine.
 pub(crate) const LOCAL: &str = "local";
 
@@ -196,6 +201,7 @@ pub(crate) fn plain_setup() -> Setup {
         results: Vec::new(),
         limits: Limits::default(),
         as_of: None,
+        lock: None,
         unknown_upload_time: UnknownUploadTime::default(),
     }
 }

@@ -50,6 +50,8 @@ pub(crate) fn file_at(url: &str, sha256: Option<Sha256>) -> Option<RecordedFile>
             Some((_, "whl")) => FileKind::Wheel,
             _ => FileKind::Sdist,
         },
+        upload_time: None,
+        size: None,
     })
 }
 

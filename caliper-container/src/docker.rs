@@ -37,6 +37,7 @@ mod kind;
 mod labels;
 mod leftovers;
 mod make;
+mod origin;
 mod pythons;
 mod recipe;
 mod ssh;
@@ -44,7 +45,7 @@ mod tls;
 mod tunnel;
 
 pub use facts::{EngineFacts, GpuRequests};
-pub use index::BuildIndex;
+pub use index::{BuildIndex, FromIndex};
 pub use kind::EngineKind;
 pub use leftovers::Cleaned;
 
@@ -108,6 +109,8 @@ pub struct DockerBackend {
     /// Held by whoever makes room for images that are kept.
     making_room: tokio::sync::Mutex<()>,
     swept: Once,
+    /// What is told at the end of a run.
+    remarks: Mutex<BTreeSet<String>>,
 }
 
 impl DockerBackend {
@@ -169,6 +172,7 @@ impl DockerBackend {
             turns: Mutex::default(),
             making_room: tokio::sync::Mutex::default(),
             swept: Once::new(),
+            remarks: Mutex::default(),
         })
     }
 
@@ -256,6 +260,10 @@ impl Drop for DockerBackend {
 impl ContainerBackend for DockerBackend {
     fn name(&self) -> &'static str {
         self.options.kind.name()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        lock(&self.remarks).iter().cloned().collect()
     }
 
     fn check(&self, setup: &Setup) -> Result<(), BackendError> {

@@ -78,6 +78,8 @@
 #[cfg(any(feature = "docker", feature = "local"))]
 mod activity;
 pub mod backend;
+#[cfg(feature = "bundle")]
+pub mod bundle;
 pub mod cache;
 pub mod capture;
 mod digest;

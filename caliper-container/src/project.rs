@@ -11,6 +11,8 @@ use globset::{Glob, GlobBuilder};
 
 #[cfg(feature = "docker")]
 mod archive;
+#[cfg(feature = "bundle")]
+mod bundled;
 mod error;
 mod files;
 mod git;
@@ -21,6 +23,8 @@ mod named;
 mod outside;
 mod walk;
 
+#[cfg(feature = "bundle")]
+pub(crate) use bundled::Bundled;
 pub use error::ProjectError;
 pub use ignore::IgnoreError;
 use outside::Outside;

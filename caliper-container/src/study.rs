@@ -12,6 +12,7 @@ mod blind;
 mod confirm;
 mod heal;
 mod pinned;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use crate::runner::{
 
 pub use heal::{HealQuestion, heal};
 pub use pinned::{PinnedCell, PinnedError};
+pub use replay::{differs, replay};
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy)]

@@ -9,6 +9,7 @@ pub mod clocks;
 pub mod compare;
 pub mod expect;
 pub mod heal;
+pub mod replay;
 pub mod results;
 pub mod row;
 pub mod search;

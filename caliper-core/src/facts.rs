@@ -7,6 +7,7 @@ pub mod asked;
 pub mod event;
 pub mod identity;
 pub mod legacy;
+pub mod lock;
 pub mod record;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -10,6 +10,7 @@ pub mod grid;
 pub mod interpreter;
 pub mod left_out;
 pub mod limits;
+pub mod lock;
 pub mod lockfile;
 pub(crate) mod marker;
 pub mod modules;

@@ -5,6 +5,8 @@
 pub mod grid;
 pub mod measures;
 pub mod model;
+pub mod ro_crate;
 pub mod rows;
 pub mod schema;
 pub mod suspects;
+pub mod witness;

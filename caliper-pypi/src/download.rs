@@ -265,6 +265,10 @@ impl FileSource for Downloader {
         self.fetch_with_progress(file, &mut |_| {})
     }
 
+    fn kept(&self, file: &DistFile) -> Option<PathBuf> {
+        self.cached(file)
+    }
+
     fn check(&self, project: &PackageName) -> Result<(), FileError> {
         self.client
             .check(project)

@@ -68,6 +68,7 @@ pub mod metadata;
 #[cfg(feature = "server")]
 pub mod mirror;
 pub mod netrc;
+pub mod origin;
 #[cfg(feature = "testing")]
 pub mod pack;
 pub mod resolve;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `/simple/NAME/` | what the indexes offer of a project, from the first that has it |
 //! | `/as-of/TIME/simple/NAME/` | the same, of the files that were uploaded by then: `2021-03-01`, or a moment of RFC 3339 |
+//! | `/lock/DIGEST/simple/NAME/` | of a project in the lock with that digest its one file; of others, as of the date of the lock |
 //! | `/files/SHA256/FILENAME` | the file with that digest, whichever page names it |
 //! | `/files/SHA256/FILENAME.metadata` | the metadata of that wheel ([PEP 658](https://peps.python.org/pep-0658/)), also where the index has none |
 //! | `/files/unverified/FILENAME` | a file of which the index gives no digest |
@@ -43,6 +44,7 @@
 //! ```
 
 mod failure;
+mod locks;
 mod pages;
 mod shelf;
 mod site;
@@ -54,6 +56,7 @@ use std::sync::Arc;
 
 use caliper_core::names::{PackageName, Timestamp};
 use caliper_core::question::grid::DistFile;
+use caliper_core::question::lock::Lock;
 pub use caliper_core::question::selection::UnknownUploadTime;
 
 use crate::download::Downloader;
@@ -116,6 +119,17 @@ impl Mirror {
         });
         let dated = dated.unwrap_or_default();
         match format!("http://{}/{dated}simple/", self.listening()).parse() {
+            Ok(address) => address,
+            Err(error) => unreachable!("{error}"),
+        }
+    }
+
+    /// The address to give to an installer that must end with the files of `lock`: of the projects in it, these are
+    /// offered alone, from the addresses in the lock, whatever the indexes say of them now. Of others, which a build from
+    /// source may need, it has what the indexes offered when the lock was made.
+    pub fn lock_address(&self, lock: &Lock) -> IndexAddress {
+        let digest = self.site.locks.offer(lock).hex();
+        match format!("http://{}/lock/{digest}/simple/", self.listening()).parse() {
             Ok(address) => address,
             Err(error) => unreachable!("{error}"),
         }

@@ -130,4 +130,6 @@ pub(crate) enum SchemaName {
     Doctor,
     /// selftest --format json.
     Selftest,
+    /// replay --format json.
+    Replay,
 }

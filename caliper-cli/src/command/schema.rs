@@ -17,6 +17,7 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Blame => Format::Blame,
         SchemaName::Doctor => Format::Diagnosis,
         SchemaName::Selftest => Format::Selftest,
+        SchemaName::Replay => Format::Replay,
     }));
     Exit::Done
 }

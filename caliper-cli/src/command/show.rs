@@ -9,6 +9,7 @@ use caliper_core::analysis::compare::{
     Comparison, Evidence, Extent, Judged, PartComparison, Rung, Verdicts,
 };
 use caliper_core::analysis::results::Results;
+use caliper_core::facts::lock;
 use caliper_core::facts::record::{CellOutcome, Record, Run, TestRecord, test_names};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::Bytes;
@@ -30,6 +31,8 @@ pub(super) struct View<'a> {
     pub(super) test: Option<&'a str>,
     /// A number for each cell in place of its mark.
     pub(super) measure: Option<MeasureName>,
+    /// The lock of the cell.
+    pub(super) lock: bool,
 }
 
 pub(super) fn run(
@@ -45,6 +48,11 @@ pub(super) fn run(
             "`--measure` is for the grid as text; a cell and `--format json` tell all measures";
         return Err(Failure::question(problem));
     }
+    if view.lock && cell.is_none() {
+        return Err(Failure::question(
+            "`--lock` is for one cell, such as `caliper show 2.10.1/3.11 --lock`",
+        ));
+    }
     if anew {
         make_again(&config, terminal)?;
     }
@@ -54,7 +62,7 @@ pub(super) fn run(
         results = of_test(results, test, &store)?;
     }
     if let Some(id) = cell {
-        return show_cell(&id, &results, &store, format, terminal);
+        return show_cell(&id, &results, &store, view.lock, format, terminal);
     }
     match (format, view.measure) {
         (FormatName::Json, _) => super::print_json(&results, terminal)?,
@@ -77,10 +85,17 @@ fn show_cell(
     id: &CellId,
     results: &Results,
     store: &DirStore,
+    is_lock: bool,
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
     let (record, is_stale) = find(id, results)?;
+    if is_lock {
+        // Which needs another measurement or another cell.
+        let lock = lock::of(record).map_err(Failure::question)?;
+        terminal.data(&lock.to_toml());
+        return Ok(Exit::Done);
+    }
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
         FormatName::Text => {

@@ -6,7 +6,10 @@ use std::fmt;
 
 use caliper_core::names::{PackageName, Timestamp};
 use caliper_core::question::grid::DistFile;
+use caliper_core::question::interpreter::Interpreter;
+use caliper_core::question::lock::Lock;
 use caliper_core::question::plan::Setup;
+use pep440_rs::Version;
 
 use super::DockerBackend;
 use super::kind::EngineKind;
@@ -32,6 +35,23 @@ pub trait BuildIndex: Send + Sync + fmt::Debug {
     /// As [`address`](Self::address).
     fn file_address(&self, file: &DistFile) -> Result<String, Box<dyn Error + Send + Sync>>;
 
+    /// Its address for a build that must end with the files of `lock`: of the projects in it, it offers these alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`address`](Self::address).
+    fn lock_address(&self, lock: &Lock) -> Result<String, Box<dyn Error + Send + Sync>>;
+
+    /// The file of the indexes that a distribution was installed from, where that is certain.
+    ///
+    /// # Errors
+    ///
+    /// Why the indexes do not say.
+    fn file_of(
+        &self,
+        installed: &FromIndex<'_>,
+    ) -> Result<Option<DistFile>, Box<dyn Error + Send + Sync>>;
+
     /// What it answers from, as a short word: layers that were made with another one are not used.
     fn identity(&self) -> String;
 
@@ -41,6 +61,27 @@ pub trait BuildIndex: Send + Sync + fmt::Debug {
     /// The files without upload time that it leaves out of pages of a date: of these projects, as far as it knows
     /// them, or of all that it was asked for so far.
     fn without_upload_time(&self, of: Option<&BTreeSet<PackageName>>) -> Vec<String>;
+}
+
+/// A distribution that pip or uv took from an index, as it describes itself.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct FromIndex<'a> {
+    /// Its name.
+    pub name: &'a PackageName,
+    /// Its version.
+    pub version: &'a Version,
+    /// The tags of the wheel that it was installed from, which may have been built on the way; none if there was
+    /// no wheel.
+    pub tags: &'a [String],
+    /// The build tag of that wheel.
+    pub build: Option<&'a str>,
+    /// The Python.
+    pub interpreter: &'a Interpreter,
+    /// What the index offered at this moment.
+    pub as_of: Option<Timestamp>,
+    /// The files that there were to choose from.
+    pub lock: Option<&'a Lock>,
 }
 
 /// What names the index for pip; for uv; for older ones of uv.
@@ -78,14 +119,15 @@ pub(super) struct GivenIndex {
 impl DockerBackend {
     /// Whether builds of these cells are given the index on this machine.
     pub(super) fn needs_mirror(&self, setup: &Setup) -> bool {
-        setup.as_of.is_some() || self.options.only_build_index
+        setup.as_of.is_some() || setup.lock.is_some() || self.options.only_build_index
     }
 
     /// Why builds cannot be given an index on this machine, with a fix; `None` if they can.
     pub(super) fn fault_of_mirror(&self, setup: &Setup) -> Option<(String, &'static str)> {
-        let what = match setup.as_of {
-            Some(_) => "an index of a past date",
-            None => "several indexes, an index with a login, or `--offline`",
+        let what = match (&setup.lock, setup.as_of) {
+            (Some(_), _) => "the files of a lock",
+            (None, Some(_)) => "an index of a past date",
+            (None, None) => "several indexes, an index with a login, or `--offline`",
         };
         let facts = &self.facts;
         if self.options.build_index.is_none() {
@@ -133,7 +175,11 @@ impl DockerBackend {
         let Some(mirror) = &self.options.build_index else { return Ok(GivenIndex::default()) };
         let failed =
             |error: Box<dyn Error + Send + Sync>| BackendError::Index { reason: error.to_string() };
-        let address = mirror.address(setup.as_of).map_err(failed)?;
+        let address = match &setup.lock {
+            Some(lock) => mirror.lock_address(lock),
+            None => mirror.address(setup.as_of),
+        };
+        let address = address.map_err(failed)?;
         let mut variables: Vec<_> = ADDRESS.map(|name| (name, address.clone())).into();
         variables.push((IDENTITY, mirror.identity()));
         variables.extend(PATIENCE.map(|(name, value)| (name, value.to_owned())));

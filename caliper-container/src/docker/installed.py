@@ -67,6 +67,23 @@ def shares_its_name(path):
     return "extend_path" in text or "declare_namespace" in text
 
 
+def origin(folder, name):
+    """What installed a distribution, and what its wheel says of itself."""
+    tags, build = [], None
+    # https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-contents
+    for line in (read(folder, name, "WHEEL") or "").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip().lower() == "tag":
+            tags.append(value.strip())
+        elif key.strip().lower() == "build":
+            build = value.strip()
+    installer = read(folder, name, "INSTALLER")
+    # Without wheels pip wrote this, and let setuptools do the rest.
+    if installer is None and read(folder, name, "installed-files.txt") is not None:
+        installer = "pip"
+    return {"installer": installer and installer.strip(), "tags": tags, "build": build}
+
+
 def distribution(folder, name, metadata):
     """What a distribution says of itself, and its files."""
     inner = "EGG-INFO" if name.endswith(".egg") else ""
@@ -161,7 +178,9 @@ for folder in folders():
         # What comes first on the path hides what comes later.
         if not project or not version or normal(project) in installed:
             continue
-        installed[normal(project)] = [project, version, read(folder, name, "direct_url.json")]
+        told = origin(folder, name)
+        told.update(name=project, version=version, direct_url=read(folder, name, "direct_url.json"))
+        installed[normal(project)] = told
         if normal(project) == wanted:
             found = distribution(folder, name, text)
 

@@ -36,6 +36,7 @@ impl DockerBackend {
         recipe: &Recipe,
         key: &Sha256,
     ) -> Result<Built<'a>, BackendError> {
+        let of_base = recipe.base.as_ref().map(|base| base.digest.as_str());
         let (dockerfile, base) = Self::dockerfile(request)?;
         let base = dockerfile.base.clone().unwrap_or(base);
         let variables = self.check_base(recipe, &base)?;
@@ -56,7 +57,7 @@ impl DockerBackend {
                 base,
                 key: Some(key.clone()),
             };
-            let built = self.hold(request, &image.id, held, dockerfile.copies_all, log)?;
+            let built = self.hold(request, of_base, &image.id, held, dockerfile.copies_all, log)?;
             return Ok(Built { reused: true, ..built });
         }
         let file = match request.cell.file() {
@@ -91,13 +92,14 @@ impl DockerBackend {
             self.keep_log(&image.id, &finished.log);
         }
         let held = Held { sets_locale: image.sets_locale(), key, ..held };
-        self.hold(request, &image.id, held, dockerfile.copies_all, finished.log)
+        self.hold(request, of_base, &image.id, held, dockerfile.copies_all, finished.log)
     }
 
-    /// The environment of an image, if the dependency is in it.
+    /// The environment of an image, if the dependency is in it. `base` is the digest of the image that it is built on.
     fn hold<'a>(
         &'a self,
         request: &EnvironmentRequest<'_>,
+        base: Option<&str>,
         image: &str,
         held: Held,
         copies_all: bool,
@@ -112,9 +114,8 @@ impl DockerBackend {
             imports: Imports::Nothing,
             copies_all,
         };
-        match self.look_into(request, image)? {
-            Ok((mut installed, imports)) => {
-                self.name_files(request, &mut installed);
+        match self.look_into(request, base, image)? {
+            Ok((installed, imports)) => {
                 let names = installed.iter().filter_map(|one| one.name.parse().ok()).collect();
                 let without_upload_time = self.left_out_of_date(request.setup, Some(&names));
                 (environment.installed, environment.imports) = (installed, imports);
@@ -275,33 +276,32 @@ impl DockerBackend {
     fn look_into(
         &self,
         request: &EnvironmentRequest<'_>,
+        base: Option<&str>,
         image: &str,
     ) -> Result<Result<(Vec<Installed>, Imports), String>, BackendError> {
         let read = |output: &[u8]| Inventory::parse(output).map_err(|error| error.to_string());
         let question = installed::question(request.dependency);
         let answer = self.ask_image(image, &question, Some(request.interrupt), read)?;
+        // A base without a Python has nothing installed.
+        let base = match base {
+            Some(base) => self.ask_image(base, &question, Some(request.interrupt), read)?.ok(),
+            None => None,
+        };
         let dependency = request.dependency;
         Ok(match &answer {
             Ok(inventory) => match (another(request, inventory), inventory.imports(dependency)) {
                 (Some(version), _) => {
                     Err(format!("{dependency} {version} is installed for its `python`"))
                 }
-                (None, Some(imports)) => Ok((inventory.installed(), imports)),
+                (None, Some(imports)) => {
+                    let mut all = inventory.installed();
+                    self.name_files(request, &mut all, base.as_ref());
+                    Ok((all.into_iter().map(|(one, _)| one).collect(), imports))
+                }
                 (None, None) => Err(format!("{dependency} is not installed for its `python`")),
             },
             Err(problem) => Err(format!("its `python` does not say what is installed: {problem}")),
         })
-    }
-
-    /// Says of the cell's own file where the index has it, where the build had it from the mirror.
-    fn name_files(&self, request: &EnvironmentRequest<'_>, installed: &mut [Installed]) {
-        let Some(file) = request.cell.file() else { return };
-        let Ok(index) = self.given_index(request.setup, Some(file)) else { return };
-        let Some((url, moved)) = index.moved else { return };
-        let files = installed.iter_mut().filter_map(|one| one.file.as_mut());
-        for file in files.filter(|file| file.url == moved) {
-            file.url.clone_from(&url);
-        }
     }
 
     /// Takes a name off its image and removes its layers, as far as no other image uses them.

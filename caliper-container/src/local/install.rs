@@ -16,6 +16,7 @@ use std::time::Duration;
 use caliper_core::facts::record::{BuildReason, Installed};
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::modules::Imports;
+use caliper_core::question::plan::Setup;
 
 use super::pythons::Python;
 use super::supervise::{How, Program};
@@ -91,19 +92,29 @@ impl Builder<'_> {
         if self.offline {
             command.arg("--offline");
         }
-        for (option, constraints) in [
-            ("--constraints", &request.setup.constraints),
-            ("--build-constraints", &request.setup.build_constraints),
-        ] {
+        let write = |name: &str, text: String| {
+            let path = around.path().join(name);
+            let what = format!("could not write `{}`", path.display());
+            fs::write(&path, text).map(|()| path).map_err(BackendError::machine(what))
+        };
+        let Setup { constraints, build_constraints, requirements, lock, .. } = request.setup;
+        // A lock says all by itself.
+        let constraints: &[String] = if lock.is_some() { &[] } else { constraints };
+        for (option, constraints) in
+            [("--constraints", constraints), ("--build-constraints", build_constraints)]
+        {
             if !constraints.is_empty() {
-                let path = around.path().join(format!("{}.txt", &option[2..]));
-                fs::write(&path, constraints.join("\n") + "\n").map_err(BackendError::machine(
-                    format!("could not write `{}`", path.display()),
-                ))?;
-                command.arg(option).arg(path);
+                let text = constraints.join("\n") + "\n";
+                command.arg(option).arg(write(&format!("{}.txt", &option[2..]), text)?);
             }
         }
-        command.arg("--").arg(&file).args(&request.setup.requirements);
+        match lock {
+            Some(lock) => {
+                let text = lock::to_install(lock, request.files);
+                command.arg("--no-deps").arg("-r").arg(write("pylock.toml", text)?);
+            }
+            None => _ = command.arg("--").arg(&file).args(requirements),
+        }
 
         let program = Program::new(command, TIMEOUT).until(request.interrupt).merged();
         let ended = program
@@ -127,6 +138,11 @@ impl Builder<'_> {
             How::Ended(status) => match status.code() {
                 Some(0) => {}
                 Some(code) => match fault(code, &String::from_utf8_lossy(&log)) {
+                    // What a lock names was there once: only that a file cannot be built now says something of it.
+                    Ok(reason) if lock.is_some() && !says_build_failed(&log) => {
+                        let said = said(&String::from_utf8_lossy(&log));
+                        return Err(uv_failed(said.unwrap_or_else(|| reason.to_string())));
+                    }
                     Ok(reason) => return failed(reason),
                     Err(line) => return Err(uv_failed(line)),
                 },
@@ -142,7 +158,10 @@ impl Builder<'_> {
             "could not read the environment in `{}`",
             folder.display()
         )))?;
-        lock::add_files(&mut installed, request, uv("compile"), around.path());
+        match &request.setup.lock {
+            Some(lock) => lock::name_files(&mut installed, lock),
+            None => lock::add_files(&mut installed, request, uv("compile"), around.path()),
+        }
         Ok(Filled { contents: Ok(Contents { installed, imports }), log })
     }
 
@@ -152,7 +171,11 @@ impl Builder<'_> {
         command.args(["pip", action, "--no-progress", "--no-python-downloads"]);
         command.arg("--config-file").arg(self.configuration);
         command.arg("--python").arg(&python.executable);
-        if let Some(time) = request.setup.as_of {
+        let setup = request.setup;
+        // A lock names everything but the tools that a file is built with.
+        let of_lock = setup.lock.as_ref().filter(|lock| lock.is_dated());
+        let time = setup.as_of.or_else(|| of_lock?.tools_as_of());
+        if let Some(time) = time {
             command.args(["--exclude-newer", &time.to_string()]);
             // The tools for builds from source may be newer.
             let tools = date_of_build_tools(time, python.interpreter.python).to_string();
@@ -166,7 +189,13 @@ impl Builder<'_> {
     fn variables(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
         let one = OsStr::new("1");
         // Whom the machine trusts, not a list that came with `uv`: the name of this now, and before.
-        let always = [("NO_COLOR", one), ("UV_SYSTEM_CERTS", one), ("UV_NATIVE_TLS", one)];
+        let always = [
+            ("NO_COLOR", one),
+            ("UV_SYSTEM_CERTS", one),
+            ("UV_NATIVE_TLS", one),
+            // Else it warns where it reads a lock.
+            ("UV_PREVIEW_FEATURES", OsStr::new("pylock")),
+        ];
         // Else it would look into the home that it is given, which is empty.
         let netrc = self.netrc.map(|netrc| ("NETRC", netrc.as_os_str()));
         always.into_iter().chain([("UV_CACHE_DIR", self.cache.as_os_str())]).chain(netrc)
@@ -204,14 +233,23 @@ fn fault(code: i32, log: &str) -> Result<BuildReason, String> {
     // With more than 2 it ends where it panics.
     let of_itself = code > 2 || (code == 2 && own.iter().any(|own| log.contains(own)));
     if of_itself && reason == BuildReason::Unknown {
-        let errors = log.lines().filter_map(|line| {
-            let line = line.trim();
-            line.strip_prefix("error: ").or_else(|| line.strip_prefix("cause: "))
-        });
-        let said = errors.collect::<Vec<_>>().join(": ");
-        return Err(if said.is_empty() { format!("it ended with status {code}") } else { said });
+        return Err(said(log).unwrap_or_else(|| format!("it ended with status {code}")));
     }
     Ok(reason)
+}
+
+/// The errors that uv printed, on one line.
+fn said(log: &str) -> Option<String> {
+    let errors = log.lines().filter_map(|line| {
+        let line = line.trim();
+        line.strip_prefix("error: ").or_else(|| line.strip_prefix("cause: "))
+    });
+    Some(errors.collect::<Vec<_>>().join(": ")).filter(|said| !said.is_empty())
+}
+
+/// Whether uv tried to build something from source, and that failed.
+fn says_build_failed(log: &[u8]) -> bool {
+    memchr::memmem::find(log, b"Failed to build").is_some()
 }
 
 fn uv_failed(message: String) -> BackendError {

@@ -12,7 +12,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use caliper_core::facts::record::{Installed, RecordedFile};
-use caliper_core::names::{PackageName, Sha256};
+use caliper_core::names::{PackageName, Sha256, Timestamp};
+use caliper_core::question::files::FileSource;
+use caliper_core::question::lock::Lock;
 use serde::Deserialize;
 
 use super::supervise::{How, Program};
@@ -23,7 +25,7 @@ use crate::direct_url::file_at;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
-struct Lock {
+struct Told {
     #[serde(default)]
     packages: Vec<Package>,
 }
@@ -38,8 +40,11 @@ struct Package {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct File {
     url: Option<String>,
+    upload_time: Option<toml::value::Datetime>,
+    size: Option<u64>,
     #[serde(default)]
     hashes: Hashes,
 }
@@ -74,6 +79,22 @@ pub(super) fn add_files(
     }
 }
 
+/// The text of the lock from which `uv` rebuilds an environment. A file of which Caliper has a copy is named by its path:
+/// one that is not found at its address any more need not be there. The others uv has in its own cache, or fetches.
+pub(super) fn to_install(lock: &Lock, files: &dyn FileSource) -> String {
+    lock.to_toml_with(&|file| Some(files.kept(&file.offered())?.to_str()?.to_owned()))
+}
+
+/// Names the files of an environment that was rebuilt from `lock`, each of which uv verified.
+pub(super) fn name_files(installed: &mut [Installed], lock: &Lock) {
+    for one in installed.iter_mut() {
+        let Ok(name) = one.name.parse::<PackageName>() else { continue };
+        let version = one.version.parse::<pep440_rs::Version>().ok();
+        let locked = lock.package(&name).filter(|locked| version.as_ref() == Some(&locked.version));
+        one.file = locked.map(|locked| RecordedFile::from(&locked.file.offered()));
+    }
+}
+
 /// A line for each distribution whose file is not known. That of the dependency is known to its cell.
 fn requirements(installed: &[Installed], dependency: &PackageName) -> String {
     let mut lines = String::new();
@@ -88,7 +109,7 @@ fn requirements(installed: &[Installed], dependency: &PackageName) -> String {
 
 /// Takes over the files of a lock file, for the versions that are installed.
 fn add_from(installed: &mut [Installed], lock: &str) {
-    let Ok(Lock { packages }) = toml::from_str(lock) else { return };
+    let Ok(Told { packages }) = toml::from_str(lock) else { return };
     for package in packages {
         let Ok(name) = package.name.parse::<PackageName>() else { continue };
         let is_it = |one: &&mut Installed| {
@@ -111,7 +132,8 @@ impl Package {
             return None;
         }
         let sha256 = file.hashes.sha256.and_then(|digest| digest.parse::<Sha256>().ok());
-        file_at(&file.url?, sha256)
+        let time = file.upload_time.and_then(|time| time.to_string().parse::<Timestamp>().ok());
+        Some(RecordedFile { upload_time: time, size: file.size, ..file_at(&file.url?, sha256)? })
     }
 }
 
@@ -143,7 +165,7 @@ mod tests {
             name = "typing-extensions"
             version = "4.0"
             sdist = {{ url = "https://x.example/s.tar.gz", hashes = {{ sha256 = "{digest}" }} }}
-            wheels = [{{ url = "https://u:p@x.example/t-4.0-py3-none-any.whl", size = 1, hashes = {{ sha256 = "{digest}" }} }}]
+            wheels = [{{ url = "https://u:p@x.example/t-4.0-py3-none-any.whl", upload-time = 2022-04-28T17:21:27Z, size = 1, hashes = {{ sha256 = "{digest}" }} }}]
             [[packages]]
             name = "built"
             version = "1.0"
@@ -162,12 +184,20 @@ mod tests {
             [("Typing_Extensions", "4.0"), ("built", "1.0"), ("moved", "1.0"), ("two", "1.0")];
         let mut installed = names.map(|(name, version)| Installed::new(name, version));
         add_from(&mut installed, &lock);
-        let told = installed.map(|one| one.file.map(|file| (file.url, file.sha256.is_some())));
+        let told = installed.map(|one| {
+            let time = |file: &RecordedFile| file.upload_time.map(|time| time.to_string());
+            one.file.map(|file| (time(&file), file.size, file.url, file.sha256.is_some()))
+        });
         assert_eq!(
             told,
             [
-                Some(("https://x.example/t-4.0-py3-none-any.whl".to_owned(), true)),
-                Some(("https://x.example/built-1.0.tar.gz".to_owned(), false)),
+                Some((
+                    Some("2022-04-28T17:21:27Z".to_owned()),
+                    Some(1),
+                    "https://x.example/t-4.0-py3-none-any.whl".to_owned(),
+                    true
+                )),
+                Some((None, None, "https://x.example/built-1.0.tar.gz".to_owned(), false)),
                 None,
                 None,
             ]

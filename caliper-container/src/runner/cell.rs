@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::event::Event;
 use caliper_core::facts::record::{
-    CellOutcome, Record, RecordedFile, RecordedLimits, RecordedResult, Run, TestEnd, TestOutcome,
-    TestRecord,
+    CellOutcome, Installed, Record, RecordedFile, RecordedLimits, RecordedResult, Run, TestEnd,
+    TestOutcome, TestRecord,
 };
 use caliper_core::facts::store::{Output, StoreError};
 use caliper_core::names::{PackageName, Sha256};
@@ -77,10 +77,9 @@ impl Running<'_> {
             }
         }
         // What was run in another environment is no repeat of what is run in this.
-        let older = task
-            .older
-            .as_ref()
-            .filter(|older| older.environment.installed == record.environment.installed);
+        let older = task.older.as_ref().filter(|older| {
+            same_content(&older.environment.installed, &record.environment.installed)
+        });
         let mut earlier = older.map(|older| older.tests.clone()).unwrap_or_default();
         if let Some(older) = older {
             if older.key == record.key {
@@ -336,17 +335,14 @@ impl Running<'_> {
         record.machine = self.context.backend.machine();
         let environment = &mut record.environment;
         environment.key = Some(task.identity.environment);
-        environment.as_of = self.plan.setup_of(task.cell).as_of;
+        let setup = self.plan.setup_of(task.cell);
+        environment.as_of = setup.as_of;
+        environment.lock = setup.lock.as_ref().map(|lock| lock.digest());
         environment.index.clone_from(&self.plan.index);
         environment.base.clone_from(&task.recipe.base);
         environment.dockerfile.clone_from(&task.recipe.dockerfile);
         environment.interpreter = file.and_then(|_| self.plan.interpreter(id.python)).cloned();
-        environment.file = file.map(|file| RecordedFile {
-            filename: file.filename.clone(),
-            url: file.url.clone(),
-            sha256: file.sha256,
-            kind: file.kind,
-        });
+        environment.file = file.map(RecordedFile::from);
         record
     }
 }
@@ -359,6 +355,11 @@ impl OpenCell<'_> {
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether two environments hold the same distributions.
+fn same_content(one: &[Installed], other: &[Installed]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.is_same(other))
 }
 
 /// How many bytes of the import's output are kept at least.

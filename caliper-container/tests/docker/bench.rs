@@ -147,6 +147,7 @@ impl Bench {
             results: Vec::new(),
             limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
             as_of: None,
+            lock: None,
             unknown_upload_time: UnknownUploadTime::default(),
         };
         let python = "3.11".parse().unwrap();

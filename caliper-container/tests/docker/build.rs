@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, Built, ContainerBackend as _, Environment};
 use caliper_container::cache::has_logs_of_images;
-use caliper_container::docker::{BuildIndex, DockerBackend, DockerOptions, EngineKind};
+use caliper_container::docker::{BuildIndex, DockerBackend, DockerOptions, EngineKind, FromIndex};
 use caliper_core::facts::record::{BuildReason, TestEnd};
 use caliper_core::names::{PackageName, Timestamp};
 use caliper_core::question::grid::DistFile;
 use caliper_core::question::interpreter::Implementation;
+use caliper_core::question::lock::Lock;
 use caliper_core::question::plan::Recipe;
 use caliper_core::question::template::Template;
 
@@ -80,6 +81,17 @@ impl BuildIndex for Mirror {
 
     fn file_address(&self, file: &DistFile) -> Answer {
         Ok(format!("http://127.0.0.1:9/files/{}", file.filename))
+    }
+
+    fn lock_address(&self, lock: &Lock) -> Answer {
+        Ok(format!("http://127.0.0.1:9/lock/{}/simple/", lock.packages.len()))
+    }
+
+    fn file_of(
+        &self,
+        installed: &FromIndex<'_>,
+    ) -> Result<Option<DistFile>, Box<dyn std::error::Error + Send + Sync>> {
+        Err(format!("nothing is known of {}", installed.name).into())
     }
 
     fn identity(&self) -> String {

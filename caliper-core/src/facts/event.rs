@@ -156,6 +156,8 @@ pub enum RoundPurpose {
         /// How many packages are pinned.
         pins: usize,
     },
+    /// To rebuild recorded cells from their locks.
+    Replay,
 }
 
 /// An observer of a run.

@@ -130,6 +130,8 @@ struct Decides<'a> {
     requirements: &'a [String],
     constraints: &'a [String],
     build_constraints: &'a [String],
+    /// The digest of the lock that it is rebuilt from.
+    lock: Option<Sha256>,
     recipe: Option<&'a Recipe>,
 }
 
@@ -163,6 +165,7 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
         requirements: &[],
         constraints: &[],
         build_constraints: &[],
+        lock: None,
         recipe: None,
     };
     match &cell.choice {
@@ -177,6 +180,7 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
             requirements: &setup.requirements,
             constraints: &setup.constraints,
             build_constraints: &setup.build_constraints,
+            lock: setup.lock.as_ref().map(|lock| lock.digest()),
             recipe: Some(recipe),
             ..nothing
         },

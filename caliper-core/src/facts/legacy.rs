@@ -249,7 +249,9 @@ fn installed_file(dockerfile: &str) -> Option<RecordedFile> {
             Some((scheme, (login, rest))) if !login.contains('/') => format!("{scheme}://{rest}"),
             _ => url.to_owned(),
         };
-        Some(RecordedFile { filename: filename.to_owned(), url, sha256: None, kind })
+        let filename = filename.to_owned();
+        let (upload_time, size) = (None, None);
+        Some(RecordedFile { filename, url, sha256: None, kind, upload_time, size })
     })
 }
 

@@ -169,6 +169,28 @@ impl Axes {
         cells
     }
 
+    /// What is done in a cell of this variant, whose date of the index is left to the caller. A date or a backend that
+    /// was typed on the command line need not be among the axes.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownValueError`] if the axes do not have such a value.
+    pub fn setup_of(&self, setup: &Setup, variant: &Variant) -> Result<Setup, UnknownValueError> {
+        let mut overlay = Overlay::default();
+        for (name, label) in variant.iter() {
+            let axis = self.axes.iter().find(|axis| axis.name == name);
+            match axis.and_then(|axis| axis.value(label)) {
+                Some(value) => overlay = overlay.with(&value.overlay),
+                None if TYPED.contains(&name) => {}
+                None => {
+                    let (axis, label) = (name.to_owned(), label.to_owned());
+                    return Err(UnknownValueError { axis, label });
+                }
+            }
+        }
+        Ok(overlay.apply(setup))
+    }
+
     /// Whether this combination is a cell.
     fn allows(&self, cell: &CellId) -> bool {
         let any = |rules: &[Rule]| rules.iter().any(|rule| rule.matches(cell));
@@ -195,7 +217,28 @@ impl Axes {
     }
 }
 
+/// The axes that options of the command line stand for.
+const TYPED: [&str; 2] = ["as_of", "backend"];
+
+/// A cell has a value that its axis does not have any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration has no value `{label}` of an axis `{axis}`")]
+pub struct UnknownValueError {
+    axis: String,
+    label: String,
+}
+
 impl Axis {
+    /// The value with this label; of an axis of releases, any release.
+    fn value(&self, label: &str) -> Option<AxisValue> {
+        match &self.values {
+            AxisValues::Listed(values) => values.iter().find(|value| value.label == label).cloned(),
+            AxisValues::Releases { package, .. } => {
+                Some(AxisValue::pin(package, &label.parse().ok()?))
+            }
+        }
+    }
+
     /// An axis with values that are known.
     pub fn new(name: impl Into<String>, values: Vec<AxisValue>) -> Self {
         Self { name: name.into(), values: AxisValues::Listed(values) }

@@ -112,6 +112,7 @@ impl Config {
             results: self.results.clone(),
             limits: self.limits.clone(),
             as_of: self.selection.as_of,
+            lock: None,
             unknown_upload_time: self.selection.unknown_upload_time,
         }
     }

@@ -17,6 +17,12 @@ pub trait FileSource: Send + Sync {
     /// [`FileError`] if the file could not be fetched or differs from the index's description.
     fn fetch(&self, file: &DistFile) -> Result<PathBuf, FileError>;
 
+    /// The path of a verified copy that is on this machine already, without any request.
+    fn kept(&self, file: &DistFile) -> Option<PathBuf> {
+        let _ = file;
+        None
+    }
+
     /// Asks where the files come from whether it can be reached now; `project` is one that it has. A
     /// source that needs no network can always be reached.
     ///

@@ -14,6 +14,7 @@ use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, FileKind, Grid};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
+use crate::question::lock::Lock;
 use crate::question::modules::{ImportChoice, Imports};
 use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
@@ -167,6 +168,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Install what the index offered then, also of the dependency's dependencies.
     pub as_of: Option<Timestamp>,
+    /// Install these files and no others: rebuild an environment that was recorded.
+    pub lock: Option<Arc<Lock>>,
     /// What is done, where there is a date, with files of which it is not known when they were uploaded.
     pub unknown_upload_time: UnknownUploadTime,
 }

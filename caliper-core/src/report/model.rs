@@ -12,6 +12,7 @@ mod grid_view;
 mod looked_past;
 mod mark;
 mod open_questions;
+mod replays;
 mod selftest;
 
 pub use advice::{Advice, Checked, VariantAdvice};
@@ -23,6 +24,7 @@ pub use grid_view::{Column, GridView, RowView, Total, Totals};
 pub use looked_past::LookedPast;
 pub use mark::{CellMark, Legend, Mark, Tone};
 pub use open_questions::OpenQuestions;
+pub use replays::{NotRebuilt, Replays};
 pub use selftest::{ScenarioResult, SelftestReport};
 
 /// The version of the formats of this module.

@@ -27,6 +27,8 @@ pub enum Format {
     Diagnosis,
     /// `selftest --format json`.
     Selftest,
+    /// `replay --format json`.
+    Replay,
 }
 
 impl Format {
@@ -43,6 +45,7 @@ impl Format {
         Self::Blame,
         Self::Diagnosis,
         Self::Selftest,
+        Self::Replay,
     ];
 }
 
@@ -60,6 +63,7 @@ pub fn schema(format: Format) -> String {
         Format::Blame => schemars::schema_for!(model::BlameReport),
         Format::Diagnosis => schemars::schema_for!(model::Diagnosis),
         Format::Selftest => schemars::schema_for!(model::SelftestReport),
+        Format::Replay => schemars::schema_for!(model::Replays),
     };
     // A schema is plain JSON; printing it cannot fail.
     format!("{:#}\n", schema.as_value())

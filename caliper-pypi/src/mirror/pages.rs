@@ -29,29 +29,21 @@ const MOST_BYTES: usize = 32 << 20;
 pub(super) struct Which {
     pub(super) project: PackageName,
     pub(super) as_of: Option<Timestamp>,
+    /// What is done with files without upload time.
+    pub(super) undated: UnknownUploadTime,
     /// The content type.
     pub(super) form: &'static str,
 }
 
 /// Makes pages, and holds them for a moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pages {
-    unknown: UnknownUploadTime,
     held: Mutex<BTreeMap<Which, (Instant, Page)>>,
     under_way: Turns<Which>,
     without_upload_time: Mutex<BTreeMap<PackageName, Vec<String>>>,
 }
 
 impl Pages {
-    pub(super) fn new(unknown: UnknownUploadTime) -> Self {
-        Self {
-            unknown,
-            held: Mutex::default(),
-            under_way: Turns::default(),
-            without_upload_time: Mutex::default(),
-        }
-    }
-
     /// The page of a project that `client` is asked for, if none is held.
     pub(super) fn page(&self, which: &Which, client: &IndexClient) -> Result<Page, Failure> {
         if let Some(page) = self.held(which) {
@@ -62,7 +54,7 @@ impl Pages {
                 return Ok(page); // another thread was faster
             }
             let project = client.project(&which.project)?;
-            let rows = self.rows(&project, which.as_of, client)?;
+            let rows = self.rows(&project, which, client)?;
             let text = match which.form {
                 JSON => page::project_json(&which.project, &rows),
                 _ => page::project_html(&which.project, &rows),
@@ -96,7 +88,7 @@ impl Pages {
     fn rows(
         &self,
         project: &Project,
-        as_of: Option<Timestamp>,
+        &Which { as_of, undated: unknown, .. }: &Which,
         client: &IndexClient,
     ) -> Result<Vec<Row>, Failure> {
         let releases = project.releases().iter();
@@ -108,7 +100,7 @@ impl Pages {
             return Ok(files.into_iter().map(|(version, file)| row(file, version, 2)).collect());
         };
         let undated = without_upload_time(project);
-        let included = self.unknown == UnknownUploadTime::Include;
+        let included = unknown == UnknownUploadTime::Include;
         if !undated.is_empty() {
             if !included && undated.len() == files.len() {
                 let index = project.index().unwrap_or_default();
@@ -147,7 +139,7 @@ pub(super) fn without_upload_time(project: &Project) -> Vec<String> {
 }
 
 /// What a page says of a file, `depth` folders below the root.
-fn row(file: &ProjectFile, version: pep440_rs::Version, depth: usize) -> Row {
+pub(super) fn row(file: &ProjectFile, version: pep440_rs::Version, depth: usize) -> Row {
     let core_metadata = file.core_metadata;
     let file = &file.file;
     Row {

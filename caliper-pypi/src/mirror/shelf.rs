@@ -12,6 +12,7 @@ use caliper_core::question::files::FileSource as _;
 use caliper_core::question::grid::DistFile;
 
 use super::failure::Failure;
+use super::locks::Locks;
 use crate::download::Downloader;
 use crate::index::{
     CoreMetadata, IndexClient, IndexError, PackageIndex as _, ProjectFile, Release, kind_of,
@@ -47,7 +48,7 @@ impl Shelf {
         &self,
         sha256: Sha256,
         filename: &str,
-        client: &IndexClient,
+        known: &Known<'_>,
     ) -> Result<Ready, Failure> {
         let (folder, name) = self.files.folder_and_name(sha256, filename)?;
         let path = folder.join(name);
@@ -60,7 +61,7 @@ impl Shelf {
                 return Ok(ready); // another thread was faster
             }
             if self.files.cached(&bare(sha256, filename)).is_none() {
-                self.files.fetch(&find(client, Some(sha256), filename)?.file)?;
+                self.files.fetch(&known.find(Some(sha256), filename)?.file)?;
             }
             let file = File::open(&path)?;
             let stamp = stamp(&file)?;
@@ -73,9 +74,9 @@ impl Shelf {
     pub(super) fn unverified(
         &self,
         filename: &str,
-        client: &IndexClient,
+        known: &Known<'_>,
     ) -> Result<(Ready, Sha256), Failure> {
-        let path = self.files.fetch(&find(client, None, filename)?.file)?;
+        let path = self.files.fetch(&known.find(None, filename)?.file)?;
         let mut file = File::open(path)?;
         let sha256 = crate::download::digest_of(&mut file)?;
         let changed = stamp(&file)?.1;
@@ -90,7 +91,7 @@ impl Shelf {
         &self,
         sha256: Sha256,
         wheel: &str,
-        client: &IndexClient,
+        known: &Known<'_>,
     ) -> Result<Vec<u8>, Failure> {
         let (folder, name) = self.files.folder_and_name(sha256, wheel)?;
         let place = folder.join(format!("{name}.metadata"));
@@ -102,7 +103,7 @@ impl Shelf {
         self.under_way.alone(&place, || {
             let described = match self.files.cached(&bare(sha256, wheel)) {
                 Some(_) => named(sha256, wheel)?,
-                None => find(client, Some(sha256), wheel)?,
+                None => known.find(Some(sha256), wheel)?,
             };
             let (bytes, _) = self.files.metadata_bytes(&described)?;
             // Without it the next client costs another request, and nothing else.
@@ -148,6 +149,20 @@ fn named(sha256: Sha256, wheel: &str) -> Result<ProjectFile, Failure> {
     let name = wheel.parse().map_err(|error| Failure::question(&error))?;
     let name = crate::index::FileName::Wheel(name);
     Ok(ProjectFile { file: bare(sha256, wheel), name, core_metadata: CoreMetadata::Absent })
+}
+
+/// Who knows where a file is.
+pub(super) struct Known<'a> {
+    pub(super) locks: &'a Locks,
+    pub(super) client: &'a IndexClient,
+}
+
+impl Known<'_> {
+    /// What a lock says of the file with this name and digest, or else the indexes.
+    fn find(&self, sha256: Option<Sha256>, filename: &str) -> Result<ProjectFile, Failure> {
+        let locked = sha256.and_then(|sha256| self.locks.file(sha256, filename));
+        locked.map_or_else(|| find(self.client, sha256, filename), Ok)
+    }
 }
 
 /// What the indexes say of the file with this name, and this digest or none.

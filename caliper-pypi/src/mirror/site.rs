@@ -1,13 +1,16 @@
 //! Which answer a request gets.
 
 use caliper_core::names::{PackageName, Sha256, Timestamp};
+use caliper_core::question::lock::Lock;
 use hyper::header::HeaderMap;
 use hyper::{Response, header};
 
 use super::UnknownUploadTime;
 use super::failure::{Failure, Failures};
+use super::locks;
+use super::locks::Locks;
 use super::pages::{Pages, UNVERIFIED, Which, without_upload_time};
-use super::shelf::Shelf;
+use super::shelf::{Known, Shelf};
 use crate::Notice;
 use crate::download::Downloader;
 use crate::index::{IndexClient, PackageIndex as _};
@@ -25,6 +28,8 @@ pub(super) struct Site {
     /// Answers from what is kept of the indexes.
     kept: IndexClient,
     shelf: Shelf,
+    unknown: UnknownUploadTime,
+    pub(super) locks: Locks,
     pub(super) pages: Pages,
     pub(super) failures: Failures,
 }
@@ -35,7 +40,9 @@ impl Site {
             kept: client.of_cache(),
             client,
             shelf: Shelf::new(files),
-            pages: Pages::new(unknown),
+            unknown,
+            locks: Locks::default(),
+            pages: Pages::default(),
             failures: Failures::default(),
         }
     }
@@ -48,7 +55,16 @@ impl Site {
 
     fn answer(&self, path: &str, headers: &HeaderMap) -> Result<Response<Content>, Failure> {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let known = Known { locks: &self.locks, client: &self.client };
+        let mut lock = None;
         let (before, as_of, rest) = match parts[..] {
+            ["lock", digest, ref rest @ ..] => {
+                let of_digest = digest.parse().ok().and_then(|digest| self.locks.of(digest));
+                let Some(found) = of_digest else { return Ok(not_found()) };
+                let as_of = found.tools_as_of();
+                lock = Some(found);
+                (format!("/lock/{digest}"), as_of, rest)
+            }
             ["as-of", time, ref rest @ ..] => {
                 let as_of: Timestamp = time.parse().map_err(|error| Failure::question(&error))?;
                 (format!("/as-of/{time}"), Some(as_of), rest)
@@ -64,15 +80,18 @@ impl Site {
                 if path != canonical {
                     return Ok(redirect(&canonical));
                 }
-                self.project(project, as_of, headers)
+                match lock {
+                    Some(lock) => self.of_lock(project, &lock, headers),
+                    None => self.project(project, as_of, self.unknown, headers),
+                }
             }
-            ["files", UNVERIFIED, filename] if as_of.is_none() => {
-                let (ready, sha256) = self.shelf.unverified(filename, &self.client)?;
+            ["files", UNVERIFIED, filename] if before.is_empty() => {
+                let (ready, sha256) = self.shelf.unverified(filename, &known)?;
                 Ok(answer::file(ready.file, sha256, ready.changed, headers)?)
             }
-            ["files", sha256, filename] if as_of.is_none() => {
+            ["files", sha256, filename] if before.is_empty() => {
                 let Ok(sha256) = sha256.parse::<Sha256>() else { return Ok(not_found()) };
-                let mut answer = self.file(sha256, filename, headers)?;
+                let mut answer = self.file(sha256, filename, &known, headers)?;
                 set(&mut answer, header::CACHE_CONTROL, FOR_EVER);
                 Ok(answer)
             }
@@ -91,16 +110,37 @@ impl Site {
         page.unless_known(headers)
     }
 
+    /// The page of a project for a build from a lock.
+    fn of_lock(
+        &self,
+        project: PackageName,
+        lock: &Lock,
+        headers: &HeaderMap,
+    ) -> Result<Response<Content>, Failure> {
+        if let Some(row) = locks::row(lock, &project) {
+            let page = match answer::best_form_for(headers) {
+                Some(answer::JSON) => Page::new(answer::JSON, page::project_json(&project, &[row])),
+                Some(form) => Page::new(form, page::project_html(&project, &[row])),
+                None => return Ok(answer::not_acceptable()),
+            };
+            return Ok(page.unless_known(headers));
+        }
+        // A lock without a date was made from all that was there.
+        let undated = if lock.as_of.is_some() { self.unknown } else { UnknownUploadTime::Include };
+        self.project(project, lock.tools_as_of(), undated, headers)
+    }
+
     fn project(
         &self,
         project: PackageName,
         as_of: Option<Timestamp>,
+        undated: UnknownUploadTime,
         headers: &HeaderMap,
     ) -> Result<Response<Content>, Failure> {
         let Some(form) = answer::best_form_for(headers) else {
             return Ok(answer::not_acceptable());
         };
-        let page = self.pages.page(&Which { project, as_of, form }, &self.client)?;
+        let page = self.pages.page(&Which { project, as_of, undated, form }, &self.client)?;
         let mut answer = page.unless_known(headers);
         // Whether the indexes' answer still holds is for the mirror to know.
         set(&mut answer, header::CACHE_CONTROL, "no-cache");
@@ -112,13 +152,14 @@ impl Site {
         &self,
         sha256: Sha256,
         filename: &str,
+        known: &Known<'_>,
         headers: &HeaderMap,
     ) -> Result<Response<Content>, Failure> {
         if let Some(wheel) = filename.strip_suffix(".metadata") {
-            let metadata = self.shelf.metadata(sha256, wheel, &self.client)?;
+            let metadata = self.shelf.metadata(sha256, wheel, known)?;
             return Ok(Page::new(answer::BYTES, metadata).unless_known(headers));
         }
-        let ready = self.shelf.file(sha256, filename, &self.client)?;
+        let ready = self.shelf.file(sha256, filename, known)?;
         Ok(answer::file(ready.file, sha256, ready.changed, headers)?)
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use caliper_core::names::Sha256;
 use caliper_core::question::files::FileSource as _;
+use caliper_core::question::lock::Lock;
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{ClientOptions, IndexClient, IndexError, PackageIndex as _, Release};
 use caliper_pypi::mirror::{Mirror, MirrorOptions, UnknownUploadTime};
@@ -150,6 +151,54 @@ fn a_page_of_a_date_has_what_was_there() {
         "{page}"
     );
     assert!(now.contains(&format!("\"../../files/{digest}/{WHEEL}#sha256={digest}\"")), "{now}");
+}
+
+#[test]
+fn a_lock_is_an_index_of_its_files_alone() {
+    let folder = folder();
+    wheel(folder.path(), "tool", "1.0");
+    let server = upstream(folder.path(), true);
+    // A file that the index does not list, nor ever did.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let own = wheel(elsewhere.path(), "demo", "1.2");
+    let own = std::fs::read(own).unwrap();
+    let other = upstream(elsewhere.path(), true);
+    let filename = "demo-1.2-py3-none-any.whl";
+    let digest = Sha256::of(&own).hex();
+    let url = other.address().to_string().replace("/simple/", &format!("/files/{filename}"));
+    let lock = |recorded: &str| {
+        let text = format!(
+            "lock-version = \"1.0\"\n[[packages]]\nname = \"Demo\"\nversion = \"1.2\"\n\
+             wheels = [{{ url = \"{url}\", hashes = {{ sha256 = \"{digest}\" }} }}]\n\
+             [tool.caliper]\nrecorded = {recorded}\n"
+        );
+        Lock::from_toml(&text).unwrap()
+    };
+    let bench = Bench::new(client(&server));
+    // The folder says of `tool` that it was uploaded now.
+    let lock = lock("2100-01-01T00:00:00Z");
+    let address = bench.mirror.lock_address(&lock);
+    let path = |project: &str| format!("/lock/{}/simple/{project}/", lock.digest().hex());
+    assert!(address.to_string().ends_with(&path("").replace("//", "/")), "{address}");
+    let index = IndexClient::new(address, hasty());
+    let offered = |project: &str| -> Vec<String> {
+        let project = index.project(&project.parse().unwrap()).unwrap();
+        let files = project.releases().iter().flat_map(Release::files);
+        files.map(|file| file.file.filename.clone()).collect()
+    };
+    assert_eq!(offered("demo"), [filename]);
+    // What it does not name is there as it was.
+    assert_eq!(offered("tool"), ["tool-1.0-py3-none-any.whl"]);
+    assert_eq!(bench.get(&path("absent")).status, 404);
+    let page = bench.get(&path("demo")).text();
+    assert!(page.contains(&format!("../../../../files/{digest}/{filename}#sha256=")), "{page}");
+    assert_eq!(bench.get(&format!("/files/{digest}/{filename}.metadata")).status, 200);
+    assert_eq!(bench.get(&format!("/files/{digest}/{filename}")).body, own);
+    // From the cache, once it is there.
+    drop(other);
+    assert_eq!(bench.get(&format!("/files/{digest}/{filename}")).body, own);
+    assert_eq!(bench.get("/simple/demo/").text().matches("demo-1.2").count(), 0);
+    assert_eq!(bench.get(&format!("/lock/{}/simple/demo/", "0".repeat(64))).status, 404);
 }
 
 #[test]

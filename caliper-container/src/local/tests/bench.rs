@@ -144,6 +144,7 @@ pub(super) fn setup() -> Setup {
         results: Vec::new(),
         limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
         as_of: None,
+        lock: None,
         unknown_upload_time: UnknownUploadTime::default(),
     }
 }

@@ -80,7 +80,18 @@ fn what_decides_an_environment_is_in_its_digest() {
     };
     let same = changed(&|_, _| {});
     assert_eq!(same, identity(&plan(), 0).environment);
-    let differing: [Sha256; 6] = [
+    let lock = |name: &str| {
+        let text = format!(
+            "lock-version = \"1.0\"\n[[packages]]\nname = \"{name}\"\nversion = \"1\"\n\
+             sdist = {{ url = \"https://x/a-1.zip\", hashes = {{ sha256 = \"{}\" }} }}",
+            "a".repeat(64)
+        );
+        Some(Arc::new(crate::question::lock::Lock::from_toml(&text).unwrap()))
+    };
+    let locked = |name: &'static str| changed(&move |_, setup| setup.lock = lock(name));
+    assert_ne!(locked("a"), locked("b"));
+    let differing: [Sha256; 7] = [
+        locked("a"),
         changed(&|_, setup| setup.as_of = Some(Timestamp::from_unix_seconds(0))),
         changed(&|_, setup| setup.requirements.push("numpy".to_owned())),
         changed(&|_, setup| setup.constraints.push("numpy<2".to_owned())),

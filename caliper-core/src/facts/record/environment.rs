@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BlobRef, BuildReason};
 use crate::names::{Sha256, Timestamp};
-use crate::question::grid::FileKind;
+use crate::question::grid::{DistFile, FileKind};
 use crate::question::interpreter::Interpreter;
 use crate::question::plan::Base;
 
@@ -26,6 +26,9 @@ pub struct RecordedEnvironment {
     /// Where the backend can tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_upload_time: Vec<String>,
+    /// The digest of the lock that it was rebuilt from, in a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Sha256>,
     /// The address of the package index, without credentials; of several, the one that has the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<String>,
@@ -53,6 +56,7 @@ impl RecordedEnvironment {
             backend: backend.into(),
             as_of: None,
             without_upload_time: Vec::new(),
+            lock: None,
             index: None,
             base: None,
             dockerfile: None,
@@ -77,6 +81,25 @@ pub struct RecordedFile {
     pub sha256: Option<Sha256>,
     /// Whether it came built, or was built here from source.
     pub kind: FileKind,
+    /// When it was uploaded, where the index says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_time: Option<Timestamp>,
+    /// Its size in bytes, where the index says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+impl From<&DistFile> for RecordedFile {
+    fn from(file: &DistFile) -> Self {
+        Self {
+            filename: file.filename.clone(),
+            url: file.url.clone(),
+            sha256: file.sha256,
+            kind: file.kind,
+            upload_time: file.upload_time,
+            size: file.size,
+        }
+    }
 }
 
 /// A distribution that was installed.
@@ -92,12 +115,23 @@ pub struct Installed {
     /// The file that it was installed from; `None` if the installer does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<RecordedFile>,
+    /// Whether it is from no index, so that a build that is repeated has it again: the base image has it in this
+    /// version, or the template installs it in another way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_image: bool,
 }
 
 impl Installed {
     /// A distribution of which the file is not known.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { name: name.into(), version: version.into(), file: None }
+        Self { name: name.into(), version: version.into(), file: None, of_image: false }
+    }
+
+    /// Whether both are the same content, as far as both tell: how much an index says of a file may grow.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let digest = |one: &Self| one.file.as_ref().and_then(|file| file.sha256);
+        let differ = digest(self).zip(digest(other)).is_some_and(|(one, other)| one != other);
+        self.name == other.name && self.version == other.version && !differ
     }
 }
 

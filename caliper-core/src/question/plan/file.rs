@@ -11,6 +11,7 @@ use crate::names::{AbiTag, PackageName, PythonVersion, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, Missing};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
+use crate::question::lock::Lock;
 use crate::question::modules::ImportChoice;
 use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
@@ -84,6 +85,9 @@ pub struct EnvironmentSpec {
     /// Install what the index offered then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// Install these files and no others, in place of what the requirements lead to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// What is done with files without upload time, where there is a date.
     #[serde(default, skip_serializing_if = "UnknownUploadTime::excludes")]
     pub unknown_upload_time: UnknownUploadTime,
@@ -120,6 +124,7 @@ impl EnvironmentSpec {
             constraints: setup.constraints.clone(),
             build_constraints: setup.build_constraints.clone(),
             as_of: setup.as_of,
+            lock: setup.lock.as_deref().cloned(),
             unknown_upload_time: setup.unknown_upload_time,
             dockerfile: setup.dockerfile.clone(),
             base: Some(setup.base.clone()),
@@ -144,6 +149,7 @@ impl EnvironmentSpec {
             constraints: self.constraints.clone(),
             build_constraints: self.build_constraints.clone(),
             as_of: self.as_of,
+            lock: self.lock.clone().map(Arc::new),
             unknown_upload_time: self.unknown_upload_time,
             dockerfile: self.dockerfile.clone(),
             base: self.base.clone().unwrap_or_else(|| setup.base.clone()),
@@ -226,6 +232,7 @@ impl TryFrom<PlanFile> for Plan {
             results: file.results,
             limits: file.limits,
             as_of: None,
+            lock: None,
             unknown_upload_time: UnknownUploadTime::default(),
         });
         let mut cells = Vec::with_capacity(file.cells.len());

@@ -13,6 +13,8 @@ fn of(filename: &str, version: &str, log: &str) -> String {
         url: String::new(),
         sha256: None,
         kind: FileKind::Sdist,
+        upload_time: None,
+        size: None,
     });
     let reason = BuildReason::read(log);
     record.build.as_mut().unwrap().reason = Some(reason);

@@ -25,12 +25,7 @@ fn record(plan: &Plan) -> Record {
     environment.base = recipe().base;
     environment.dockerfile = recipe().dockerfile;
     environment.interpreter = plan.interpreter(cell.id.python).cloned();
-    environment.file = cell.file().map(|file| crate::facts::record::RecordedFile {
-        filename: file.filename.clone(),
-        url: file.url.clone(),
-        sha256: file.sha256,
-        kind: file.kind,
-    });
+    environment.file = cell.file().map(crate::facts::record::RecordedFile::from);
     record
 }
 
