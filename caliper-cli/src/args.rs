@@ -205,11 +205,12 @@ Examples:
   git show HEAD~20:uv.lock > old.lock && caliper blame --from old.lock --to uv.lock
   caliper blame --from before.txt --to after.txt --python 3.11 -- python check.py
 
-Each mixture is built and its test is run. With lock files, this is done on this machine (the backend `local`), and the project of the
-current folder is installed too, if it is a package. What was measured is kept in .caliper/blame, so the same command goes on where
-it was stopped.
+Each mixture is built and its test is run. With lock files, this is done on this machine (`local`),
+and the project of the current folder is installed too, if it is a package. What was measured is
+kept in .caliper/blame, so the same command goes on where it was stopped.
 
-Exit codes: 0 guilty packages were found; 2 the two do not differ; 3 it could not be measured, or the test is flaky.")]
+Exit codes: 0 guilty packages were found; 2 the two do not differ; 3 it could not be measured, or
+the test is flaky.")]
     Blame {
         #[command(flatten)]
         blame: BlameArgs,

@@ -138,6 +138,7 @@ impl Around<'_> {
     }
 
     /// Looks for the guilty packages, and prints the answer.
+    #[expect(clippy::type_complexity, reason = "each is one function of the caller")]
     fn answer(
         &self,
         sides: &Sides<'_>,
@@ -211,7 +212,8 @@ impl Around<'_> {
         let mut text = format!("there is nothing to blame: {why}");
         let both_pass = matches!(why, NoDifference::SameResult | NoDifference::Undecided);
         if both_pass && !self.compares_results() {
-            text = "there is nothing to blame: the test passes with both; `--results` compares what it prints, too".to_owned();
+            let both = "the test passes with both; `--results` compares what it prints, too";
+            text = format!("there is nothing to blame: {both}");
         }
         if matches!(why, NoDifference::NeitherPasses | NoDifference::NotInstallable) {
             for (name, record) in sides.names.iter().zip(&blaming.ends) {

@@ -39,6 +39,7 @@ pub struct BlameQuestion<'a> {
 }
 
 /// How mixtures are measured and judged.
+#[expect(clippy::type_complexity, reason = "each is one function of the caller")]
 pub struct BlameWorld<'a, E> {
     /// Measures a mixture, with at least so many runs of the test.
     pub measure: &'a dyn Fn(&Pins, u32) -> Result<Record, E>,

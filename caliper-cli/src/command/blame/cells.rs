@@ -227,7 +227,8 @@ fn sides<'a>(
                     pins.insert(name, version);
                 }
                 _ => {
-                    left_out.push(LeftOut { what: one.name.clone(), why: LeftOutReason::NoVersion })
+                    left_out
+                        .push(LeftOut { what: one.name.clone(), why: LeftOutReason::NoVersion });
                 }
             }
         }

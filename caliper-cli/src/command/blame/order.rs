@@ -8,7 +8,7 @@ use caliper_core::question::grid::{Choice, FileKind};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::selection::{Selection, Versions};
 use caliper_pypi::download::Downloader;
-use caliper_pypi::index::PackageIndex as _;
+use caliper_pypi::index::{PackageIndex as _, Release};
 use caliper_pypi::resolve::resolve_project;
 
 use crate::sources::Index;
@@ -44,8 +44,8 @@ pub(super) fn requires(
         if file.kind != FileKind::Wheel {
             return None;
         }
-        let files = project.releases().iter().flat_map(|release| release.files());
-        let file = files.into_iter().find(|known| known.file.filename == file.filename)?;
+        let mut files = project.releases().iter().flat_map(Release::files);
+        let file = files.find(|known| known.file.filename == file.filename)?;
         let metadata = downloader.metadata(file).ok()?.metadata;
         Some(metadata.requires_dist.iter().filter_map(|text| name(text)).collect())
     };

@@ -141,7 +141,6 @@ impl<'a> Ends<'a> {
         let is_like = |end: &Record| analysis.same(end, record, test);
         match (State::of(record, test), symptom) {
             (State::Flaky, _) => Outcome::Flaky,
-            (State::Unavailable | State::Unmeasured, _) => Outcome::Unresolvable,
             (State::Passed, Symptom::Fails | Symptom::CannotBeBuilt) => Outcome::Good,
             (State::Passed, Symptom::OtherResult) => match (is_like(good), is_like(bad)) {
                 (true, false) => Outcome::Good,
@@ -153,7 +152,7 @@ impl<'a> Ends<'a> {
             (State::Failed, Symptom::Fails | Symptom::CannotBeBuilt) if is_like(bad) => {
                 Outcome::Bad
             }
-            (State::Failed, _) => Outcome::Unresolvable,
+            (State::Failed | State::Unavailable | State::Unmeasured, _) => Outcome::Unresolvable,
         }
     }
 }

@@ -39,18 +39,15 @@ fn failed(run: &Run) -> Signature {
     }
     // Its summary tells more than a traceback that some test captured.
     if let Some(line) = pytest_summary(&run.output) {
-        return match line.split_once(" - ") {
-            Some((test, message)) => {
-                Signature::new(format!("pytest: {}", mask::masked(message))).at(mask::masked(test))
-            }
-            // So it is for a file that could not be imported.
-            None => {
-                let raised = pytest_raised(&run.output)
-                    .map(|line| format!("pytest: {}", mask::masked(line)));
-                let cause = raised.unwrap_or_else(|| "pytest: a test failed".to_owned());
-                Signature::new(cause).at(mask::masked(line))
-            }
-        };
+        if let Some((test, message)) = line.split_once(" - ") {
+            let cause = format!("pytest: {}", mask::masked(message));
+            return Signature::new(cause).at(mask::masked(test));
+        }
+        // So it is for a file that could not be imported.
+        let raised = pytest_raised(&run.output);
+        let raised = raised.map(|line| format!("pytest: {}", mask::masked(line)));
+        let cause = raised.unwrap_or_else(|| "pytest: a test failed".to_owned());
+        return Signature::new(cause).at(mask::masked(line));
     }
     if let Some(raised) = traceback::raised(&run.output) {
         return raised.signature();

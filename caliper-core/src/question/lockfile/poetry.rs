@@ -43,7 +43,7 @@ struct Package {
 
 /// One for all groups, or one for each.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a marker, or a table with a marker for each group")]
 enum Markers {
     OfAll(String),
     OfGroups(BTreeMap<String, String>),

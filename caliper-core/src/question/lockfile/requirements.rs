@@ -85,7 +85,7 @@ fn read_line(line: usize, whole: &str) -> Result<Line, LockFileError> {
     if ["http://", "https://", "file:"].iter().any(|scheme| text.starts_with(scheme)) {
         return left_out(text, LeftOutReason::Address);
     }
-    let is_archive = text.ends_with(".whl") || text.ends_with(".tar.gz");
+    let is_archive = matches!(text.rsplit('.').next(), Some("whl" | "gz" | "zip"));
     if text.starts_with(['.', '/', '~']) || (is_archive && !text.contains('@')) {
         return left_out(text, LeftOutReason::File);
     }

@@ -159,10 +159,10 @@ impl BlameReport {
             return None;
         }
         let all = self.differing.len();
-        let mut text = format!("of {all} packages that differ, ");
-        if all == 1 {
-            text = "the only package that differs, ".to_owned();
-        }
+        let mut text = match all {
+            1 => "the only package that differs, ".to_owned(),
+            _ => format!("of {all} packages that differ, "),
+        };
         text += &needed.join(" and ");
         text += if needed.len() == 1 { " is needed" } else { " are needed" };
         text += ", and fresh runs agree";
