@@ -1,6 +1,7 @@
 //! The command line as typed. Nothing here opens a file.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
+mod blame;
 mod heal;
 mod index;
 mod replay;
@@ -10,9 +11,11 @@ use std::path::PathBuf;
 
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::axes::AsOf;
+use caliper_core::question::grid::CellId;
 use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use blame::BlameArgs;
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
@@ -195,6 +198,24 @@ Examples:
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Find the packages whose versions make a test fail, by measuring mixtures of two environments.
+    #[command(after_help = "\
+Examples:
+  caliper blame '2.11.3/3.9[as_of=today]' --against '2.11.3/3.9[as_of=release]'
+  git show HEAD~20:uv.lock > old.lock && caliper blame --from old.lock --to uv.lock
+  caliper blame --from before.txt --to after.txt --python 3.11 -- python check.py
+
+Each mixture is built and its test is run. With lock files, this is done on this machine (the backend `local`), and the project of the
+current folder is installed too, if it is a package. What was measured is kept in .caliper/blame, so the same command goes on where
+it was stopped.
+
+Exit codes: 0 guilty packages were found; 2 the two do not differ; 3 it could not be measured, or the test is flaky.")]
+    Blame {
+        #[command(flatten)]
+        blame: BlameArgs,
+        #[command(flatten)]
+        format: FormatArg,
+    },
     /// Print the version specifier that the results support, and check a declared one.
     #[command(after_help = "\
 Examples:
@@ -216,6 +237,31 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         check: Option<String>,
         #[command(flatten)]
         format: FormatArg,
+    },
+    /// Write a folder that shows somebody else why two cells do not end alike.
+    #[command(after_help = "\
+Example:
+  caliper witness '2.11.3/3.9[as_of=today]' --against '2.11.3/3.9[as_of=release]' -o report
+
+The folder has the requirements of both sides, what the test needs of the project, and a README.md with the two commands.
+They are tried first, with uv, and nothing is written unless both sides end as recorded. For cells of `local`.
+
+Exit codes: 1 if a side does not end as recorded.")]
+    Witness {
+        /// The cell, such as 2.11.3/3.9.
+        cell: CellId,
+        /// The cell to compare it with.
+        #[arg(long, value_name = "CELL")]
+        against: CellId,
+        /// The test; may be left out if only one does not end alike.
+        #[arg(long, value_name = "NAME")]
+        test: Option<String>,
+        /// The folder to write; it must not exist, or be empty.
+        #[arg(short = 'o', long = "output", value_name = "DIR", default_value = "witness")]
+        folder: PathBuf,
+        /// The configuration whose results the cells are looked up in.
+        #[arg(long, default_value = "caliper.yaml")]
+        config: PathBuf,
     },
     /// Import the results of caliper 0.0, the Python program of the same name.
     #[command(after_help = "\

@@ -1,5 +1,6 @@
 //! One module for each command: each opens what it needs and calls the library.
 
+mod blame;
 mod bundle;
 mod check;
 mod clean;
@@ -19,6 +20,7 @@ mod schema;
 mod selftest;
 mod show;
 mod suggest;
+mod witness;
 
 use std::io::Write as _;
 
@@ -67,8 +69,14 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Compare { first, second, config, format } => {
             compare::run([&first, &second], &config, format.format, terminal)
         }
+        Command::Blame { blame, format } => blame::run(&blame, format.format, terminal),
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
+        }
+        Command::Witness { cell, against, test, folder, config } => {
+            let (test, config, folder) = (test.as_deref(), &config, &folder);
+            let wanted = witness::Wanted { config, cell: &cell, against: &against, test, folder };
+            witness::run(&wanted, None, terminal)
         }
         Command::Import { from, into, format } => {
             import::run(&from, &into, format.format, terminal)

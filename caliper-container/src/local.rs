@@ -166,6 +166,16 @@ impl LocalBackend {
         self.pythons().notes()
     }
 
+    /// The program of the Python of this feature release that environments are made with.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError::NoPython`] if there is none.
+    pub fn executable(&self, python: PythonVersion) -> Result<&Path, BackendError> {
+        let found = self.pythons().of(python).map(|python| python.executable.as_path());
+        found.ok_or_else(|| self.pythons().lacks(python))
+    }
+
     /// How limits are kept here, in a few words for people.
     pub fn limits(&self) -> String {
         self.keeper().describe()

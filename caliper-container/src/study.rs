@@ -7,6 +7,7 @@
 //! [`measure`] makes the measurements; [`Study::results`] draws the conclusions from them. Both read what is
 //! recorded from the store, as [`rebuild`] does, so that a run and a later look at it agree.
 
+mod blame;
 mod blind;
 mod confirm;
 mod heal;
@@ -15,6 +16,8 @@ mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use blame::{BlameAnswer, BlameQuestion, BlameWorld, Blaming, Spent, blame};
 
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::compare::{Blobs, Outputs};

@@ -11,6 +11,8 @@ pub mod interpreter;
 pub mod left_out;
 pub mod limits;
 pub mod lock;
+pub mod lockfile;
+pub(crate) mod marker;
 pub mod modules;
 pub mod plan;
 pub mod selection;

@@ -9,3 +9,4 @@ pub mod ro_crate;
 pub mod rows;
 pub mod schema;
 pub mod suspects;
+pub mod witness;

@@ -124,6 +124,8 @@ pub(crate) enum SchemaName {
     Suggest,
     /// compare --format json.
     Compare,
+    /// blame --format json.
+    Blame,
     /// doctor --format json.
     Doctor,
     /// selftest --format json.

@@ -14,6 +14,7 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Plan => Format::Forecast,
         SchemaName::Suggest => Format::Advice,
         SchemaName::Compare => Format::Comparison,
+        SchemaName::Blame => Format::Blame,
         SchemaName::Doctor => Format::Diagnosis,
         SchemaName::Selftest => Format::Selftest,
         SchemaName::Replay => Format::Replay,

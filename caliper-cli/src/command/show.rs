@@ -89,14 +89,7 @@ fn show_cell(
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
-    let all = || results.cells.iter().chain(&results.stale);
-    // Without its variant a cell is named as long as there is one alone.
-    let named = || {
-        let mut found = all().filter(|record| is_of_place(record, id));
-        found.next().filter(|_| id.variant.is_empty() && found.next().is_none())
-    };
-    let record = all().find(|record| record.id() == *id).or_else(named);
-    let record = record.ok_or_else(|| no_such_cell(id, &all().collect::<Vec<_>>()))?;
+    let (record, is_stale) = find(id, results)?;
     if is_lock {
         // Which needs another measurement or another cell.
         let lock = lock::of(record).map_err(Failure::question)?;
@@ -106,13 +99,24 @@ fn show_cell(
     match format {
         FormatName::Json => super::print_json(record, terminal)?,
         FormatName::Text => {
-            let is_stale = results.stale.iter().any(|stale| stale.id() == *id);
             let texts = Texts { store, whole: terminal.is_verbose() };
             let details = details(record, is_stale, &results.verdicts, &texts)?;
             terminal.data(&printable(&details));
         }
     }
     Ok(Exit::Done)
+}
+
+/// The record of a cell, and whether it is stale. Without its variant a cell is named as long as there is one alone.
+pub(super) fn find<'a>(id: &CellId, results: &'a Results) -> Result<(&'a Record, bool), Failure> {
+    let all = || results.cells.iter().chain(&results.stale);
+    let named = || {
+        let mut found = all().filter(|record| is_of_place(record, id));
+        found.next().filter(|_| id.variant.is_empty() && found.next().is_none())
+    };
+    let record = all().find(|record| record.id() == *id).or_else(named);
+    let record = record.ok_or_else(|| no_such_cell(id, &all().collect::<Vec<_>>()))?;
+    Ok((record, results.stale.iter().any(|stale| stale.id() == record.id())))
 }
 
 /// What the results say of one test, which must be one of theirs.

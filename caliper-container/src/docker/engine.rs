@@ -357,6 +357,12 @@ impl Fault {
         matches!(self, Self::Status { code: 404, .. })
     }
 
+    /// Whether Podman met an image that went while it looked at all of them, for example in order to remove another
+    /// one. What was asked for was not done.
+    pub(super) fn is_of_vanished_image(&self) -> bool {
+        matches!(self, Self::Status { code: 500, message } if message.contains("image not known"))
+    }
+
     /// Whether something else needs what was to be changed.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Status { code: 409, .. })

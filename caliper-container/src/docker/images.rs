@@ -334,6 +334,9 @@ fn is_parent(id: &str, images: &[ListedImage]) -> bool {
     images.iter().any(|image| image.parent_id == id)
 }
 
+/// How often a removal is tried again because another image went meanwhile.
+const AGAIN: u32 = 3;
+
 /// Removes what `reference` names, and nothing that it stands on but what is Caliper's.
 async fn delete(engine: &Engine, reference: &str) -> Result<(), Fault> {
     let guard = match engine.answers {
@@ -342,7 +345,13 @@ async fn delete(engine: &Engine, reference: &str) -> Result<(), Fault> {
     };
     // Without `noprune` the engine would also take whatever nameless image the cell started from.
     let path = query(&format!("/images/{}", segment(reference)), [("noprune", "1")]);
-    let deleted = engine.bytes(Method::DELETE, &path, None).await;
+    let mut deleted = engine.bytes(Method::DELETE, &path, None).await;
+    for _ in 0..AGAIN {
+        if !deleted.as_ref().is_err_and(Fault::is_of_vanished_image) {
+            break;
+        }
+        deleted = engine.bytes(Method::DELETE, &path, None).await;
+    }
     if let Some(guard) = guard {
         unname(engine, &guard).await?;
     }

@@ -5,12 +5,13 @@
 //! the outcome bad, of which each is needed. [`Bisect`] then looks for the first bad release of one pin.
 //!
 //! "Good" and "bad" are the caller's words: that a test passes and fails, or that the result is as in the good lock and
-//! another one. Nothing is measured here. `step` says what to measure next, the caller measures it and gives the
-//! `answer`. The steps are computed from the answers alone, so an interrupted blame continues with recorded answers.
+//! another one; see [`Ends`]. Nothing is measured here. `step` says what to measure next, the caller measures it and
+//! gives the `answer`. The steps are computed from the answers alone, so an interrupted blame continues with recorded
+//! answers.
 //!
 //! Only what was measured is claimed. The set itself was measured and is bad. For each pin of it [`Blamed::unproven`]
-//! says whether the set without this pin was measured and is good, and if not, why. Not claimed is that no other set makes
-//! the outcome bad; [`Found::rest`] says whether the other pins together do.
+//! says whether the set without this pin was measured and is good, and if not, why. Not claimed is that no other set
+//! makes the outcome bad; [`Found::rest`] says whether the other pins together do.
 //!
 //! ```
 //! use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@
 
 mod answers;
 mod bisect;
+mod judge;
 mod minimal;
 mod pin;
 
@@ -48,7 +50,8 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 pub use answers::{Effort, Known, Outcome, Unproven};
-pub use bisect::{Bisect, FirstBad};
+pub use bisect::{Bisect, FirstBad, NoBisection};
+pub use judge::{Ends, NoDifference, Symptom};
 pub use pin::Pin;
 
 use crate::names::PackageName;
@@ -129,8 +132,8 @@ impl Found {
 /// A search for the guilty pins among those that differ between two locks.
 ///
 /// The search is delta debugging with real runs (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing
-/// input", 2002), in the order of a search for transition elements (Junker, "`QuickXPlain`", 2004; Marques-Silva, Janota
-/// and Belov, "Minimal sets over monotone predicates in propositional logic", 2013), which needs fewer runs when
+/// input", 2002), in the order of a search for transition elements (Junker, "`QuickXPlain`", 2004; Marques-Silva,
+/// Janota and Belov, "Minimal sets over monotone predicates in propositional logic", 2013), which needs fewer runs when
 /// few of many pins are guilty. See [`Blame::most_runs`] for their number.
 #[derive(Debug, Clone)]
 pub struct Blame {
@@ -166,7 +169,8 @@ impl Blame {
         }
     }
 
-    /// Records the outcome of one measurement with the pins `taken` from the bad lock, and all others from the good one.
+    /// Records the outcome of one measurement with the pins `taken` from the bad lock, and all others from the good
+    /// one.
     ///
     /// Outcomes that are known from elsewhere may be given before they are asked for. They count as runs too.
     pub fn answer(&mut self, taken: BTreeSet<usize>, outcome: Outcome) {
@@ -194,8 +198,8 @@ impl Blame {
         lock
     }
 
-    /// The largest number of runs that is needed to find `guilty` pins among `pins`, if each combination can be installed,
-    /// no answer is flaky, and more pins of the bad lock never repair the outcome: k · ⌈log₂ n⌉ + 2 k + 2.
+    /// The largest number of runs that is needed to find `guilty` pins among `pins`, if each combination can be
+    /// installed, no answer is flaky, and more pins of the bad lock never repair the outcome: k · ⌈log₂ n⌉ + 2 k + 2.
     ///
     /// These are the two ends; for each guilty pin a binary search among the pins before it, and a run of
     /// those found so far; a run without each guilty pin except one, whose run is among the former; and a run of the

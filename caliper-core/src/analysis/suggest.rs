@@ -17,7 +17,6 @@ mod declared;
 mod evidence;
 mod files;
 mod held;
-mod marker;
 mod project;
 
 use pep440_rs::Version;

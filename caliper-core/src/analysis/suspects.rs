@@ -33,8 +33,8 @@ use chance::{gain, tail, tie};
 pub use split::{Condition, Split, SplitFactor};
 use table::{Bits, Candidate, Table};
 
-/// The probability of naming something although failing goes with nothing; also of telling two splits apart although
-/// one is as good as the other.
+/// The probability, in each of the two stages, of naming something although failing goes with nothing; also of telling two
+/// splits apart although one is as good as the other.
 const RATE: f64 = 0.05;
 
 /// What failing of a test goes with.
@@ -118,7 +118,7 @@ fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CellId, D::Er
 /// What failing of each test goes with, by the records of one package. Tests of which nothing can be said are left out.
 pub(super) fn suspects(records: &[Record], dependency: &PackageName) -> Vec<Suspects> {
     let names: BTreeSet<&str> =
-        records.iter().flat_map(|record| record.judged()).map(|test| &*test.name).collect();
+        records.iter().flat_map(Record::judged).map(|test| &*test.name).collect();
     names.into_iter().filter_map(|test| Suspects::of(test, records, dependency)).collect()
 }
 
@@ -240,7 +240,7 @@ impl Found<'_> {
                 close.push(Close { split, differs_in });
             }
         }
-        let within = |index: usize| mask.is_none_or(|mask| table.holds(mask, index));
+        let within = |index: usize| mask.is_none_or(|mask| mask.holds(index));
         let share = |wanted: &dyn Fn(usize) -> bool| {
             let cells = seen.iter().enumerate().filter(|(index, _)| wanted(table.row_of(*index)));
             let (failing, cells) = cells.fold((0, 0), |(failing, cells), (_, (_, fails))| {
@@ -248,7 +248,7 @@ impl Found<'_> {
             });
             Share { failing, cells }
         };
-        let holds = |index: usize| table.holds(&self.bits, index);
+        let holds = |index: usize| self.bits.holds(index);
         let names_a_package = splits.iter().any(|split| split.factor == SplitFactor::Package);
         let pairing = || pairing(seen, table, &self.bits, &within);
         Suspects {
@@ -267,7 +267,7 @@ impl Found<'_> {
     }
 }
 
-/// The two cells that differ in the suspects and as little else as possible. Of equals the newest release.
+/// The two cells that differ in the suspects and as little else as possible. Of equals those of the newest releases.
 fn pairing(
     seen: &[(&Record, bool)],
     table: &Table,
@@ -278,13 +278,14 @@ fn pairing(
         let cells = seen.iter().enumerate().filter(move |(_, (_, known))| *known == fails);
         cells
             .map(|(index, (record, _))| (table.row_of(index), *record))
-            .filter(move |(index, _)| within(*index) && table.holds(bits, *index) == fails)
+            .filter(move |(index, _)| within(*index) && bits.holds(*index) == fails)
     };
     let passing: Vec<(usize, &Record)> = chosen(false).collect();
     let order = |(one, failing): (usize, &Record), (other, passing): (usize, &Record)| {
         let is_other = failing.version != passing.version;
         let apart = table.packages_apart(one, other);
-        (is_other, apart, Reverse(failing.version.clone()), failing.id(), passing.id())
+        let newest = [failing, passing].map(|record| Reverse(record.version.clone()));
+        (is_other, apart, newest, failing.id(), passing.id())
     };
     let pairs = chosen(true).flat_map(|one| {
         let fits = move |(_, passing): &&(usize, &Record)| passing.python == one.1.python;

@@ -4,6 +4,7 @@
 //! in [`super::schema`].
 
 mod advice;
+mod blame;
 mod comparison;
 mod diagnosis;
 mod forecast;
@@ -15,6 +16,7 @@ mod replays;
 mod selftest;
 
 pub use advice::{Advice, Checked, VariantAdvice};
+pub use blame::{BlameEvidence, BlameReport, Guilty};
 pub use comparison::Comparison;
 pub use diagnosis::{Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
 pub use forecast::{Forecast, WhyMeasured};

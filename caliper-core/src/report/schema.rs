@@ -21,6 +21,8 @@ pub enum Format {
     Advice,
     /// `compare --format json`.
     Comparison,
+    /// `blame --format json`.
+    Blame,
     /// `doctor --format json`.
     Diagnosis,
     /// `selftest --format json`.
@@ -40,6 +42,7 @@ impl Format {
         Self::Forecast,
         Self::Advice,
         Self::Comparison,
+        Self::Blame,
         Self::Diagnosis,
         Self::Selftest,
         Self::Replay,
@@ -57,6 +60,7 @@ pub fn schema(format: Format) -> String {
         Format::Forecast => schemars::schema_for!(model::Forecast),
         Format::Advice => schemars::schema_for!(model::Advice),
         Format::Comparison => schemars::schema_for!(model::Comparison),
+        Format::Blame => schemars::schema_for!(model::BlameReport),
         Format::Diagnosis => schemars::schema_for!(model::Diagnosis),
         Format::Selftest => schemars::schema_for!(model::SelftestReport),
         Format::Replay => schemars::schema_for!(model::Replays),

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,28 @@ pub struct FirstBad {
     pub between: Vec<(Version, Unproven)>,
     /// How many measurements it took, each repeat of a flaky one included.
     pub runs: u32,
+}
+
+/// Why the releases of a guilty pin are not bisected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoBisection {
+    /// One of the locks has no release of it.
+    NotInBoth,
+    /// It was not shown to be needed.
+    NotNeeded,
+    /// Its releases are not known.
+    UnknownReleases,
+}
+
+impl fmt::Display for NoBisection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotInBoth => "only one side has it",
+            Self::NotNeeded => "it was not shown to be needed",
+            Self::UnknownReleases => "the index does not tell its releases",
+        })
+    }
 }
 
 impl FirstBad {

@@ -43,7 +43,13 @@ fn failed(run: &Run) -> Signature {
             Some((test, message)) => {
                 Signature::new(format!("pytest: {}", mask::masked(message))).at(mask::masked(test))
             }
-            None => Signature::new("pytest: a test failed").at(mask::masked(line)),
+            // So it is for a file that could not be imported.
+            None => {
+                let raised = pytest_raised(&run.output)
+                    .map(|line| format!("pytest: {}", mask::masked(line)));
+                let cause = raised.unwrap_or_else(|| "pytest: a test failed".to_owned());
+                Signature::new(cause).at(mask::masked(line))
+            }
         };
     }
     if let Some(raised) = traceback::raised(&run.output) {
@@ -91,6 +97,17 @@ fn crashed(signal: i32, error: &str) -> Signature {
 fn pytest_summary(output: &str) -> Option<&str> {
     let mut lines = output.lines().skip_while(|line| !line.contains("short test summary info"));
     lines.find_map(|line| line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR ")))
+}
+
+/// The first exception that pytest shows.
+fn pytest_raised(output: &str) -> Option<&str> {
+    let is_exception = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default();
+        let is_name = |part: char| part.is_ascii_alphanumeric() || part == '_' || part == '.';
+        let class = name.rsplit('.').next().unwrap_or_default();
+        name.chars().all(is_name) && class.starts_with(|first: char| first.is_ascii_uppercase())
+    };
+    output.lines().filter_map(|line| line.strip_prefix("E  ")).map(str::trim).find(is_exception)
 }
 
 /// The last line that holds something to read.

@@ -172,6 +172,8 @@ Current thread 0x00007f2a (most recent call first):
 "#;
     let pytest = "E   assert 1 == 2\n=== short test summary info ===\n\
                   FAILED tests/test_x.py::test_a - assert 17 == 2\nFAILED tests/test_x.py::test_b - x\n";
+    let import = "ImportError while importing test module 'x'.\nE   ImportError: cannot import name 'url_quote'\n\
+                  === short test summary info ===\nERROR tests/test_x.py\n";
     let ends = [
         end(Failed, Some(11), None, "", ""),
         end(Failed, None, Some(139), "", "Segmentation fault (core dumped)"),
@@ -192,6 +194,7 @@ Current thread 0x00007f2a (most recent call first):
         end(Failed, None, Some(2), "", "usage: x [-h]\nx: error: bad 3\n\n"),
         end(Failed, None, Some(3), "the result is 1.25e-07\n", "\n"),
         end(Failed, None, Some(1), pytest, ""),
+        end(Failed, None, Some(2), import, ""),
         end(Failed, None, None, "", ""),
         end(Passed, None, Some(0), "", "Traceback (most recent call last):\nX: y"),
         end(Killed, Some(9), None, "", ""),
@@ -210,6 +213,7 @@ Current thread 0x00007f2a (most recent call first):
     exit status 2: x: error: bad N
     exit status 3: the result is N
     pytest: assert N == N (tests/test_x.py::test_a)
+    pytest: ImportError: cannot import name 'url_quote' (tests/test_x.py)
     failed, no output
     no failure
     no failure

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::clocks::{Clocks, Course, Moved};
 use crate::analysis::results::Results;
-use crate::analysis::suspects::Pairing;
+use crate::analysis::suspects::{Pairing, Suspects};
 use crate::facts::record::Record;
 
 /// Bounds on other packages with which releases may pass that fail today and passed at their date. They are not
@@ -45,7 +45,7 @@ pub fn candidates(results: &Results, tests: &dyn Fn(&str) -> bool) -> Vec<Candid
         let moved: BTreeSet<&str> = clocks.moved.iter().map(|one| one.name.as_str()).collect();
         let of_test = results.suspects.iter().filter(|one| one.test == clocks.test);
         let suspected: BTreeSet<&str> = of_test
-            .flat_map(|one| one.packages())
+            .flat_map(Suspects::packages)
             .map(|split| split.name.as_str())
             .filter(|name| moved.contains(name))
             .collect();
@@ -88,4 +88,51 @@ fn pairing(results: &Results, clocks: &Clocks, version: &Version) -> Option<Pair
         results.cells.iter().filter(of_release).find(is_it).map(Record::id)
     };
     Some(Pairing { failing: at(&clocks.until)?, passing: at(Clocks::RELEASE)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Analysis;
+    use crate::facts::record::Installed;
+    use crate::facts::record::TestOutcome::{Failed, Passed};
+    use crate::facts::record::tests::{record, test};
+    use crate::question::criteria::Criteria;
+
+    /// Releases at both dates; old ones fail today, with `helper` 3.0. `other` is what each date has of it.
+    fn told(count: usize, other: [&str; 2]) -> Vec<String> {
+        let cell = |index: usize, date: &str| {
+            let is_today = date == "today";
+            let helper = if is_today { "3.0".to_owned() } else { format!("1.{index}") };
+            let other = other[usize::from(is_today)];
+            let mut record = record(&format!("1.{index}"), "3.9");
+            record.variant.insert("as_of", date);
+            record.environment.installed =
+                vec![Installed::new("helper", helper), Installed::new("other", other)];
+            let fails = is_today && index < count / 2;
+            record.with_runs([test("t", if fails { Failed } else { Passed }, "")])
+        };
+        let cells = (0..count).flat_map(|index| [cell(index, "release"), cell(index, "today")]);
+        let results = Results::new("a", "demo".parse().unwrap(), "local", cells.collect()).unwrap();
+        let criteria = Criteria::default();
+        let analysis = Analysis::new(&[], None, &criteria, &|_| None);
+        let results = results.read_through(&analysis, &[]);
+        assert_eq!(candidates(&results, &|test| test != "t"), []);
+        let told = |one: &Candidate| {
+            let bounds = one.bounds.iter().map(|one| format!("{}{}", one.name, one.specifier));
+            let Pairing { failing, passing, .. } = &one.decide;
+            let bounds: Vec<String> = bounds.collect();
+            format!("{} for {}: {failing}, {passing}", bounds.join(" or "), one.releases.len())
+        };
+        candidates(&results, &|_| true).iter().map(told).collect()
+    }
+
+    #[test]
+    fn the_package_that_moved_is_a_candidate_for_a_bound() {
+        let cells = "1.1/3.9[as_of=today], 1.1/3.9[as_of=release]";
+        assert_eq!(told(4, ["1", "1"]), [format!("helper<=1.1 for 2: {cells}")]);
+        assert_eq!(told(4, ["1", "2"]), [format!("helper<=1.1 or other<=1 for 2: {cells}")]);
+        // One that went back cannot be bounded from above.
+        assert_eq!(told(4, ["2", "1"]), [format!("helper<=1.1 for 2: {cells}")]);
+    }
 }

@@ -10,11 +10,11 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use super::declared::{Declared, check_specifiers};
 use super::evidence::{Columns, on_python, releases};
-use super::marker;
 use super::project::{Declaration, Section};
 use crate::analysis::results::Results;
 use crate::names::PythonVersion;
 use crate::question::interpreter::{Interpreter, Libc, Platform};
+use crate::question::marker;
 
 /// Holds `declarations` about the package of `results` against these, by the tests that are named. A
 /// declaration comes with where it stands, and with its Pythons if it does not bind all.

@@ -27,6 +27,11 @@ impl Bits {
         Self(self.0.iter().zip(&other.0).map(|(one, other)| join(*one, *other)).collect())
     }
 
+    /// Whether a row is in it.
+    pub(super) fn holds(&self, row: usize) -> bool {
+        (self.0[row / 64] >> (row % 64)) & 1 == 1
+    }
+
     fn count(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
@@ -165,10 +170,6 @@ impl Table {
         self.row_of[cell]
     }
 
-    pub(super) fn holds(&self, bits: &Bits, row: usize) -> bool {
-        bits.0[row / 64] >> (row % 64) & 1 == 1
-    }
-
     /// The rows of `bits`, or all others.
     pub(super) fn side(&self, bits: &Bits, is_in: bool) -> Bits {
         if is_in { bits.clone() } else { self.all.with(bits, |all, one| all & !one) }
@@ -232,7 +233,7 @@ impl Table {
         let Column { factor, name, labels, values } = &self.columns[candidate.column];
         let label = |rank: usize| labels[rank].clone();
         let mut seen: BTreeSet<Value> = BTreeSet::new();
-        seen.extend((0..self.rows).filter(|row| self.holds(mask, *row)).map(|row| values[row]));
+        seen.extend((0..self.rows).filter(|row| mask.holds(*row)).map(|row| values[row]));
         // The versions next to the border that were in one of these cells.
         let border = |rank: usize, is_newer: bool| {
             let all = || seen.iter().copied();

@@ -62,7 +62,7 @@ mod tests {
         };
         let pinned = plan.pinned(&plan.cells[1], &pins(&[("Helper", "2.0"), ("demo", "1.0")]));
         let [cell] = pinned.cells.as_slice() else { panic!("{:?}", pinned.cells) };
-        assert_eq!(cell.id.to_string(), "1.1/3.11[pins=20a2a34b24ad]");
+        assert_eq!(cell.id.to_string(), "1.1/3.11[pins=846f324a1bf2]");
         assert_eq!(cell.choice, plan.cells[1].choice);
         assert_eq!(pinned.setup_of(cell).constraints, ["six<2", "helper==2.0"]);
         let other = plan.pinned(&plan.cells[1], &pins(&[("helper", "2.1")]));

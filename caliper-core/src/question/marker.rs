@@ -9,7 +9,7 @@ use crate::question::interpreter::{Implementation, Interpreter, Platform};
 
 /// Whether a marker holds for `interpreter`. `None` if it cannot be read, or if it depends on what is not
 /// known, such as the extras that are asked for.
-pub(super) fn holds(marker: &str, interpreter: &Interpreter) -> Option<bool> {
+pub(crate) fn holds(marker: &str, interpreter: &Interpreter) -> Option<bool> {
     let tokens = tokens(marker)?;
     let mut reader = Reader { tokens: &tokens, at: 0, interpreter };
     let value = reader.any()?;
