@@ -111,7 +111,9 @@ mod tests {
                 BuiltWheel { version: &version, tags: &tags, build, interpreter: &interpreter };
             file_of(&project, &wheel, None).map(|file| file.filename.clone())
         };
-        let cases: &[(&[&str], &[&str], Option<&str>, Option<&str>)] = &[
+        // The files of the release; tags and build tag of what is installed; the file.
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a str>, Option<&'a str>);
+        let cases: &[Case<'_>] = &[
             (&["d-1.tar.gz", &many], &both, None, Some(&many)),
             // A part of its tags is another wheel's.
             (&["d-1.tar.gz", &many], &both[..1], None, None),
