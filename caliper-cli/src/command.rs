@@ -55,7 +55,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
                 progress: how.progress,
             };
             let index = work.selection.index;
-            bundle::measure(&from, into.as_deref(), &replay, index, format.format, terminal)
+            bundle::measure(&from, into.as_deref(), &replay, &index, format.format, terminal)
         }
         Command::Run { work, how, from: _, format } => {
             run::run(&work, &how, format.format, terminal)

@@ -45,7 +45,9 @@ pub(crate) fn outputs(project: &Path) -> Vec<PathBuf> {
 
 /// Notes the files that this program writes, in each project that they are in.
 pub(crate) fn remember() {
-    written().iter().for_each(|path| note(path));
+    for path in written() {
+        note(&path);
+    }
 }
 
 /// Notes a file that this program has written itself.

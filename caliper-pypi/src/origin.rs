@@ -93,6 +93,9 @@ mod tests {
 
     use super::*;
 
+    /// The files of a release; tags and build tag of what is installed; its file.
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a str>, Option<&'a str>);
+
     #[test]
     fn a_file_is_named_only_where_it_is_certain() {
         let many = "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64";
@@ -111,7 +114,7 @@ mod tests {
                 BuiltWheel { version: &version, tags: &tags, build, interpreter: &interpreter };
             file_of(&project, &wheel, None).map(|file| file.filename.clone())
         };
-        let cases: &[(&[&str], &[&str], Option<&str>, Option<&str>)] = &[
+        let cases: &[Case<'_>] = &[
             (&["d-1.tar.gz", &many], &both, None, Some(&many)),
             // A part of its tags is another wheel's.
             (&["d-1.tar.gz", &many], &both[..1], None, None),

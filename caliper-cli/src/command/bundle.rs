@@ -128,7 +128,7 @@ pub(super) fn measure(
     from: &Path,
     into: Option<&Path>,
     how: &HowToReplay,
-    index: IndexArgs,
+    index: &IndexArgs,
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {

@@ -39,7 +39,7 @@ pub(super) fn run(asked: Replay, terminal: Terminal) -> Outcome {
         "all" => None,
         what => Some(what.parse::<CellPattern>().map_err(Failure::question)?),
     };
-    rebuild(&config, pattern.as_ref(), &how, index, format.format, terminal)
+    rebuild(&config, pattern.as_ref(), &how, &index, format.format, terminal)
 }
 
 /// Rebuilds the recorded cells of a configuration that `pattern` matches, or all.
@@ -47,7 +47,7 @@ pub(super) fn rebuild(
     config: &Path,
     pattern: Option<&CellPattern>,
     how: &HowToReplay,
-    index: IndexArgs,
+    index: &IndexArgs,
     format: FormatName,
     terminal: Terminal,
 ) -> Outcome {
@@ -78,7 +78,7 @@ pub(super) fn rebuild(
             cache: &cache,
             stores: [&first, &second],
             how,
-            index: index_of(&index, &records),
+            index: index_of(index, &records),
             interrupt: &interrupt,
             terminal,
         };
@@ -119,8 +119,8 @@ struct Done {
 }
 
 impl Done {
-    fn lacks(&mut self, record: &Record, reason: impl ToString) {
-        let (cell, reason) = (record.id().to_string(), reason.to_string());
+    fn lacks(&mut self, record: &Record, reason: String) {
+        let cell = record.id().to_string();
         self.not_rebuilt.push(NotRebuilt { cell, reason });
     }
 }
@@ -264,7 +264,7 @@ fn last_lines(record: &Record, store: &DirStore) -> String {
     let log = log.map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(LINES)..];
-    last.iter().map(|line| format!("\n    {line}")).collect()
+    if last.is_empty() { String::new() } else { format!("\n    {}", last.join("\n    ")) }
 }
 
 /// The Pythons that are there, of those in `wanted`.

@@ -87,7 +87,7 @@ pub(super) fn to_install(lock: &Lock, files: &dyn FileSource) -> String {
 
 /// Names the files of an environment that was rebuilt from `lock`, each of which uv verified.
 pub(super) fn name_files(installed: &mut [Installed], lock: &Lock) {
-    for one in installed.iter_mut() {
+    for one in installed {
         let Ok(name) = one.name.parse::<PackageName>() else { continue };
         let version = one.version.parse::<pep440_rs::Version>().ok();
         let locked = lock.package(&name).filter(|locked| version.as_ref() == Some(&locked.version));

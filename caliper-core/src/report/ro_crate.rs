@@ -203,6 +203,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a whole description")]
     fn a_study_is_described() {
         insta::assert_snapshot!(metadata(&study(), &files()[..1]), @r##"
         {
