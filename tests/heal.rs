@@ -112,7 +112,9 @@ fn an_old_project_is_healed_with_the_pins_that_it_needs() {
 
     let text = world.caliper(&[&command[..7], &command[9..]].concat()).expect(0).out;
     let text = text.replace(&python, "[PYTHON]");
-    let text: Vec<&str> = text.lines().filter(|line| !line.contains("as of today")).collect();
+    // How many dates are tried depends on how long ago the project came out.
+    let depends = |line: &&str| line.contains("as of today") || line.contains("it took");
+    let text: Vec<&str> = text.lines().filter(|line| !depends(line)).collect();
     insta::assert_snapshot!(text.join("\n"), @"
     weather-kit 1.2 on Python [PYTHON]
       as of 2026-01-01 and 2026-03-05 it works, as of 2026-03-06 it fails
@@ -120,7 +122,6 @@ fn an_old_project_is_healed_with_the_pins_that_it_needs() {
       healed with 2 pins of 4 that differ:
         helper==1.5
         tool==2.0
-      it took 20 environments and 30 runs
       uv pip install --constraints [HERE]/project/.caliper/heal/constraints-[PYTHON].txt .
     ");
 }
@@ -147,7 +148,7 @@ fn what_works_or_never_worked_is_said() {
     let with = ["heal", "--python", &python, "--came-out", "2026-01-01", "--with", "helper"];
     let command = ["--", "python", "-c", "import helper, weather_kit"];
     let error = world.caliper(&[&with[..], &command].concat()).expect(1).out;
-    assert!(error.contains("No module named 'weather_kit'"), "{error}");
+    assert!(error.contains("No module named 'other'"), "{error}");
     world.write("pip.txt", "-e .\n");
     let refused = world.caliper(&["heal", "-r", "pip.txt"]).error(2);
     insta::assert_snapshot!(refused, @"error: `pip.txt`: `-e .` is more than a requirement: write the requirements alone, one on each line");
