@@ -17,7 +17,7 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::modules::ImportChoice;
 use caliper_core::question::plan::{Pins, Setup, Test};
 use caliper_core::question::selection::{SdistPolicy, Selection};
-use caliper_pypi::index::{IndexError, PackageIndex as _};
+use caliper_pypi::index::{IndexError, PackageIndex as _, Release};
 use caliper_pypi::resolve::resolve_project;
 
 use crate::args::{FormatName, Heal};
@@ -187,7 +187,7 @@ fn came_out(
         Ok(known) => {
             let releases = known.releases().iter();
             let mut of_release = releases.filter(|release| *release.version() == subject.version);
-            let files = of_release.next().into_iter().flat_map(|release| release.files());
+            let files = of_release.next().into_iter().flat_map(Release::files);
             if let Some(date) = files.filter_map(|file| file.file.upload_time).min() {
                 return Ok((date, "the index"));
             }

@@ -56,7 +56,6 @@ pub enum UnknownUploadTime {
 
 impl UnknownUploadTime {
     /// Whether files are left out.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
     pub fn excludes(&self) -> bool {
         *self == Self::Exclude
     }

@@ -60,7 +60,7 @@ mod tests {
         let cell = |index: usize| {
             let mut record = record(&format!("1.{index}"), "3.11");
             record.variant.insert("seed", "0");
-            let helper = if index % 2 == 0 { "1.0" } else { "2.0" };
+            let helper = if index.is_multiple_of(2) { "1.0" } else { "2.0" };
             record.environment.installed = vec![Installed::new("helper", helper)];
             let outcome = |fails: bool| if fails { Failed } else { Passed };
             let by_helper = outcome(index % 2 == 1);

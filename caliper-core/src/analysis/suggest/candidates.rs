@@ -74,8 +74,8 @@ fn candidate(results: &Results, names: &[&str], all: &[&Clocks]) -> Option<Candi
     let bounds: Vec<OtherBound> = names.iter().filter_map(bound).collect();
     let releases: BTreeSet<&Version> = all.iter().flat_map(|one| &one.releases).collect();
     let newest = releases.last()?;
-    let decide = all.iter().filter(|one| one.releases.contains(newest));
-    let decide = decide.filter_map(|one| pairing(results, one, newest)).next()?;
+    let mut decide = all.iter().filter(|one| one.releases.contains(newest));
+    let decide = decide.find_map(|one| pairing(results, one, newest))?;
     let releases = releases.iter().map(|version| (*version).clone()).collect();
     (!bounds.is_empty()).then_some(Candidate { bounds, releases, decide })
 }

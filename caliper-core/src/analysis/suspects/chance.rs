@@ -58,7 +58,7 @@ pub(super) fn tail(counts: Counts) -> f64 {
 }
 
 /// The probability that of two splits, neither better than the other, one is right so much more often than the other
-/// where they differ: the sign test on both sides, which is McNemar's exact test.
+/// where they differ: the sign test on both sides, which is `McNemar`'s exact test.
 pub(super) fn tie(differing: usize, right: usize) -> f64 {
     let logs = Logs::up_to(differing);
     let half = -number(differing) * std::f64::consts::LN_2;

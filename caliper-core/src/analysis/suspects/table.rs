@@ -328,10 +328,10 @@ fn package(versions: &[Option<&str>]) -> Values {
         }
     }
     let ranks: BTreeMap<&Version, usize> = labels.keys().zip(0..).collect();
-    let value = |text: &Option<&str>| match text {
+    let value = |text: Option<&str>| match text {
         None => Value::Absent,
         Some(text) => parsed(text).map_or(Value::Unordered, |one| Value::Rank(ranks[&one])),
     };
-    let values = versions.iter().map(value).collect();
+    let values = versions.iter().copied().map(value).collect();
     (labels.into_values().collect(), values)
 }

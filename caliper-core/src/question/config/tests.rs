@@ -473,7 +473,7 @@ fn a_date_is_that_of_the_analysis_and_clocks_are_an_axis() {
     assert_eq!(labels("axes: {as_of: today}"), (None, "as_of=today".to_owned()));
 
     let twice = parse("analysis:\n  dependency: x\n  as_of: [today]\n  axes: {as_of: [release]}\n");
-    insta::assert_snapshot!(twice.unwrap_err().to_string(), @r"
+    insta::assert_snapshot!(twice.unwrap_err(), @r"
     `as_of` is among the `axes` too
      --> caliper.yaml:3:3
       |
