@@ -239,7 +239,7 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Write a folder that shows somebody else why two cells do not end alike.
+    /// Write a bug report: a folder that reproduces the difference between two cells.
     #[command(after_help = "\
 Example:
   caliper witness '2.11.3/3.9[as_of=today]' --against '2.11.3/3.9[as_of=release]' -o report
@@ -418,6 +418,25 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl Work {
+    /// What `run` is given for a configuration with another selection, and nothing else.
+    pub(crate) fn of(config: PathBuf, backend: BackendName, selection: Select) -> Self {
+        Self {
+            config,
+            config_flag: None,
+            backend,
+            jobs: None,
+            schedule: ScheduleName::Parallel,
+            plan: None,
+            only: Vec::new(),
+            tests: Vec::new(),
+            rerun: None,
+            retries: 0,
+            keep_images: false,
+            disk: None,
+            selection,
+        }
+    }
+
     /// The configuration, however it was given.
     pub(crate) fn config(&self) -> &PathBuf {
         self.config_flag.as_ref().unwrap_or(&self.config)
@@ -478,6 +497,11 @@ pub(crate) struct Select {
 }
 
 impl Select {
+    /// These Pythons, of these indexes at these dates; all else is as the configuration says.
+    pub(crate) fn of(index: IndexArgs, python: Vec<PythonVersion>, as_of: Vec<AsOf>) -> Self {
+        Self { index, python, versions: None, pre: false, yanked: false, as_of }
+    }
+
     /// The only date of the index, if one was given.
     pub(crate) fn date(&self) -> Option<Timestamp> {
         match self.as_of.as_slice() {
@@ -488,7 +512,7 @@ impl Select {
 }
 
 /// Which index.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct IndexArgs {
     /// The package index (also: CALIPER_INDEX_URL, then PIP_INDEX_URL). May be given several times: a
     /// package is taken from the first index that has it.

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exit::Failure;
+use crate::own;
 
 /// Held while a cache is used, by any number of runs, or while it is removed, by one.
 pub(crate) struct CacheLock {
@@ -18,6 +19,13 @@ pub(crate) struct CacheLock {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl CacheLock {
+    /// For a command that measures in a project: makes Caliper's folder there and the cache, if they are missing.
+    pub(crate) fn open(project: &Path, cache: &Path) -> Result<Self, Failure> {
+        own::make(project)?;
+        own::make_cache(cache);
+        Self::to_use(cache)
+    }
+
     /// For a run, which fills the cache.
     pub(crate) fn to_use(cache: &Path) -> Result<Self, Failure> {
         Self::take(cache, File::try_lock_shared, "it is being removed", PATIENCE)

@@ -1,10 +1,12 @@
 //! What is tested where no release of a dependency is measured: the package of a folder, or nothing but what is
 //! required beside it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use caliper_container::project::Project;
 use caliper_core::names::{PackageName, Sha256};
@@ -12,12 +14,32 @@ use caliper_core::question::files::{FileError, FileSource};
 use caliper_core::question::grid::{CellId, SCHEMA};
 use caliper_core::question::grid::{Choice, DistFile, FileKind, Grid, GridCell};
 use caliper_core::question::interpreter::Interpreter;
-use caliper_core::question::plan::{Plan, Setup};
+use caliper_core::question::modules::ImportChoice;
+use caliper_core::question::plan::{Plan, Setup, Test};
 use caliper_pypi::pack;
 use pep440_rs::Version;
 use tempfile::TempDir;
 
 use crate::exit::Failure;
+use crate::sources;
+
+/// What tests a project unless a command is given.
+const USUAL: [&str; 3] = ["python", "-m", "pytest"];
+
+/// What is done with it: one command is run, by default pytest, and nothing is imported.
+pub(crate) fn setup(command: &[String], timeout: Duration, repeat: u32) -> Setup {
+    let usual = || USUAL.map(str::to_owned).to_vec();
+    let command = if command.is_empty() { usual() } else { command.to_vec() };
+    let test = Test {
+        name: command.join(" "),
+        command,
+        environment: BTreeMap::new(),
+        timeout: Some(timeout),
+        repeat,
+        files: None,
+    };
+    Setup { tests: vec![test], import: ImportChoice::Off, ..sources::plain_setup() }
+}
 
 /// The package of a folder, as the one release of a grid. It is also the source of that release's file.
 pub(crate) struct Subject {

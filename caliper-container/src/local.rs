@@ -170,7 +170,7 @@ impl LocalBackend {
     ///
     /// # Errors
     ///
-    /// [`BackendError::NoPython`] if there is none.
+    /// [`BackendError::NoPython`] if this machine does not have it.
     pub fn executable(&self, python: PythonVersion) -> Result<&Path, BackendError> {
         let found = self.pythons().of(python).map(|python| python.executable.as_path());
         found.ok_or_else(|| self.pythons().lacks(python))

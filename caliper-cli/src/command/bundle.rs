@@ -26,12 +26,10 @@ pub(super) fn write(asked: &args::Bundle, terminal: Terminal) -> Outcome {
     let config = &asked.config;
     let (store, results) = recorded(config, terminal)?;
     let setting = Setting::open(config)?;
-    own::make(&setting.folder())?;
+    let folder = setting::cache(config);
+    let _in_use = CacheLock::open(&setting.folder(), &folder)?;
     let path = asked.output.clone().unwrap_or_else(|| usual_name(&setting));
     let project = layout::read_project(&setting)?;
-    let folder = setting::cache(config);
-    own::make_cache(&folder);
-    let _in_use = CacheLock::to_use(&folder)?;
     let index = Index::open(&index_of(&asked.index, &results.cells), &folder, terminal)?;
     let downloader = index.downloader(&folder);
     if !results.stale.is_empty() {

@@ -14,8 +14,7 @@ use caliper_core::facts::store::DirStore;
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::grid::{Choice, GridCell};
 use caliper_core::question::interpreter::Interpreter;
-use caliper_core::question::modules::ImportChoice;
-use caliper_core::question::plan::{Pins, Setup, Test};
+use caliper_core::question::plan::{Pins, Setup};
 use caliper_core::question::selection::{SdistPolicy, Selection};
 use caliper_pypi::index::{IndexError, PackageIndex as _, Release};
 use caliper_pypi::resolve::resolve_project;
@@ -28,7 +27,7 @@ use crate::progress;
 use crate::setting::{self, OWN};
 use crate::signals::Watch;
 use crate::sources::{self, Index};
-use crate::subject::Subject;
+use crate::subject::{self, Subject};
 use crate::terminal::{Terminal, printable};
 
 /// Looks for a Python on which the project works, or can be healed.
@@ -42,10 +41,8 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
         let output = output.display();
         return Err(Failure::question(format!("`{output}` exists already: choose another name")));
     }
-    own::make(&folder)?;
     let cache = setting::cache(&folder.join(setting::FILE));
-    own::make_cache(&cache);
-    let _in_use = CacheLock::to_use(&cache)?;
+    let _in_use = CacheLock::open(&folder, &cache)?;
     let index = Index::open(&how.index, &cache, terminal)?;
     let backend = sources::local(&index, &cache, None);
     let project = Project::read_without(&folder, None, &own::outputs(&folder))?;
@@ -109,7 +106,7 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
         if how.format.format == FormatName::Text {
             terminal.data(&printable(&format!("{healing}\n")));
         }
-        let works = matches!(healing.state, HealState::Works | HealState::Healed { .. });
+        let works = healing.works();
         if matches!(healing.state, HealState::Healed { .. }) {
             write(&healing, how, &kept, terminal)?;
         }
@@ -121,16 +118,13 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
     if how.format.format == FormatName::Json {
         super::print_json(&found, terminal)?;
     }
-    let works = |one: &Healing| matches!(one.state, HealState::Works | HealState::Healed { .. });
-    Ok(if found.iter().any(works) { Exit::Done } else { Exit::Unexpected })
+    Ok(if found.iter().any(Healing::works) { Exit::Done } else { Exit::Unexpected })
 }
 
 /// What is installed beside the project, and the test.
 fn setup(how: &Heal) -> Result<Setup, Failure> {
-    let mut command = how.command.clone();
-    if command.is_empty() {
-        command = ["python", "-m", "pytest"].map(str::to_owned).to_vec();
-    }
+    let plain = subject::setup(&how.command, how.timeout, 1);
+    let command = &plain.tests[0].command;
     let mut requirements = Vec::new();
     for file in &how.requirements {
         requirements.extend(requirements_of(file)?);
@@ -142,16 +136,7 @@ fn setup(how: &Heal) -> Result<Setup, Failure> {
     if is_pytest && !requirements.iter().any(names) {
         requirements.push("pytest".to_owned());
     }
-    let test = Test {
-        name: command.join(" "),
-        command,
-        environment: std::collections::BTreeMap::new(),
-        timeout: Some(how.timeout),
-        repeat: 1,
-        files: None,
-    };
-    let plain = sources::plain_setup();
-    Ok(Setup { requirements, tests: vec![test], import: ImportChoice::Off, ..plain })
+    Ok(Setup { requirements, ..plain })
 }
 
 /// The requirements in a file: one on each line. Options of pip are refused, because they would be lost.

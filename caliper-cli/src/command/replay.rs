@@ -20,13 +20,10 @@ use caliper_core::report::model::{NotRebuilt, Replays};
 
 use super::recorded::recorded;
 use super::{LISTED, say_how_many_more};
-use crate::args::{
-    BackendName, FormatName, HowToReplay, IndexArgs, Replay, ScheduleName, Select, Work,
-};
+use crate::args::{BackendName, FormatName, HowToReplay, IndexArgs, Replay, Select, Work};
 use crate::cache_lock::CacheLock;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout;
-use crate::own;
 use crate::progress::{self, Removal};
 use crate::setting::{self, Setting};
 use crate::signals::Watch;
@@ -66,10 +63,8 @@ pub(super) fn rebuild(
             names.join(", ")
         )));
     }
-    own::make(&setting.folder())?;
     let cache = setting::cache(config);
-    own::make_cache(&cache);
-    let _in_use = CacheLock::to_use(&cache)?;
+    let _in_use = CacheLock::open(&setting.folder(), &cache)?;
     let second = DirStore::open(first.folder().join("replay"))?;
     let mut done = Done { replayed: Vec::new(), not_rebuilt: Vec::new(), empty: Vec::new() };
     for (backend, records) in by_backend(&records, how.backend, &mut done) {
@@ -180,7 +175,13 @@ impl Replaying<'_> {
         let pythons: BTreeSet<PythonVersion> = records.iter().map(|record| record.python).collect();
         let index_args = index;
         let index = Index::open(&index_args, cache, terminal)?;
-        let work = work(setting, backend, how, index_args, pythons.iter().copied().collect());
+        let selection = Select::of(index_args, pythons.iter().copied().collect(), Vec::new());
+        let work = Work {
+            jobs: how.jobs,
+            rerun: how.rerun,
+            retries: how.retries,
+            ..Work::of(setting.path.clone(), backend, selection)
+        };
         let backend =
             sources::backend(&work, Purpose::Run, &setting.config, &index, cache, terminal)?;
         let interpreters = interpreters(&*backend, &pythons, setting)?;
@@ -284,38 +285,6 @@ fn interpreters(
         }
     }
     Ok(found)
-}
-
-/// What `caliper run` would be told for the same backend.
-fn work(
-    setting: &Setting,
-    backend: BackendName,
-    how: &HowToReplay,
-    index: IndexArgs,
-    python: Vec<PythonVersion>,
-) -> Work {
-    Work {
-        config: setting.path.clone(),
-        config_flag: None,
-        backend,
-        jobs: how.jobs,
-        schedule: ScheduleName::Parallel,
-        plan: None,
-        only: Vec::new(),
-        tests: Vec::new(),
-        rerun: how.rerun,
-        retries: how.retries,
-        keep_images: false,
-        disk: None,
-        selection: Select {
-            index,
-            python,
-            versions: None,
-            pre: false,
-            yanked: false,
-            as_of: Vec::new(),
-        },
-    }
 }
 
 /// More cells that are not the same are counted, not listed.

@@ -1,4 +1,4 @@
-//! A folder that shows a difference between two cells to somebody else. It is tried before it is written.
+//! A folder for a bug report: it reproduces the difference between two cells. It is tried before it is written.
 
 mod trial;
 
@@ -33,7 +33,7 @@ use crate::sources::LOCAL;
 use crate::terminal::{Terminal, printable};
 use trial::{Ended, Trial};
 
-/// What of the project is put into a witness at most. A report with more is read by nobody.
+/// The most files of the project, and bytes, in a witness: nobody reads a longer report.
 const MOST_FILES: usize = 100;
 const MOST_BYTES: u64 = 4 << 20;
 

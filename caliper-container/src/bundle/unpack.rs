@@ -53,7 +53,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// [`BundleError`] if it is none, or one of a newer Caliper.
+    /// [`BundleError`] if the file is not a bundle, or was written by a newer Caliper.
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let file = File::open(path)
             .map_err(|source| BundleError::Read { path: path.to_owned(), source })?;

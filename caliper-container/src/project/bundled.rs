@@ -1,4 +1,4 @@
-//! A project as a list, for whoever packs it.
+//! The parts of a project, for an archive of it.
 
 use super::{Kind, Project};
 

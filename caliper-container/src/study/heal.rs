@@ -7,7 +7,7 @@ use caliper_core::analysis::blame::{Blame, Blamed, Conclusion, Effort, Found, Ou
 use caliper_core::analysis::heal::{
     self, Change, HealState, Healing, HealingPin, LastGood, Worked,
 };
-use caliper_core::facts::record::{BlobRef, Record, State};
+use caliper_core::facts::record::{Installed, Record, State};
 use caliper_core::names::{PackageName, Timestamp};
 use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::{Pins, Plan, PlannedCell, Setup};
@@ -93,23 +93,24 @@ impl Patient<'_> {
                 }
                 Step::Done(Some(change)) => {
                     // One run of a test that is flaky may have told the wrong thing.
-                    let good = self.at(change.good, repeats)?.passed();
-                    let bad = self.at(change.bad, repeats)?.passed();
-                    if good && !bad {
-                        break Some(change);
+                    let then = self.at(change.good, repeats)?;
+                    let next = self.at(change.bad, repeats)?;
+                    if then.passed() && !next.passed() {
+                        break Some((change, then, next));
                     }
-                    search.answer(if good { change.bad } else { change.good }, good);
+                    let wrong = if then.passed() { change.bad } else { change.good };
+                    search.answer(wrong, then.passed());
                 }
                 Step::Done(None) => break None,
             }
         };
-        let (Some(Change { good, bad }), Some((first, before))) = (change, first) else {
+        let (Some((Change { good, bad }, then, next)), Some((first, before))) = (change, first)
+        else {
             let tried = search.failed();
             let at_first = moments.first().map(|moment| self.at(*moment, 1)).transpose()?;
             let why = at_first.and_then(|record| self.why(&record));
             return Ok(HealState::NeverWorked { tried, why });
         };
-        let (then, next) = (self.at(good, repeats)?, self.at(bad, repeats)?);
         let differs = heal::differs(&then, &next);
         let suspects = differs.iter().filter_map(|one| one.name.parse().ok()).collect();
         let worked = Worked { first, last: good, failed: bad, differs, before };
@@ -202,11 +203,7 @@ impl Patient<'_> {
     }
 
     fn why(&self, record: &Record) -> Option<String> {
-        let log = |blob: &BlobRef| {
-            let content = self.context.store.blob(*blob).ok()?;
-            Some(String::from_utf8_lossy(&content).into_owned())
-        };
-        heal::why(record, &log)
+        heal::why(record, &|blob| self.context.store.blob(blob).ok())
     }
 }
 
@@ -248,14 +245,10 @@ impl Choice {
 fn own_name(record: &Record) -> Option<(PackageName, Version)> {
     let is_here = |url: &str| url.starts_with("file:");
     let mut all = record.environment.installed.iter();
-    let own = all.find(|one| one.file.as_ref().is_some_and(|file| is_here(&file.url)))?;
-    Some((own.name.parse().ok()?, own.version.parse().ok()?))
+    all.find(|one| one.file.as_ref().is_some_and(|file| is_here(&file.url)))?.pin()
 }
 
 /// What is installed, as far as it has a version of PEP 440.
 fn versions(record: &Record) -> Pins {
-    let installed = record.environment.installed.iter();
-    installed
-        .filter_map(|one| Some((one.name.parse().ok()?, one.version.parse::<Version>().ok()?)))
-        .collect()
+    record.environment.installed.iter().filter_map(Installed::pin).collect()
 }

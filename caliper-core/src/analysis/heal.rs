@@ -10,10 +10,12 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::blame::{Step, Unproven};
-use super::causes::cluster_with;
+use super::compare::Blobs;
 use super::row::AlsoDiffers;
-use crate::facts::record::{BlobRef, Record, State};
+use crate::analysis::Analysis;
+use crate::facts::record::{Record, State};
 use crate::names::{PackageName, PythonVersion, Timestamp};
+use crate::question::criteria::Criteria;
 
 /// A search for the last day of the index on which something worked that fails today.
 ///
@@ -87,9 +89,10 @@ pub fn differs(one: &Record, other: &Record) -> Vec<AlsoDiffers> {
 }
 
 /// Why a cell failed, in one line; `None` if it did not.
-pub fn why(record: &Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -> Option<String> {
-    let causes = cluster_with(std::slice::from_ref(record), logs);
-    let said = causes.into_iter().next().map(|cause| cause.signature);
+pub fn why(record: &Record, blobs: Blobs<'_>) -> Option<String> {
+    let criteria = Criteria::default();
+    let analysis = Analysis::new(std::slice::from_ref(record), None, &criteria, blobs);
+    let said = analysis.causes().into_iter().next().map(|cause| cause.signature);
     let is_flaky = || record.states().iter().any(|(_, state)| *state == State::Flaky);
     said.map(|said| if is_flaky() { format!("flaky: {said}") } else { said })
 }
@@ -208,8 +211,13 @@ impl fmt::Display for HealingPin {
 }
 
 impl Healing {
-    /// The constraints with which it works today: those of what is installed, or those of builds. `None` if there
-    /// are none.
+    /// Whether it works today, with pins or without.
+    pub fn works(&self) -> bool {
+        matches!(self.state, HealState::Works | HealState::Healed { .. })
+    }
+
+    /// The constraints with which it works today: those of what is installed, or those of builds. `None` without
+    /// any.
     pub fn constraints(&self, for_builds: bool) -> Option<String> {
         let HealState::Healed { pins, worked, .. } = &self.state else { return None };
         let pins: Vec<String> = pins

@@ -5,10 +5,7 @@
 
 use std::fmt;
 
-use pep440_rs::Version;
-
 use crate::facts::record::{CellOutcome, Installed, Record, RecordedFile};
-use crate::names::PackageName;
 use crate::question::grid::CellId;
 use crate::question::lock::{Lock, LockedFile, LockedPackage};
 
@@ -55,7 +52,7 @@ pub enum Lacks {
     File,
     /// The index gave no digest of the file.
     Digest,
-    /// Its name or its version is none.
+    /// Its name or its version is not valid.
     Name,
 }
 
@@ -117,8 +114,7 @@ pub fn of(record: &Record) -> Result<Lock, LockError> {
 }
 
 fn locked(one: &Installed) -> Result<LockedPackage, Lacks> {
-    let name = one.name.parse::<PackageName>().map_err(|_| Lacks::Name)?;
-    let version = one.version.parse::<Version>().map_err(|_| Lacks::Name)?;
+    let (name, version) = one.pin().ok_or(Lacks::Name)?;
     let RecordedFile { filename, url, sha256, kind, upload_time, size } =
         one.file.clone().ok_or(Lacks::File)?;
     let sha256 = sha256.ok_or(Lacks::Digest)?;

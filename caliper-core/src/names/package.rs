@@ -26,6 +26,14 @@ impl PackageName {
     pub fn escaped(&self) -> String {
         self.normalized.replace('-', "_")
     }
+
+    /// Splits a [dependency specifier](https://packaging.python.org/en/latest/specifications/dependency-specifiers/)
+    /// behind the name that it begins with, which may be empty or not valid.
+    pub fn split(specifier: &str) -> (&str, &str) {
+        let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
+        let end = specifier.find(|part| !is_name(part)).unwrap_or(specifier.len());
+        specifier.split_at(end)
+    }
 }
 
 /// Why a text is not a project name.

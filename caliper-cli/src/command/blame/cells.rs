@@ -9,6 +9,8 @@ use caliper_core::analysis::blame::{Ends, NoDifference, Pin};
 use caliper_core::facts::record::{Record, test_names};
 use caliper_core::facts::store::ResultStore as _;
 use caliper_core::names::PackageName;
+use caliper_core::question::axes::Axes;
+use caliper_core::question::config::Config;
 use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::lockfile::{LeftOut, LeftOutReason};
@@ -20,7 +22,7 @@ use pep440_rs::Version;
 use super::super::recorded::recorded;
 use super::super::show::find;
 use super::{Around, Sides, order, releases_between};
-use crate::args::{BackendName, BlameArgs, IndexArgs, ScheduleName, Select, Work};
+use crate::args::{BackendName, BlameArgs, Select, Work};
 use crate::exit::{Failure, Outcome};
 use crate::layout::{Layout, lay_out};
 use crate::progress;
@@ -46,12 +48,12 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
         return Err(Failure::question(format!("`{cell}` and `{against}` are the same cell")));
     }
     let blobs = |blob| store.blob(blob).ok();
-    let criteria = Setting::open(&how.config)?.config.compare;
+    let Config { compare: criteria, axes, .. } = Setting::open(&how.config)?.config;
     let analysis = Analysis::new(&[], None, &criteria, &blobs);
     let (test, is_swapped) = test(how, &one, &other, &analysis)?;
     let (good, bad) = if is_swapped { (other, one) } else { (one, other) };
 
-    let layout = laid_out(how, &bad, &good, around)?;
+    let layout = laid_out(how, &axes, [&good, &bad], around)?;
     let dependency = &layout.setting.config.dependency;
     let mut sides = sides(&good, &bad, dependency, &test)?;
     let planned = layout.plan.cells.iter().find(|cell| cell.id == bad.id());
@@ -157,8 +159,8 @@ fn test(
 /// Lays out the two cells as the run did that recorded them.
 fn laid_out(
     how: &BlameArgs,
-    bad: &Record,
-    good: &Record,
+    axes: &Axes,
+    [good, bad]: [&Record; 2],
     around: &Around<'_>,
 ) -> Result<Layout, Failure> {
     let backend = match bad.environment.backend.as_str() {
@@ -169,8 +171,7 @@ fn laid_out(
     let mut python = vec![bad.python, good.python];
     python.dedup();
     // The axis may have been given on the command line alone.
-    let config = Setting::open(&how.config)?.config;
-    let has_axis = config.axes.axes.iter().any(|axis| axis.name == "as_of");
+    let has_axis = axes.axes.iter().any(|axis| axis.name == "as_of");
     let mut as_of = Vec::new();
     for record in [good, bad] {
         let date =
@@ -181,25 +182,11 @@ fn laid_out(
             as_of.push(date);
         }
     }
-    let index = IndexArgs {
-        urls: how.index.urls.clone(),
-        timeout: how.index.timeout,
-        offline: how.index.offline,
-    };
+    let selection = Select::of(how.index.clone(), python, as_of);
     let work = Work {
-        config: how.config.clone(),
-        config_flag: None,
-        backend,
         jobs: how.jobs,
-        schedule: ScheduleName::Parallel,
-        plan: None,
-        only: Vec::new(),
-        tests: Vec::new(),
-        rerun: None,
         retries: how.retries,
-        keep_images: false,
-        disk: None,
-        selection: Select { index, python, versions: None, pre: false, yanked: false, as_of },
+        ..Work::of(how.config.clone(), backend, selection)
     };
     lay_out(&work, Purpose::Run, around.terminal)
 }
@@ -222,15 +209,11 @@ fn sides<'a>(
         }
         let mut pins = Pins::new();
         for one in &record.environment.installed {
-            match (one.name.parse::<PackageName>(), one.version.parse::<Version>()) {
-                (Ok(name), Ok(version)) => {
-                    pins.insert(name, version);
-                }
-                _ => {
-                    left_out
-                        .push(LeftOut { what: one.name.clone(), why: LeftOutReason::NoVersion });
-                }
-            }
+            let Some((name, version)) = one.pin() else {
+                left_out.push(LeftOut { what: one.name.clone(), why: LeftOutReason::NoVersion });
+                continue;
+            };
+            pins.insert(name, version);
         }
         pins.insert(dependency.clone(), record.version.clone());
         Ok(pins)
@@ -283,10 +266,9 @@ fn common(bad: &Setup, good: Option<&Setup>) -> Setup {
     for requirement in &mut setup.requirements {
         if !good.requirements.contains(requirement) {
             // The name alone: the version comes from the constraints.
-            let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
-            let end = requirement.find(|part| !is_name(part)).unwrap_or(requirement.len());
-            if requirement[end..].starts_with(['=', '<', '>', '~', '!']) {
-                requirement.truncate(end);
+            let (name, rest) = PackageName::split(requirement);
+            if rest.starts_with(['=', '<', '>', '~', '!']) {
+                *requirement = name.to_owned();
             }
         }
     }

@@ -16,8 +16,7 @@ use caliper_core::names::{PackageName, PythonVersion, Sha256};
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::lockfile::{LockFile, Pinned};
-use caliper_core::question::modules::ImportChoice;
-use caliper_core::question::plan::{Pins, PlannedCell, Setup, Test};
+use caliper_core::question::plan::{Pins, PlannedCell, Setup};
 
 use super::{Around, Sides, order, releases_between};
 use crate::args::BlameArgs;
@@ -27,7 +26,7 @@ use crate::own;
 use crate::progress;
 use crate::setting::{self, OWN};
 use crate::sources::{self, Index};
-use crate::subject::Subject;
+use crate::subject::{self, Subject};
 
 /// No lock file is larger.
 const LARGEST: u64 = 64 << 20;
@@ -41,12 +40,10 @@ pub(super) fn run(from: &Path, to: &Path, around: &Around<'_>) -> Outcome {
     let folder = std::env::current_dir()
         .map_err(|error| Failure::infrastructure("could not find the current folder", error))?;
     let cache = setting::cache(&folder.join(setting::FILE));
-    own::make(&folder)?;
-    own::make_cache(&cache);
-    let _in_use = CacheLock::to_use(&cache)?;
+    let _in_use = CacheLock::open(&folder, &cache)?;
     let index = Index::open(&how.index, &cache, terminal)?;
     let backend = sources::local(&index, &cache, None);
-    let setup = setup(how);
+    let setup = subject::setup(&how.command, how.timeout, how.repeats);
     backend.check(&setup)?;
     let wanted: BTreeSet<_> = how.python.or_else(|| usual_python(&folder)).into_iter().collect();
     let interpreter =
@@ -117,24 +114,6 @@ fn read(path: &Path) -> Result<LockFile, Failure> {
 
 fn told(path: &Path, problem: &dyn std::fmt::Display) -> Failure {
     Failure::question(format!("`{}`: {problem}", path.display()))
-}
-
-/// What is done with every mixture.
-fn setup(how: &BlameArgs) -> Setup {
-    let command = if how.command.is_empty() {
-        ["python", "-m", "pytest"].map(str::to_owned).to_vec()
-    } else {
-        how.command.clone()
-    };
-    let test = Test {
-        name: command.join(" "),
-        command,
-        environment: BTreeMap::new(),
-        timeout: Some(how.timeout),
-        repeat: how.repeats,
-        files: None,
-    };
-    Setup { tests: vec![test], import: ImportChoice::Off, ..sources::plain_setup() }
 }
 
 /// The Python of the project: that of its environment, or else the one that pyenv and uv take there.

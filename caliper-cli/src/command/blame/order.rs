@@ -57,9 +57,7 @@ fn name(requirement: &str) -> Option<PackageName> {
     if requirement.split_once(';').is_some_and(|(_, marker)| marker.contains("extra")) {
         return None;
     }
-    let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
-    let end = requirement.find(|part| !is_name(part)).unwrap_or(requirement.len());
-    requirement[..end].parse().ok()
+    PackageName::split(requirement).0.parse().ok()
 }
 
 #[cfg(test)]

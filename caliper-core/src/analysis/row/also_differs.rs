@@ -132,7 +132,7 @@ impl AlsoDiffers {
     }
 }
 
-/// The first few of some changes, on one line; `None` if there are none.
+/// The first few of some changes, on one line; `None` if the list is empty.
 pub(in crate::analysis) fn list<T: fmt::Display>(all: &[T]) -> Option<String> {
     let mut named: Vec<String> = all.iter().take(LISTED).map(ToString::to_string).collect();
     if all.len() > LISTED {

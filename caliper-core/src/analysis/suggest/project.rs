@@ -272,14 +272,13 @@ pub(super) fn of_text(
 /// behind its name.
 fn split_name<'a>(text: &'a str, place: &str) -> Result<(PackageName, &'a str), ProjectError> {
     let text = text.trim();
-    let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
-    let end = text.find(|part| !is_name(part)).unwrap_or(text.len());
-    let name = text[..end].parse();
+    let (name, rest) = PackageName::split(text);
+    let name = name.parse();
     let name = name.map_err(|_| ProjectError::Requirement {
         place: place.to_owned(),
         text: excerpt(text, 80),
     })?;
-    Ok((name, text[end..].trim_start()))
+    Ok((name, rest.trim_start()))
 }
 
 /// Reads what stands behind the name: `[extras] specifier ; marker`.

@@ -47,7 +47,7 @@ impl Bits {
 enum Value {
     /// The package is not installed.
     Absent,
-    /// Its version is none that can be ordered.
+    /// It has a version that PEP 440 does not order.
     Unordered,
     /// The place among the values of the column.
     Rank(usize),

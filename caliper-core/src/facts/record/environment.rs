@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
+use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{BlobRef, BuildReason};
-use crate::names::{Sha256, Timestamp};
+use crate::names::{PackageName, Sha256, Timestamp};
 use crate::question::grid::{DistFile, FileKind};
 use crate::question::interpreter::Interpreter;
 use crate::question::plan::Base;
@@ -125,6 +126,11 @@ impl Installed {
     /// A distribution of which the file is not known.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self { name: name.into(), version: version.into(), file: None, of_image: false }
+    }
+
+    /// Its name and version as values; `None` if one of them is not valid.
+    pub fn pin(&self) -> Option<(PackageName, Version)> {
+        Some((self.name.parse().ok()?, self.version.parse().ok()?))
     }
 
     /// Whether both are the same content, as far as both tell: how much an index says of a file may grow.

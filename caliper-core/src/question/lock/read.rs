@@ -50,7 +50,7 @@ pub enum ReadLockError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackageFault {
-    /// Its name is none.
+    /// Its name is not valid.
     #[error("has no valid name")]
     Name,
     /// It has no version, or none of PEP 440.
@@ -68,7 +68,7 @@ pub enum PackageFault {
     /// Its file has no name.
     #[error("has a file without a name")]
     FileName,
-    /// A time is none.
+    /// An upload time cannot be read.
     #[error("has an `upload-time` that is no moment")]
     Time,
 }

@@ -4,7 +4,7 @@
 use pep440_rs::Version;
 
 use super::{LeftOut, LeftOutReason, LockFile, LockFileError, LockKind, Locked, Roots};
-use crate::names::excerpt;
+use crate::names::{PackageName, excerpt};
 
 pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
     let (mut packages, mut options) = (Vec::new(), Vec::new());
@@ -91,11 +91,10 @@ fn read_line(line: usize, whole: &str) -> Result<Line, LockFileError> {
     }
     // Options of one requirement, such as hashes.
     let text = text.split_once(" --").map_or(text, |(text, _)| text.trim_end());
-    let is_name = |part: char| part.is_ascii_alphanumeric() || "-_.".contains(part);
-    let end = text.find(|part| !is_name(part)).unwrap_or(text.len());
+    let (spelt, rest) = PackageName::split(text);
     let unreadable = || LockFileError::Requirement { line, text: shown() };
-    let name = text[..end].parse().map_err(|_| unreadable())?;
-    let rest = text[end..].trim_start();
+    let name = spelt.parse().map_err(|_| unreadable())?;
+    let rest = rest.trim_start();
     let rest = match rest.strip_prefix('[') {
         Some(extras) => extras.split_once(']').ok_or_else(unreadable)?.1.trim_start(),
         None => rest,
@@ -106,7 +105,7 @@ fn read_line(line: usize, whole: &str) -> Result<Line, LockFileError> {
         } else {
             LeftOutReason::Address
         };
-        return left_out(&text[..end], why);
+        return left_out(spelt, why);
     }
     let (specifier, marker) = match rest.split_once(';') {
         Some((specifier, marker)) => (specifier.trim(), Some(marker.trim().to_owned())),
