@@ -288,6 +288,16 @@ fn two_recorded_cells_are_blamed() {
     assert_eq!(again.out, said.out);
     assert!(again.err.contains("\n0 measured, "), "{}", again.err);
 
+    // The bug report has the guilty package alone on its bad side.
+    let (bad, good) = (cell("2.0", "2.0"), cell("1.0", "1.0"));
+    let witness = ["blame", &bad, "--against", &good, "--progress", "none", "--witness", "found"];
+    world.caliper(&witness).expect(0);
+    let read = |path: &str| fs::read_to_string(world.project().join("found").join(path)).unwrap();
+    assert!(read("bad/requirements.txt").ends_with("bb==1.0\ncc==2.0\ndemo==1.0\n"));
+    assert!(read("README.md").contains("| cc | 1.0 | 2.0 |\n\n"), "{}", read("README.md"));
+    let taken = world.caliper(&witness).error(2);
+    assert!(taken.contains("`found` is there already and not empty"), "{taken}");
+
     // The records of the run are as they were.
     let kept = fs::read_dir(world.project().join(".caliper/records")).unwrap().count();
     assert_eq!(kept, 4);

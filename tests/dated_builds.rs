@@ -206,3 +206,32 @@ fn an_engine_on_another_machine_does_not_reach_the_mirror() {
     let error = world.said(command.output().unwrap()).error(2);
     insta::assert_snapshot!(error.replace(&address.to_string(), "FAR"), @"error: the `docker` backend cannot give an index of a past date: builds need the mirror of the index on this machine, and the engine at tcp://FAR is on another one; use an engine with a socket on this machine, or `--backend local`");
 }
+
+#[test]
+fn a_witness_of_containers_is_tried_with_the_engine() {
+    if !has_engine() {
+        return;
+    }
+    let world = world("  axes:\n    as_of: [release, today]\n");
+    world.caliper(&RUN).expect(0);
+    let [good, bad] = ["release", "today"].map(|date| format!("1.0/3.11[as_of={date}]"));
+    // The backend was typed, so it is an axis.
+    let [good, bad] = [good, bad].map(|cell| cell.replace(']', ",backend=docker]"));
+    let witness = ["witness", &bad, "--against", &good, "-o", "report"];
+    let said = world.caliper(&witness).expect(0);
+    assert!(said.out.contains("both sides end as recorded"), "{}", said.out);
+    let read =
+        |path: &str| std::fs::read_to_string(world.project().join("report").join(path)).unwrap();
+    let requirements =
+        |helper: &str| format!("--index-url {}\ndemo==1.0\nhelper=={helper}\n", world.index());
+    assert_eq!(read("good/requirements.txt"), requirements("1.0"));
+    assert_eq!(read("bad/requirements.txt"), requirements("2.0"));
+    assert!(read("bad/Dockerfile").starts_with("FROM python:3.11\n"), "{}", read("bad/Dockerfile"));
+    assert!(read("README.md").contains("docker run --rm"), "{}", read("README.md"));
+    let images = Command::new("docker").args(["images", "-q", "caliper-witness-bad"]).output();
+    assert!(images.unwrap().stdout.is_empty(), "nothing stays in the engine");
+    // What is not as recorded is not shown.
+    world.write("t.py", "print('fine')\n");
+    let said = world.caliper(&["witness", &bad, "--against", &good]).expect(1);
+    assert!(said.err.contains("on the bad side the test does not end as in"), "{}", said.err);
+}

@@ -244,8 +244,9 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
 Example:
   caliper witness '2.11.3/3.9[as_of=today]' --against '2.11.3/3.9[as_of=release]' -o report
 
-The folder has the requirements of both sides, what the test needs of the project, and a README.md with the two commands.
-They are tried first, with uv, and nothing is written unless both sides end as recorded. For cells of `local`.
+The folder has the requirements of both sides (of containers, Dockerfiles too), what the test needs of the project, and a
+README.md with the commands. They are tried first, with uv or the engine, and nothing is written unless both sides end as
+recorded.
 
 Exit codes: 1 if a side does not end as recorded.")]
     Witness {

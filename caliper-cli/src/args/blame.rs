@@ -61,6 +61,9 @@ pub(crate) struct BlameArgs {
     /// How to show progress, on standard error; `auto` is `bar` on a terminal, else `plain`.
     #[arg(long, value_enum, default_value_t = ProgressName::Auto)]
     pub(crate) progress: ProgressName,
+    /// Also write a bug report of what was found, as `caliper witness` does: a folder that must not exist, or be empty.
+    #[arg(long, value_name = "DIR", requires = "cell")]
+    pub(crate) witness: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) index: IndexArgs,
     /// The test, with two locks; default: python -m pytest.

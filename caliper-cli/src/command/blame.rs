@@ -29,6 +29,7 @@ use caliper_pypi::index::IndexError;
 use caliper_pypi::resolve::{ResolveError, resolve};
 use pep440_rs::Version;
 
+use super::witness;
 use crate::args::{BlameArgs, FormatName};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout;
@@ -40,6 +41,10 @@ use crate::terminal::{Terminal, printable};
 const FOLDER: &str = "blame";
 
 pub(super) fn run(how: &BlameArgs, format: FormatName, terminal: Terminal) -> Outcome {
+    if let Some(folder) = &how.witness {
+        // Before anything is measured for it.
+        witness::refuse_what_is_there(folder)?;
+    }
     let interrupt = Interrupt::default();
     let watch = Watch::start(&interrupt)?;
     let around = Around { how, format, terminal, interrupt: &interrupt };
@@ -198,7 +203,25 @@ impl Around<'_> {
                 self.terminal.data(&printable(&format!("{}\n", report.lines().join("\n"))));
             }
         }
-        Ok(Exit::Done)
+        self.witness(answer, sides.test)
+    }
+
+    /// Writes the bug report that `--witness` asks for.
+    fn witness(&self, answer: &BlameAnswer, test: &str) -> Outcome {
+        let Some(folder) = &self.how.witness else { return Ok(Exit::Done) };
+        let pins: Vec<Pin> = answer.found.pins.iter().map(|blamed| blamed.pin.clone()).collect();
+        if pins.is_empty() {
+            self.terminal.warning("no witness was written: no package was found guilty");
+            return Ok(Exit::Unexpected);
+        }
+        let cell = |text: &Option<String>| text.as_deref().unwrap_or_default().parse();
+        let cells = [&self.how.cell, &self.how.against].map(cell);
+        let [Ok(cell), Ok(against)] = &cells else {
+            return Err(Failure::question("`--witness` needs two cells"));
+        };
+        let (config, test) = (&self.how.config, Some(test));
+        let wanted = witness::Wanted { config, cell, against, test, folder };
+        witness::run(&wanted, Some(&pins), self.terminal)
     }
 
     /// The error if the two ends do not differ.

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use caliper_container::docker::EngineKind;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::local::{LocalBackend, LocalOptions};
 use caliper_container::project::Project;
@@ -20,8 +21,9 @@ use caliper_core::facts::record::{Record, RecordedEnvironment, Run, test_names};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::{Bytes, PackageName, Timestamp};
 use caliper_core::question::grid::CellId;
+use caliper_core::question::limits::Network;
 use caliper_core::question::plan::Test;
-use caliper_core::report::witness::{Pins, Side, Tried, Which, Witness, with_guilty};
+use caliper_core::report::witness::{Means, Pins, Side, Tried, Which, Witness, with_guilty};
 use caliper_pypi::index::IndexAddress;
 
 use super::recorded::recorded;
@@ -81,15 +83,17 @@ impl<'a> Pair<'a> {
                     record.id()
                 )));
             }
-            if record.environment.backend != LOCAL {
-                return Err(Failure::question(format!(
-                    "`{}` was measured with `{}`; a witness can be made of cells of `local`",
-                    record.id(),
-                    record.environment.backend
-                )));
-            }
         }
         let (first, second) = (first.0, second.0);
+        if first.environment.backend != second.environment.backend {
+            let told = |record: &Record| {
+                format!("`{}` with `{}`", record.id(), record.environment.backend)
+            };
+            let (first, second) = (told(first), told(second));
+            return Err(Failure::question(format!(
+                "a witness shows what packages do, and {first} was measured otherwise than {second}"
+            )));
+        }
         let differs = |test: &str| {
             let states = [first, second].map(|record| State::of(record, test));
             match states {
@@ -167,7 +171,7 @@ impl<'a> Pair<'a> {
             if let Some(files) = files {
                 copy(&files, made.path())?;
             }
-            for (path, text) in witness.requirements() {
+            for (path, text) in witness.files() {
                 let path = made.path().join(path);
                 fs::create_dir_all(path.parent().unwrap_or(made.path())).map_err(broken)?;
                 fs::write(path, text).map_err(broken)?;
@@ -219,6 +223,7 @@ impl<'a> Pair<'a> {
             command,
             variables,
             index: index(&good.environment)?,
+            means: means(good, &self.test)?,
             good: side(good, good_pins, &self.test),
             bad: side(bad, bad_pins, &self.test),
         })
@@ -267,7 +272,8 @@ fn pins(record: &Record) -> Result<Pins, Failure> {
         let name: PackageName = name.parse().map_err(|error| told(&error))?;
         Ok((name, version.parse().map_err(|error| told(&error))?))
     };
-    record.environment.installed.iter().map(|one| pin(&one.name, &one.version)).collect()
+    let installed = record.environment.installed.iter().filter(|one| !one.of_image);
+    installed.map(|one| pin(&one.name, &one.version)).collect()
 }
 
 /// The index for the requirements, if it is not the usual one. A record may come from anywhere, so its text is not trusted.
@@ -276,6 +282,25 @@ fn index(environment: &RecordedEnvironment) -> Result<Option<String>, Failure> {
     let address: IndexAddress = text.parse()?;
     let address = address.to_string();
     Ok((address != IndexAddress::default().to_string()).then_some(address))
+}
+
+/// What the commands need, by the backend that measured a cell.
+fn means(record: &Record, test: &str) -> Result<Means, Failure> {
+    let backend = record.environment.backend.as_str();
+    if backend == LOCAL {
+        return Ok(Means::Uv);
+    }
+    let engines = [EngineKind::Docker, EngineKind::Podman].map(EngineKind::name);
+    let Some(program) = engines.into_iter().find(|name| *name == backend) else {
+        return Err(Failure::question(format!(
+            "`{}` was measured with `{backend}`, of which no witness can be made",
+            record.id()
+        )));
+    };
+    let runs = record.test(test).map(|test| &test.runs);
+    let limits = runs.and_then(|runs| runs.first()?.limits.as_deref());
+    let has_network = limits.is_some_and(|limits| limits.granted.network == Network::Full);
+    Ok(Means::Engine { program, has_network })
 }
 
 fn side(record: &Record, pins: Pins, test: &str) -> Side {
@@ -291,6 +316,7 @@ fn side(record: &Record, pins: Pins, test: &str) -> Side {
     Side {
         cell: record.id(),
         python: record.python,
+        base: record.environment.base.as_ref().map(|base| base.name.clone()),
         pins,
         outcome,
         output: printed(|run| &run.output),
@@ -319,18 +345,36 @@ struct Trying<'a> {
 impl Trying<'_> {
     /// Tries both sides. The inner error says how one came out, which is not as recorded.
     fn run(&self, folder: &Path, terminal: Terminal) -> Result<Result<Tried, Problem>, Failure> {
-        let local = LocalBackend::new(LocalOptions::new(
-            setting::cache(&self.setting.path),
-            Box::new(|| Err("no environment is made here".into())),
-        ));
+        let tried = self.try_sides(folder, terminal);
+        if let Some(removing) = self.witness.removing() {
+            let trial =
+                Trial { folder, python: None, limit: self.limit, interrupt: self.interrupt };
+            trial.finish(&removing);
+        }
+        tried
+    }
+
+    fn try_sides(
+        &self,
+        folder: &Path,
+        terminal: Terminal,
+    ) -> Result<Result<Tried, Problem>, Failure> {
         let mut tools =
             BTreeMap::from([("Caliper".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
         for which in Which::ALL {
-            let python = local.executable(self.witness.side(which).python)?;
-            let python = python.parent().unwrap_or(Path::new("/"));
-            let trial = Trial { folder, python, limit: self.limit, interrupt: self.interrupt };
+            let python = self.python(which)?;
+            let trial = Trial {
+                folder,
+                python: python.as_deref(),
+                limit: self.limit,
+                interrupt: self.interrupt,
+            };
             terminal.note(&format!("trying the {} side", which.folder()));
-            tools.insert("uv".to_owned(), trial.uv()?);
+            let program = match self.witness.means {
+                Means::Uv => "uv",
+                Means::Engine { program, .. } => program,
+            };
+            tools.insert(program.to_owned(), trial.version(program)?);
             let installed = trial.run(&self.witness.installing(which))?;
             if installed.status != Some(0) {
                 let told = "its packages cannot be installed";
@@ -346,6 +390,19 @@ impl Trying<'_> {
         }
         let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         Ok(Ok(Tried { at: Timestamp::from(SystemTime::now()), tools, system }))
+    }
+
+    /// The folder of the Python that a side is tried with; `None` if it is in an image.
+    fn python(&self, which: Which) -> Result<Option<PathBuf>, Failure> {
+        if self.witness.means != Means::Uv {
+            return Ok(None);
+        }
+        let local = LocalBackend::new(LocalOptions::new(
+            setting::cache(&self.setting.path),
+            Box::new(|| Err("no environment is made here".into())),
+        ));
+        let python = local.executable(self.witness.side(which).python)?;
+        Ok(Some(python.parent().unwrap_or(Path::new("/")).to_owned()))
     }
 }
 
@@ -426,7 +483,7 @@ fn other(which: Which, told: &str, ended: &Ended) -> String {
 }
 
 /// What is there is not overwritten.
-fn refuse_what_is_there(folder: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_what_is_there(folder: &Path) -> Result<(), Failure> {
     let is_taken = match fs::read_dir(folder) {
         Ok(mut inside) => inside.next().is_some(),
         Err(_) => folder.symlink_metadata().is_ok(),

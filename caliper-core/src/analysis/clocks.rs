@@ -18,7 +18,7 @@ use crate::names::PythonVersion;
 use crate::question::grid::Variant;
 
 /// The axis of the date of the index.
-const AXIS: &str = "as_of";
+pub(in crate::analysis) const AXIS: &str = "as_of";
 
 /// Releases that fared alike at their own date and at a later one, in one test on one Python.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -178,11 +178,6 @@ fn pairs(records: &[Record]) -> Vec<Pair<'_>> {
 impl Clocks {
     /// The value of the axis `as_of` for the day on which a release came out.
     pub(in crate::analysis) const RELEASE: &str = "release";
-
-    /// The variant of these cells at a date.
-    pub(in crate::analysis) fn variant_at(&self, date: &str) -> Variant {
-        self.variant.iter().chain([(AXIS, date)]).collect()
-    }
 }
 
 /// The axes apart from the date of the index.

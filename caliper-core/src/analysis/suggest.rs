@@ -17,6 +17,7 @@ mod declared;
 mod evidence;
 mod files;
 mod held;
+mod overtaken;
 mod project;
 
 use pep440_rs::Version;
@@ -27,6 +28,7 @@ pub use declared::{Declared, ParseSpecifierError, check};
 pub use evidence::{Columns, on_python, releases};
 pub use files::ProjectFile;
 pub use held::{held, held_python};
+pub use overtaken::{Overtaken, overtaken};
 pub use project::{Declaration, ProjectError, Section, declarations, requires_python};
 
 use crate::analysis::row::State;

@@ -31,10 +31,26 @@ pub struct Witness {
     pub variables: BTreeMap<String, String>,
     /// The address of the package index; `None` for the usual one.
     pub index: Option<String>,
+    /// What its commands need.
+    pub means: Means,
     /// The side on which it passes, or the first of two that pass with other results.
     pub good: Side,
     /// The other side.
     pub bad: Side,
+}
+
+/// With what the commands of a witness make their environments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// `uv`, and a Python of the machine.
+    Uv,
+    /// A container engine.
+    Engine {
+        /// Its program.
+        program: &'static str,
+        /// Whether tests have the network.
+        has_network: bool,
+    },
 }
 
 /// One of the two sides.
@@ -44,7 +60,9 @@ pub struct Side {
     pub cell: CellId,
     /// The Python.
     pub python: PythonVersion,
-    /// All packages that are installed.
+    /// The name of the image that its environment starts from, with an engine.
+    pub base: Option<String>,
+    /// All packages that are installed, without those of the base image.
     pub pins: Pins,
     /// How the test ended, in words.
     pub outcome: String,
@@ -108,17 +126,64 @@ impl Witness {
         }
     }
 
-    /// The command of a side, for a shell in the folder. It needs `uv`.
+    /// The command that runs the test on a side, for a shell in the folder. With an engine, [`Witness::installing`]
+    /// comes before it.
     pub fn command(&self, which: Which) -> String {
-        let with_variables = if self.variables.is_empty() { "" } else { "env " };
-        let assignments = self.assignments();
-        format!("{with_variables}{assignments}{} -- {}", self.with_uv(which), self.words())
+        match self.means {
+            Means::Uv => {
+                let with_variables = if self.variables.is_empty() { "" } else { "env " };
+                let assignments = self.assignments();
+                format!("{with_variables}{assignments}{} -- {}", self.with_uv(which), self.words())
+            }
+            Means::Engine { program, has_network } => {
+                let network = if has_network { "" } else { " --network none" };
+                let one = |(name, value)| format!(" -e {}", quoted(&format!("{name}={value}")));
+                let variables: String = self.variables.iter().map(one).collect();
+                let image = Self::image(which);
+                format!(
+                    "{program} run --rm --name {image}{network}{variables} {image} {}",
+                    self.words()
+                )
+            }
+        }
     }
 
     /// A command that installs the packages of a side and does nothing with them, to tell a test that fails from packages
     /// that cannot be installed.
     pub fn installing(&self, which: Which) -> String {
-        format!("{} -- python -c pass", self.with_uv(which))
+        match self.means {
+            Means::Uv => format!("{} -- python -c pass", self.with_uv(which)),
+            Means::Engine { program, .. } => {
+                let (image, folder) = (Self::image(which), which.folder());
+                // A build has a loopback of its own, where an index of this machine does not answer.
+                let is_here = self.index.as_deref().is_some_and(is_on_loopback);
+                let network = if is_here { " --network host" } else { "" };
+                format!("{program} build{network} -t {image} -f {folder}/Dockerfile .")
+            }
+        }
+    }
+
+    /// A command that removes what the others leave behind in an engine.
+    pub fn removing(&self) -> Option<String> {
+        let Means::Engine { program, .. } = self.means else { return None };
+        let images = Which::ALL.map(Self::image).join(" ");
+        Some(format!("{program} rm -f {images}; {program} rmi -f {images}"))
+    }
+
+    /// The name of an image, and of a container.
+    fn image(which: Which) -> String {
+        format!("caliper-witness-{}", which.folder())
+    }
+
+    /// Takes nothing of the engine's or of the user's project but what stands in the folder.
+    fn dockerfile(&self, which: Which) -> String {
+        let (folder, base) = (which.folder(), self.side(which).base.as_deref());
+        format!(
+            "FROM {}\nCOPY {folder}/requirements.txt /tmp/\n\
+             RUN PIP_BREAK_SYSTEM_PACKAGES=1 python -m pip install --no-cache-dir --no-deps -r /tmp/requirements.txt\n\
+             COPY . /project\nWORKDIR /project\n",
+            base.map_or_else(|| format!("python:{}", self.side(which).python), str::to_owned)
+        )
     }
 
     fn with_uv(&self, which: Which) -> String {
@@ -153,15 +218,23 @@ impl Witness {
         self.variables.iter().map(one).collect()
     }
 
-    /// The requirements of both sides: a path in the folder with its text.
-    pub fn requirements(&self) -> Vec<(String, String)> {
-        let text = |which: Which| {
+    /// What the environments of both sides are made from: each a path in the folder with its text.
+    pub fn files(&self) -> Vec<(String, String)> {
+        let requirements = |which: Which| {
             let index = self.index.iter().map(|index| format!("--index-url {index}\n"));
             let pins = self.side(which).pins.iter();
             let pins = pins.map(|(name, version)| format!("{}=={version}\n", name.normalized()));
             (format!("{}/requirements.txt", which.folder()), index.chain(pins).collect())
         };
-        Which::ALL.map(text).into()
+        let mut files: Vec<(String, String)> = Which::ALL.map(requirements).into();
+        if let Means::Engine { .. } = self.means {
+            files.extend(
+                Which::ALL.map(|which| {
+                    (format!("{}/Dockerfile", which.folder()), self.dockerfile(which))
+                }),
+            );
+        }
+        files
     }
 
     /// The page that says what this is, and what is to be seen.
@@ -194,11 +267,29 @@ impl Witness {
             text += &format!("| {} | {} | {} |\n", name.normalized(), shown(from), shown(to));
         }
         let [with_good, with_bad] = Which::ALL.map(|which| self.command(which));
-        text += "\n## Seeing it\n\nIn this folder, with [uv](https://docs.astral.sh/uv/):\n\n";
-        text += &fenced("sh", &format!("{with_good}\n{with_bad}\n"));
-        text += "\nThe same with pip, each side in an environment of its own:\n\n";
-        let [with_good, with_bad] = Which::ALL.map(|which| self.with_pip(which));
-        text += &fenced("sh", &format!("{with_good}\n{with_bad}"));
+        let tried_commands = match self.means {
+            Means::Uv => {
+                text +=
+                    "\n## Seeing it\n\nIn this folder, with [uv](https://docs.astral.sh/uv/):\n\n";
+                text += &fenced("sh", &format!("{with_good}\n{with_bad}\n"));
+                text += "\nThe same with pip, each side in an environment of its own:\n\n";
+                let [with_good, with_bad] = Which::ALL.map(|which| self.with_pip(which));
+                text += &fenced("sh", &format!("{with_good}\n{with_bad}"));
+                "both commands of uv, in a fresh folder, and both ended as above. The commands of pip were not tried."
+            }
+            Means::Engine { .. } => {
+                text += "\n## Seeing it\n\nIn this folder:\n\n";
+                let [good, bad] = Which::ALL.map(|which| self.installing(which));
+                text += &fenced("sh", &format!("{good}\n{with_good}\n{bad}\n{with_bad}\n"));
+                if let Some(command) = self.removing() {
+                    text += &format!(
+                        "\nThis removes what it leaves behind:\n\n{}",
+                        fenced("sh", &command)
+                    );
+                }
+                "all these commands, in a fresh folder, and both sides ended as above."
+            }
+        };
         text += "\n## What is to be seen\n";
         for which in Which::ALL {
             let Side { outcome, output, error, .. } = self.side(which);
@@ -213,14 +304,19 @@ impl Witness {
         let tools: Vec<String> =
             tried.tools.iter().map(|(name, version)| format!("{name} {version}")).collect();
         text += &format!(
-            "\n## Tried\n\n{}, on {}, with {}: both commands of uv, in a fresh folder, and both ended as above. \
-             The commands of pip were not tried.\n",
+            "\n## Tried\n\n{}, on {}, with {}: {tried_commands}\n",
             tried.at,
             tried.system,
             tools.join(", ")
         );
         text
     }
+}
+
+/// Whether an address is on the machine's own loopback.
+fn is_on_loopback(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    ["127.", "localhost", "[::1]"].iter().any(|start| host.starts_with(start))
 }
 
 /// How many lines of an output are shown: the last ones, where errors stand.

@@ -19,8 +19,8 @@ const INSTALLING: Duration = Duration::from_secs(600);
 pub(super) struct Trial<'a> {
     /// The witness.
     pub(super) folder: &'a Path,
-    /// The folder of the Python's program.
-    pub(super) python: &'a Path,
+    /// The folder of the Python's program; `None` if no Python of the machine is needed.
+    pub(super) python: Option<&'a Path>,
     /// How long the test may take.
     pub(super) limit: Duration,
     pub(super) interrupt: &'a Interrupt,
@@ -36,20 +36,32 @@ pub(super) struct Ended {
 }
 
 impl Trial<'_> {
-    /// The version of `uv`.
-    pub(super) fn uv(&self) -> Result<String, Failure> {
+    /// The version of a program that the commands need.
+    pub(super) fn version(&self, program: &str) -> Result<String, Failure> {
         let lacking = |error| {
-            let action = "a witness is tried with `uv`, and there is none on PATH; install it";
+            let action = format!(
+                "this witness is tried with `{program}`, and there is none on PATH; install it"
+            );
             Failure::infrastructure(action, error)
         };
-        let said = self.command("exec uv --version").output().map_err(lacking)?;
+        let said = self.command(&format!("exec {program} --version")).output().map_err(lacking)?;
         if !said.status.success() {
             return Err(lacking(io::Error::other(
                 String::from_utf8_lossy(&said.stderr).into_owned(),
             )));
         }
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        Ok(said.split_whitespace().nth(1).unwrap_or("of unknown version").to_owned())
+        let number = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit());
+        let version = said.split_whitespace().find(number).unwrap_or("of unknown version");
+        Ok(version.trim_end_matches(',').to_owned())
+    }
+
+    /// Runs a command whose outcome does not matter, also after an interrupt.
+    pub(super) fn finish(&self, text: &str) {
+        let mut command = self.command(text);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // What cannot be removed was perhaps never made.
+        let _ = command.process_group(0).status();
     }
 
     /// Runs a command in a fresh copy of the folder.
@@ -77,7 +89,8 @@ impl Trial<'_> {
 
     fn command(&self, text: &str) -> Command {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(self.python.to_owned()).chain(std::env::split_paths(&path));
+        let python = self.python.map(Path::to_owned);
+        let folders = python.into_iter().chain(std::env::split_paths(&path));
         let mut command = Command::new("/bin/sh");
         command.args(["-c", text]);
         // Fails only if a folder's name contains a colon.

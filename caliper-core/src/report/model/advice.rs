@@ -7,8 +7,8 @@ use crate::analysis::clocks::{Clocks, Course};
 use crate::analysis::results::{Results, RowSummary};
 use crate::analysis::row::TransitionKind;
 use crate::analysis::suggest::{
-    Candidate, Columns, Declared, Suggested, candidates, on_python, releases, suggest,
-    suggest_python,
+    Candidate, Columns, Declared, Overtaken, Suggested, candidates, on_python, overtaken, releases,
+    suggest, suggest_python,
 };
 use crate::names::{PackageName, PythonVersion};
 use crate::question::grid::Variant;
@@ -40,10 +40,13 @@ pub struct Advice {
     /// the fault of the release alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clocks: Vec<Clocks>,
-    /// Bounds on other packages that may let in the releases that drifted: for those, a bound on this package is not
-    /// the only repair.
+    /// Bounds on other packages that may let in releases that fail: for those, a bound on this package is not the only
+    /// repair.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
+    /// Releases that fail with packages that came out after them, which may be at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtaken: Option<Overtaken>,
     /// What a project declares, checked against the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared: Vec<Checked>,
@@ -101,6 +104,7 @@ impl Advice {
         };
         let passing: Vec<_> =
             pythons.iter().map(|python| (*python, on_python(results, wanted, *python))).collect();
+        let candidates = candidates(results, wanted);
         Self {
             schema: SCHEMA,
             package: results.dependency.clone(),
@@ -123,7 +127,8 @@ impl Advice {
                 })
                 .cloned()
                 .collect(),
-            candidates: candidates(results, wanted),
+            overtaken: overtaken(results, wanted, &candidates),
+            candidates,
             declared: Vec::new(),
             stale: results.stale.len(),
         }

@@ -12,6 +12,7 @@ fn witness() -> Witness {
     let side = |date: &str, helper: &str, outcome: &str, error: &str| Side {
         cell: format!("2.11.3/3.9[as_of={date}]").parse().unwrap(),
         python: "3.9".parse().unwrap(),
+        base: None,
         pins: pins(&format!("Jinja2 2.11.3, MarkupSafe {helper}")),
         outcome: outcome.to_owned(),
         output: if error.is_empty() { "Hello\n".to_owned() } else { String::new() },
@@ -23,6 +24,7 @@ fn witness() -> Witness {
         command: vec!["python".to_owned(), "render.py".to_owned()],
         variables: BTreeMap::new(),
         index: None,
+        means: Means::Uv,
         good: side("release", "1.1.1", "passed, with exit status 0", ""),
         bad: side("today", "3.0.4", "failed, with exit status 1", "ImportError: soft_unicode\n"),
     }
@@ -41,9 +43,8 @@ fn tried() -> Tried {
 #[test]
 fn a_witness_says_what_differs_and_how_to_see_it() {
     let witness = witness();
-    let requirements = witness.requirements();
-    let told: Vec<String> =
-        requirements.iter().map(|(path, text)| format!("{path}\n{text}")).collect();
+    let files = witness.files();
+    let told: Vec<String> = files.iter().map(|(path, text)| format!("{path}\n{text}")).collect();
     insta::assert_snapshot!(told.join(""), @"
     good/requirements.txt
     jinja2==2.11.3
@@ -104,6 +105,55 @@ fn a_witness_says_what_differs_and_how_to_see_it() {
 
     2027-01-15T08:00:00Z, on linux x86_64, with Caliper 0.1.0, uv 0.13.9: both commands of uv, in a fresh folder, and both ended as above. The commands of pip were not tried.
     "#);
+}
+
+#[test]
+fn with_an_engine_each_side_has_a_dockerfile() {
+    let mut witness = witness();
+    witness.means = Means::Engine { program: "docker", has_network: false };
+    witness.variables.insert("SEED".to_owned(), "0; rm".to_owned());
+    witness.good.base = Some("python:3.9".to_owned());
+    let files = witness.files();
+    let dockerfiles = files.iter().filter(|(path, _)| path.ends_with("Dockerfile"));
+    let told: Vec<String> = dockerfiles.map(|(path, text)| format!("{path}\n{text}")).collect();
+    insta::assert_snapshot!(told.join(""), @"
+    good/Dockerfile
+    FROM python:3.9
+    COPY good/requirements.txt /tmp/
+    RUN PIP_BREAK_SYSTEM_PACKAGES=1 python -m pip install --no-cache-dir --no-deps -r /tmp/requirements.txt
+    COPY . /project
+    WORKDIR /project
+    bad/Dockerfile
+    FROM python:3.9
+    COPY bad/requirements.txt /tmp/
+    RUN PIP_BREAK_SYSTEM_PACKAGES=1 python -m pip install --no-cache-dir --no-deps -r /tmp/requirements.txt
+    COPY . /project
+    WORKDIR /project
+    ");
+    let readme = witness.readme(&tried());
+    let start = readme.find("## Seeing it").unwrap();
+    let end = readme.find("## What is").unwrap();
+    insta::assert_snapshot!(&readme[start..end], @"
+    ## Seeing it
+
+    In this folder:
+
+    ```sh
+    docker build -t caliper-witness-good -f good/Dockerfile .
+    docker run --rm --name caliper-witness-good --network none -e 'SEED=0; rm' caliper-witness-good python render.py
+    docker build -t caliper-witness-bad -f bad/Dockerfile .
+    docker run --rm --name caliper-witness-bad --network none -e 'SEED=0; rm' caliper-witness-bad python render.py
+    ```
+
+    This removes what it leaves behind:
+
+    ```sh
+    docker rm -f caliper-witness-good caliper-witness-bad; docker rmi -f caliper-witness-good caliper-witness-bad
+    ```
+    ");
+    assert!(
+        readme.ends_with("all these commands, in a fresh folder, and both sides ended as above.\n")
+    );
 }
 
 #[test]
