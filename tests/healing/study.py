@@ -1,8 +1,8 @@
 """Heals the sdists of chosen.json, and prints a table.
 
-usage: study.py CALIPER FOLDER
+usage: study.py CALIPER FOLDER [NAME...]
 
-CALIPER is the binary, FOLDER a place for the projects. Each sdist is fetched, unpacked and given to `caliper heal` with its
+CALIPER is the binary, FOLDER a place for the projects; with names, only these are healed. Each sdist is fetched, unpacked and given to `caliper heal` with its
 Python and the day on which it came out. What was measured is kept in FOLDER, so a second call goes on.
 
 How they were chosen, before any was tried: 97 names of pure Python projects in a random order (seed 16); the year goes round
@@ -75,12 +75,14 @@ def line(one, found):
 
 
 def main():
-    caliper, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    caliper, folder, names = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
     folder.mkdir(parents=True, exist_ok=True)
     chosen = json.loads((pathlib.Path(__file__).parent / "chosen.json").read_text())
     print("| sdist | Python | works at its date | until | today | pins | environments | runs | why it fails today |")
     print("|---|---|---|---|---|---|--:|--:|---|", flush=True)
     for one in chosen:
+        if names and one["name"] not in names:
+            continue
         print(line(one, heal(caliper, one, folder)), flush=True)
 
 
