@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use caliper_container::docker::{BuildIndex, FromIndex};
-use caliper_core::names::{PackageName, Sha256, Timestamp};
+use caliper_container::local::date_of_build_tools;
+use caliper_core::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use caliper_core::question::grid::DistFile;
 use caliper_core::question::lock::Lock;
 use caliper_pypi::download::{DownloadOptions, Downloader};
 use caliper_pypi::index::{IndexClient, PackageIndex as _, Project};
-use caliper_pypi::mirror::{Mirror, MirrorError, MirrorOptions, UnknownUploadTime};
+use caliper_pypi::mirror::{BUILD_TOOLS, Mirror, MirrorError, MirrorOptions, UnknownUploadTime};
 use caliper_pypi::origin::{BuiltWheel, file_of};
 
 /// A mirror of the indexes of a run.
@@ -78,16 +79,30 @@ fn port(config: &Path) -> u16 {
 }
 
 impl BuildIndex for IndexOfBuilds {
-    fn address(&self, as_of: Option<Timestamp>) -> Result<String, Box<dyn Error + Send + Sync>> {
-        Ok(self.mirror()?.address(as_of).to_string())
+    fn address(
+        &self,
+        as_of: Option<Timestamp>,
+        python: PythonVersion,
+    ) -> Result<String, Box<dyn Error + Send + Sync>> {
+        let mirror = self.mirror()?;
+        let address = match as_of {
+            Some(as_of) => mirror.address_for_builds(as_of, date_of_build_tools(as_of, python)),
+            None => mirror.address(None),
+        };
+        Ok(address.to_string())
     }
 
     fn file_address(&self, file: &DistFile) -> Result<String, Box<dyn Error + Send + Sync>> {
         Ok(self.mirror()?.file_address(file))
     }
 
-    fn lock_address(&self, lock: &Lock) -> Result<String, Box<dyn Error + Send + Sync>> {
-        Ok(self.mirror()?.lock_address(lock).to_string())
+    fn lock_address(
+        &self,
+        lock: &Lock,
+        python: PythonVersion,
+    ) -> Result<String, Box<dyn Error + Send + Sync>> {
+        let tools = lock.tools_as_of().map(|as_of| date_of_build_tools(as_of, python));
+        Ok(self.mirror()?.lock_address(lock, tools).to_string())
     }
 
     fn file_of(
@@ -101,6 +116,9 @@ impl BuildIndex for IndexOfBuilds {
             let project = Project::from_files(name.clone(), offered);
             return Ok(file_of(&project, &wheel, None).cloned());
         }
+        let of_tools = |as_of| date_of_build_tools(as_of, interpreter.python);
+        let is_tool = BUILD_TOOLS.contains(&name.normalized());
+        let as_of = if is_tool { as_of.map(of_tools) } else { as_of };
         Ok(file_of(&self.client.project(name)?, &wheel, as_of).cloned())
     }
 

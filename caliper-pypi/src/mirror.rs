@@ -64,6 +64,9 @@ use crate::index::{IndexAddress, IndexClient};
 use crate::web::Server;
 use site::Site;
 
+/// What builds from source are done with, by the normalized names: their pages may have a date of their own.
+pub const BUILD_TOOLS: [&str; 2] = ["setuptools", "wheel"];
+
 /// How a mirror is offered.
 #[derive(Debug, Clone, Copy)]
 pub struct MirrorOptions {
@@ -112,13 +115,18 @@ impl Mirror {
     /// The address to give to an installer as its index: of what the indexes offer now, or offered at a
     /// moment.
     pub fn address(&self, as_of: Option<Timestamp>) -> IndexAddress {
-        let dated = as_of.map(|time| {
-            let text = time.to_string();
-            let day = text.strip_suffix("T00:00:00Z").unwrap_or(&text);
-            format!("as-of/{day}/")
-        });
-        let dated = dated.unwrap_or_default();
-        match format!("http://{}/{dated}simple/", self.listening()).parse() {
+        let dated = as_of.map(|time| format!("as-of/{}/", in_address(time)));
+        self.at(&dated.unwrap_or_default())
+    }
+
+    /// The same for builds from source: of the [`BUILD_TOOLS`] it offers what there was at the moment
+    /// `tools`. A Python may need newer ones than there were at `as_of`.
+    pub fn address_for_builds(&self, as_of: Timestamp, tools: Timestamp) -> IndexAddress {
+        self.at(&format!("as-of/{}/tools/{}/", in_address(as_of), in_address(tools)))
+    }
+
+    fn at(&self, path: &str) -> IndexAddress {
+        match format!("http://{}/{path}simple/", self.listening()).parse() {
             Ok(address) => address,
             Err(error) => unreachable!("{error}"),
         }
@@ -126,13 +134,12 @@ impl Mirror {
 
     /// The address to give to an installer that must end with the files of `lock`: of the projects in it, these are
     /// offered alone, from the addresses in the lock, whatever the indexes say of them now. Of others, which a build from
-    /// source may need, it has what the indexes offered when the lock was made.
-    pub fn lock_address(&self, lock: &Lock) -> IndexAddress {
+    /// source may need, it has what the indexes offered when the lock was made; of the [`BUILD_TOOLS`] what there was at the
+    /// moment `tools`, if one is given.
+    pub fn lock_address(&self, lock: &Lock, tools: Option<Timestamp>) -> IndexAddress {
         let digest = self.site.locks.offer(lock).hex();
-        match format!("http://{}/lock/{digest}/simple/", self.listening()).parse() {
-            Ok(address) => address,
-            Err(error) => unreachable!("{error}"),
-        }
+        let tools = tools.map(|tools| format!("tools/{}/", in_address(tools)));
+        self.at(&format!("lock/{digest}/{}", tools.unwrap_or_default()))
     }
 
     /// Where it offers a file of the indexes.
@@ -170,6 +177,12 @@ impl Mirror {
     pub fn without_upload_time_of(&self, project: &PackageName) -> Vec<String> {
         self.site.without_upload_time_of(project)
     }
+}
+
+/// A moment as it stands in an address: a day, where it is the beginning of one.
+fn in_address(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.strip_suffix("T00:00:00Z").unwrap_or(&text).to_owned()
 }
 
 /// The mirror cannot listen on an address.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 
-use caliper_core::names::{PackageName, Timestamp};
+use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::grid::DistFile;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::lock::Lock;
@@ -20,13 +20,17 @@ use crate::backend::BackendError;
 ///
 /// Builds reach it because they get the network of the host.
 pub trait BuildIndex: Send + Sync + fmt::Debug {
-    /// Its address, for what it offered at `as_of`, or offers now. Called for every build, and the same as long as
-    /// possible: the layers of an image are found again by it.
+    /// Its address, for what it offered at `as_of`, or offers now, to a build for this Python, which may need newer tools.
+    /// Called for every build, and the same as long as possible: the layers of an image are found again by it.
     ///
     /// # Errors
     ///
     /// Why it cannot be reached.
-    fn address(&self, as_of: Option<Timestamp>) -> Result<String, Box<dyn Error + Send + Sync>>;
+    fn address(
+        &self,
+        as_of: Option<Timestamp>,
+        python: PythonVersion,
+    ) -> Result<String, Box<dyn Error + Send + Sync>>;
 
     /// Where it offers a file of the indexes.
     ///
@@ -40,7 +44,11 @@ pub trait BuildIndex: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// As [`address`](Self::address).
-    fn lock_address(&self, lock: &Lock) -> Result<String, Box<dyn Error + Send + Sync>>;
+    fn lock_address(
+        &self,
+        lock: &Lock,
+        python: PythonVersion,
+    ) -> Result<String, Box<dyn Error + Send + Sync>>;
 
     /// The file of the indexes that a distribution was installed from, where that is certain.
     ///
@@ -155,10 +163,11 @@ impl DockerBackend {
         None
     }
 
-    /// The index for the builds of a cell, which installs `file`.
+    /// The index for the builds of a cell for `python`, which installs `file`.
     pub(super) fn given_index(
         &self,
         setup: &Setup,
+        python: PythonVersion,
         file: Option<&DistFile>,
     ) -> Result<GivenIndex, BackendError> {
         if !self.needs_mirror(setup) {
@@ -176,8 +185,8 @@ impl DockerBackend {
         let failed =
             |error: Box<dyn Error + Send + Sync>| BackendError::Index { reason: error.to_string() };
         let address = match &setup.lock {
-            Some(lock) => mirror.lock_address(lock),
-            None => mirror.address(setup.as_of),
+            Some(lock) => mirror.lock_address(lock, python),
+            None => mirror.address(setup.as_of, python),
         };
         let address = address.map_err(failed)?;
         let mut variables: Vec<_> = ADDRESS.map(|name| (name, address.clone())).into();

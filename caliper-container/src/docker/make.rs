@@ -40,7 +40,7 @@ impl DockerBackend {
         let (dockerfile, base) = Self::dockerfile(request)?;
         let base = dockerfile.base.clone().unwrap_or(base);
         let variables = self.check_base(recipe, &base)?;
-        let index = self.given_index(request.setup, request.cell.file())?;
+        let index = self.given_index(request.setup, request.cell.id.python, request.cell.file())?;
         let mentioned =
             |names: &BTreeSet<&str>, options: &[&str]| dockerfile.mentions(names, options);
         self.refuse_other_indexes(&index, mentioned, &base, &variables)?;
@@ -203,7 +203,9 @@ impl DockerBackend {
             let texts = texts.into_iter().flat_map(BTreeMap::values);
             Dockerfile::beginning(base, texts.map(String::as_str))
         };
-        let Ok(index) = self.given_index(request.setup, None) else { return };
+        let Ok(index) = self.given_index(request.setup, request.cell.id.python, None) else {
+            return;
+        };
         let tag = self.fresh_tag(request.run);
         let build = build::Order {
             action: format!("build on the image `{base}`"),

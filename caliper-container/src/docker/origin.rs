@@ -62,7 +62,9 @@ impl DockerBackend {
         installed: &mut [(Installed, &Told)],
     ) {
         let Some(file) = request.cell.file() else { return };
-        let Ok(index) = self.given_index(request.setup, Some(file)) else { return };
+        let Ok(index) = self.given_index(request.setup, request.cell.id.python, Some(file)) else {
+            return;
+        };
         let Some((url, moved)) = index.moved else { return };
         let files = installed.iter_mut().filter_map(|(one, _)| one.file.as_mut());
         for file in files.filter(|file| file.url == moved) {

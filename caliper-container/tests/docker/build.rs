@@ -10,7 +10,7 @@ use caliper_container::backend::{BackendError, Built, ContainerBackend as _, Env
 use caliper_container::cache::has_logs_of_images;
 use caliper_container::docker::{BuildIndex, DockerBackend, DockerOptions, EngineKind, FromIndex};
 use caliper_core::facts::record::{BuildReason, TestEnd};
-use caliper_core::names::{PackageName, Timestamp};
+use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::grid::DistFile;
 use caliper_core::question::interpreter::Implementation;
 use caliper_core::question::lock::Lock;
@@ -75,7 +75,7 @@ struct Mirror {
 type Answer = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 
 impl BuildIndex for Mirror {
-    fn address(&self, as_of: Option<Timestamp>) -> Answer {
+    fn address(&self, as_of: Option<Timestamp>, _: PythonVersion) -> Answer {
         Ok(format!("http://127.0.0.1:9/{}/simple/", as_of.map_or(0, Timestamp::unix_seconds)))
     }
 
@@ -83,7 +83,7 @@ impl BuildIndex for Mirror {
         Ok(format!("http://127.0.0.1:9/files/{}", file.filename))
     }
 
-    fn lock_address(&self, lock: &Lock) -> Answer {
+    fn lock_address(&self, lock: &Lock, _: PythonVersion) -> Answer {
         Ok(format!("http://127.0.0.1:9/lock/{}/simple/", lock.packages.len()))
     }
 

@@ -150,7 +150,7 @@ fn environment(plan: &Plan, cell: &PlannedCell, recipe: &Recipe) -> Sha256 {
 }
 
 fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Decides<'a> {
-    const KEY: u32 = 6;
+    const KEY: u32 = 7;
     let setup = plan.setup_of(cell);
     let nothing = Decides {
         key: KEY,

@@ -55,12 +55,11 @@ impl Locks {
     }
 }
 
-/// What the page of a project has in the world of a lock, if that has the project.
-pub(super) fn row(lock: &Lock, project: &PackageName) -> Option<Row> {
+/// What the page of a project, `depth` folders below the root, has in the world of a lock, if that has the project.
+pub(super) fn row(lock: &Lock, project: &PackageName, depth: usize) -> Option<Row> {
     let package = lock.package(project)?;
     let file = project_file(project, &package.file)?;
-    // `lock/DIGEST/simple/NAME/` is four folders below the root.
-    Some(pages::row(&file, package.version.clone(), 4))
+    Some(pages::row(&file, package.version.clone(), depth))
 }
 
 /// A locked file with its name taken apart; `None` if that is not the name of a file of the project.

@@ -29,6 +29,8 @@ const MOST_BYTES: usize = 32 << 20;
 pub(super) struct Which {
     pub(super) project: PackageName,
     pub(super) as_of: Option<Timestamp>,
+    /// How many folders below the root it is.
+    pub(super) depth: usize,
     /// What is done with files without upload time.
     pub(super) undated: UnknownUploadTime,
     /// The content type.
@@ -88,7 +90,7 @@ impl Pages {
     fn rows(
         &self,
         project: &Project,
-        &Which { as_of, undated: unknown, .. }: &Which,
+        &Which { as_of, depth, undated: unknown, .. }: &Which,
         client: &IndexClient,
     ) -> Result<Vec<Row>, Failure> {
         let releases = project.releases().iter();
@@ -97,7 +99,10 @@ impl Pages {
         });
         let files: Vec<_> = files.collect();
         let Some(as_of) = as_of else {
-            return Ok(files.into_iter().map(|(version, file)| row(file, version, 2)).collect());
+            return Ok(files
+                .into_iter()
+                .map(|(version, file)| row(file, version, depth))
+                .collect());
         };
         let undated = without_upload_time(project);
         let included = unknown == UnknownUploadTime::Include;
@@ -111,7 +116,7 @@ impl Pages {
         let existed =
             |file: &ProjectFile| file.file.upload_time.map_or(included, |time| time <= as_of);
         let existing = files.into_iter().filter(|(_, file)| existed(file));
-        Ok(existing.map(|(version, file)| row(file, version, 4)).collect())
+        Ok(existing.map(|(version, file)| row(file, version, depth)).collect())
     }
 
     fn note(

@@ -5,12 +5,12 @@ use caliper_core::question::lock::Lock;
 use hyper::header::HeaderMap;
 use hyper::{Response, header};
 
-use super::UnknownUploadTime;
 use super::failure::{Failure, Failures};
 use super::locks;
 use super::locks::Locks;
 use super::pages::{Pages, UNVERIFIED, Which, without_upload_time};
 use super::shelf::{Known, Shelf};
+use super::{BUILD_TOOLS, UnknownUploadTime};
 use crate::Notice;
 use crate::download::Downloader;
 use crate::index::{IndexClient, PackageIndex as _};
@@ -20,6 +20,14 @@ use crate::web::{self, Content};
 
 /// What the name of a file can be kept for: it has a digest in its address.
 const FOR_EVER: &str = "max-age=365000000, immutable";
+
+/// Where a page is, and as of when it is.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    as_of: Option<Timestamp>,
+    /// How many folders below the root.
+    depth: usize,
+}
 
 /// What is served.
 #[derive(Debug)]
@@ -57,7 +65,7 @@ impl Site {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let known = Known { locks: &self.locks, client: &self.client };
         let mut lock = None;
-        let (before, as_of, rest) = match parts[..] {
+        let (mut before, as_of, mut rest) = match parts[..] {
             ["lock", digest, ref rest @ ..] => {
                 let of_digest = digest.parse().ok().and_then(|digest| self.locks.of(digest));
                 let Some(found) = of_digest else { return Ok(not_found()) };
@@ -71,6 +79,12 @@ impl Site {
             }
             ref rest => (String::new(), None, rest),
         };
+        let mut tools = None;
+        if let (false, ["tools", time, after @ ..]) = (before.is_empty(), rest) {
+            tools = Some(time.parse().map_err(|error| Failure::question(&error))?);
+            before += &format!("/tools/{time}");
+            rest = after;
+        }
         match *rest {
             ["simple", ""] => Ok(self.list(headers)),
             ["simple"] => Ok(redirect(&format!("{before}/simple/"))),
@@ -80,9 +94,13 @@ impl Site {
                 if path != canonical {
                     return Ok(redirect(&canonical));
                 }
+                let is_tool = BUILD_TOOLS.contains(&project.normalized());
+                let as_of = tools.filter(|_| is_tool).or(as_of);
+                let depth = before.matches('/').count() + 2;
+                let at = At { as_of, depth };
                 match lock {
-                    Some(lock) => self.of_lock(project, &lock, headers),
-                    None => self.project(project, as_of, self.unknown, headers),
+                    Some(lock) => self.of_lock(project, &lock, at, headers),
+                    None => self.project(project, at, self.unknown, headers),
                 }
             }
             ["files", UNVERIFIED, filename] if before.is_empty() => {
@@ -115,9 +133,10 @@ impl Site {
         &self,
         project: PackageName,
         lock: &Lock,
+        at: At,
         headers: &HeaderMap,
     ) -> Result<Response<Content>, Failure> {
-        if let Some(row) = locks::row(lock, &project) {
+        if let Some(row) = locks::row(lock, &project, at.depth) {
             let page = match answer::best_form_for(headers) {
                 Some(answer::JSON) => Page::new(answer::JSON, page::project_json(&project, &[row])),
                 Some(form) => Page::new(form, page::project_html(&project, &[row])),
@@ -127,20 +146,21 @@ impl Site {
         }
         // A lock without a date was made from all that was there.
         let undated = if lock.as_of.is_some() { self.unknown } else { UnknownUploadTime::Include };
-        self.project(project, lock.tools_as_of(), undated, headers)
+        self.project(project, at, undated, headers)
     }
 
     fn project(
         &self,
         project: PackageName,
-        as_of: Option<Timestamp>,
+        At { as_of, depth }: At,
         undated: UnknownUploadTime,
         headers: &HeaderMap,
     ) -> Result<Response<Content>, Failure> {
         let Some(form) = answer::best_form_for(headers) else {
             return Ok(answer::not_acceptable());
         };
-        let page = self.pages.page(&Which { project, as_of, undated, form }, &self.client)?;
+        let page =
+            self.pages.page(&Which { project, as_of, depth, undated, form }, &self.client)?;
         let mut answer = page.unless_known(headers);
         // Whether the indexes' answer still holds is for the mirror to know.
         set(&mut answer, header::CACHE_CONTROL, "no-cache");

@@ -177,7 +177,7 @@ fn a_lock_is_an_index_of_its_files_alone() {
     let bench = Bench::new(client(&server));
     // The folder says of `tool` that it was uploaded now.
     let lock = lock("2100-01-01T00:00:00Z");
-    let address = bench.mirror.lock_address(&lock);
+    let address = bench.mirror.lock_address(&lock, None);
     let path = |project: &str| format!("/lock/{}/simple/{project}/", lock.digest().hex());
     assert!(address.to_string().ends_with(&path("").replace("//", "/")), "{address}");
     let index = IndexClient::new(address, hasty());
@@ -199,6 +199,34 @@ fn a_lock_is_an_index_of_its_files_alone() {
     assert_eq!(bench.get(&format!("/files/{digest}/{filename}")).body, own);
     assert_eq!(bench.get("/simple/demo/").text().matches("demo-1.2").count(), 0);
     assert_eq!(bench.get(&format!("/lock/{}/simple/demo/", "0".repeat(64))).status, 404);
+}
+
+#[test]
+fn the_tools_of_builds_have_a_date_of_their_own() {
+    let folder = folder();
+    for (version, uploaded) in [("1.0", "2018-05-01"), ("2.0", "2020-02-01"), ("3.0", "2021-05-01")]
+    {
+        let wheel = wheel(folder.path(), "setuptools", version);
+        std::fs::write(format!("{}.uploaded", wheel.display()), uploaded).unwrap();
+    }
+    let server = upstream(folder.path(), false);
+    let bench = Bench::new(client(&server));
+    let [as_of, tools] = ["2019-06-01", "2020-06-01"].map(|date| date.parse().unwrap());
+    let address = bench.mirror.address_for_builds(as_of, tools);
+    assert!(address.as_str().ends_with("/as-of/2019-06-01/tools/2020-06-01/simple/"), "{address}");
+    let index = IndexClient::new(address, hasty());
+    let offered = |project: &str| -> Vec<String> {
+        let project = index.project(&project.parse().unwrap()).unwrap();
+        project.releases().iter().map(|release| release.version().to_string()).collect()
+    };
+    assert_eq!(offered("demo"), ["1.0"]);
+    assert_eq!(offered("setuptools"), ["1.0", "2.0"]);
+    // The links of the page lead to its files.
+    let page = bench.get("/as-of/2019-06-01/tools/2020-06-01/simple/setuptools/").text();
+    assert!(page.contains("\"../../../../../../files/"), "{page}");
+    // Without a date there is none of its own.
+    assert_eq!(bench.get("/tools/2020-06-01/simple/demo/").status, 404);
+    assert_eq!(bench.get("/as-of/2019-06-01/tools/soon/simple/demo/").status, 400);
 }
 
 #[test]

@@ -42,14 +42,14 @@ fn digests_hold_still() {
         all.chain([format!("cell {cell}")]).collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!(told(0), @"
-    environment sha256:5a88b72214653d375f7d860c2ef0d1ed73bcf3e0a88197d8c90fb615ef7c2c3a
-    import sha256:c7a3e6113bf584b3121ad98fbfbafff7259fb0eb95af8fd84e491d2ca067314c
-    t sha256:e9970d6f9355c255635a8ee717ac66120ee18d6451219b7165c54df5902a9417
-    cell sha256:951e751ff268cdde7cc799c1a25381271448427e4dd1259e4aa9de54bbcb6381
+    environment sha256:4d5562e862335a15e19b623db377c3a44990cc80a18ddad1c78b0c8dc0e4f368
+    import sha256:b31d44daf36da66b55cb14ecd662cb51eeeae20b11a7524514af2685ea15c66c
+    t sha256:17ac6b4826a00204c928919929f612dc049d79d75728dfa45b8837959e036c25
+    cell sha256:08d9e4a46dc80d43e95e056132a871c393034a6d1d7289d8d36549d4bc8c4249
     ");
     insta::assert_snapshot!(told(1), @"
-    environment sha256:f215037654c938273a92879fee18c61a9f28b21d61ac2620b937b52469c59510
-    cell sha256:cf0f0c1ddc8f41ed670957967f149f58a067b5fd4a5c8ebe6f931551cc77e043
+    environment sha256:d8beabced80dabe02b6c7c724a1c21eb72bdb71e31442af7f79f05dce85339c6
+    cell sha256:2a4b09194de38cfdbc51482b7ca1f5dc9b8c24a4993a9e04b59ea31e1f42138d
     ");
 }
 
