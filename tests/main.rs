@@ -22,6 +22,7 @@ mod frozen;
 mod grids;
 mod heal;
 mod imports;
+mod init;
 mod live;
 mod local_run;
 mod looks;

@@ -7,10 +7,12 @@ mod clean;
 mod compare;
 mod completions;
 mod doctor;
+mod export;
 mod heal;
 mod import;
 mod index;
 mod init;
+mod man;
 mod plan;
 mod recorded;
 mod replay;
@@ -40,8 +42,8 @@ use crate::terminal::{Terminal, printable};
 /// Does what was asked for.
 pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
     match args.command {
-        Command::Init { folder } => init::run(&folder, terminal),
-        Command::Check { config } => check::run(&config, terminal),
+        Command::Init { folder, dependency } => init::run(&folder, dependency.as_ref(), terminal),
+        Command::Check { configs } => check::run(&configs, terminal),
         Command::Resolve { package, selection, platform, format } => {
             resolve::run(&package, &selection, platform.as_deref(), format.format, terminal)
         }
@@ -73,6 +75,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
         }
+        Command::Export { config, to, against } => {
+            export::run(&config, to, against.as_deref(), terminal)
+        }
         Command::Witness { cell, against, test, folder, config } => {
             let (test, config, folder) = (test.as_deref(), &config, &folder);
             let wanted = witness::Wanted { config, cell: &cell, against: &against, test, folder };
@@ -98,6 +103,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         }
         Command::Schema { format } => Ok(schema::run(format, terminal)),
         Command::Completions { shell } => Ok(completions::run(shell, terminal)),
+        Command::Man { folder } => man::run(&folder, terminal),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use caliper_container::backend::ContainerBackend;
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::local::{LocalBackend, LocalOptions};
+use caliper_core::names::PythonVersion;
 use caliper_core::question::config::Config;
 use caliper_core::question::files::FileSource as _;
 use caliper_core::question::grid::Choice;
@@ -209,6 +210,14 @@ pub(crate) fn plain_setup() -> Setup {
 /// The Pythons of this machine.
 pub(crate) fn found(local: &LocalBackend) -> Vec<Interpreter> {
     local.interpreters(&BTreeSet::new(), &plain_setup()).unwrap_or_default()
+}
+
+/// The feature releases among the Pythons of this machine, for a folder that has no cache yet.
+pub(crate) fn pythons_at_hand() -> std::io::Result<Vec<PythonVersion>> {
+    let cache = tempfile::tempdir()?;
+    let nothing = || unreachable!("listing Pythons needs no uv");
+    let local = LocalBackend::new(LocalOptions::new(cache.path(), Box::new(nothing)));
+    Ok(found(&local).iter().map(|interpreter| interpreter.python).collect())
 }
 
 /// A wheel of uv, if this machine has none of its own.

@@ -14,6 +14,7 @@ pub mod results;
 pub mod row;
 pub mod search;
 pub mod suggest;
+pub mod survey;
 pub mod suspects;
 
 mod conclusions;

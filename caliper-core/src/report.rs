@@ -2,11 +2,13 @@
 //!
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
+pub mod export;
 pub mod grid;
 pub mod measures;
 pub mod model;
 pub mod ro_crate;
 pub mod rows;
 pub mod schema;
+pub mod starter;
 pub mod suspects;
 pub mod witness;
