@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use caliper_core::names::{Sha256, Sha256Stream};
 use caliper_core::question::left_out::WhyLeftOut;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -94,6 +95,36 @@ impl GitRules {
             tracked.contains(relative)
         }
     }
+}
+
+/// The data of the repository whose top is this folder.
+pub(super) fn data_of(root: &Path) -> Option<PathBuf> {
+    root.join(".git").exists().then(|| Repository::around(root).map(|repository| repository.data))?
+}
+
+/// A digest over the commit that is checked out, the names of commits, and the paths that are tracked.
+pub(super) fn history(root: &Path) -> Option<Sha256> {
+    let repository = Repository::around(root).filter(|repository| repository.top == root)?;
+    let mut digest = Sha256Stream::default();
+    let mut files = vec![repository.data.join("HEAD"), repository.common.join("packed-refs")];
+    let mut folders = vec![repository.common.join("refs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder { &mut folders } else { &mut files }.push(entry.path());
+        }
+    }
+    files.sort();
+    for file in files {
+        let Ok(content) = fs::read(&file) else { continue };
+        let path = file.strip_prefix(&repository.common).unwrap_or(&file);
+        digest.field(path.as_os_str().as_encoded_bytes());
+        digest.field(&content);
+    }
+    for path in repository.tracked(root).unwrap_or_default() {
+        digest.field(path.as_bytes());
+    }
+    Some(digest.finish())
 }
 
 /// The pattern that ignores a path, and where it stands.
