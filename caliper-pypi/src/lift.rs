@@ -59,8 +59,9 @@ pub fn lift(
 ) -> Result<LiftedWheel, LiftError> {
     let failed = |fault| LiftError::Wheel(WheelError::new(wheel, fault));
     let filename = wheel.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let name: WheelName =
-        filename.parse().map_err(|_| LiftError::Name { filename: crate::excerpt::excerpt(filename) })?;
+    let name: WheelName = filename
+        .parse()
+        .map_err(|_| LiftError::Name { filename: crate::excerpt::excerpt(filename) })?;
     let file = File::open(wheel).map_err(|error| failed(Fault::Open(error)))?;
     let mut archive = open(file).map_err(failed)?;
     let mut paths = record_paths_in(&archive).map_err(failed)?;
@@ -71,7 +72,10 @@ pub fn lift(
     let text = String::from_utf8_lossy(&new);
     let metadata = Metadata::parse(&text).ok_or_else(|| failed(Fault::Metadata))?;
     let is_itself = metadata.name.parse().is_ok_and(|project| name.is_of(&project))
-        && metadata.version.parse().is_ok_and(|version: pep440_rs::Version| version == *name.version());
+        && metadata
+            .version
+            .parse()
+            .is_ok_and(|version: pep440_rs::Version| version == *name.version());
     if !is_itself {
         return Err(LiftError::OtherRelease {
             filename: filename.to_owned(),
@@ -124,7 +128,10 @@ pub fn lift(
 /// The `.dist-info` folder of a wheel with these paths.
 fn info_of(paths: &[String]) -> Option<String> {
     let folder = |path: &String| path.strip_suffix("/METADATA").map(str::to_owned);
-    paths.iter().filter_map(folder).find(|folder| folder.ends_with(".dist-info") && !folder.contains('/'))
+    paths
+        .iter()
+        .filter_map(folder)
+        .find(|folder| folder.ends_with(".dist-info") && !folder.contains('/'))
 }
 
 /// A member that is read as a whole.
@@ -152,7 +159,9 @@ fn without_ranges(metadata: &[u8], packages: &[PackageName]) -> (Vec<u8>, Vec<St
             break;
         }
         let mut header = line.to_vec();
-        while let Some(more) = lines.next_if(|next| next.starts_with(b" ") || next.starts_with(b"\t")) {
+        while let Some(more) =
+            lines.next_if(|next| next.starts_with(b" ") || next.starts_with(b"\t"))
+        {
             header.extend_from_slice(more);
         }
         let is_requirement =
@@ -221,7 +230,8 @@ impl<W: Write + Seek> Writer<W> {
         let names_program = |line: &[u8]| {
             line.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"generator:"))
         };
-        for line in text.split_inclusive(|byte| *byte == b'\n').filter(|line| !names_program(line)) {
+        for line in text.split_inclusive(|byte| *byte == b'\n').filter(|line| !names_program(line))
+        {
             lines.update(line);
         }
         self.count(path, false, lines.finish());
@@ -239,16 +249,15 @@ impl<W: Write + Seek> Writer<W> {
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0_u64;
         loop {
-            let count =
-                from.read(&mut buffer).map_err(|error| NotCopied::Read(Fault::Archive(error.into())))?;
+            let count = from
+                .read(&mut buffer)
+                .map_err(|error| NotCopied::Read(Fault::Archive(error.into())))?;
             if count == 0 {
                 break;
             }
             size += count as u64;
-            self.left = self
-                .left
-                .checked_sub(count as u64)
-                .ok_or(NotCopied::Read(Fault::TooLarge))?;
+            self.left =
+                self.left.checked_sub(count as u64).ok_or(NotCopied::Read(Fault::TooLarge))?;
             digest.update(&buffer[..count]);
             self.archive.write_all(&buffer[..count]).map_err(NotCopied::Write)?;
         }

@@ -134,7 +134,9 @@ pub(crate) fn open<R: Read + Seek>(wheel: R) -> Result<ZipArchive<R>, Fault> {
     Ok(archive)
 }
 
-pub(crate) fn record_paths_in<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<String>, Fault> {
+pub(crate) fn record_paths_in<R: Read + Seek>(
+    archive: &ZipArchive<R>,
+) -> Result<Vec<String>, Fault> {
     let mut paths = Vec::with_capacity(archive.len());
     for name in archive.file_names() {
         let name = name.map_err(|error| Fault::Archive(error.into()))?;

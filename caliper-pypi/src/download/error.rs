@@ -38,7 +38,9 @@ pub enum DownloadError {
     #[error("it is not on this machine yet: run once without the offline option")]
     Offline,
     /// No index has it, and it is not kept here any more.
-    #[error("no index has it, because it was built on some machine, and it is not kept on this one")]
+    #[error(
+        "no index has it, because it was built on some machine, and it is not kept on this one"
+    )]
     NotOfIndex,
     /// It could not be written.
     #[error("could not write `{}`", path.display())]

@@ -50,7 +50,10 @@ fn ranges_of_the_measured_package_are_lifted_and_others_stay() {
         &[
             ("weather_kit/run.sh", "echo\n"),
             (&format!("{info}/METADATA"), METADATA),
-            (&format!("{info}/WHEEL"), "Wheel-Version: 1.0\nGenerator: one (1)\nTag: py3-none-any\n"),
+            (
+                &format!("{info}/WHEEL"),
+                "Wheel-Version: 1.0\nGenerator: one (1)\nTag: py3-none-any\n",
+            ),
             (&format!("{info}/RECORD"), "wrong,,\n"),
             (&format!("{info}/RECORD.jws"), "signed"),
             ("weather_kit/a,b.txt", "x"),
@@ -86,7 +89,9 @@ fn ranges_of_the_measured_package_are_lifted_and_others_stay() {
     let record = &written[5].1;
     // Computed with Python's hashlib and base64.
     assert!(
-        record.contains("\"weather_kit/a,b.txt\",sha256=LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE,1\n"),
+        record.contains(
+            "\"weather_kit/a,b.txt\",sha256=LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE,1\n"
+        ),
         "{record}"
     );
     assert!(record.ends_with("weather_kit-1.0.dist-info/RECORD,,\n"), "{record}");
@@ -113,7 +118,8 @@ fn the_content_decides_and_not_the_archive() {
         let path = wheel(folder.path(), "demo-1.0-py3-none-any.whl", &all);
         lift(&path, &packages(), &to).unwrap()
     };
-    let metadata = |range: &str| format!("Name: demo\nVersion: 1.0\nRequires-Dist: pandas{range}\n");
+    let metadata =
+        |range: &str| format!("Name: demo\nVersion: 1.0\nRequires-Dist: pandas{range}\n");
     let one = of("a (1)", "x = 1\n", &metadata(">=1"), false);
     let bytes = fs::read(&one.path).unwrap();
     let same = of("a (1)", "x = 1\n", &metadata(">=1"), true);
