@@ -96,7 +96,6 @@ impl Project {
         Self { root, entries: entries.into(), outside, digest, bytes }
     }
 
-    #[cfg(any(feature = "docker", test))]
     fn has(&self, path: &str) -> bool {
         self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).is_ok()
     }
@@ -132,24 +131,15 @@ impl Project {
     }
 
     /// Copies the project to `target`, which must not exist, and shows the copy the history of the project, from which
-    /// some packages take their version. Nothing is written into the project as long as Git is told to take no locks
-    /// of its own accord (`GIT_OPTIONAL_LOCKS=0`).
+    /// some packages take their version. The copy has an index of its own, so that Git writes nothing into the project,
+    /// and in which what is left out counts as unchanged.
     ///
     /// # Errors
     ///
     /// The error of the file system.
     pub fn copy_with_history(&self, target: &Path) -> io::Result<()> {
         self.copy_to(target)?;
-        let history = self.root.join(".git");
-        if history.is_dir() {
-            std::os::unix::fs::symlink(history, target.join(".git"))?;
-        } else if let Some(data) = git::data_of(&self.root) {
-            // A linked work tree or a submodule; where it leads may be relative to the project.
-            let data = fs::canonicalize(data)?;
-            let text = [b"gitdir: ", data.as_os_str().as_encoded_bytes(), b"\n"].concat();
-            fs::write(target.join(".git"), text)?;
-        }
-        Ok(())
+        git::show_history(&self.root, target, &|path| self.has(path))
     }
 
     /// A digest over its history, as far as a version may be taken from it: where it stands, and all names in it. `None`

@@ -530,7 +530,8 @@ mod tests {
             python -m pip --disable-pip-version-check install --no-cache-dir \
             '/tmp/caliper/weatherkit-1.0-py3-none-any.whl[test,plot]' /tmp/caliper/six-1.16.0-py2.py3-none-any.whl
         ");
-        let own = "FROM b\nRUN x\nCOPY weatherkit-*.whl /w/\nCOPY six-1.16.0-py2.py3-none-any.whl /f/\n";
+        let own =
+            "FROM b\nRUN x\nCOPY weatherkit-*.whl /w/\nCOPY six-1.16.0-py2.py3-none-any.whl /f/\n";
         let dockerfile = Dockerfile::new(own, &variables.basename, &variables.project_wheel);
         assert!(dockerfile.uses_file && dockerfile.uses_wheel);
         assert_eq!(dockerfile.general, "FROM b\nRUN x\n");

@@ -124,10 +124,12 @@ impl DockerBackend {
             }
             Err(problem) => {
                 environment.abandon()?;
+                let wheel =
+                    if request.setup.project.is_some() { ", and {{ project_wheel }}," } else { "" };
                 log.extend_from_slice(
                     format!(
                         "caliper: the image was built, but {problem}. The Dockerfile must install \
-                         {{{{ filename }}}} or {{{{ basename }}}} with the pip of that `python`.\n"
+                         {{{{ filename }}}} or {{{{ basename }}}}{wheel} with the pip of that `python`.\n"
                     )
                     .as_bytes(),
                 );
@@ -294,8 +296,7 @@ impl DockerBackend {
             let version = inventory.version(name).and_then(|version| version.parse().ok());
             if version.as_ref() != Some(&package.version) {
                 return Ok(Err(format!(
-                    "{name} {} is not installed for its `python`: the Dockerfile must install \
-                     {{{{ project_wheel }}}}",
+                    "{name} {} is not installed for its `python`",
                     package.version
                 )));
             }

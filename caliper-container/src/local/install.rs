@@ -134,10 +134,10 @@ impl Builder<'_> {
         let failed = |reason| Ok(Filled { contents: Err(reason), log: log.clone() });
         let has_ended_well = matches!(ended.how, How::Ended(status) if status.success());
         if !has_ended_well && self.cache_was_removed() {
-            return Err(uv_failed(INSTALL, format!(
-                "its cache `{}` was removed meanwhile",
-                self.cache.display()
-            )));
+            return Err(uv_failed(
+                INSTALL,
+                format!("its cache `{}` was removed meanwhile", self.cache.display()),
+            ));
         }
         match ended.how {
             How::Interrupted => return Err(BackendError::Interrupted),

@@ -127,7 +127,10 @@ impl LocalBackend {
             }
         }
         let [wheel] = wheels.as_slice() else {
-            return not_built(BuildReason::Unknown, [&log[..], b"error: the build left no wheel\n"].concat());
+            return not_built(
+                BuildReason::Unknown,
+                [&log[..], b"error: the build left no wheel\n"].concat(),
+            );
         };
         let path = order.into.join(wheel.file_name().unwrap_or_default());
         fs::copy(wheel, &path).map_err(failed(&out))?;
@@ -135,10 +138,8 @@ impl LocalBackend {
     }
 }
 
-/// Git may read the history of the project, and write nothing of its own accord. It belongs to whoever's folder that
-/// is, which Git refuses for others unless it is told.
-const GIT: [(&str, &str); 4] = [
-    ("GIT_OPTIONAL_LOCKS", "0"),
+/// The history belongs to whoever's folder the project is, which Git refuses for others unless it is told.
+const GIT: [(&str, &str); 3] = [
     ("GIT_CONFIG_COUNT", "1"),
     ("GIT_CONFIG_KEY_0", "safe.directory"),
     ("GIT_CONFIG_VALUE_0", "*"),
