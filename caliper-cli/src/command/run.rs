@@ -30,7 +30,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let watch = Watch::start(&interrupt)?;
     // Before hours are spent on measuring.
     let before = how.against.as_ref().map(|path| recorded(path, terminal)).transpose()?;
-    let layout = lay_out(work, Purpose::Run, terminal)?;
+    let layout = lay_out(work, Purpose::Run, &interrupt, terminal)?;
     let store = DirStore::open(layout.setting.results())?;
     let downloader = layout.index.downloader(&layout.cache);
     let reporter = progress::reporter(how.progress, terminal);
