@@ -5,6 +5,7 @@
 
 mod commands;
 mod folder;
+mod list;
 mod needs;
 mod pytest;
 mod testing;
@@ -25,6 +26,8 @@ pub struct Survey {
     pub is_installable: bool,
     /// Whether its modules are in the folder `src`.
     pub has_src: bool,
+    /// The list of requirements that says what it needs, if one does and a configuration can name it.
+    pub list: Option<String>,
     /// What it needs at run time. Those that are needed everywhere come first.
     pub needs: Vec<Need>,
     /// What only its extras, groups and lists of test requirements need.

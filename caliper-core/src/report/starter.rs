@@ -93,42 +93,49 @@ fn listed(pythons: &[PythonVersion]) -> String {
 
 /// What is installed beside the dependency.
 fn environment(survey: &Survey, need: &Need) -> String {
-    let Testing { extras, groups, requirements, .. } = &survey.testing;
-    // Which release of it there is, the cell decides.
-    let is_other = |text: &&String| {
-        PackageName::split(text.trim()).0.parse::<PackageName>().ok().as_ref() != Some(&need.name)
-    };
-    let requirements: Vec<String> = requirements.iter().filter(is_other).cloned().collect();
+    let Testing { extras, groups, lists, requirements, .. } = &survey.testing;
+    let (mut text, mut lists, mut all) = (String::new(), lists.clone(), Vec::new());
     if survey.is_installable {
-        let mut text = String::from("  # The project is installed in every cell");
-        text += if extras.is_empty() && groups.is_empty() {
-            ".\n"
-        } else {
-            ", with what its tests need.\n"
-        };
-        let keys = [("extras", extras), ("groups", groups)]
-            .into_iter()
-            .filter(|(_, names)| !names.is_empty());
-        let keys: Vec<String> =
-            keys.map(|(key, names)| format!("{key}: {}", list(names))).collect();
-        let _ = writeln!(text, "  project: {{{}}}\n", keys.join(", "));
-        if !requirements.is_empty() {
-            text += "  # What its tests need besides.\n";
-            text += &requirements_key(&requirements);
+        text += "  # The project is installed in every cell";
+        let is_alone = extras.is_empty() && groups.is_empty();
+        text += if is_alone { ".\n" } else { ", with what its tests need.\n" };
+        let keys = [("extras", extras), ("groups", groups)];
+        let keys = keys.into_iter().filter(|(_, names)| !names.is_empty());
+        let keys: Vec<String> = keys.map(|(key, names)| format!("{key}: {}", list(names))).collect();
+        let value = if is_alone { "true".to_owned() } else { format!("{{{}}}", keys.join(", ")) };
+        let _ = writeln!(text, "  project: {value}\n");
+    } else if let Some(file) = &survey.list {
+        lists.insert(0, file.clone());
+        lists.dedup();
+    } else {
+        let others = survey.needs.iter().filter(|other| other.name != need.name);
+        all.extend(others.filter(|other| other.specifier.is_some()).map(|other| other.text.clone()));
+    }
+    for requirement in requirements {
+        let (name, _) = PackageName::split(requirement.trim());
+        // Which release of the dependency there is, the cell decides.
+        let is_need = name.parse::<PackageName>().is_ok_and(|name| name == need.name);
+        if !is_need && !all.contains(requirement) {
+            all.push(requirement.clone());
         }
-        return text;
     }
-    let others = survey.needs.iter().filter(|other| other.name != need.name);
-    let others = others.filter(|other| other.specifier.is_some()).map(|other| other.text.clone());
-    let mut all: Vec<String> = others.collect();
-    let further: Vec<String> = requirements.into_iter().filter(|one| !all.contains(one)).collect();
-    all.extend(further);
-    if all.is_empty() {
-        return String::new();
+    if !(lists.is_empty() && all.is_empty()) {
+        text += if survey.is_installable {
+            "  # What its tests need besides.\n"
+        } else {
+            "  # Installed beside the dependency: what else the project and its tests need. The project itself is no\n  \
+             # package; its files are there.\n"
+        };
     }
-    let text = "  # Installed beside the dependency: what else the project and its tests need. The project itself is no\n  \
-                # package; its files are there.\n";
-    text.to_owned() + &requirements_key(&all)
+    if !lists.is_empty() {
+        let _ = writeln!(text, "  requirements_files: {}", list(&lists));
+    }
+    if !all.is_empty() {
+        text += &requirements_key(&all);
+    } else if !lists.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 fn requirements_key(requirements: &[String]) -> String {
@@ -145,13 +152,12 @@ fn tests(survey: &Survey) -> String {
     let Testing { runner, paths, place, .. } = &survey.testing;
     let has_path = !survey.is_installable && survey.has_src;
     let environment = if has_path { ", env: {PYTHONPATH: src}" } else { "" };
-    let paths = if paths.is_empty() { vec![".".to_owned()] } else { paths.clone() };
     let test = match runner {
-        Runner::Pytest => format!("{{pytest: {}{environment}}}", one_or_list(&paths)),
-        Runner::Unittest => format!("{{unittest: {}{environment}}}", one_or_list(&paths)),
+        Runner::Pytest => format!("{{pytest: {}{environment}}}", quoted(&words(paths))),
+        Runner::Unittest => format!("{{unittest: {}{environment}}}", quoted(&words(paths))),
         Runner::Program(command) => {
-            let run = command.join(" ");
-            format!("{{name: tests, run: {}{environment}, compare: exit-status}}", quoted(&run))
+            let run = quoted(&words(command));
+            format!("{{name: tests, run: {run}{environment}, compare: exit-status}}")
         }
         Runner::None => {
             let module = survey.name.as_ref().map(|name| name.normalized().replace('-', "_"));
@@ -170,11 +176,16 @@ fn tests(survey: &Survey) -> String {
     format!("{why}  tests:\n    - {test}\n")
 }
 
-fn one_or_list(paths: &[String]) -> String {
-    match paths {
-        [one] => quoted(one),
-        several => list(several),
+/// Paths as the words of a command; `.` without any.
+fn words(paths: &[String]) -> String {
+    if paths.is_empty() {
+        return ".".to_owned();
     }
+    let word = |path: &String| {
+        let is_plain = |one: char| one.is_ascii_alphanumeric() || "-_./".contains(one);
+        if path.chars().all(is_plain) { path.clone() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+    };
+    paths.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// How wide a line may be.

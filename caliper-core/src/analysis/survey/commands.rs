@@ -161,7 +161,7 @@ fn session(
         let at = |wanted: &[&str]| words.iter().position(|word| wanted.contains(&word.as_str()));
         let paths = |from: usize| -> Vec<String> {
             let rest = words[from + 1..].iter().filter(|word| !word.starts_with('-'));
-            rest.filter(|word| folder.has(word.trim_end_matches('/'))).cloned().collect()
+            rest.filter(|word| is_path(word) && folder.has(word.trim_end_matches('/'))).cloned().collect()
         };
         if let Some(place) = at(&["pytest", "py.test"]) {
             return Some((Runner::Pytest, paths(place)));
@@ -177,4 +177,9 @@ fn session(
         command.extend(words[program + 1..].iter().cloned());
         is_one.then_some((Runner::Program(command), Vec::new()))
     })
+}
+
+/// Whether a word cannot be taken for an option or a sign of a shell.
+pub(super) fn is_path(word: &str) -> bool {
+    !word.starts_with('-') && word.chars().any(char::is_alphanumeric) && !word.contains(char::is_control)
 }

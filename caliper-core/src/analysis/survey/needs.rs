@@ -6,6 +6,7 @@ use pep440_rs::VersionSpecifiers;
 use toml::{Table, Value};
 
 use super::folder::Folder;
+use super::list;
 use super::testing::Testing;
 use super::{Need, Survey, SurveyError};
 use crate::analysis::suggest::literal::{Literal, values_of};
@@ -25,6 +26,10 @@ pub(super) struct Found {
     python: Option<(String, VersionSpecifiers)>,
     remarks: Vec<String>,
     pub(super) pyproject: Table,
+    /// Lists of requirements that a configuration can name.
+    pub(super) lists: BTreeSet<String>,
+    /// Where something stands that is no requirement.
+    pub(super) unsound: BTreeSet<String>,
 }
 
 /// The files that describe a project, in the order in which they count.
@@ -57,6 +62,8 @@ impl Found {
             python: None,
             remarks: Vec::new(),
             pyproject: Table::new(),
+            lists: lists.iter().filter(|file| list::is_sound(file, folder)).map(|file| (*file).to_owned()).collect(),
+            unsound: BTreeSet::new(),
         };
         for file in DESCRIBED.into_iter().chain(lists) {
             let Some(text) = folder.text(file)? else { continue };
@@ -119,6 +126,11 @@ impl Found {
         }
         let unreadable = read.unreadable.iter().chain(elsewhere.as_ref());
         self.remarks.extend(unreadable.map(|error| remark(file, error)));
+        let places = read.unreadable.iter().filter_map(|error| match error {
+            ProjectError::Requirement { place, .. } => Some(place.clone()),
+            _ => None,
+        });
+        self.unsound.extend(places);
         self.includes.extend(read.includes);
         match kind.requires_python(text) {
             Ok(Some((place, specifiers))) if self.python.is_none() => {
@@ -226,6 +238,7 @@ impl Found {
             name: self.name,
             is_installable: self.is_installable,
             has_src: folder.has_folder("src"),
+            list: self.runtime.filter(|file| self.lists.contains(file)),
             needs,
             further,
             python: self.python,

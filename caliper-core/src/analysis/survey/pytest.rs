@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::SurveyError;
+use super::commands::is_path;
 use super::folder::Folder;
 use super::needs::Found;
 use super::testing::test_folders;
@@ -28,7 +29,7 @@ pub(super) fn configured(folder: &Folder, found: &Found) -> Result<Option<String
 
 /// Where the tests are.
 pub(super) fn paths(folder: &Folder, found: &Found) -> Result<Vec<String>, SurveyError> {
-    let is_there = |path: &String| folder.has(path.trim_end_matches('/'));
+    let is_there = |path: &String| is_path(path) && folder.has(path.trim_end_matches('/'));
     let named: Vec<String> = named(folder, found)?.into_iter().filter(is_there).collect();
     Ok(if named.is_empty() { test_folders(folder) } else { named })
 }

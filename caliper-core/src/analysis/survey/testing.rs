@@ -1,12 +1,15 @@
 use std::collections::BTreeSet;
+use std::str::FromStr as _;
 
 use super::SurveyError;
 use super::commands::{self, Session};
 use super::folder::Folder;
 use super::needs::Found;
 use super::pytest;
-use crate::analysis::suggest::Section;
+use super::list;
+use crate::analysis::suggest::{ProjectError, Section};
 use crate::names::PackageName;
+use crate::question::requirement::Requirement;
 
 /// How a project is tested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Testing {
     pub extras: Vec<String>,
     /// The groups of the project ([PEP 735](https://peps.python.org/pep-0735/)) that the tests need.
     pub groups: Vec<String>,
+    /// Lists of what the tests need besides: files of the project.
+    pub lists: Vec<String>,
     /// What the tests need besides, for an installer.
     pub requirements: Vec<String>,
 }
@@ -53,7 +58,7 @@ impl Testing {
             None => commands::of_nox(folder)?,
         };
         let mut testing = match session {
-            Some(session) => Self::of_session(session, folder, found),
+            Some(session) => Self::of_session(session, folder, found)?,
             None => Self::default(),
         };
         if testing.runner == Runner::None {
@@ -67,77 +72,62 @@ impl Testing {
             };
         }
         if testing.runner == Runner::Pytest {
-            testing.find_pytest(found);
+            testing.find_pytest(folder, found)?;
         }
         Ok(testing)
     }
 
     /// What a session of tox or nox runs and installs.
-    fn of_session(session: Session, folder: &Folder, found: &Found) -> Self {
-        let declares = |section: &Section| found.all.iter().any(|(_, one)| one.section == *section);
+    fn of_session(session: Session, folder: &Folder, found: &Found) -> Result<Self, SurveyError> {
         let Session { runner, paths, place, extras, groups, requirements } = session;
-        let is_extra = |extra: &String| {
-            declares(&Section::Optional(extra.clone()))
-                || declares(&Section::SetupCfgExtra(extra.clone()))
-                || declares(&Section::SetupPyExtra(extra.clone()))
-        };
-        let mut listed = Vec::new();
+        let is_there = |path: &String| folder.has(path.trim_end_matches('/'));
+        let paths = paths.into_iter().filter(is_there).collect();
+        let mut testing = Self { runner, paths, place, ..Self::default() };
+        let places = Place::all(found);
+        let named = extras.into_iter().map(Place::Extra).chain(groups.into_iter().map(Place::Group));
+        for place in named.filter(|place| places.contains(place)) {
+            testing.take(&place, folder, found)?;
+        }
         for requirement in requirements {
             match requirement.strip_prefix("-r") {
-                // What stands in a file of the folder was read already.
-                Some(file) => listed.extend(of_list(file.trim(), found)),
-                None => listed.push(requirement),
+                Some(file) => testing.take(&Place::List(file.trim().to_owned()), folder, found)?,
+                None if Requirement::from_str(&requirement).is_ok() => testing.requirements.push(requirement),
+                None => {}
             }
         }
-        Self {
-            runner,
-            paths: paths
-                .into_iter()
-                .filter(|path| folder.has(path.trim_end_matches('/')))
-                .collect(),
-            place,
-            extras: extras.into_iter().filter(is_extra).collect(),
-            groups: groups
-                .into_iter()
-                .filter(|one| declares(&Section::Group(one.clone())))
-                .collect(),
-            requirements: listed,
-        }
+        Ok(testing)
     }
 
     /// Finds where pytest comes from, unless that is known.
-    fn find_pytest(&mut self, found: &Found) {
-        let named: Vec<Place> = self
-            .extras
-            .iter()
-            .cloned()
-            .map(Place::Extra)
-            .chain(self.groups.iter().cloned().map(Place::Group))
-            .collect();
-        if is_listed(&self.requirements) || named.iter().any(|place| place.has_pytest(found)) {
-            return;
+    fn find_pytest(&mut self, folder: &Folder, found: &Found) -> Result<(), SurveyError> {
+        let extras = self.extras.iter().cloned().map(Place::Extra);
+        let groups = self.groups.iter().cloned().map(Place::Group);
+        let lists = self.lists.iter().cloned().map(Place::List);
+        let has_it = extras.chain(groups).chain(lists).any(|place| place.has_pytest(found));
+        if has_it || is_listed(&self.requirements) {
+            return Ok(());
         }
         let places = Place::all(found);
         let is_for_tests = |place: &&Place| FOR_TESTS.contains(&&*place.name());
         let for_tests: Vec<&Place> = places.iter().filter(is_for_tests).collect();
         for place in &for_tests {
-            self.take(place, found);
+            self.take(place, folder, found)?;
         }
         if for_tests.iter().any(|place| place.has_pytest(found)) {
-            return;
+            return Ok(());
         }
         // One is enough: what else developers need would only be in the way.
         let with_pytest = || places.iter().filter(|place| place.has_pytest(found));
         let about_tests = with_pytest().find(|place| place.name().contains("test"));
-        let for_developers =
-            || with_pytest().find(|place| FOR_DEVELOPERS.contains(&&*place.name()));
+        let for_developers = || with_pytest().find(|place| FOR_DEVELOPERS.contains(&&*place.name()));
         match about_tests.or_else(for_developers) {
-            Some(place) => self.take(place, found),
+            Some(place) => self.take(place, folder, found)?,
             None => self.requirements.push("pytest".to_owned()),
         }
+        Ok(())
     }
 
-    fn take(&mut self, place: &Place, found: &Found) {
+    fn take(&mut self, place: &Place, folder: &Folder, found: &Found) -> Result<(), SurveyError> {
         let add = |list: &mut Vec<String>, name: &String| {
             if !list.contains(name) {
                 list.push(name.clone());
@@ -146,12 +136,24 @@ impl Testing {
         match place {
             Place::Extra(extra) => add(&mut self.extras, extra),
             Place::Group(group) => add(&mut self.groups, group),
+            Place::List(file) if found.lists.contains(file) => add(&mut self.lists, file),
             Place::PoetryGroup(_) | Place::List(_) => {
                 for text in place.texts(found) {
                     add(&mut self.requirements, &text);
                 }
             }
         }
+        // A list that cannot be named as it is may install the project itself.
+        if let Place::List(file) = place
+            && let Some(text) = folder.text(file)?
+        {
+            for extra in list::extras(text).into_iter().map(Place::Extra) {
+                if Place::all(found).contains(&extra) {
+                    self.take(&extra, folder, found)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -178,7 +180,17 @@ impl Place {
             })
         };
         let includes = found.includes.iter().map(|(group, _)| Self::Group(group.clone()));
-        found.all.iter().filter_map(place).chain(includes).collect()
+        let all = found.all.iter().filter_map(place).chain(includes);
+        all.filter(|place| place.is_sound(found)).collect()
+    }
+
+    /// Whether a configuration can name it: an extra or group has a name, and a group holds what it should.
+    fn is_sound(&self, found: &Found) -> bool {
+        match self {
+            Self::Extra(name) => name.parse::<PackageName>().is_ok(),
+            Self::Group(name) => is_sound_group(name, found, 0),
+            Self::PoetryGroup(_) | Self::List(_) => true,
+        }
     }
 
     /// What it is for: `dev` of `requirements-dev.txt` and `requirements/dev.in`.
@@ -205,9 +217,7 @@ impl Place {
             _ => false,
         });
         let own = own.filter(|(_, one)| found.name.as_ref() != Some(&one.name));
-        let is_known = |error: &crate::analysis::suggest::ProjectError| {
-            matches!(error, crate::analysis::suggest::ProjectError::Poetry { .. })
-        };
+        let is_known = |error: &ProjectError| matches!(error, ProjectError::Poetry { .. });
         let usable = own.filter(|(_, one)| one.declared.as_ref().err().is_none_or(is_known));
         usable.map(|(_, one)| one.text.clone()).collect()
     }
@@ -233,10 +243,26 @@ impl Place {
     }
 }
 
-/// The requirements of a list in a file.
-fn of_list(file: &str, found: &Found) -> Vec<String> {
-    Place::List(file.to_owned()).texts(found)
+/// Whether all of a group is a requirement, and each group that it includes is there and does not include it.
+fn is_sound_group(name: &str, found: &Found, depth: usize) -> bool {
+    let section = Section::Group(name.to_owned());
+    let own = found.all.iter().filter(|(_, one)| one.section == section);
+    let is_usable = |one: &crate::analysis::suggest::Requirement| {
+        matches!(one.declared, Ok(_) | Err(ProjectError::Address { .. }))
+    };
+    let included = || found.includes.iter().filter(|(of, _)| of == name);
+    let is_there = found.all.iter().any(|(_, one)| one.section == section) || included().next().is_some();
+    is_there
+        && depth <= found.includes.len()
+        && depth <= DEEPEST
+        && name.parse::<PackageName>().is_ok()
+        && !found.unsound.contains(&section.to_string())
+        && own.map(|(_, one)| one).all(is_usable)
+        && included().all(|(_, other)| is_sound_group(other, found, depth + 1))
 }
+
+/// How many groups may include each other behind each other.
+const DEEPEST: usize = 8;
 
 /// Whether pytest is among requirements.
 fn is_listed(requirements: &[String]) -> bool {
