@@ -29,6 +29,7 @@ mod mirror;
 mod partial;
 mod private_index;
 mod public_api;
+mod pytest;
 mod replay;
 mod source;
 mod support;

@@ -5,6 +5,7 @@
 
 pub mod asked;
 pub mod event;
+pub mod functions;
 pub mod identity;
 pub mod legacy;
 pub mod lock;

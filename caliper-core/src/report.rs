@@ -2,6 +2,7 @@
 //!
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
+pub mod functions;
 pub mod grid;
 pub mod measures;
 pub mod model;

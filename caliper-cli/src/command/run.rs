@@ -15,7 +15,7 @@ use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Test;
 use caliper_core::report::model::OpenQuestions;
 
-use super::{LISTED, say_how_many_more};
+use super::{LISTED, no_such_test, say_how_many_more};
 use crate::args::{FailOnName, FormatName, GoalName, How, Work};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::{Layout, lay_out};
@@ -166,9 +166,7 @@ fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSe
     let test = how.test.as_deref();
     let tests = layout.plan.setup.judged_tests();
     match test {
-        Some(test) if !tests.contains(&test) => {
-            Err(Failure::question(format!("there is no test `{test}` to search for")))
-        }
+        Some(test) if !tests.contains(&test) => Err(no_such_test(test, " to search for", &tests)),
         _ => Ok(RowSearch { search: Search { probes: how.probes, goal: goal_of(goal) }, test }),
     }
 }
