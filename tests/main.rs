@@ -31,6 +31,7 @@ mod partial;
 mod private_index;
 mod project;
 mod public_api;
+mod pytest;
 mod replay;
 mod source;
 mod support;

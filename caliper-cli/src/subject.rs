@@ -15,7 +15,7 @@ use caliper_core::question::grid::{CellId, SCHEMA};
 use caliper_core::question::grid::{Choice, DistFile, FileKind, Grid, GridCell};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::modules::ImportChoice;
-use caliper_core::question::plan::{Plan, Setup, Test};
+use caliper_core::question::plan::{Plan, Setup, Test, TestKind};
 use caliper_pypi::pack;
 use pep440_rs::Version;
 use tempfile::TempDir;
@@ -33,6 +33,7 @@ pub(crate) fn setup(command: &[String], timeout: Duration, repeat: u32) -> Setup
     let test = Test {
         name: command.join(" "),
         command,
+        kind: TestKind::Command,
         environment: BTreeMap::new(),
         timeout: Some(timeout),
         repeat,

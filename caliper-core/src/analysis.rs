@@ -8,6 +8,7 @@ pub mod changes;
 pub mod clocks;
 pub mod compare;
 pub mod expect;
+pub mod functions;
 pub mod heal;
 pub mod replay;
 pub mod results;

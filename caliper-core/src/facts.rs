@@ -6,6 +6,7 @@
 pub mod allowed_files;
 pub mod asked;
 pub mod event;
+pub mod functions;
 pub mod identity;
 pub mod legacy;
 pub mod lock;

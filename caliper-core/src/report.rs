@@ -3,6 +3,7 @@
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
 pub mod export;
+pub mod functions;
 pub mod grid;
 pub mod measures;
 pub mod model;

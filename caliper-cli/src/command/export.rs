@@ -24,7 +24,7 @@ pub(super) fn run(
     let text = match to {
         ExportName::Markdown => {
             let found = || violations(&results.cells, &results.verdicts, FailOn::Failed, None);
-            let held = before.map(|(_, before)| against(found(), &before));
+            let held = before.map(|(_, before)| against(found(), &results, &before));
             export::markdown(&results, held.as_ref())
         }
         ExportName::Csv => export::csv(&results),

@@ -16,7 +16,7 @@ use caliper_core::question::plan::Test;
 use caliper_core::report::model::OpenQuestions;
 
 use super::recorded::recorded;
-use super::{LISTED, say_how_many_more};
+use super::{LISTED, no_such_test, say_how_many_more};
 use crate::args::{FailOnName, FormatName, GoalName, How, Work};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::{Layout, lay_out};
@@ -83,7 +83,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let fail_on = fail_on(how, &layout);
     let found = violations(&results.cells, &results.verdicts, fail_on, config.expect.as_ref());
     let Held { new: found, known } = match &before {
-        Some((_, before)) => against(found, before),
+        Some((_, before)) => against(found, &results, before),
         None => Held { new: found, known: Vec::new() },
     };
     if let Some(path) = how.against.as_ref().filter(|_| !known.is_empty()) {
@@ -179,9 +179,7 @@ fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSe
     let test = how.test.as_deref();
     let tests = layout.plan.setup.judged_tests();
     match test {
-        Some(test) if !tests.contains(&test) => {
-            Err(Failure::question(format!("there is no test `{test}` to search for")))
-        }
+        Some(test) if !tests.contains(&test) => Err(no_such_test(test, " to search for", &tests)),
         _ => Ok(RowSearch { search: Search { probes: how.probes, goal: goal_of(goal) }, test }),
     }
 }

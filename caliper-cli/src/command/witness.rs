@@ -24,6 +24,7 @@ use caliper_core::question::plan::Test;
 use caliper_core::report::witness::{Pins, Side, Tried, Which, Witness, with_guilty};
 use caliper_pypi::index::IndexAddress;
 
+use super::no_such_test;
 use super::recorded::recorded;
 use super::show::find;
 use crate::exit::{Exit, Failure, Outcome};
@@ -101,10 +102,7 @@ impl<'a> Pair<'a> {
         let names = test_names(first.judged().iter().chain(second.judged()));
         let named = wanted.test.map_or(names.clone(), |test| vec![test]);
         if let Some(test) = wanted.test.filter(|test| !names.contains(test)) {
-            return Err(Failure::question(format!(
-                "there is no test `{test}` in these cells; there are `{}`",
-                names.join("`, `")
-            )));
+            return Err(no_such_test(test, " in these cells", &names));
         }
         let differing: Vec<&str> = named.into_iter().filter(|test| differs(test)).collect();
         let [test] = differing.as_slice() else {

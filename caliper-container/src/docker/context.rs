@@ -51,6 +51,15 @@ pub(super) fn of_project(project: Project) -> hyper::Body {
     stream(move |archive| project.append_to(archive, WORK.trim_start_matches('/'), &[]))
 }
 
+/// A folder in which any user may write, as an archive to be unpacked at the top.
+pub(super) fn open_folder(path: &'static str) -> hyper::Body {
+    stream(move |archive| {
+        let mut header = header(0o1777, 0);
+        header.set_entry_type(tar::EntryType::Directory);
+        archive.append_data(&mut header, path.trim_start_matches('/'), io::empty())
+    })
+}
+
 /// Hands out an archive piece by piece: a wheel may be larger than what memory there is.
 fn stream(
     write: impl FnOnce(&mut tar::Builder<&mut Pieces>) -> io::Result<()> + Send + 'static,

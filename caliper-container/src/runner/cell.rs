@@ -5,15 +5,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::event::Event;
+use caliper_core::facts::functions::{self, Exited, Functions, ReportError};
 use caliper_core::facts::record::{
-    CellOutcome, Installed, Record, RecordedFile, RecordedLimits, RecordedProject, RecordedResult,
-    Run, TestEnd, TestOutcome, TestRecord,
+    CellOutcome, Installed, Record, RecordedFile, RecordedFunctions, RecordedLimits,
+    RecordedProject, RecordedResult, Run, TestEnd, TestOutcome, TestRecord,
 };
 use caliper_core::facts::store::{Output, StoreError};
 use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::limits::Limits;
-use caliper_core::question::plan::{PlannedCell, Test};
+use caliper_core::question::plan::{PlannedCell, Test, TestKind};
 
 use super::retry::Discarded;
 use super::task::wanted;
@@ -230,6 +231,7 @@ impl Running<'_> {
             run.reason = Some("the process ended before everything was imported".to_owned());
         }
         (run.retval, run.signal) = (ran.end.status(), ran.end.signal());
+        self.read_report(of.test.kind, ran, &mut run)?;
         run.nanoseconds = nanoseconds(ran.elapsed);
         run.cpu_nanoseconds = ran.cpu_time.map(nanoseconds);
         run.peak_memory = ran.peak_memory;
@@ -243,6 +245,36 @@ impl Running<'_> {
         (run.output_digest, run.error_digest) = (ran.output.digest, ran.error.digest);
         run.truncated = ran.output.dropped + ran.error.dropped > 0;
         Ok(run)
+    }
+
+    /// Reads what a test says of its functions, and with that how it ended.
+    fn read_report(
+        &self,
+        kind: TestKind,
+        ran: &mut TestRun,
+        run: &mut Run,
+    ) -> Result<(), StoreError> {
+        if kind.is_command() || matches!(ran.end, TestEnd::NotRun { .. }) {
+            return Ok(());
+        }
+        let report = std::mem::replace(&mut ran.report, Err(ReportError::Missing));
+        let report = report.and_then(|report| Functions::from_junit(&report));
+        if let TestEnd::Exited(status) = ran.end {
+            let (output, error) = (&*ran.output.bytes, &*ran.error.bytes);
+            let exited = Exited { status, output, error };
+            if let Some((outcome, why)) = functions::ended(kind, &exited, &report) {
+                run.outcome = outcome;
+                run.reason = Some(why);
+            }
+        }
+        run.functions = Some(Box::new(match report {
+            Ok(functions) => functions.keep(self.context.store)?,
+            Err(problem) => {
+                let problem = Some(problem.to_string());
+                RecordedFunctions { problem, ..RecordedFunctions::default() }
+            }
+        }));
+        Ok(())
     }
 
     /// Discards the runs of a cell, which is measured again in an environment that it shares with no other.
@@ -262,7 +294,7 @@ impl Running<'_> {
             record.tests.extend(cell.earlier.iter().filter(|test| test.name == *name).cloned());
             for (of, run) in ran.extract_if(.., |(of, _)| of.test.name == *name) {
                 let mut test = TestRecord::new(name, &of.test.command);
-                test.key = of.key;
+                (test.key, test.kind) = (of.key, of.test.kind);
                 record.add_run(&test, run);
             }
         }

@@ -313,6 +313,7 @@ pub(crate) fn test(command: &[&str]) -> Test {
     Test {
         name: "test".to_owned(),
         command: command.iter().map(ToString::to_string).collect(),
+        kind: caliper_core::question::plan::TestKind::Command,
         environment: std::collections::BTreeMap::new(),
         timeout: None,
         repeat: 1,

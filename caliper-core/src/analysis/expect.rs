@@ -1,15 +1,16 @@
 //! What must hold of a set of results, and what does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::analysis::compare::{Verdict, Verdicts};
+use crate::analysis::functions::{FunctionGroup, FunctionsSummary};
 use crate::analysis::results::Results;
 use crate::facts::record::State;
 use crate::facts::record::{CellOutcome, Record};
-use crate::names::PythonVersion;
+use crate::names::{PythonVersion, excerpt};
 use crate::question::grid::{CellId, Variant};
 
 /// What counts against a set of results.
@@ -134,28 +135,85 @@ pub struct Held {
     pub known: Vec<Violation>,
 }
 
-/// Tells what is new of `found` from what `before` has too.
+/// Tells what is new of `found`, which does not hold of `now`, from what `before` has too.
 ///
-/// A test that fails is known if it failed there in the same cell, or if the cell could not be built there. A cell that
-/// cannot be built is known if it could not be built there. A different result is known if it was one there. Cells and
-/// tests that were not measured there, or are stale, are not known, so what is found in them is new.
-pub fn against(found: Vec<Violation>, before: &Results) -> Held {
+/// A test that fails is known if it failed there in the same cell, or if the cell could not be built there. Where a test
+/// says how its functions ended, each that fails must have failed there. A cell that cannot be built is known if it could
+/// not be built there. A different result is known if it was one there. Cells and tests that were not measured there, or
+/// are stale, are not known, so what is found in them is new.
+pub fn against(found: Vec<Violation>, now: &Results, before: &Results) -> Held {
     let cells: BTreeMap<CellId, &Record> =
         before.cells.iter().map(|record| (record.id(), record)).collect();
-    let is_known = |violation: &Violation| {
-        let Some(record) = cells.get(&violation.cell) else { return false };
-        let Some(test) = &violation.test else { return record.outcome == CellOutcome::BuildFailed };
-        match record.state_of(Some(test)) {
-            Some(State::Failed | State::BuildFailed) => true,
-            Some(State::Passed | State::Flaky) => {
-                let verdict = before.verdicts.verdict(&violation.cell, test);
-                violation.is_of_result && verdict == Some(Verdict::Different)
-            }
-            Some(State::NotMeasured | State::Unavailable | State::Excluded) | None => false,
-        }
+    let mut held = Held::default();
+    for mut violation in found {
+        let Some(record) = cells.get(&violation.cell) else {
+            held.new.push(violation);
+            continue;
+        };
+        let is_known = match &violation.test {
+            None => record.outcome == CellOutcome::BuildFailed,
+            Some(test) => match record.state_of(Some(test)) {
+                Some(State::BuildFailed) => true,
+                Some(State::Failed) => {
+                    let functions = newly_failing(&violation.cell, test, now, before);
+                    violation.what += &told(&functions);
+                    functions.is_empty()
+                }
+                Some(State::Passed | State::Flaky) => {
+                    let verdict = before.verdicts.verdict(&violation.cell, test);
+                    violation.is_of_result && verdict == Some(Verdict::Different)
+                }
+                Some(State::NotMeasured | State::Unavailable | State::Excluded) | None => false,
+            },
+        };
+        if is_known { held.known.push(violation) } else { held.new.push(violation) }
+    }
+    held
+}
+
+/// The functions of a test that fail now in a cell, and did not before. None where either side does not know its
+/// functions: then the test counts as a whole.
+fn newly_failing<'a>(
+    cell: &CellId,
+    test: &str,
+    now: &'a Results,
+    before: &Results,
+) -> Vec<&'a str> {
+    let cell = cell.to_string();
+    let (Some(now), Some(before)) = (of_test(now, test), of_test(before, test)) else {
+        return Vec::new();
     };
-    let (known, new) = found.into_iter().partition(is_known);
-    Held { new, known }
+    if before.unknown.contains_key(&cell) {
+        return Vec::new();
+    }
+    let known = failing(before, &cell);
+    failing(now, &cell).into_iter().filter(|function| !known.contains(function)).collect()
+}
+
+fn of_test<'a>(results: &'a Results, test: &str) -> Option<&'a FunctionsSummary> {
+    results.functions.iter().find(|one| one.test == test)
+}
+
+fn failing<'a>(summary: &'a FunctionsSummary, cell: &str) -> BTreeSet<&'a str> {
+    let fails = |group: &&FunctionGroup| group.failing.iter().any(|failing| failing == cell);
+    let groups = summary.groups.iter().filter(fails);
+    groups.flat_map(|group| group.functions.iter().map(String::as_str)).collect()
+}
+
+/// `; functions that did not fail before (2): a, b`, shortened with `…` if there are many.
+fn told(functions: &[&str]) -> String {
+    const NAMED: usize = 3;
+    if functions.is_empty() {
+        return String::new();
+    }
+    let more = if functions.len() > NAMED { ", …" } else { "" };
+    let named: Vec<String> =
+        functions.iter().take(NAMED).map(|function| excerpt(function, 100)).collect();
+    format!(
+        "; functions that did not fail before ({}): {}{more}",
+        functions.len(),
+        named.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -250,12 +308,12 @@ mod tests {
             cell("1.6", &[("a", Passed, "usual"), ("b", Passed, "x")]),
         ]);
         let found = violations(&now.cells, &now.verdicts, FailOn::Different, None);
-        let Held { new, known } = against(found, &before);
+        let Held { new, known } = against(found, &now, &before);
         let told =
             |found: &[Violation]| found.iter().map(|one| format!("{one}\n")).collect::<String>();
         insta::assert_snapshot!(told(&new), @"");
         insta::assert_snapshot!(told(&known), @"");
-        let held = against(new.clone(), &now);
+        let held = against(new.clone(), &now, &now);
         assert_eq!((held.new, held.known.len()), (Vec::new(), new.len()));
     }
 }

@@ -1,6 +1,7 @@
 //! What a run will do: the cells, and what is done in each.
 
 mod file;
+mod kind;
 mod pinned;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use file::{CellSpec, EnvironmentSpec, SCHEMA};
+pub use kind::TestKind;
 pub use pinned::Pins;
 
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
@@ -230,6 +232,9 @@ pub struct Test {
     pub name: String,
     /// The program and its arguments; nothing is left to a shell.
     pub command: Vec<String>,
+    /// What it is known to be, and with that how its result is read.
+    #[serde(default, skip_serializing_if = "TestKind::is_command")]
+    pub kind: TestKind,
     /// Environment variables, beside the few that every test gets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
@@ -281,6 +286,7 @@ impl Test {
         Self {
             name: Self::IMPORT.to_owned(),
             command: vec!["python".into(), "-c".into(), program],
+            kind: TestKind::Command,
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,

@@ -101,7 +101,8 @@ fn environment(survey: &Survey, need: &Need) -> String {
         text += if is_alone { ".\n" } else { ", with what its tests need.\n" };
         let keys = [("extras", extras), ("groups", groups)];
         let keys = keys.into_iter().filter(|(_, names)| !names.is_empty());
-        let keys: Vec<String> = keys.map(|(key, names)| format!("{key}: {}", list(names))).collect();
+        let keys: Vec<String> =
+            keys.map(|(key, names)| format!("{key}: {}", list(names))).collect();
         let value = if is_alone { "true".to_owned() } else { format!("{{{}}}", keys.join(", ")) };
         let _ = writeln!(text, "  project: {value}\n");
     } else if let Some(file) = &survey.list {
@@ -109,7 +110,9 @@ fn environment(survey: &Survey, need: &Need) -> String {
         lists.dedup();
     } else {
         let others = survey.needs.iter().filter(|other| other.name != need.name);
-        all.extend(others.filter(|other| other.specifier.is_some()).map(|other| other.text.clone()));
+        all.extend(
+            others.filter(|other| other.specifier.is_some()).map(|other| other.text.clone()),
+        );
     }
     for requirement in requirements {
         let (name, _) = PackageName::split(requirement.trim());
@@ -183,7 +186,11 @@ fn words(paths: &[String]) -> String {
     }
     let word = |path: &String| {
         let is_plain = |one: char| one.is_ascii_alphanumeric() || "-_./".contains(one);
-        if path.chars().all(is_plain) { path.clone() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+        if path.chars().all(is_plain) {
+            path.clone()
+        } else {
+            format!("'{}'", path.replace('\'', "'\\''"))
+        }
     };
     paths.iter().map(word).collect::<Vec<_>>().join(" ")
 }

@@ -156,6 +156,7 @@ pub(super) fn test(command: &[&str]) -> Test {
     Test {
         name: "test".to_owned(),
         command: command.iter().map(ToString::to_string).collect(),
+        kind: caliper_core::question::plan::TestKind::Command,
         environment: [].into(),
         timeout: None,
         repeat: 1,

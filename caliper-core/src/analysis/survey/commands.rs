@@ -161,7 +161,9 @@ fn session(
         let at = |wanted: &[&str]| words.iter().position(|word| wanted.contains(&word.as_str()));
         let paths = |from: usize| -> Vec<String> {
             let rest = words[from + 1..].iter().filter(|word| !word.starts_with('-'));
-            rest.filter(|word| is_path(word) && folder.has(word.trim_end_matches('/'))).cloned().collect()
+            rest.filter(|word| is_path(word) && folder.has(word.trim_end_matches('/')))
+                .cloned()
+                .collect()
         };
         if let Some(place) = at(&["pytest", "py.test"]) {
             return Some((Runner::Pytest, paths(place)));
@@ -181,5 +183,7 @@ fn session(
 
 /// Whether a word cannot be taken for an option or a sign of a shell.
 pub(super) fn is_path(word: &str) -> bool {
-    !word.starts_with('-') && word.chars().any(char::is_alphanumeric) && !word.contains(char::is_control)
+    !word.starts_with('-')
+        && word.chars().any(char::is_alphanumeric)
+        && !word.contains(char::is_control)
 }

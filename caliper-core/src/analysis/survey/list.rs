@@ -16,9 +16,11 @@ fn is_sound_below(file: &str, folder: &Folder, depth: usize) -> bool {
     let Ok(Some(text)) = folder.text(file) else { return false };
     depth <= DEEPEST
         && read(text).into_iter().all(|(_, entry)| match entry {
-            Ok(Entry::Requirement { text, .. }) => text
-                .parse::<Requirement>()
-                .is_ok_and(|one| one.is_address() || one.range.parse::<pep440_rs::VersionSpecifiers>().is_ok() || one.range.is_empty()),
+            Ok(Entry::Requirement { text, .. }) => text.parse::<Requirement>().is_ok_and(|one| {
+                one.is_address()
+                    || one.range.parse::<pep440_rs::VersionSpecifiers>().is_ok()
+                    || one.range.is_empty()
+            }),
             Ok(Entry::Requirements(named) | Entry::Constraints(named)) => {
                 beside(file, &named).is_some_and(|named| is_sound_below(&named, folder, depth + 1))
             }

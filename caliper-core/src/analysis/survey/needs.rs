@@ -62,7 +62,11 @@ impl Found {
             python: None,
             remarks: Vec::new(),
             pyproject: Table::new(),
-            lists: lists.iter().filter(|file| list::is_sound(file, folder)).map(|file| (*file).to_owned()).collect(),
+            lists: lists
+                .iter()
+                .filter(|file| list::is_sound(file, folder))
+                .map(|file| (*file).to_owned())
+                .collect(),
             unsound: BTreeSet::new(),
         };
         for file in DESCRIBED.into_iter().chain(lists) {

@@ -4,9 +4,9 @@ use std::str::FromStr as _;
 use super::SurveyError;
 use super::commands::{self, Session};
 use super::folder::Folder;
+use super::list;
 use super::needs::Found;
 use super::pytest;
-use super::list;
 use crate::analysis::suggest::{ProjectError, Section};
 use crate::names::PackageName;
 use crate::question::requirement::Requirement;
@@ -84,14 +84,17 @@ impl Testing {
         let paths = paths.into_iter().filter(is_there).collect();
         let mut testing = Self { runner, paths, place, ..Self::default() };
         let places = Place::all(found);
-        let named = extras.into_iter().map(Place::Extra).chain(groups.into_iter().map(Place::Group));
+        let named =
+            extras.into_iter().map(Place::Extra).chain(groups.into_iter().map(Place::Group));
         for place in named.filter(|place| places.contains(place)) {
             testing.take(&place, folder, found)?;
         }
         for requirement in requirements {
             match requirement.strip_prefix("-r") {
                 Some(file) => testing.take(&Place::List(file.trim().to_owned()), folder, found)?,
-                None if Requirement::from_str(&requirement).is_ok() => testing.requirements.push(requirement),
+                None if Requirement::from_str(&requirement).is_ok() => {
+                    testing.requirements.push(requirement)
+                }
                 None => {}
             }
         }
@@ -119,7 +122,8 @@ impl Testing {
         // One is enough: what else developers need would only be in the way.
         let with_pytest = || places.iter().filter(|place| place.has_pytest(found));
         let about_tests = with_pytest().find(|place| place.name().contains("test"));
-        let for_developers = || with_pytest().find(|place| FOR_DEVELOPERS.contains(&&*place.name()));
+        let for_developers =
+            || with_pytest().find(|place| FOR_DEVELOPERS.contains(&&*place.name()));
         match about_tests.or_else(for_developers) {
             Some(place) => self.take(place, folder, found)?,
             None => self.requirements.push("pytest".to_owned()),
@@ -251,7 +255,8 @@ fn is_sound_group(name: &str, found: &Found, depth: usize) -> bool {
         matches!(one.declared, Ok(_) | Err(ProjectError::Address { .. }))
     };
     let included = || found.includes.iter().filter(|(of, _)| of == name);
-    let is_there = found.all.iter().any(|(_, one)| one.section == section) || included().next().is_some();
+    let is_there =
+        found.all.iter().any(|(_, one)| one.section == section) || included().next().is_some();
     is_there
         && depth <= found.includes.len()
         && depth <= DEEPEST

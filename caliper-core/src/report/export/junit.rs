@@ -1,6 +1,5 @@
-use std::time::Duration;
-
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use crate::analysis::compare::Verdict;
 use crate::analysis::results::Results;
@@ -12,97 +11,142 @@ const ENVIRONMENT: &str = "environment";
 /// How much of an output is told, in characters.
 const MOST_OUTPUT: usize = 10_000;
 
-/// Results as JUnit XML: a suite for each cell, a case for each test. A test that fails is a failure, and so is a result
-/// that differs from the baseline's; a cell that could not be built or measured is an error; a cell with nothing to
-/// install, and a stale one, is skipped.
+/// Results as JUnit XML, of which there is [no standard](https://github.com/testmoapp/junitxml): a suite for each cell, a
+/// case for each test. A test that fails is a failure, and so is a result that differs from the baseline's; a cell that
+/// could not be built or measured is an error; a cell with nothing to install, and a stale one, is skipped.
 ///
-/// Characters that XML cannot hold are left out.
+/// In place of characters that XML cannot hold stands `\u{fffd}`.
 pub fn junit(results: &Results) -> String {
-    let mut report = Report::new(format!("{} ({})", results.analysis, results.dependency));
+    let mut suites = Vec::new();
     for (records, is_stale) in [(&results.cells, false), (&results.stale, true)] {
         for record in records {
-            let id = record.id().to_string();
-            let mut suite = TestSuite::new(id.clone());
-            for mut case in cases(record, results, is_stale) {
-                case.set_classname(id.clone());
-                suite.add_test_case(case);
-            }
-            report.add_test_suite(suite);
+            suites.push((record.id().to_string(), cases(record, results, is_stale)));
         }
     }
-    // Only a writer fails, and this one is memory.
-    report.to_string().unwrap_or_default()
+    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+    // Writing to memory does not fail.
+    let _ = written(&mut writer, results, &suites);
+    String::from_utf8_lossy(&writer.into_inner()).into_owned() + "\n"
 }
 
-fn cases(record: &Record, results: &Results, is_stale: bool) -> Vec<TestCase> {
-    let skipped = |why: &str| {
-        let mut status = TestCaseStatus::skipped();
-        status.set_message(why);
-        TestCase::new(ENVIRONMENT, status)
-    };
-    let error = |what: &str| {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_message(what);
-        TestCase::new(ENVIRONMENT, status)
-    };
+/// How a case ended.
+enum Ending {
+    Passed,
+    Skipped(String),
+    Failure(String),
+    Error(String),
+}
+
+/// A case: its name, how it ended, and the run that tells.
+type Case<'a> = (&'a str, Ending, Option<&'a Run>);
+
+fn written(
+    writer: &mut Writer<Vec<u8>>,
+    results: &Results,
+    suites: &[(String, Vec<Case<'_>>)],
+) -> std::io::Result<()> {
+    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let name = clean(&format!("{} ({})", results.analysis, results.dependency));
+    let suites_tag = writer.create_element("testsuites").with_attribute(("name", name.as_str()));
+    suites_tag.write_inner_content(|writer| {
+        for (id, cases) in suites {
+            let id = clean(id);
+            let count = |is_it: fn(&Ending) -> bool| {
+                cases.iter().filter(|(_, ending, _)| is_it(ending)).count().to_string()
+            };
+            let suite = writer.create_element("testsuite").with_attributes([
+                ("name", id.as_str()),
+                ("tests", &cases.len().to_string()),
+                ("skipped", &count(|ending| matches!(ending, Ending::Skipped(_)))),
+                ("failures", &count(|ending| matches!(ending, Ending::Failure(_)))),
+                ("errors", &count(|ending| matches!(ending, Ending::Error(_)))),
+            ]);
+            suite.write_inner_content(|writer| {
+                cases.iter().try_for_each(|case| write_case(writer, &id, case))
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn write_case(writer: &mut Writer<Vec<u8>>, suite: &str, case: &Case<'_>) -> std::io::Result<()> {
+    let (name, ending, run) = case;
+    let time = run.map_or(0, |run| run.nanoseconds);
+    let time = format!("{}.{:03}", time / 1_000_000_000, time / 1_000_000 % 1_000);
+    let tag = writer.create_element("testcase").with_attributes([
+        ("name", clean(name).as_str()),
+        ("classname", suite),
+        ("time", &time),
+    ]);
+    tag.write_inner_content(|writer| {
+        let told = match ending {
+            Ending::Passed => None,
+            Ending::Skipped(why) => Some(("skipped", why)),
+            Ending::Failure(what) => Some(("failure", what)),
+            Ending::Error(what) => Some(("error", what)),
+        };
+        if let Some((tag, message)) = told {
+            let message = clean(message);
+            writer
+                .create_element(tag)
+                .with_attribute(("message", message.as_str()))
+                .write_empty()?;
+        }
+        let outputs = run.map(|run| [("system-out", &run.output), ("system-err", &run.error)]);
+        for (tag, output) in outputs.into_iter().flatten().filter(|(_, text)| !text.is_empty()) {
+            // Errors stand at the end.
+            let skipped = output.chars().count().saturating_sub(MOST_OUTPUT);
+            let text: String = output.chars().skip(skipped).collect();
+            writer.create_element(tag).write_text_content(BytesText::new(&clean(&text)))?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// What XML can hold (<https://www.w3.org/TR/xml/#charsets>).
+fn clean(text: &str) -> String {
+    let is_held = |one: char| matches!(one, '\t' | '\n' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    text.chars().map(|one| if is_held(one) { one } else { '\u{fffd}' }).collect()
+}
+
+fn cases<'a>(record: &'a Record, results: &Results, is_stale: bool) -> Vec<Case<'a>> {
+    let environment = |ending| vec![(ENVIRONMENT, ending, None)];
     if is_stale {
-        return vec![skipped("stale: it answers an earlier question")];
+        return environment(Ending::Skipped("stale: it answers an earlier question".to_owned()));
     }
+    let outcome = record.outcome.to_string();
     match record.outcome {
         CellOutcome::Tested => {}
         CellOutcome::BuildFailed if record.is_excluded() => {
-            return vec![skipped(&State::Excluded.to_string())];
+            return environment(Ending::Skipped(State::Excluded.to_string()));
         }
-        CellOutcome::Unavailable => return vec![skipped(&record.outcome.to_string())],
+        CellOutcome::Unavailable => return environment(Ending::Skipped(outcome)),
         CellOutcome::BuildFailed | CellOutcome::NotMeasured => {
-            return vec![error(&record.outcome.to_string())];
+            return environment(Ending::Error(outcome));
         }
     }
     record.tests.iter().map(|test| case(test, record, results)).collect()
 }
 
-fn case(test: &TestRecord, record: &Record, results: &Results) -> TestCase {
+fn case<'a>(test: &'a TestRecord, record: &Record, results: &Results) -> Case<'a> {
     let failing = test.runs.iter().find(|run| State::over([run.outcome]) == Some(State::Failed));
     let told = failing.or(test.runs.first());
-    let failed = |kind: NonSuccessKind, what: String| {
-        let mut status = TestCaseStatus::non_success(kind);
-        status.set_message(what);
-        status
-    };
-    let outcome = told.map(|run| run.outcome.to_string()).unwrap_or_default();
-    let status = match test.state() {
-        Some(State::Failed) => failed(NonSuccessKind::Failure, outcome),
+    let ending = match test.state() {
+        Some(State::Failed) => {
+            Ending::Failure(told.map(|run| run.outcome.to_string()).unwrap_or_default())
+        }
         // Passing now and then is no failure of the release, as everywhere.
         Some(State::Passed | State::Flaky) => {
             match results.verdicts.verdict(&record.id(), &test.name) {
-                Some(Verdict::Different) => {
-                    failed(NonSuccessKind::Failure, Verdict::Different.to_string())
-                }
-                _ => TestCaseStatus::success(),
+                Some(Verdict::Different) => Ending::Failure(Verdict::Different.to_string()),
+                _ => Ending::Passed,
             }
         }
-        _ => failed(NonSuccessKind::Error, State::NotMeasured.to_string()),
+        _ => Ending::Error(State::NotMeasured.to_string()),
     };
-    let mut case = TestCase::new(test.name.clone(), status);
-    if let Some(run) = told {
-        case.set_time(Duration::from_nanos(run.nanoseconds));
-        add_output(&mut case, run);
-    }
-    case
-}
-
-/// The ends of what was printed, where errors are.
-fn add_output(case: &mut TestCase, run: &Run) {
-    let end = |text: &str| -> String {
-        let skipped = text.chars().count().saturating_sub(MOST_OUTPUT);
-        text.chars().skip(skipped).collect()
-    };
-    if !run.output.is_empty() {
-        case.set_system_out(end(&run.output));
-    }
-    if !run.error.is_empty() {
-        case.set_system_err(end(&run.error));
-    }
+    (&test.name, ending, told)
 }
 
 #[cfg(test)]

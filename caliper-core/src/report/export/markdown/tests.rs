@@ -32,9 +32,13 @@ fn results_are_a_page() {
     };
     let (before, now) =
         (results("demo in kit", cells(Passed)), results("demo in kit", cells(Failed)));
-    let held = against(violations(&now.cells, &now.verdicts, FailOn::Failed, None), &before);
+    let held = against(violations(&now.cells, &now.verdicts, FailOn::Failed, None), &now, &before);
     insta::assert_snapshot!(markdown(&now, Some(&held)), @"");
-    let held = against(violations(&before.cells, &before.verdicts, FailOn::Failed, None), &before);
+    let held = against(
+        violations(&before.cells, &before.verdicts, FailOn::Failed, None),
+        &before,
+        &before,
+    );
     assert!(
         markdown(&before, Some(&held))
             .contains("**Nothing fails that did not fail before.** 2 failures are")
