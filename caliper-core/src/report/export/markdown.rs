@@ -6,7 +6,7 @@ use crate::analysis::results::Results;
 use crate::analysis::suggest::Suggested;
 use crate::report::grid::Span;
 use crate::report::model::{Advice, GridView, Legend, OpenQuestions, Totals};
-use crate::report::rows;
+use crate::report::{functions, rows};
 
 /// How long the text becomes at most, in bytes: GitHub takes a comment of 65,536 characters, and a summary of 1 MiB.
 pub const LONGEST: usize = 60_000;
@@ -71,6 +71,7 @@ impl<'a> Page<'a> {
         let open = OpenQuestions::of(&results.verdicts).map(|open| open.to_string());
         let blocks = vec![
             ("Why it fails", results.causes.iter().flat_map(Cause::lines).collect()),
+            ("By function", plain(&functions::lines(&results.functions))),
             ("What changes along the releases", plain(&rows::lines(&results.rows))),
             ("By the date of the index", plain(&rows::by_date(&results.clocks))),
             ("Open", open.into_iter().collect()),
