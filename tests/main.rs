@@ -16,6 +16,7 @@ mod builds;
 mod commands;
 mod dated_builds;
 mod examples;
+mod exports;
 mod far_engine;
 mod folder;
 mod frozen;

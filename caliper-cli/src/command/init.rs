@@ -32,8 +32,11 @@ pub(super) fn run(folder: &Path, dependency: Option<&PackageName>, terminal: Ter
         // A project has code and tests of its own, and pytest would collect another.
         Some(survey) => {
             refuse_to_overwrite(folder, &["caliper.yaml"])?;
+            for remark in &survey.remarks {
+                terminal.warning(remark);
+            }
             let need = choice::choose(survey, dependency, terminal)?;
-            vec![("caliper.yaml", of_project(survey, need, terminal)?)]
+            vec![("caliper.yaml", of_project(survey, &need, terminal)?)]
         }
         None => {
             let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
@@ -69,14 +72,12 @@ pub(super) fn run(folder: &Path, dependency: Option<&PackageName>, terminal: Ter
     Ok(Exit::Done)
 }
 
-/// A test of any package: its metadata tells which release it is.
+/// A test to be written, which passes as it is.
 fn smoke(name: &PackageName) -> String {
     format!(
         "\"\"\"Passes if it exits with status 0. What it prints is the result that releases are compared by.\"\"\"\n\n\
-         from importlib import metadata\n\n\
-         # In place of this: use the package as your code does, and print what comes out.\n\
-         print(metadata.metadata(\"{}\")[\"Name\"])\n",
-        name.normalized()
+         # In place of this: import {name}, use it as your code does, and print what comes out.\n\
+         print(\"nothing of {name} is used yet\")\n"
     )
 }
 
@@ -102,9 +103,6 @@ fn unreadable(folder: &Path, error: &SurveyError) -> Failure {
 
 /// The configuration of a project; what was found out about it is said.
 fn of_project(survey: &Survey, need: &Need, terminal: Terminal) -> Result<String, Failure> {
-    for remark in &survey.remarks {
-        terminal.warning(remark);
-    }
     if survey.testing.place.is_empty() {
         terminal.warning("no tests were found; the test is that the project can be imported");
     }

@@ -316,4 +316,41 @@ mod tests {
         let held = against(new.clone(), &now, &now);
         assert_eq!((held.new, held.known.len()), (Vec::new(), new.len()));
     }
+
+    #[test]
+    fn a_test_with_functions_is_known_if_all_that_fail_did() {
+        use TestOutcome::Failed;
+        let group = |functions: &[&str], cell: &str| -> FunctionGroup {
+            let value = serde_json::json!({"functions": functions, "failing": [cell]});
+            serde_json::from_value(value).unwrap()
+        };
+        let results = |groups: Vec<FunctionGroup>, unknown: &[&str]| {
+            let cells = vec![record("1.0", "3.11").with_runs([test("pytest", Failed, "")])];
+            let mut results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
+            let value = serde_json::json!({"test": "pytest", "count": 9, "passing": 1});
+            let mut summary: FunctionsSummary = serde_json::from_value(value).unwrap();
+            summary.groups = groups;
+            summary.unknown =
+                unknown.iter().map(|cell| ((*cell).to_owned(), String::new())).collect();
+            results.functions = vec![summary];
+            results
+        };
+        let cell = "1.0/3.11";
+        let before = results(vec![group(&["a", "b"], cell)], &[]);
+        let held = |now: &Results, before: &Results| {
+            let found = violations(&now.cells, &now.verdicts, FailOn::Failed, None);
+            let Held { new, known } = against(found, now, before);
+            let told: Vec<String> = new.iter().map(ToString::to_string).collect();
+            (told.join(""), known.len())
+        };
+        let fewer = results(vec![group(&["b"], cell)], &[]);
+        assert_eq!(held(&fewer, &before), (String::new(), 1));
+        let more = results(vec![group(&["a"], cell), group(&["c", "d\u{1b}"], cell)], &[]);
+        insta::assert_snapshot!(held(&more, &before).0, @"");
+        // Where nothing is known of the functions, the test counts.
+        assert_eq!(held(&more, &results(Vec::new(), &[cell])), (String::new(), 1));
+        // In another cell they may fail.
+        let elsewhere = results(vec![group(&["c", "d\u{1b}", "a"], "1.1/3.11")], &[]);
+        assert_eq!(held(&more, &elsewhere).1, 0);
+    }
 }

@@ -80,15 +80,18 @@ pub enum SurveyError {
 #[non_exhaustive]
 pub enum ChoiceError {
     /// It needs nothing.
-    #[error("the project declares no dependency, so there is nothing to measure{}", told_further(.further))]
+    #[error(
+        "no dependency of the project is known, so there is nothing to measure; `--dependency NAME` names a package{}",
+        told_further(.further)
+    )]
     NoDependency {
         /// What its extras, groups and tests need.
         further: Vec<String>,
     },
     /// It does not declare the package.
     #[error(
-        "the project does not declare `{name}`{}; `dependency` in the configuration may name any package",
-        told_declared(.declared)
+        "the project does not declare `{name}`, but {}; `dependency` in the configuration may name any package",
+        listed(.declared)
     )]
     Undeclared {
         /// The package.
@@ -99,16 +102,10 @@ pub enum ChoiceError {
 }
 
 fn told_further(names: &[String]) -> String {
-    match names {
-        [] => "; write its requirements down, or choose another folder".to_owned(),
-        names => {
-            format!("; `--dependency` may name what its extras and tests need: {}", listed(names))
-        }
+    if names.is_empty() {
+        return String::new();
     }
-}
-
-fn told_declared(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!(", but {}", listed(names)) }
+    format!(", such as one that its extras and tests need: {}", listed(names))
 }
 
 /// The first few of many names.
@@ -133,22 +130,32 @@ impl Survey {
         Ok(Some(found.survey(folder, testing)))
     }
 
-    /// The dependency that is called `name`, or else the first.
+    /// The dependency that is called `name`, or else the first. Where no dependency is known, `name` may be any package.
     ///
     /// # Errors
     ///
     /// [`ChoiceError`] if the project does not declare it, or declares none.
-    pub fn choose(&self, name: Option<&PackageName>) -> Result<&Need, ChoiceError> {
+    pub fn choose(&self, name: Option<&PackageName>) -> Result<Need, ChoiceError> {
         let names = |needs: &[Need]| needs.iter().map(|need| need.name.to_string()).collect();
         let Some(name) = name else {
             let none = || ChoiceError::NoDependency { further: names(&self.further) };
-            return self.needs.first().ok_or_else(none);
+            return self.needs.first().cloned().ok_or_else(none);
         };
-        let found = self.needs.iter().chain(&self.further).find(|need| need.name == *name);
-        found.ok_or_else(|| ChoiceError::Undeclared {
-            name: name.to_string(),
-            declared: names(if self.needs.is_empty() { &self.further } else { &self.needs }),
-        })
+        let mut all = self.needs.iter().chain(&self.further);
+        match all.find(|need| need.name == *name) {
+            Some(need) => Ok(need.clone()),
+            None if self.needs.is_empty() => Ok(Need {
+                name: name.clone(),
+                text: name.to_string(),
+                specifier: None,
+                has_marker: false,
+                place: "the command line".to_owned(),
+            }),
+            None => Err(ChoiceError::Undeclared {
+                name: name.to_string(),
+                declared: names(&self.needs),
+            }),
+        }
     }
 
     /// Those of the Pythons at hand that the project supports; all if it does not say.

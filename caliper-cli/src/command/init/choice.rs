@@ -15,11 +15,11 @@ const LISTED: usize = 20;
 const TRIES: usize = 3;
 
 /// The dependency: the one that is named, or else the one that is chosen at a terminal, or else the first.
-pub(super) fn choose<'a>(
-    survey: &'a Survey,
+pub(super) fn choose(
+    survey: &Survey,
     named: Option<&PackageName>,
     terminal: Terminal,
-) -> Result<&'a Need, Failure> {
+) -> Result<Need, Failure> {
     let first = survey.choose(named).map_err(Failure::question)?;
     if named.is_some() {
         return Ok(first);
@@ -30,7 +30,7 @@ pub(super) fn choose<'a>(
             terminal.note(&format!("{} is its only dependency ({})", first.name, first.place));
             Ok(first)
         }
-        needs if is_asked => ask(needs, terminal),
+        needs if is_asked => ask(needs, terminal).cloned(),
         needs => {
             let others: Vec<String> =
                 needs[1..].iter().take(LISTED).map(|need| need.name.to_string()).collect();

@@ -79,6 +79,8 @@ pub struct Requirement {
     pub name: PackageName,
     /// What an installer is to be told; only the name where Poetry's notation cannot be translated.
     pub text: String,
+    /// Whether it is needed only by an extra, as Poetry says of what stands among the others.
+    pub optional: bool,
     /// Which releases it allows, or why that cannot be compared with releases.
     pub declared: Result<Declaration, ProjectError>,
 }
@@ -126,6 +128,7 @@ impl Requirements {
                 declared: requirement(&name, rest, text, section),
                 section: section.clone(),
                 text: text.trim().to_owned(),
+                optional: false,
                 name,
             }),
             Err(error) => self.unreadable.push(error),
@@ -287,7 +290,9 @@ fn of_poetry_table(needed: Option<&Table>, section: &Section, all: &mut Requirem
         };
         let declared = of_poetry(name, value, section);
         let text = declared.as_ref().map_or_else(|_| name.clone(), |one| one.with_name(name));
-        all.found.push(Requirement { section: section.clone(), name: package, text, declared });
+        let optional = value.get("optional").and_then(Value::as_bool).unwrap_or_default();
+        let section = section.clone();
+        all.found.push(Requirement { section, name: package, text, optional, declared });
     }
 }
 

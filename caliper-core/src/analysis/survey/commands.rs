@@ -42,7 +42,7 @@ pub(super) fn of_tox(folder: &Folder, found: &Found) -> Result<Option<Session>, 
         let words = command.as_array()?.iter().filter_map(Value::as_str);
         Some(words.map(str::to_owned).collect::<Vec<_>>())
     });
-    let place = "tool.tox of pyproject.toml".to_owned();
+    let place = "`tool.tox` of pyproject.toml".to_owned();
     let requirements = texts("deps");
     let (extras, groups) = (texts("extras"), texts("dependency_groups"));
     Ok(session(commands, folder).map(|(runner, paths)| Session {

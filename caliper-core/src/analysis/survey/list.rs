@@ -1,5 +1,7 @@
 //! Lists of requirements that are files of their own.
 
+use pep440_rs::VersionSpecifiers;
+
 use super::folder::Folder;
 use crate::question::requirement::Requirement;
 use crate::question::requirements_file::{Entry, is_the_project, lines, read};
@@ -16,16 +18,21 @@ fn is_sound_below(file: &str, folder: &Folder, depth: usize) -> bool {
     let Ok(Some(text)) = folder.text(file) else { return false };
     depth <= DEEPEST
         && read(text).into_iter().all(|(_, entry)| match entry {
-            Ok(Entry::Requirement { text, .. }) => text.parse::<Requirement>().is_ok_and(|one| {
-                one.is_address()
-                    || one.range.parse::<pep440_rs::VersionSpecifiers>().is_ok()
-                    || one.range.is_empty()
-            }),
+            Ok(Entry::Requirement { text, .. }) => is_requirement(&text),
             Ok(Entry::Requirements(named) | Entry::Constraints(named)) => {
                 beside(file, &named).is_some_and(|named| is_sound_below(&named, folder, depth + 1))
             }
             Err(_) => false,
         })
+}
+
+/// Whether a configuration can hold a text as a requirement.
+pub(super) fn is_requirement(text: &str) -> bool {
+    let is_odd = |one: char| one.is_control() || matches!(one, '`' | '$' | '\\');
+    let is_readable = |one: Requirement| {
+        one.is_address() || one.range.is_empty() || one.range.parse::<VersionSpecifiers>().is_ok()
+    };
+    !text.contains(is_odd) && text.parse().is_ok_and(is_readable)
 }
 
 /// The name of a file that another one names relative to itself. `None` if that is not in the folder.

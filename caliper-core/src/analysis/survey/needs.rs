@@ -199,7 +199,7 @@ impl Found {
         for (file, one) in &self.all {
             let is_run_time = match one.section {
                 Section::Dependencies | Section::Poetry | Section::SetupCfg | Section::SetupPy => {
-                    true
+                    !one.optional
                 }
                 Section::Requirements => self.runtime.as_deref() == Some(file),
                 _ => false,

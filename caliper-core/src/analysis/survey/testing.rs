@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::str::FromStr as _;
 
 use super::SurveyError;
 use super::commands::{self, Session};
@@ -9,7 +8,6 @@ use super::needs::Found;
 use super::pytest;
 use crate::analysis::suggest::{ProjectError, Section};
 use crate::names::PackageName;
-use crate::question::requirement::Requirement;
 
 /// How a project is tested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,7 +90,7 @@ impl Testing {
         for requirement in requirements {
             match requirement.strip_prefix("-r") {
                 Some(file) => testing.take(&Place::List(file.trim().to_owned()), folder, found)?,
-                None if Requirement::from_str(&requirement).is_ok() => {
+                None if list::is_requirement(&requirement) => {
                     testing.requirements.push(requirement)
                 }
                 None => {}
@@ -221,9 +219,7 @@ impl Place {
             _ => false,
         });
         let own = own.filter(|(_, one)| found.name.as_ref() != Some(&one.name));
-        let is_known = |error: &ProjectError| matches!(error, ProjectError::Poetry { .. });
-        let usable = own.filter(|(_, one)| one.declared.as_ref().err().is_none_or(is_known));
-        usable.map(|(_, one)| one.text.clone()).collect()
+        own.map(|(_, one)| one.text.clone()).filter(|text| list::is_requirement(text)).collect()
     }
 
     fn has_pytest(&self, found: &Found) -> bool {
@@ -279,7 +275,9 @@ fn is_listed(requirements: &[String]) -> bool {
 
 /// What runs the tests, by what is there, and how that is known.
 fn runner_of_files(folder: &Folder, found: &Found) -> Result<(Runner, String), SurveyError> {
-    if let Some(place) = pytest::configured(folder, found)? {
+    // A source distribution may lack the tests that it has settings for.
+    let has_tests = folder.tests().next().is_some() || !pytest::paths(folder, found)?.is_empty();
+    if has_tests && let Some(place) = pytest::configured(folder, found)? {
         return Ok((Runner::Pytest, place));
     }
     let is_declared = Place::all(found).iter().any(|place| place.has_pytest(found));
