@@ -20,8 +20,8 @@ pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
 pub(crate) use values::{
-    BackendName, FailOnName, FormatName, GoalName, MeasureName, ProgressName, RerunName,
-    ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
+    BackendName, ExportName, FailOnName, FormatName, GoalName, MeasureName, ProgressName,
+    RerunName, ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
 };
 
 /// Measure what a dependency's releases do to your code.
@@ -61,21 +61,32 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a commented caliper.yaml, a Dockerfile template and one test.
-    #[command(
-        after_help = "Example:\n  caliper init study\n\nExisting files are never overwritten."
-    )]
+    /// Write a commented caliper.yaml: for the project in the folder, or else with a template and a test to start from.
+    #[command(after_help = "\
+Examples:
+  caliper init
+  caliper init ../weatherkit --dependency pandas
+  caliper init study
+
+In a folder with a pyproject.toml, setup.cfg, setup.py or requirements file, its dependencies, its Pythons and the way it
+is tested are found out, without running anything. Existing files are never overwritten.")]
     Init {
         /// The folder; created if it does not exist.
         #[arg(default_value = ".")]
         folder: PathBuf,
+        /// The dependency to measure; default: the first that the project declares, or, at a terminal, the answer to a
+        /// question.
+        #[arg(long, value_name = "NAME")]
+        dependency: Option<PackageName>,
     },
     /// Check configuration, template and tests, without network.
-    #[command(after_help = "Example:\n  caliper check study/caliper.yaml")]
+    #[command(
+        after_help = "Examples:\n  caliper check study/caliper.yaml\n  caliper check */caliper.yaml"
+    )]
     Check {
-        /// The configuration.
-        #[arg(default_value = "caliper.yaml")]
-        config: PathBuf,
+        /// The configuration; may be given several times.
+        #[arg(default_value = "caliper.yaml", value_name = "CONFIG")]
+        configs: Vec<PathBuf>,
     },
     /// Show which file fits which release × Python.
     #[command(after_help = "\
@@ -239,6 +250,23 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Print the results for another tool: Markdown for the page of a CI job or a comment, or a table.
+    #[command(after_help = "\
+Examples:
+  caliper export --to markdown >> \"$GITHUB_STEP_SUMMARY\"
+  caliper export study/caliper.yaml --to csv > cells.csv
+  caliper export --to markdown --against main/.caliper > comment.md")]
+    Export {
+        /// The configuration, or a folder of results.
+        #[arg(default_value = "caliper.yaml")]
+        config: PathBuf,
+        /// The format.
+        #[arg(long, value_enum)]
+        to: ExportName,
+        /// Results to hold these against, such as those of the default branch: what fails there too is not new.
+        #[arg(long, value_name = "RESULTS")]
+        against: Option<PathBuf>,
+    },
     /// Write a bug report: a folder that reproduces the difference between two cells.
     #[command(after_help = "\
 Example:
@@ -358,6 +386,12 @@ command goes on where it was stopped. Works with the `local` backend. Exit codes
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages.
+    #[command(hide = true, after_help = "Example:\n  caliper man ~/.local/share/man/man1")]
+    Man {
+        /// The folder to write them to; created if it does not exist.
+        folder: PathBuf,
+    },
 }
 
 /// What to measure, and where.
@@ -469,9 +503,14 @@ pub(crate) struct How {
     /// The test for which `--search` looks for changes; default: all.
     #[arg(long, value_name = "NAME", requires = "search")]
     pub(crate) test: Option<String>,
-    /// When to exit with 1; default: `regressed` if the configuration has an `expect`, else `never`.
+    /// When to exit with 1; default: `regressed` if the configuration has an `expect`, `failed` with `--against`, else
+    /// `never`.
     #[arg(long, value_enum)]
     pub(crate) fail_on: Option<FailOnName>,
+    /// Results to hold these against, such as those of the default branch: a folder of results, or a configuration. What
+    /// fails there too, in the same cell and test, does not count for `--fail-on`.
+    #[arg(long, value_name = "RESULTS")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 /// Which releases and files.

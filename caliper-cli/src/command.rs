@@ -7,10 +7,12 @@ mod clean;
 mod compare;
 mod completions;
 mod doctor;
+mod export;
 mod heal;
 mod import;
 mod index;
 mod init;
+mod man;
 mod plan;
 mod recorded;
 mod replay;
@@ -28,7 +30,7 @@ use caliper_core::analysis::results::Results;
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::question::grid::FileKind;
 use caliper_core::report::model::{GridView, LookedPast, OpenQuestions, Tone};
-use caliper_core::report::{grid, rows, suspects};
+use caliper_core::report::{functions, grid, rows, suspects};
 use serde::Serialize;
 use serde_json::Error;
 
@@ -40,8 +42,8 @@ use crate::terminal::{Terminal, printable};
 /// Does what was asked for.
 pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
     match args.command {
-        Command::Init { folder } => init::run(&folder, terminal),
-        Command::Check { config } => check::run(&config, terminal),
+        Command::Init { folder, dependency } => init::run(&folder, dependency.as_ref(), terminal),
+        Command::Check { configs } => check::run(&configs, terminal),
         Command::Resolve { package, selection, platform, format } => {
             resolve::run(&package, &selection, platform.as_deref(), format.format, terminal)
         }
@@ -73,6 +75,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
         }
+        Command::Export { config, to, against } => {
+            export::run(&config, to, against.as_deref(), terminal)
+        }
         Command::Witness { cell, against, test, folder, config } => {
             let (test, config, folder) = (test.as_deref(), &config, &folder);
             let wanted = witness::Wanted { config, cell: &cell, against: &against, test, folder };
@@ -98,6 +103,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         }
         Command::Schema { format } => Ok(schema::run(format, terminal)),
         Command::Completions { shell } => Ok(completions::run(shell, terminal)),
+        Command::Man { folder } => man::run(&folder, terminal),
     }
 }
 
@@ -117,6 +123,14 @@ fn print_results(results: &Results, terminal: Terminal) {
     }
     terminal.lines(&grid::lines(&GridView::of(results)));
     print_by_test(results, terminal);
+    let mut of_functions = functions::lines(&results.functions);
+    if !of_functions.is_empty() {
+        terminal.data("\n");
+    }
+    for (_, text) in of_functions.iter_mut().flatten() {
+        *text = printable(text);
+    }
+    print_first(&of_functions, terminal);
     for note in results.notes.iter().take(MOST_NOTES) {
         let line = format!("note: the import fails where all tests pass: {note}");
         terminal.lines(&[vec![(Tone::Dim, printable(&line))]]);
@@ -210,6 +224,21 @@ const MOST_NOTES: usize = 3;
 const MOST_LINES: usize = 24;
 const MOST_TESTS: usize = 8;
 const MOST_PAST: usize = 6;
+
+/// The error for a test that there is none of `of`, which says what was looked through.
+fn no_such_test(test: &str, of: &str, known: &[&str]) -> Failure {
+    let mut named: Vec<String> =
+        known.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    if known.len() > LISTED {
+        named.push(format!("{} more", known.len() - LISTED));
+    }
+    let are = match named.as_slice() {
+        [] => "there are none".to_owned(),
+        [one] => format!("there is {one}"),
+        more => format!("there are {}", more.join(", ")),
+    };
+    Failure::question(format!("there is no test `{test}`{of}; {are}"))
+}
 
 /// More problems of a kind than these are counted, not listed.
 const LISTED: usize = 10;

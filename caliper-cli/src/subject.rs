@@ -15,7 +15,7 @@ use caliper_core::question::grid::{CellId, SCHEMA};
 use caliper_core::question::grid::{Choice, DistFile, FileKind, Grid, GridCell};
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::modules::ImportChoice;
-use caliper_core::question::plan::{Plan, Setup, Test};
+use caliper_core::question::plan::{Plan, Setup, Test, TestKind};
 use caliper_pypi::pack;
 use pep440_rs::Version;
 use tempfile::TempDir;
@@ -33,6 +33,7 @@ pub(crate) fn setup(command: &[String], timeout: Duration, repeat: u32) -> Setup
     let test = Test {
         name: command.join(" "),
         command,
+        kind: TestKind::Command,
         environment: BTreeMap::new(),
         timeout: Some(timeout),
         repeat,
@@ -120,8 +121,7 @@ impl Subject {
         let folder = self.place.path().join(copies.to_string());
         let path = folder.join(&self.file.filename);
         if self.is_package {
-            self.project.copy_to(&path)?;
-            link_history(self.project.root(), &path)?;
+            self.project.copy_with_history(&path)?;
         } else {
             fs::create_dir_all(&folder)?;
             pack::wheel(&folder, &self.name.escaped(), &self.version.to_string(), &[], &[])?;
@@ -139,15 +139,6 @@ impl FileSource for Subject {
         }
         self.copy().map_err(|error| FileError { filename: filename(), source: error.into() })
     }
-}
-
-/// Shows a copy the history of its project: some packages take their version from it.
-fn link_history(root: &Path, copy: &Path) -> io::Result<()> {
-    let history = root.join(".git");
-    if history.exists() {
-        std::os::unix::fs::symlink(history, copy.join(".git"))?;
-    }
-    Ok(())
 }
 
 /// Whether a `pyproject.toml` belongs to a package.

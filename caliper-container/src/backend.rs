@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::{BuildReason, Installed, Machine, TestEnd};
 use caliper_core::names::{PackageName, PythonVersion, Sha256};
 use caliper_core::question::files::FileSource;
@@ -318,6 +319,10 @@ pub struct TestRun {
     pub error: Captured,
     /// The files that [`Setup::results`] names.
     pub files: Vec<ResultFile>,
+    /// The report of its functions, as it was written at the path in the variable
+    /// [`TestKind::REPORT`](caliper_core::question::plan::TestKind::REPORT), if the
+    /// [kind](Test::kind) of the test writes one.
+    pub report: Result<Vec<u8>, ReportError>,
 }
 
 /// The limits of a test, as they are enforced.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::{BuildReason, Installed, TestEnd};
 use caliper_core::names::{PythonVersion, Sha256};
 use caliper_core::question::grid::CellId;
@@ -50,12 +51,14 @@ pub struct FakeRun {
     pub output: String,
     /// Whether it changes its environment, see [`Environment::changed`].
     pub changes: bool,
+    /// The report of its functions that it writes.
+    pub report: Option<String>,
 }
 
 impl FakeRun {
     /// It passes and prints `output`.
     pub fn passes(output: impl Into<String>) -> Self {
-        Self { end: TestEnd::Exited(0), output: output.into(), changes: false }
+        Self { end: TestEnd::Exited(0), output: output.into(), changes: false, report: None }
     }
 
     /// It exits with `status` and prints nothing.
@@ -199,6 +202,7 @@ impl Environment for FakeEnvironment<'_> {
             output: Captured { bytes: run.output.into_bytes(), ..Captured::default() },
             error: Captured::default(),
             files: Vec::new(),
+            report: run.report.map(String::into_bytes).ok_or(ReportError::Missing),
         })
     }
 

@@ -11,8 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(any(feature = "docker", feature = "local"))]
+use caliper_core::facts::functions::{MOST_BYTES, ReportError};
+#[cfg(any(feature = "docker", feature = "local"))]
 use caliper_core::facts::record::TestEnd;
 use caliper_core::names::Sha256;
+#[cfg(any(feature = "docker", feature = "local"))]
+use caliper_core::question::limits::Limits;
 
 #[cfg(any(feature = "docker", feature = "local"))]
 pub(crate) use collector::Collector;
@@ -51,6 +55,30 @@ impl Left {
             (_, end) => end,
         }
     }
+}
+
+/// The file in a folder of its own at which a test leaves the report of its functions.
+#[cfg(any(feature = "docker", feature = "local"))]
+pub(crate) const REPORT: &str = "report.xml";
+
+/// A collector of the report in that folder.
+#[cfg(any(feature = "docker", feature = "local"))]
+pub(crate) fn report_collector(limits: &Limits) -> Option<Collector> {
+    let limits = Limits { results: MOST_BYTES, result_files: 1, ..limits.clone() };
+    Collector::new(&[REPORT.to_owned()], &limits)
+}
+
+/// The report that was collected.
+#[cfg(any(feature = "docker", feature = "local"))]
+pub(crate) fn report(left: Left) -> Result<Vec<u8>, ReportError> {
+    if left.over.is_some() {
+        return Err(ReportError::TooLarge);
+    }
+    let content = left.files.into_iter().next().and_then(|file| file.content);
+    let mut bytes = Vec::new();
+    // This process has just written it.
+    let read = content.map(|content| content.open().read_to_end(&mut bytes));
+    read.and_then(Result::ok).map(|_| bytes).ok_or(ReportError::Missing)
 }
 
 /// A path as one line of text, from which the path can be told.

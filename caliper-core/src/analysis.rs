@@ -8,12 +8,14 @@ pub mod changes;
 pub mod clocks;
 pub mod compare;
 pub mod expect;
+pub mod functions;
 pub mod heal;
 pub mod replay;
 pub mod results;
 pub mod row;
 pub mod search;
 pub mod suggest;
+pub mod survey;
 pub mod suspects;
 
 mod conclusions;

@@ -7,6 +7,7 @@ mod bytes;
 mod digest;
 mod module;
 mod package;
+mod printable;
 mod python;
 mod time;
 
@@ -14,6 +15,7 @@ pub use bytes::Bytes;
 pub use digest::{ParseDigestError, Sha256, Sha256Stream};
 pub use module::{ModuleName, ParseModuleNameError};
 pub use package::{PackageName, ParsePackageNameError};
+pub(crate) use printable::printable;
 pub use python::{AbiTag, ParseAbiTagError, ParsePythonVersionError, PythonVersion};
 pub use time::{ParseTimestampError, Timestamp};
 

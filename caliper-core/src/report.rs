@@ -2,11 +2,14 @@
 //!
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
+pub mod export;
+pub mod functions;
 pub mod grid;
 pub mod measures;
 pub mod model;
 pub mod ro_crate;
 pub mod rows;
 pub mod schema;
+pub mod starter;
 pub mod suspects;
 pub mod witness;

@@ -50,7 +50,7 @@ pub(crate) struct FromBundle {
     /// first. Takes `--backend`, `--jobs`, `--rerun`, `--retries`, `--progress` and the index, and nothing else.
     #[arg(long, value_name = "BUNDLE", conflicts_with_all = [
         "config", "config_flag", "schedule", "plan", "only", "tests", "keep_images", "disk", "python", "versions", "pre",
-        "yanked", "as_of", "confirm", "blind", "search", "test", "fail_on",
+        "yanked", "as_of", "confirm", "blind", "search", "test", "fail_on", "against",
     ])]
     pub(crate) from: Option<PathBuf>,
     /// The folder that the bundle is unpacked into; default: its name without `.zip`.

@@ -8,6 +8,17 @@ pub(crate) enum FormatName {
     Json,
 }
 
+/// A format of another tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportName {
+    /// GitHub Flavored Markdown of at most 60,000 bytes: the grid, causes, changes and the suggested specifier.
+    Markdown,
+    /// A line for each test of each cell.
+    Csv,
+    /// JUnit XML: a suite for each cell, a case for each test.
+    Junit,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendName {
     Auto,

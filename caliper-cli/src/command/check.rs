@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::exit::{Exit, Outcome};
 use crate::layout::read_project;
@@ -7,7 +7,20 @@ use crate::setting::Setting;
 use crate::shadow;
 use crate::terminal::Terminal;
 
-pub(super) fn run(config: &Path, terminal: Terminal) -> Outcome {
+/// Checks each configuration. The last error is returned, and the others are printed here.
+pub(super) fn run(configs: &[PathBuf], terminal: Terminal) -> Outcome {
+    let mut failed = None;
+    for config in configs {
+        if let Err(failure) = check(config, terminal)
+            && let Some(earlier) = failed.replace(failure)
+        {
+            terminal.error(earlier.error.as_ref());
+        }
+    }
+    failed.map_or(Ok(Exit::Done), Err)
+}
+
+fn check(config: &Path, terminal: Terminal) -> Outcome {
     let setting = Setting::open(config)?;
     let project = read_project(&setting)?;
     for test in &setting.config.tests {

@@ -4,7 +4,7 @@ mod tidy;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, RunContext};
 use caliper_container::study::{BlindCheck, Method, Question, RowSearch, Study, measure};
-use caliper_core::analysis::expect::{FailOn, violations};
+use caliper_core::analysis::expect::{FailOn, Held, against, violations};
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::row::Transition;
 use caliper_core::analysis::search::{Answer, Goal, Search};
@@ -15,7 +15,8 @@ use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Test;
 use caliper_core::report::model::OpenQuestions;
 
-use super::{LISTED, say_how_many_more};
+use super::recorded::recorded;
+use super::{LISTED, no_such_test, say_how_many_more};
 use crate::args::{FailOnName, FormatName, GoalName, How, Work};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::{Layout, lay_out};
@@ -27,7 +28,9 @@ use crate::terminal::{Terminal, printable};
 pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
     let watch = Watch::start(&interrupt)?;
-    let layout = lay_out(work, Purpose::Run, terminal)?;
+    // Before hours are spent on measuring.
+    let before = how.against.as_ref().map(|path| recorded(path, terminal)).transpose()?;
+    let layout = lay_out(work, Purpose::Run, &interrupt, terminal)?;
     let store = DirStore::open(layout.setting.results())?;
     let downloader = layout.index.downloader(&layout.cache);
     let reporter = progress::reporter(how.progress, terminal);
@@ -79,6 +82,16 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     }
     let fail_on = fail_on(how, &layout);
     let found = violations(&results.cells, &results.verdicts, fail_on, config.expect.as_ref());
+    let Held { new: found, known } = match &before {
+        Some((_, before)) => against(found, &results, before),
+        None => Held { new: found, known: Vec::new() },
+    };
+    if let Some(path) = how.against.as_ref().filter(|_| !known.is_empty()) {
+        let (count, path) = (known.len(), path.display());
+        terminal.note(&format!(
+            "{count} failures are in the results in `{path}` too, and do not count"
+        ));
+    }
     for violation in found.iter().take(LISTED) {
         terminal.verdict(&printable(&format!("not as expected: {violation}")));
     }
@@ -166,9 +179,7 @@ fn search_for<'a>(layout: &Layout, how: &'a How, goal: GoalName) -> Result<RowSe
     let test = how.test.as_deref();
     let tests = layout.plan.setup.judged_tests();
     match test {
-        Some(test) if !tests.contains(&test) => {
-            Err(Failure::question(format!("there is no test `{test}` to search for")))
-        }
+        Some(test) if !tests.contains(&test) => Err(no_such_test(test, " to search for", &tests)),
         _ => Ok(RowSearch { search: Search { probes: how.probes, goal: goal_of(goal) }, test }),
     }
 }
@@ -210,6 +221,7 @@ fn fail_on(how: &How, layout: &Layout) -> FailOn {
         Some(FailOnName::Failed) => FailOn::Failed,
         Some(FailOnName::Different) => FailOn::Different,
         None if layout.setting.config.expect.is_some() => FailOn::Regressed,
+        None if how.against.is_some() => FailOn::Failed,
         Some(FailOnName::Never) | None => FailOn::Never,
     }
 }

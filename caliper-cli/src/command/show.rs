@@ -9,8 +9,11 @@ use caliper_core::analysis::compare::{
     Comparison, Evidence, Extent, Judged, PartComparison, Rung, Verdicts,
 };
 use caliper_core::analysis::results::Results;
+use caliper_core::facts::functions::FunctionDetails;
 use caliper_core::facts::lock;
-use caliper_core::facts::record::{CellOutcome, Record, Run, TestRecord, test_names};
+use caliper_core::facts::record::{
+    CellOutcome, Record, RecordedFunctions, Run, TestRecord, test_names,
+};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::Bytes;
 use caliper_core::question::criteria::Criteria;
@@ -18,6 +21,7 @@ use caliper_core::question::grid::{CellId, FileKind};
 use caliper_core::report::measures::{self, Measure, three_digits};
 use pep440_rs::Version;
 
+use super::no_such_test;
 use super::recorded::{make_again, recorded, say_of_run};
 use crate::args::{FormatName, MeasureName};
 use crate::exit::{Exit, Failure, Outcome};
@@ -123,10 +127,7 @@ pub(super) fn find<'a>(id: &CellId, results: &'a Results) -> Result<(&'a Record,
 fn of_test(results: Results, test: &str, store: &DirStore) -> Result<Results, Failure> {
     let names = test_names(results.cells.iter().chain(&results.stale).flat_map(|one| &one.tests));
     if !names.contains(&test) {
-        let names = names.join("`, `");
-        return Err(Failure::question(format!(
-            "there is no test `{test}` in the results; there are `{names}`"
-        )));
+        return Err(no_such_test(test, " in the results", &names));
     }
     let criteria = Criteria::default();
     let blobs = |blob| store.blob(blob).ok();
@@ -303,7 +304,13 @@ fn run_details(
         run.outcome,
         three_digits(run.seconds())
     );
-    let _ = writeln!(text, "  $ {}", test.command.join(" "));
+    // A runner of Caliper's own is a long program, and JSON has all of it.
+    let word = |word: &String| match word.split_once('\n') {
+        Some((first, _)) if !test.kind.is_command() => format!("'{first} …'"),
+        _ => word.clone(),
+    };
+    let words: Vec<String> = test.command.iter().map(word).collect();
+    let _ = writeln!(text, "  $ {}", words.join(" "));
     let used = [
         run.cpu_nanoseconds.map(|time| {
             // What no process waited for is in no account, unless a control group counts.
@@ -322,6 +329,9 @@ fn run_details(
     {
         text += &why(evidence);
     }
+    if let Some(functions) = &run.functions {
+        text += &functions_details(functions, texts)?;
+    }
     for file in &run.files {
         let path = single_line(&file.path);
         let _ = writeln!(text, "  left {path} ({}, {})", Bytes(file.size), file.sha256);
@@ -339,6 +349,33 @@ fn run_details(
     }
     Ok(text)
 }
+
+/// How the functions of a test ended, and why those that fail do.
+fn functions_details(functions: &RecordedFunctions, texts: &Texts<'_>) -> Result<String, Failure> {
+    let mut text = String::new();
+    let problem = functions.problem.as_ref().map(|problem| format!(" ({problem})"));
+    let problem = problem.unwrap_or_default();
+    let _ = writeln!(text, "  functions: {functions}{problem}");
+    let Some(details) = functions.details else { return Ok(text) };
+    let details = serde_json::from_str::<Vec<FunctionDetails>>(&texts.blob(details)?);
+    let details = details.map_err(|error| {
+        Failure::infrastructure("could not read what is recorded of functions", error)
+    })?;
+    let failing: Vec<&FunctionDetails> =
+        details.iter().filter(|details| details.outcome.is_failure()).collect();
+    let most = if texts.whole { failing.len() } else { MOST_FUNCTIONS };
+    for FunctionDetails { id, outcome, message, .. } in failing.iter().take(most) {
+        let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+        let _ = writeln!(text, "    {outcome} {id}{message}");
+    }
+    if failing.len() > most {
+        let _ = writeln!(text, "    … and {} more; `-v` shows all", failing.len() - most);
+    }
+    Ok(text)
+}
+
+/// How many functions that fail in a cell are shown.
+const MOST_FUNCTIONS: usize = 20;
 
 /// What a verdict rests on.
 fn why(evidence: &Evidence) -> String {

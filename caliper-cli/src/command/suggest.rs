@@ -12,6 +12,7 @@ use caliper_core::report::model::{Advice, Checked, VariantAdvice};
 use caliper_core::report::suspects::command;
 use pep440_rs::Version;
 
+use super::no_such_test;
 use super::recorded::recorded;
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
@@ -34,10 +35,7 @@ pub(super) fn run(
         && !all_tests.contains(test)
     {
         let names: Vec<&str> = all_tests.into_iter().collect();
-        return Err(Failure::question(format!(
-            "there is no test `{test}` in the results; there are {}",
-            names.join(", ")
-        )));
+        return Err(no_such_test(test, " in the results", &names));
     }
     let wanted = |name: &str| test.is_none_or(|test| test == name);
     let mut advice = Advice::of(&results, &wanted);

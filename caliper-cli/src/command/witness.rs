@@ -26,6 +26,7 @@ use caliper_core::question::plan::Test;
 use caliper_core::report::witness::{Means, Pins, Side, Tried, Which, Witness, with_guilty};
 use caliper_pypi::index::IndexAddress;
 
+use super::no_such_test;
 use super::recorded::recorded;
 use super::show::find;
 use crate::exit::{Exit, Failure, Outcome};
@@ -105,10 +106,7 @@ impl<'a> Pair<'a> {
         let names = test_names(first.judged().iter().chain(second.judged()));
         let named = wanted.test.map_or(names.clone(), |test| vec![test]);
         if let Some(test) = wanted.test.filter(|test| !names.contains(test)) {
-            return Err(Failure::question(format!(
-                "there is no test `{test}` in these cells; there are `{}`",
-                names.join("`, `")
-            )));
+            return Err(no_such_test(test, " in these cells", &names));
         }
         let differing: Vec<&str> = named.into_iter().filter(|test| differs(test)).collect();
         let [test] = differing.as_slice() else {
@@ -261,6 +259,15 @@ fn pins(record: &Record) -> Result<Pins, Failure> {
     if record.environment.installed.is_empty() {
         let id = record.id();
         return Err(Failure::question(format!("what was installed in `{id}` is not known")));
+    }
+    if let Some(project) = &record.environment.project {
+        return Err(Failure::question(printable(&format!(
+            "a witness is made of packages that an index has, and `{}` has the project's own package, {} {}: `caliper \
+             blame` tells which packages are guilty",
+            record.id(),
+            project.name,
+            project.version
+        ))));
     }
     let pin = |name: &str, version: &str| {
         let told = |problem: &dyn std::fmt::Display| {

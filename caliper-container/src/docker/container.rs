@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::TestEnd;
 use caliper_core::question::limits::Limits;
 use futures_util::StreamExt as _;
@@ -22,7 +23,7 @@ use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::results::{Collector, Left, ResultFile};
+use crate::results::{self, Collector, Left, ResultFile};
 use ending::{cannot_start, end};
 use granted::Details;
 use meter::Meter;
@@ -49,6 +50,8 @@ pub(super) struct Order {
     pub(super) project: Option<Project>,
     /// Which files of that folder are taken out of it in the end.
     pub(super) results: Vec<String>,
+    /// Whether it leaves a report of its functions in the folder [`REPORTS`].
+    pub(super) reports: bool,
     pub(super) environment: Vec<String>,
     pub(super) labels: Value,
     pub(super) limits: Limits,
@@ -68,7 +71,11 @@ pub(super) struct Finished {
     pub(super) output: Captured,
     pub(super) error: Captured,
     pub(super) files: Vec<ResultFile>,
+    pub(super) report: Result<Vec<u8>, ReportError>,
 }
+
+/// The folder in a container for the report of a test, apart from all folders that a test or Caliper uses.
+pub(super) const REPORTS: &str = "/caliper-report";
 
 impl Order {
     /// Attaches to both of its outputs.
@@ -106,6 +113,7 @@ impl Order {
             self.create(engine).await?;
             let watching = async {
                 self.put_project(engine).await?;
+                self.put_reports(engine).await?;
                 self.watch(engine).await
             };
             let Some(interrupt) = interrupt else { return watching.await };
@@ -142,9 +150,22 @@ impl Order {
         let Some(project) = self.project.as_ref().filter(|project| !project.is_empty()) else {
             return Ok(());
         };
+        self.put(engine, context::of_project(project.clone())).await
+    }
+
+    /// Makes the folder for the report, in which any user may write.
+    async fn put_reports(&self, engine: &Engine) -> Result<(), BackendError> {
+        if !self.reports {
+            return Ok(());
+        }
+        self.put(engine, context::open_folder(REPORTS)).await
+    }
+
+    /// Unpacks an archive at the root of the container.
+    async fn put(&self, engine: &Engine, archive: hyper::Body) -> Result<(), BackendError> {
         let path = query(&format!("/containers/{}/archive", self.name), [("path", "/")]);
-        let body = Some((context::of_project(project.clone()), "application/x-tar"));
         let sent = async {
+            let body = Some((archive, "application/x-tar"));
             let response = engine.send(Method::PUT, &path, body).await?;
             hyper::body::to_bytes(response.into_body()).await.map_err(Fault::transport)
         };
@@ -186,6 +207,7 @@ impl Order {
                     output: none.clone(),
                     error: none,
                     files: Vec::new(),
+                    report: Err(ReportError::Missing),
                 });
             }
         }
@@ -209,12 +231,21 @@ impl Order {
         };
         let seconds = state.seconds().unwrap_or(seconds);
         let left = match Collector::new(&self.results, &self.limits) {
-            Some(collector) => self.take_results(engine, collector, &details).await?,
+            Some(collector) => {
+                let folder = self.folder.unwrap_or(&details.config.working_dir);
+                self.take(engine, collector, folder).await?
+            }
             None => Left::default(),
+        };
+        let report = match results::report_collector(&self.limits) {
+            Some(collector) if self.reports => {
+                results::report(self.take(engine, collector, REPORTS).await?)
+            }
+            _ => Err(ReportError::Missing),
         };
         let end = left.end(end);
         let (peak_memory, files) = (meter.peak(), left.files);
-        Ok(Finished { end, seconds, peak_memory, granted, output, error, files })
+        Ok(Finished { end, seconds, peak_memory, granted, output, error, files, report })
     }
 
     /// Reads the output until the program has ended, and stops the program if it exceeds its time. Returns
@@ -258,14 +289,13 @@ impl Order {
         Ok((exit?.status_code, stopped))
     }
 
-    /// Takes files out of the container, which has ended.
-    async fn take_results(
+    /// Takes files out of a folder of the container, which has ended.
+    async fn take(
         &self,
         engine: &Engine,
         mut collector: Collector,
-        details: &Details,
+        folder: &str,
     ) -> Result<Left, BackendError> {
-        let folder = self.folder.unwrap_or(&details.config.working_dir);
         let path = query(
             &format!("/containers/{}/archive", self.name),
             [("path", if folder.is_empty() { "/" } else { folder })],
@@ -273,7 +303,7 @@ impl Order {
         let failed = |fault| engine.error(format!("take the results of: {}", self.action), fault);
         let answer = match engine.send(Method::GET, &path, None).await {
             Ok(answer) => answer,
-            // The program removed the folder that it stood in.
+            // The program removed the folder.
             Err(fault) if fault.is_missing() => return Ok(Left::default()),
             Err(fault) => return Err(failed(fault)),
         };

@@ -19,8 +19,8 @@ use crate::project::Project;
 pub(super) struct Context {
     /// What is built.
     pub(super) dockerfile: String,
-    /// The file to install.
-    pub(super) file: Option<PathBuf>,
+    /// The files to install.
+    pub(super) files: Vec<PathBuf>,
     /// What it copies of the project.
     pub(super) project: Project,
 }
@@ -36,7 +36,7 @@ impl Context {
         let ignored = format!("{DOCKERFILE}\n.dockerignore\n");
         append(archive, ".dockerignore", ignored.as_bytes())?;
         self.project.append_to(archive, "", &[".dockerignore"])?;
-        if let Some(path) = &self.file {
+        for path in &self.files {
             let mut file = std::fs::File::open(path)?;
             let mut header = header(0o644, file.metadata()?.len());
             let name = path.file_name().unwrap_or_default();
@@ -49,6 +49,15 @@ impl Context {
 /// The project as it is put into a container, to be unpacked at the top.
 pub(super) fn of_project(project: Project) -> hyper::Body {
     stream(move |archive| project.append_to(archive, WORK.trim_start_matches('/'), &[]))
+}
+
+/// A folder in which any user may write, as an archive to be unpacked at the top.
+pub(super) fn open_folder(path: &'static str) -> hyper::Body {
+    stream(move |archive| {
+        let mut header = header(0o1777, 0);
+        header.set_entry_type(tar::EntryType::Directory);
+        archive.append_data(&mut header, path.trim_start_matches('/'), io::empty())
+    })
 }
 
 /// Hands out an archive piece by piece: a wheel may be larger than what memory there is.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use caliper_core::facts::record::{Installed, TestEnd};
 use caliper_core::question::limits::{Limits, Network};
 use caliper_core::question::modules::Imports;
+use caliper_core::question::plan::TestKind;
 use serde_json::json;
 
 use super::dockerfile::WORK;
@@ -12,6 +13,7 @@ use super::kept::Key;
 use super::labels::{self, Owner};
 use super::{DockerBackend, Interrupt, container, lock};
 use crate::backend::{BackendError, COLUMNS, Environment, Granted, RunId, RunRequest, TestRun};
+use crate::results::REPORT;
 
 /// How many processes and threads a test may have that was given no limit: far more than a working test
 /// needs, and few enough for the machine to go on working.
@@ -75,6 +77,7 @@ impl Environment for DockerEnvironment<'_> {
             container.project = Some((*project).clone());
         }
         container.results = results.to_vec();
+        container.reports = !test.kind.is_command();
         let pids = limits.pids.or(backend.facts.limits_pids.then_some(MOST_PROCESSES));
         container.limits = Limits { pids, ..(*limits).clone() };
         if self.held.as_ref().is_some_and(|held| !held.sets_locale) {
@@ -87,6 +90,10 @@ impl Environment for DockerEnvironment<'_> {
         container
             .environment
             .extend(test.environment.iter().map(|(name, value)| format!("{name}={value}")));
+        if container.reports {
+            let variable = TestKind::REPORT;
+            container.environment.push(format!("{variable}={}/{REPORT}", container::REPORTS));
+        }
         let finished = container.run(&backend.engine, Some(interrupt))?;
         Ok(TestRun {
             end: finished.end,
@@ -98,6 +105,7 @@ impl Environment for DockerEnvironment<'_> {
             output: finished.output,
             error: finished.error,
             files: finished.files,
+            report: finished.report,
         })
     }
 
@@ -179,6 +187,7 @@ impl DockerBackend {
             folder: None,
             project: None,
             results: Vec::new(),
+            reports: false,
             environment: Vec::new(),
             labels,
             limits: Limits::default(),

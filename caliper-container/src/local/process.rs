@@ -8,7 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
+use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::TestEnd;
+use caliper_core::question::plan::TestKind;
 use rustix::fs::Access;
 
 use super::control::Group;
@@ -18,7 +20,7 @@ use super::variables::{self, Variables};
 use super::work::Workspace;
 use crate::backend::{BackendError, RunRequest, TestRun};
 use crate::capture::Captured;
-use crate::results::{Collector, Left};
+use crate::results::{self, Collector, Left};
 
 /// Runs a test once in the environment in that folder.
 pub(super) fn run(
@@ -37,6 +39,11 @@ pub(super) fn run(
     )))?;
     let mut variables = variables::of_test(environment, &home, &temporary);
     variables.extend(test.environment.iter().map(|(name, value)| (name.into(), value.into())));
+    // Beside the project, so that it is in no way of a test and no result file.
+    let reports = (!test.kind.is_command()).then(|| place.folder("report")).transpose()?;
+    if let Some(reports) = &reports {
+        variables.insert(TestKind::REPORT.into(), reports.join(results::REPORT).into());
+    }
 
     let granted = keeper.granted(limits);
     let not_run = |reason: String| TestRun {
@@ -48,6 +55,7 @@ pub(super) fn run(
         output: Captured::default(),
         error: Captured::default(),
         files: Vec::new(),
+        report: Err(ReportError::Missing),
     };
     if !environment.join("pyvenv.cfg").exists() && workspace.folder().exists() {
         // Only the tests of this environment know where it is, so one of them removed it.
@@ -116,6 +124,17 @@ pub(super) fn run(
         )))?;
         left = collector.finish();
     }
+    let report = match (&reports, results::report_collector(limits)) {
+        (Some(reports), Some(collector)) => {
+            let left = take_report(collector, reports);
+            results::report(left.map_err(BackendError::machine(format!(
+                "could not read what `{}` left in `{}`",
+                test.name,
+                reports.display()
+            )))?)
+        }
+        _ => Err(ReportError::Missing),
+    };
     // The folders of this one run: another run of the same test prints others.
     let passing: [(&Path, &str); 4] = [
         (environment, "/environment"),
@@ -132,17 +151,36 @@ pub(super) fn run(
         output: settled(ended.output, &passing),
         error: settled(ended.error, &passing),
         files: left.files,
+        report: report.map(|report| in_lasting_names(report, &passing)),
     })
+}
+
+/// Takes the report out of its folder, of which the test may have made anything.
+fn take_report(mut collector: Collector, folder: &Path) -> io::Result<Left> {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    let taken = fs::symlink_metadata(folder).and_then(|found| {
+        if found.is_dir() { collector.folder(folder) } else { Err(NotADirectory.into()) }
+    });
+    match taken {
+        Err(error) if [NotADirectory, NotFound, PermissionDenied].contains(&error.kind()) => {
+            Ok(Left::default())
+        }
+        taken => taken.map(|()| collector.finish()),
+    }
 }
 
 /// Output in which folders that exist for one run only bear lasting names, as they do in a container.
 /// Without this a traceback, or a warning with its place, would never be the same twice.
 fn settled(captured: Captured, passing: &[(&Path, &str)]) -> Captured {
-    let mut bytes = captured.bytes;
+    let bytes = in_lasting_names(captured.bytes, passing);
+    Captured { bytes, ..captured }
+}
+
+fn in_lasting_names(mut bytes: Vec<u8>, passing: &[(&Path, &str)]) -> Vec<u8> {
     for (folder, name) in passing {
         bytes = replace(bytes, folder.as_os_str().as_encoded_bytes(), name.as_bytes());
     }
-    Captured { bytes, ..captured }
+    bytes
 }
 
 fn replace(text: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {

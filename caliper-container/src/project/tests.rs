@@ -24,6 +24,7 @@ fn test(command: &[&str], files: Option<&[&str]>) -> Test {
     Test {
         name: "t".to_owned(),
         command: command.iter().map(ToString::to_string).collect(),
+        kind: caliper_core::question::plan::TestKind::Command,
         environment: BTreeMap::new(),
         timeout: None,
         repeat: 1,

@@ -5,15 +5,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::event::Event;
+use caliper_core::facts::functions::{self, Exited, Functions, ReportError};
 use caliper_core::facts::record::{
-    CellOutcome, Installed, Record, RecordedFile, RecordedLimits, RecordedResult, Run, TestEnd,
-    TestOutcome, TestRecord,
+    CellOutcome, Installed, Record, RecordedFile, RecordedFunctions, RecordedLimits,
+    RecordedProject, RecordedResult, Run, TestEnd, TestOutcome, TestRecord,
 };
 use caliper_core::facts::store::{Output, StoreError};
 use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::limits::Limits;
-use caliper_core::question::plan::Test;
+use caliper_core::question::plan::{PlannedCell, Test, TestKind};
 
 use super::retry::Discarded;
 use super::task::wanted;
@@ -68,14 +69,7 @@ impl Running<'_> {
     ) -> OpenCell<'_> {
         let task = &self.tasks[index];
         let setup = self.plan.setup_of(task.cell);
-        record.environment.installed = environment.installed().to_vec();
-        // Of the dependency itself it is known which file was installed.
-        let file = record.environment.file.clone();
-        for one in &mut record.environment.installed {
-            if one.name.parse().is_ok_and(|name: PackageName| name == self.plan.dependency) {
-                one.file.clone_from(&file);
-            }
-        }
+        record.environment.installed = self.installed(task.cell, environment);
         // What was run in another environment is no repeat of what is run in this.
         let older = task.older.as_ref().filter(|older| {
             same_content(&older.environment.installed, &record.environment.installed)
@@ -237,6 +231,7 @@ impl Running<'_> {
             run.reason = Some("the process ended before everything was imported".to_owned());
         }
         (run.retval, run.signal) = (ran.end.status(), ran.end.signal());
+        self.read_report(of.test.kind, ran, &mut run)?;
         run.nanoseconds = nanoseconds(ran.elapsed);
         run.cpu_nanoseconds = ran.cpu_time.map(nanoseconds);
         run.peak_memory = ran.peak_memory;
@@ -250,6 +245,36 @@ impl Running<'_> {
         (run.output_digest, run.error_digest) = (ran.output.digest, ran.error.digest);
         run.truncated = ran.output.dropped + ran.error.dropped > 0;
         Ok(run)
+    }
+
+    /// Reads what a test says of its functions, and with that how it ended.
+    fn read_report(
+        &self,
+        kind: TestKind,
+        ran: &mut TestRun,
+        run: &mut Run,
+    ) -> Result<(), StoreError> {
+        if kind.is_command() || matches!(ran.end, TestEnd::NotRun { .. }) {
+            return Ok(());
+        }
+        let report = std::mem::replace(&mut ran.report, Err(ReportError::Missing));
+        let report = report.and_then(|report| Functions::from_junit(&report));
+        if let TestEnd::Exited(status) = ran.end {
+            let (output, error) = (&*ran.output.bytes, &*ran.error.bytes);
+            let exited = Exited { status, output, error };
+            if let Some((outcome, why)) = functions::ended(kind, &exited, &report) {
+                run.outcome = outcome;
+                run.reason = Some(why);
+            }
+        }
+        run.functions = Some(Box::new(match report {
+            Ok(functions) => functions.keep(self.context.store)?,
+            Err(problem) => {
+                let problem = Some(problem.to_string());
+                RecordedFunctions { problem, ..RecordedFunctions::default() }
+            }
+        }));
+        Ok(())
     }
 
     /// Discards the runs of a cell, which is measured again in an environment that it shares with no other.
@@ -269,7 +294,7 @@ impl Running<'_> {
             record.tests.extend(cell.earlier.iter().filter(|test| test.name == *name).cloned());
             for (of, run) in ran.extract_if(.., |(of, _)| of.test.name == *name) {
                 let mut test = TestRecord::new(name, &of.test.command);
-                test.key = of.key;
+                (test.key, test.kind) = (of.key, of.test.kind);
                 record.add_run(&test, run);
             }
         }
@@ -343,7 +368,38 @@ impl Running<'_> {
         environment.dockerfile.clone_from(&task.recipe.dockerfile);
         environment.interpreter = file.and_then(|_| self.plan.interpreter(id.python)).cloned();
         environment.file = file.map(RecordedFile::from);
+        // Where there is nothing to install, there is nothing to lift.
+        if file.is_some() {
+            let project = setup.project.as_ref();
+            environment.project =
+                project.and_then(|package| RecordedProject::of(package, id.python));
+            environment.lifted.clone_from(&setup.lifted);
+        }
         record
+    }
+
+    /// What is installed in the environment of a cell. Of the dependency and of the project it is known from which file.
+    pub(super) fn installed(
+        &self,
+        cell: &PlannedCell,
+        environment: &dyn Environment,
+    ) -> Vec<Installed> {
+        let setup = self.plan.setup_of(cell);
+        let mut known = Vec::new();
+        if let Some(package) = &setup.project {
+            let wheel = package.wheel(cell.id.python).map(|wheel| &wheel.file);
+            known.push((&package.name, wheel));
+        }
+        known.push((&self.plan.dependency, cell.file()));
+        let mut installed = environment.installed().to_vec();
+        for one in &mut installed {
+            let Ok(name) = one.name.parse::<PackageName>() else { continue };
+            if let Some((_, file)) = known.iter().find(|(of, _)| **of == name) {
+                one.file = file.map(RecordedFile::from);
+                one.of_image = false;
+            }
+        }
+        installed
     }
 }
 

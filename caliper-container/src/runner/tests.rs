@@ -2,13 +2,13 @@ use std::collections::BTreeSet;
 
 use caliper_core::facts::event::Collected;
 use caliper_core::facts::record::{BuildReason, TestEnd, TestOutcome};
-use caliper_core::facts::store::MemoryStore;
+use caliper_core::facts::store::{MemoryStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
 use caliper_core::question::config::Config;
 use caliper_core::question::files::FilesInMemory;
 use caliper_core::question::grid::{Grid, GridCell};
-use caliper_core::question::modules::Imports;
-use caliper_core::question::plan::Test;
+use caliper_core::question::modules::{ImportChoice, Imports};
+use caliper_core::question::plan::{Test, TestKind};
 use caliper_core::question::testing;
 
 use std::sync::atomic::Ordering;
@@ -153,6 +153,48 @@ fn every_rung_is_recorded() {
     assert_eq!((failed.measured, failed.reused), (2, 3)); // an import alone is no failure
     let all = bench.run_with(&plan, 1, Rerun::All).unwrap();
     assert_eq!((all.measured, all.reused), (4, 1));
+}
+
+#[test]
+fn the_functions_of_a_test_are_recorded() {
+    let report = "<testsuite><testcase name='a'/><testcase name='b'><failure message='KeyError: x'/></testcase></testsuite>";
+    let backend = backend().running(move |cell, _| {
+        let (end, report) = match cell.version.to_string().as_str() {
+            "1.0" => (TestEnd::Exited(1), Some(report.to_owned())),
+            "1.1" => (TestEnd::Exited(0), None),
+            "1.2" => (TestEnd::Exited(1), Some("<testsuite><".to_owned())),
+            "1.3" => (TestEnd::Exited(0), Some("<testsuite/>".to_owned())),
+            _ => (TestEnd::Signalled(11), None),
+        };
+        Ok(FakeRun { end, report, ..FakeRun::passes("") })
+    });
+    let bench = Bench::new(backend);
+    let mut plan = plan(&bench.backend, 5, &["suite"]);
+    plan.setup.tests[0].kind = TestKind::Pytest;
+    plan.setup.import = ImportChoice::Off;
+    let outcome = bench.run(&plan);
+    let told: Vec<String> = outcome
+        .records
+        .iter()
+        .flat_map(|record| record.runs().map(|(test, run)| (record.version.clone(), test, run)))
+        .map(|(version, test, run)| {
+            assert_eq!(test.kind, TestKind::Pytest);
+            let functions = run.functions.as_ref().unwrap();
+            let reason = run.reason.as_deref().unwrap_or("-");
+            let problem = functions.problem.as_deref().unwrap_or("-");
+            format!("{version} {}: {reason} | {functions} | {problem}", run.outcome)
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    1.0 failed: - | 1 passed, 1 failed | -
+    1.1 failed: it exited with status 0, and it left no report of its functions: nobody knows what was run | none | it left no report of its functions
+    1.2 failed: - | none | its report of its functions is damaged, at byte 11: syntax error: tag not closed: `>` not found before end of input
+    1.3 not run: no test was found: look at the path, at `-k` and at `-m` | none | -
+    1.4 failed: signal 11 | none | it left no report of its functions
+    ");
+    let run = &outcome.records[1].tests[0].runs[0];
+    let details = bench.store.blob(run.functions.as_ref().unwrap().details.unwrap()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(details).unwrap(), @r#"[{"id":"b","outcome":"failed","message":"KeyError: x"}]"#);
 }
 
 #[test]

@@ -141,6 +141,9 @@ impl Bench {
             requirements: Vec::new(),
             constraints: Vec::new(),
             build_constraints: Vec::new(),
+            project: None,
+            lifted: Vec::new(),
+            allowed_files: Vec::new(),
             import: ImportChoice::default(),
             variables: BTreeMap::new(),
             tests: Vec::new(),
@@ -310,6 +313,7 @@ pub(crate) fn test(command: &[&str]) -> Test {
     Test {
         name: "test".to_owned(),
         command: command.iter().map(ToString::to_string).collect(),
+        kind: caliper_core::question::plan::TestKind::Command,
         environment: std::collections::BTreeMap::new(),
         timeout: None,
         repeat: 1,

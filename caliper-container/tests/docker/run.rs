@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, ContainerBackend as _, Environment};
 use caliper_container::docker::{EngineKind, GpuRequests};
+use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::TestEnd;
 use caliper_core::question::limits::{Gpus, Network};
 use caliper_core::question::modules::Imports;
-use caliper_core::question::plan::Test;
+use caliper_core::question::plan::{Test, TestKind};
 
 use crate::bench::{Bench, Runs, of_docker, test};
 
@@ -29,11 +30,28 @@ fn tests_run_in_containers() {
     what_is_granted_is_told(&mut runs);
     who_does_nothing_is_ended(&mut runs);
     results_are_taken_out(&mut runs);
+    reports_are_taken_out(&mut runs);
     nothing_is_a_superusers(&mut runs);
     peak_memory_is_told(&mut runs);
     an_interrupt_stops_a_test(&mut runs);
     environment.release().unwrap();
     bench.assert_clean();
+}
+
+/// The report lies beside the project, is no result file, and may be written by any user.
+fn reports_are_taken_out(runs: &mut Runs<'_>) {
+    runs.setup.results = vec!["**".to_owned()];
+    let of_pytest =
+        |program: &str| Test { kind: TestKind::Pytest, ..test(&["python", "-c", program]) };
+    let program = "import os; open(os.environ['CALIPER_REPORT'], 'w').write('<testsuite/>')";
+    let unwritten = runs.try_test(&of_pytest("pass")).unwrap();
+    assert_eq!(unwritten.report, Err(ReportError::Missing));
+    let written = runs.try_test(&of_pytest(program)).unwrap();
+    assert_eq!(written.report, Ok(b"<testsuite/>".to_vec()));
+    assert!(written.files.iter().all(|file| !file.path.contains("report")), "{written:?}");
+    // A command knows of no such thing.
+    assert_ne!(runs.test(&python(program)).0, TestEnd::Exited(0));
+    runs.setup.results.clear();
 }
 
 fn results_are_taken_out(runs: &mut Runs<'_>) {

@@ -13,6 +13,7 @@
 //! printable.
 
 mod build;
+mod functions;
 mod mask;
 mod signature;
 mod test_run;
@@ -24,7 +25,8 @@ use std::fmt;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::record::{BlobRef, CellOutcome, Record};
+use crate::facts::record::{BlobRef, CellOutcome, Record, TestOutcome};
+pub(in crate::analysis) use functions::{Failing, Logs};
 use signature::Signature;
 
 /// What several failures have in common.
@@ -127,16 +129,20 @@ pub fn cluster(records: &[Record]) -> Vec<Cause> {
 
 /// As [`cluster`], with the logs of builds, which `logs` reads from where the records are kept.
 pub fn cluster_with(records: &[Record], logs: &dyn Fn(&BlobRef) -> Option<String>) -> Vec<Cause> {
+    cluster_by(records, &Logs { read: logs, failing: &Failing::default() })
+}
+
+pub(in crate::analysis) fn cluster_by(records: &[Record], logs: &Logs<'_>) -> Vec<Cause> {
     clustered(records, &|record| failures(record, logs))
 }
 
 /// Whether `test` fails from the same cause in two records in which it fails, as far as a cause is known. Builds
 /// that fail are compared with builds that fail.
-pub(crate) fn fail_alike(
+pub(in crate::analysis) fn fail_alike(
     one: &Record,
     other: &Record,
     test: &str,
-    logs: &dyn Fn(&BlobRef) -> Option<String>,
+    logs: &Logs<'_>,
 ) -> bool {
     if one.outcome != other.outcome {
         return false;
@@ -219,7 +225,7 @@ impl Cause {
 /// build).
 type Failures<'a> = BTreeMap<String, BTreeMap<Option<String>, BTreeSet<Option<&'a str>>>>;
 
-fn failures<'a>(record: &'a Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -> Failures<'a> {
+fn failures<'a>(record: &'a Record, logs: &Logs<'_>) -> Failures<'a> {
     let mut failures = Failures::new();
     let mut add = |test, Signature { cause, at }| {
         failures.entry(cause).or_default().entry(at).or_default().insert(test);
@@ -227,13 +233,22 @@ fn failures<'a>(record: &'a Record, logs: &dyn Fn(&BlobRef) -> Option<String>) -
     match record.outcome {
         CellOutcome::Unavailable | CellOutcome::NotMeasured => {}
         CellOutcome::BuildFailed => {
-            let log = record.build.as_ref().and_then(|build| logs(&build.log?));
+            let log = record.build.as_ref().and_then(|build| (logs.read)(&build.log?));
             add(None, build::signature(record, log.as_deref()));
         }
         CellOutcome::Tested if record.failed_import().is_some() => {}
         CellOutcome::Tested => {
             for (test, run) in record.runs() {
-                if let Some(signature) = test_run::signature(run) {
+                let of_run = || test_run::signature(run).into_iter().collect();
+                // What its functions say tells more than what it prints.
+                let failing = logs.failing(run).filter(|_| run.outcome == TestOutcome::Failed);
+                let signatures: Vec<Signature> = match failing {
+                    Some(failing) if !failing.is_empty() => {
+                        failing.iter().map(|one| one.signature.clone()).collect()
+                    }
+                    _ => of_run(),
+                };
+                for signature in signatures {
                     add(Some(&test.name), signature);
                 }
             }

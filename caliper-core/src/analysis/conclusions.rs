@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pep440_rs::Version;
 
-use super::causes::{Cause, cluster_with, fail_alike, notes};
+use super::causes::{Cause, Failing, Logs, cluster_by, fail_alike, notes};
 use super::clocks::{Clocks, clocks};
 use super::compare::cells::Cells;
 use super::compare::comparer::Comparer;
@@ -14,6 +14,7 @@ use super::compare::family::Family;
 use super::compare::repeats::repeats_to_decide;
 use super::compare::same::{judge_pairs, same_results};
 use super::compare::{Blind, Blobs, Evidence, Outputs, Pair, Verdict, Verdicts};
+use super::functions::{self, FunctionsSummary};
 use super::row::{AlsoDiffers, State, TestRow};
 use super::row_summary::{Known, RowSummary};
 use super::suspects::{Suspects, suspects};
@@ -40,6 +41,7 @@ pub struct Analysis<'a> {
     baseline: Option<&'a Version>,
     family: OnceCell<Family>,
     verdicts: OnceCell<Verdicts>,
+    failing: Failing,
 }
 
 impl<'a> Analysis<'a> {
@@ -56,7 +58,14 @@ impl<'a> Analysis<'a> {
     }
 
     fn of(cells: Cells<'a>, releases: &'a [Version], baseline: Option<&'a Version>) -> Self {
-        Self { cells, releases, baseline, family: OnceCell::new(), verdicts: OnceCell::new() }
+        Self {
+            cells,
+            releases,
+            baseline,
+            family: OnceCell::new(),
+            verdicts: OnceCell::new(),
+            failing: Failing::default(),
+        }
     }
 
     /// The same with these releases, in any order, in its rows. Of those without a record nothing is
@@ -90,12 +99,21 @@ impl<'a> Analysis<'a> {
     /// but for what is looked past, or, where they have runs enough to tell, not to be told apart from noise.
     pub fn same(&self, one: &Record, other: &Record, test: &str) -> bool {
         if [one, other].map(|record| State::of(record, test)) == [State::Failed; 2] {
-            return fail_alike(one, other, test, &|log| self.log(log));
+            return self.with_logs(|logs| fail_alike(one, other, test, logs));
         }
         same_results(one, other, test, &self.cells.comparer)
     }
 
-    /// The log of a build.
+    /// What the functions of each test tell along the releases, where a test says how its functions ended.
+    pub fn functions(&self) -> Vec<FunctionsSummary> {
+        self.with_logs(|logs| functions::summaries(&self.cells, self.releases, logs))
+    }
+
+    fn with_logs<T>(&self, read: impl FnOnce(&Logs<'_>) -> T) -> T {
+        read(&Logs { read: &|log| self.log(log), failing: &self.failing })
+    }
+
+    /// The log of a build, or what a test says of its functions.
     fn log(&self, log: &BlobRef) -> Option<String> {
         let content = self.cells.comparer.blob(*log)?;
         Some(String::from_utf8_lossy(&content).into_owned())
@@ -180,7 +198,7 @@ impl<'a> Analysis<'a> {
 
     /// Why builds and tests fail, the most frequent first.
     pub fn causes(&self) -> Vec<Cause> {
-        cluster_with(self.cells.records, &|log| self.log(log))
+        self.with_logs(|logs| cluster_by(self.cells.records, logs))
     }
 
     /// How each release fared at its own date and at others, where the date of the index is an axis.

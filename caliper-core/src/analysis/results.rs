@@ -9,6 +9,7 @@ use crate::analysis::Analysis;
 use crate::analysis::causes::Cause;
 use crate::analysis::clocks::Clocks;
 use crate::analysis::compare::{Blind, Verdicts};
+use crate::analysis::functions::FunctionsSummary;
 pub use crate::analysis::row_summary::RowSummary;
 use crate::analysis::suspects::Suspects;
 use crate::facts::asked::{Asked, Sorted};
@@ -48,6 +49,9 @@ pub struct Results {
     /// What each test on each Python tells along the releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowSummary>,
+    /// What the functions of each test tell along the releases, where a test says how its functions ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<FunctionsSummary>,
     /// How each release fared at its own date and at others, where the date of the index is an axis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clocks: Vec<Clocks>,
@@ -104,6 +108,7 @@ impl Results {
         self.causes = causes(&self.cells);
         self.notes.clear();
         self.rows.retain(|row| row.test == test);
+        self.functions.retain(|functions| functions.test == test);
         self.clocks.retain(|clocks| clocks.test == test);
         self.suspects.retain(|suspects| suspects.test == test);
         self.verdicts = self.verdicts.iter().filter(|one| one.test == test).cloned().collect();
@@ -118,6 +123,7 @@ impl Results {
         let analysis = analysis.with(&self.cells);
         let (rows, blind) = (analysis.rows(), analysis.blind(again));
         let (causes, notes) = (analysis.causes(), analysis.notes());
+        self.functions = analysis.functions();
         self.clocks = analysis.clocks();
         self.suspects = analysis.suspects(&self.dependency);
         let verdicts = analysis.into_verdicts();
@@ -197,6 +203,7 @@ impl Results {
             causes: Vec::new(),
             notes: Vec::new(),
             rows: Vec::new(),
+            functions: Vec::new(),
             clocks: Vec::new(),
             suspects: Vec::new(),
             blind: None,

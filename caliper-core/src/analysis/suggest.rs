@@ -17,8 +17,10 @@ mod declared;
 mod evidence;
 mod files;
 mod held;
+pub(in crate::analysis) mod literal;
 mod overtaken;
 mod project;
+mod setup_py;
 
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
@@ -27,9 +29,12 @@ pub use candidates::{Candidate, OtherBound, candidates};
 pub use declared::{Declared, ParseSpecifierError, check};
 pub use evidence::{Columns, on_python, releases};
 pub use files::ProjectFile;
+pub(in crate::analysis) use files::entries;
 pub use held::{held, held_python};
 pub use overtaken::{Overtaken, overtaken};
-pub use project::{Declaration, ProjectError, Section, declarations, requires_python};
+pub use project::{
+    Declaration, ProjectError, Requirement, Requirements, Section, declarations, requires_python,
+};
 
 use crate::analysis::row::State;
 use crate::names::PythonVersion;

@@ -9,6 +9,7 @@
 mod blob;
 mod build_reason;
 mod environment;
+mod functions;
 mod machine;
 mod outcome;
 mod state;
@@ -19,7 +20,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use blob::BlobRef;
 pub use build_reason::BuildReason;
-pub use environment::{BuildRecord, Installed, RecordedEnvironment, RecordedFile};
+pub use environment::{BuildRecord, Installed, RecordedEnvironment, RecordedFile, RecordedProject};
+pub use functions::{FunctionOutcome, RecordedFunctions};
 pub use machine::Machine;
 pub use outcome::{CellOutcome, TestEnd, TestOutcome};
 pub use state::State;

@@ -41,6 +41,9 @@ impl Criteria {
 pub struct TestCriteria {
     /// Which differences are ignored.
     pub policy: Policy,
+    /// Whether standard output is part of the result. `None` for what is usual for the kind of test, see
+    /// [`TestKind::compares_output`](crate::question::plan::TestKind::compares_output).
+    pub stdout: Option<bool>,
     /// Whether standard error is part of the result.
     pub stderr: bool,
     /// Whether the exit status is the whole result: neither what the test prints nor its files are

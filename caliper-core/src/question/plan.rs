@@ -1,6 +1,7 @@
 //! What a run will do: the cells, and what is done in each.
 
 mod file;
+mod kind;
 mod pinned;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use file::{CellSpec, EnvironmentSpec, SCHEMA};
+pub use kind::TestKind;
 pub use pinned::Pins;
 
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
@@ -16,6 +18,9 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
 use crate::question::modules::{ImportChoice, Imports};
+use crate::question::project::{ProjectPackage, ProjectWheel};
+use crate::question::requirement::Declared;
+use crate::question::requirements_file::AllowedFiles;
 use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
 use pep440_rs::Version;
@@ -153,6 +158,13 @@ pub struct Setup {
     pub constraints: Vec<String>,
     /// Constraints of what a source distribution is built with.
     pub build_constraints: Vec<String>,
+    /// The project's own package, which is installed too.
+    pub project: Option<Arc<ProjectPackage>>,
+    /// The ranges of what is measured that the project declares and that do not hold here. They stand in nothing
+    /// else of this setup, nor in the wheels of [`project`](Self::project).
+    pub lifted: Vec<Declared>,
+    /// The files that may be installed of some packages. An environment with another one counts as not built.
+    pub allowed_files: Vec<AllowedFiles>,
     /// What the import test is about.
     pub import: ImportChoice,
     /// The tests, in the order of the configuration. The import of the dependency comes before
@@ -199,6 +211,11 @@ impl Setup {
         }
     }
 
+    /// The wheel of the project's own package for a Python, if that package is installed.
+    pub fn project_wheel(&self, python: PythonVersion) -> Option<&ProjectWheel> {
+        self.project.as_ref().and_then(|package| package.wheel(python))
+    }
+
     /// Gives all tests these environment variables, in place of those of the same name.
     pub fn set_variables(&mut self, variables: &BTreeMap<String, String>) {
         self.variables.extend(variables.clone());
@@ -215,6 +232,9 @@ pub struct Test {
     pub name: String,
     /// The program and its arguments; nothing is left to a shell.
     pub command: Vec<String>,
+    /// What it is known to be, and with that how its result is read.
+    #[serde(default, skip_serializing_if = "TestKind::is_command")]
+    pub kind: TestKind,
     /// Environment variables, beside the few that every test gets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
@@ -266,6 +286,7 @@ impl Test {
         Self {
             name: Self::IMPORT.to_owned(),
             command: vec!["python".into(), "-c".into(), program],
+            kind: TestKind::Command,
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,

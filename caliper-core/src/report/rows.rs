@@ -119,7 +119,7 @@ fn grouped<'a>(
 }
 
 /// The names of columns, without most of many.
-fn listed(columns: &[String]) -> String {
+pub(super) fn listed(columns: &[String]) -> String {
     const MOST: usize = 16;
     const NAMED: usize = 3;
     if columns.len() <= MOST {

@@ -19,6 +19,7 @@ use caliper_core::question::selection::{Among, Selection, Versions};
 use caliper_pypi::resolve::resolve;
 use pep440_rs::Version;
 
+use super::super::no_such_test;
 use super::super::recorded::recorded;
 use super::super::show::find;
 use super::{Around, Sides, order, releases_between};
@@ -129,10 +130,7 @@ fn test(
     if let Some(test) = &how.test
         && !names.contains(&test.as_str())
     {
-        return Err(Failure::question(format!(
-            "there is no test `{test}`; there are `{}`",
-            names.join("`, `")
-        )));
+        return Err(no_such_test(test, " in these cells", &names));
     }
     // A build that failed has no tests; then those of the other one count.
     let wanted = names.iter().filter(|name| how.test.as_ref().is_none_or(|test| test == *name));
@@ -188,7 +186,7 @@ fn laid_out(
         retries: how.retries,
         ..Work::of(how.config.clone(), backend, selection)
     };
-    lay_out(&work, Purpose::Run, around.terminal)
+    lay_out(&work, Purpose::Run, around.interrupt, around.terminal)
 }
 
 /// What is installed on both sides. Only the bad side's own release is measured if both have the same.
@@ -214,6 +212,10 @@ fn sides<'a>(
                 continue;
             };
             pins.insert(name, version);
+        }
+        if let Some(project) = &record.environment.project {
+            // It is built from the folder.
+            pins.remove(&project.name);
         }
         pins.insert(dependency.clone(), record.version.clone());
         Ok(pins)

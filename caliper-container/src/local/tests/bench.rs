@@ -138,6 +138,9 @@ pub(super) fn setup() -> Setup {
         requirements: Vec::new(),
         constraints: Vec::new(),
         build_constraints: Vec::new(),
+        project: None,
+        lifted: Vec::new(),
+        allowed_files: Vec::new(),
         import: ImportChoice::default(),
         variables: std::collections::BTreeMap::new(),
         tests: Vec::new(),
@@ -153,6 +156,7 @@ pub(super) fn test(command: &[&str]) -> Test {
     Test {
         name: "test".to_owned(),
         command: command.iter().map(ToString::to_string).collect(),
+        kind: caliper_core::question::plan::TestKind::Command,
         environment: [].into(),
         timeout: None,
         repeat: 1,

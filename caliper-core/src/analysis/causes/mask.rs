@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::names;
+
 /// The longest text that is looked at, and the longest that remains, in characters.
 const LONGEST_READ: usize = 2_000;
 const LONGEST: usize = 200;
@@ -228,36 +230,5 @@ fn path(
 
 /// The text with all escaped that is not simply read, and cut where it gets long.
 pub(super) fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len().min(4 * LONGEST));
-    let mut characters = text.chars();
-    for character in characters.by_ref().take(LONGEST) {
-        match character {
-            '\t' | '\n' => printable.push(' '),
-            character if character.is_control() || is_invisible(character) => {
-                printable.extend(character.escape_unicode());
-            }
-            character => printable.push(character),
-        }
-    }
-    if characters.next().is_some() {
-        printable.push('…');
-    }
-    printable
-}
-
-/// Whether a character turns the direction of text (Unicode, UAX #9), breaks a line, or has no
-/// width, so that what is read is not what is there.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
+    names::printable(text, LONGEST)
 }

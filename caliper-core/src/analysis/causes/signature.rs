@@ -4,9 +4,9 @@ use std::fmt;
 
 /// What ended a program or a build: the cause, and the place where it surfaced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Signature {
+pub(in crate::analysis) struct Signature {
     /// The exception with its message, the signal, the limit, or the last line that was printed.
-    pub(super) cause: String,
+    pub(in crate::analysis) cause: String,
     /// The innermost line of the project or of a package, `jinja2/filters.py in <module>`; `None` if
     /// nothing names one.
     pub(super) at: Option<String>,

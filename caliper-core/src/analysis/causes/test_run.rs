@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::signature::Signature;
-use super::{mask, traceback};
+use super::{functions, mask, traceback};
 use crate::facts::record::{Run, TestOutcome};
 
 /// The signature of one run of a test; `None` if it did not fail.
@@ -33,6 +33,12 @@ fn failed(run: &Run) -> Signature {
     if let Some(raised) = traceback::raised(&run.error) {
         return raised.signature();
     }
+    // pytest could not import what its tests share.
+    if run.error.contains("while loading conftest")
+        && let Some(signature) = functions::of_text(&run.error)
+    {
+        return signature;
+    }
     // The import, if it was cut short.
     if let (Some(0), Some(reason)) = (run.retval, &run.reason) {
         return Signature::new(reason.clone());
@@ -43,7 +49,11 @@ fn failed(run: &Run) -> Signature {
             let cause = format!("pytest: {}", mask::masked(message));
             return Signature::new(cause).at(mask::masked(test));
         }
-        // So it is for a file that could not be imported.
+        // So it is for a file that could not be imported. The traceback of that tells by itself what was raised.
+        let of_file = pytest_section(&run.output, line.trim()).and_then(functions::of_text);
+        if let Some(signature) = of_file {
+            return signature;
+        }
         let raised = pytest_raised(&run.output);
         let raised = raised.map(|line| format!("pytest: {}", mask::masked(line)));
         let cause = raised.unwrap_or_else(|| "pytest: a test failed".to_owned());
@@ -51,6 +61,10 @@ fn failed(run: &Run) -> Signature {
     }
     if let Some(raised) = traceback::raised(&run.output) {
         return raised.signature();
+    }
+    // pytest before 5 gives no summary.
+    if let Some(signature) = functions::of_text(&run.output) {
+        return signature;
     }
     let status = run.retval.map_or("failed".to_owned(), |status| format!("exit status {status}"));
     match last_line(&run.error).or_else(|| last_line(&run.output)) {
@@ -94,6 +108,15 @@ fn crashed(signal: i32, error: &str) -> Signature {
 fn pytest_summary(output: &str) -> Option<&str> {
     let mut lines = output.lines().skip_while(|line| !line.contains("short test summary info"));
     lines.find_map(|line| line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR ")))
+}
+
+/// What pytest says of a file that it could not import.
+fn pytest_section<'a>(output: &'a str, file: &str) -> Option<&'a str> {
+    let title = format!("_ ERROR collecting {file} _");
+    let start = output.find(&title)?;
+    let section = output[start..].split_once('\n')?.1;
+    let end = section.find("\n____").or_else(|| section.find("\n===="));
+    Some(&section[..end.unwrap_or(section.len())])
 }
 
 /// The first exception that pytest shows.

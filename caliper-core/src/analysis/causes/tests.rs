@@ -220,6 +220,46 @@ Current thread 0x00007f2a (most recent call first):
     ");
 }
 
+/// What pytest 9.2 prints of a module with a syntax error beside one that fails, and pytest 4.6, which has no summary.
+#[test]
+fn pytest_that_cannot_collect_is_told_by_what_was_raised() {
+    let section = r#"___________________ ERROR collecting tests/test_syn.py ____________________
+../environment/lib/python3.11/site-packages/_pytest/python.py:528: in importtestmodule
+    mod = import_path(
+<frozen importlib._bootstrap>:1204: in _gcd_import
+    ???
+../environment/lib/python3.11/site-packages/_pytest/assertion/rewrite.py:176: in exec_module
+    source_hash, co = _rewrite_test(fn, self.config)
+/usr/lib/python3.11/ast.py:50: in parse
+    return compile(source, filename, mode, flags,
+E     File "/project/tests/test_syn.py", line 1
+E       Name: int =
+E                 ^
+E   SyntaxError: invalid syntax
+"#;
+    let other = "_______ ERROR collecting tests/test_imp.py _______\ntests/test_imp.py:1: in <module>\n    from json import x\n\
+                 E   ImportError: cannot import name 'x' from 'json' (/usr/lib/python3.11/json/__init__.py)\n";
+    let new = format!(
+        "==== ERRORS ====\n{section}{other}=== short test summary info ===\nERROR tests/test_syn.py\nERROR tests/test_imp.py\n"
+    );
+    let old =
+        format!("==== ERRORS ====\n{section}=========== 1 error in 0.10 seconds ===========\n");
+    let conftest = "ImportError while loading conftest '/project/tests/conftest.py'.\ntests/conftest.py:1: in <module>\n    \
+                    from jinja2 import x\n../environment/lib/python3.11/site-packages/jinja2/__init__.py:5: in <module>\n    y\n\
+                    E   ImportError: cannot import name 'x' from 'jinja2' (/environment/x.py)\n";
+    let of = |status, output: &str, error: &str| {
+        let mut run = Run { error: error.into(), ..run(TestOutcome::Failed, output) };
+        run.retval = Some(status);
+        of_run(&run).unwrap().to_string()
+    };
+    let told = [of(2, &new, ""), of(2, &old, ""), of(4, "", conftest)];
+    insta::assert_snapshot!(told.join("\n"), @"
+    SyntaxError: invalid syntax (tests/test_syn.py)
+    SyntaxError: invalid syntax (tests/test_syn.py)
+    ImportError: cannot import name 'x' from 'jinja2' (jinja2/__init__.py in <module>)
+    ");
+}
+
 #[test]
 fn what_differs_from_run_to_run_is_masked() {
     let cases = [

@@ -278,6 +278,30 @@ impl Reader {
     }
 }
 
+/// An exception of which only the first line is known; `None` if the line names none.
+pub(super) fn of_line(line: &str) -> Option<Raised> {
+    kind_of(line)?;
+    Some(Raised { line: line.to_owned(), frame: None, members: None })
+}
+
+/// The innermost place that a traceback in pytest's form names: `x/y.py:3: KeyError`, `x/y.py:3: in f`, or that of a
+/// syntax error.
+pub(super) fn place_of_pytest(text: &str) -> Option<String> {
+    let of_line = |line: &str| {
+        let marked = line.strip_prefix('E').map_or(line, str::trim_start);
+        if let Some(frame) = frame(marked, ", in ") {
+            return frame.map(|frame| frame.to_string());
+        }
+        let (path, rest) = line.split_once(".py:")?;
+        let path = place(&line[..path.len() + ".py".len()])?;
+        let rest = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        let function =
+            rest.strip_prefix(": in ").map(|name| format!(" in {}", mask::printable(name.trim())));
+        Some(format!("{}{}", mask::printable(path), function.unwrap_or_default()))
+    };
+    text.lines().rev().find_map(of_line)
+}
+
 /// The place that faulthandler names when Python crashes: the innermost comes first.
 ///
 /// <https://docs.python.org/3/library/faulthandler.html>
@@ -304,6 +328,9 @@ fn frame(line: &str, before_function: &str) -> Option<Option<Frame>> {
 /// What runs the `setup.py` of others, which has no file name then: `File "<string>"`.
 const INSTALLERS: &[&str] = &["pip/", "pyproject_hooks/", "setuptools/"];
 
+/// What runs the tests of others.
+const RUNNERS: &[&str] = &["_pytest/", "pluggy/", "py/_path/", "nbclient/", "IPython/"];
+
 /// Which file it is, whatever folder it lies in on the machine that ran it; `None` if it is Python's
 /// own or that of an installer, or none.
 fn place(path: &str) -> Option<&str> {
@@ -316,7 +343,11 @@ fn place(path: &str) -> Option<&str> {
             // An egg has the version in its name: `x-1.0-py3.8.egg/x/y.py`.
             let in_egg = path.split_once(".egg/").filter(|(egg, _)| !egg.contains('/'));
             let path = in_egg.map_or(path, |(_, path)| path);
-            return Some(path).filter(|path| !INSTALLERS.iter().any(|own| path.starts_with(own)));
+            let is_own = |path: &&str| {
+                let own = INSTALLERS.iter().chain(RUNNERS);
+                !own.into_iter().any(|own| path.starts_with(own))
+            };
+            return Some(path).filter(is_own);
         }
     }
     if ["/lib/python", "/lib64/python", "/lib/pypy"].iter().any(|library| path.contains(library)) {

@@ -18,6 +18,7 @@ use super::rules::{Lens, Subject};
 use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
 use crate::names::Sha256;
 use crate::question::criteria::Tolerance;
+use crate::question::plan::TestKind;
 
 /// What a test left in one cell: of each run its parts by name.
 #[expect(clippy::struct_field_names, reason = "they are the runs")]
@@ -102,9 +103,12 @@ pub(super) const STDOUT: &str = "stdout";
 const EXIT_STATUS: &str = "exit status";
 /// The name of what it says beside that.
 const STDERR: &str = "stderr";
+/// The name of how its functions ended.
+const FUNCTIONS: &str = "functions";
 
 impl Runs {
     pub(super) fn of(record: &Record, test: &str, comparer: &Comparer<'_>) -> Self {
+        let kind = record.test(test).map_or(TestKind::Command, |test| test.kind);
         let runs = record.test(test).into_iter().flat_map(|test| &test.runs);
         let source = Arc::new(Source::of(record, test));
         let criteria = comparer.criteria.of(test);
@@ -123,7 +127,8 @@ impl Runs {
             let (source, digest) = (Arc::clone(&source), file.sha256);
             let content = Content { source, digest, kept, is_whole: true };
             // A file may be named like a stream.
-            let dot = if [STDOUT, STDERR].contains(&file.path.as_str()) { "./" } else { "" };
+            let dot =
+                if [STDOUT, STDERR, FUNCTIONS].contains(&file.path.as_str()) { "./" } else { "" };
             (format!("{dot}{}", file.path), content)
         };
         let parts = |run: &Run| {
@@ -131,10 +136,18 @@ impl Runs {
                 return BTreeMap::new();
             }
             let mut parts: BTreeMap<String, Content> = run.files.iter().map(file).collect();
-            parts.insert(
-                STDOUT.to_owned(),
-                printed(&run.output, run.output_blob, run.output_digest),
-            );
+            if let Some(outcomes) = run.functions.as_ref().and_then(|known| known.outcomes) {
+                let kept = Some(Kept::Blob(outcomes));
+                let (source, digest) = (Arc::clone(&source), outcomes.0);
+                parts
+                    .insert(FUNCTIONS.to_owned(), Content { source, digest, kept, is_whole: true });
+            }
+            if criteria.stdout.unwrap_or(kind.compares_output()) {
+                parts.insert(
+                    STDOUT.to_owned(),
+                    printed(&run.output, run.output_blob, run.output_digest),
+                );
+            }
             if criteria.stderr {
                 parts.insert(
                     STDERR.to_owned(),
@@ -155,7 +168,14 @@ impl Runs {
 
     /// What a result of which no part differs is called.
     pub(super) fn whole(&self, comparer: &Comparer<'_>) -> &'static str {
-        if comparer.criteria.of(&self.test).exit_status { EXIT_STATUS } else { STDOUT }
+        let has = |part: &str| self.runs.iter().any(|run| run.contains_key(part));
+        if comparer.criteria.of(&self.test).exit_status {
+            EXIT_STATUS
+        } else if has(FUNCTIONS) && !has(STDOUT) {
+            FUNCTIONS
+        } else {
+            STDOUT
+        }
     }
 
     /// The same runs, taken as measured under the same conditions as all others.
@@ -367,8 +387,11 @@ fn other_text(part: &str, runs: &[&BTreeMap<String, Content>], comparer: &Compar
 
 /// What a test prints is text, whatever it is.
 fn format(part: &str, expected: &[u8], actual: &[u8]) -> Format {
-    let is_stream = [STDOUT, STDERR].contains(&part);
-    if is_stream { Format::Text } else { Format::of_both(part, expected, actual) }
+    match part {
+        STDOUT | STDERR => Format::Text,
+        FUNCTIONS => Format::Json,
+        _ => Format::of_both(part, expected, actual),
+    }
 }
 
 /// How long two outputs are together, in bytes, so that their comparison is worth being kept.

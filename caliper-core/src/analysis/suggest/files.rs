@@ -1,11 +1,13 @@
 //! The files besides `pyproject.toml` in which projects declare what they need.
 
+use pep440_rs::VersionSpecifiers;
+
 use super::project::{
-    Declaration, ProjectError, Section, declarations as of_pyproject, of_text,
+    Declaration, ProjectError, Requirements, Section, requirements as of_pyproject,
     requires_python as python_of_pyproject, specifiers,
 };
+use super::setup_py;
 use crate::names::{PackageName, excerpt};
-use pep440_rs::VersionSpecifiers;
 
 /// A kind of file that declares requirements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum ProjectFile {
     Pyproject,
     /// `setup.cfg` of setuptools
     SetupCfg,
+    /// `setup.py` of setuptools, as far as it can be read without running it
+    SetupPy,
     /// A [requirements file](https://pip.pypa.io/en/stable/reference/requirements-file-format/) of pip
     Requirements,
 }
@@ -23,6 +27,7 @@ impl ProjectFile {
     pub fn named(name: &str) -> Option<Self> {
         match name.rsplit_once('.')? {
             ("setup", "cfg") => Some(Self::SetupCfg),
+            ("setup", "py") => Some(Self::SetupPy),
             (_, "toml") => Some(Self::Pyproject),
             (_, "txt" | "in") => Some(Self::Requirements),
             _ => None,
@@ -39,10 +44,20 @@ impl ProjectFile {
         text: &str,
         package: &PackageName,
     ) -> Result<Vec<Declaration>, ProjectError> {
+        self.requirements(text)?.of(package)
+    }
+
+    /// Finds all that a file of this kind requires.
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError`] if the text is not of this kind.
+    pub fn requirements(self, text: &str) -> Result<Requirements, ProjectError> {
         match self {
-            Self::Pyproject => of_pyproject(text, package),
-            Self::SetupCfg => of_setup_cfg(text, package),
-            Self::Requirements => of_requirements(text, package),
+            Self::Pyproject => of_pyproject(text),
+            Self::SetupCfg => Ok(of_setup_cfg(text)),
+            Self::SetupPy => Ok(setup_py::requirements(text)),
+            Self::Requirements => Ok(of_requirements(text)),
         }
     }
 
@@ -67,18 +82,24 @@ impl ProjectFile {
                     entry.map(|entry| specifiers(entry.lines.join(",").trim(), place, "python"));
                 Ok(required.transpose()?.map(|required| (place, required)))
             }
+            Self::SetupPy => {
+                let place = "python_requires";
+                let text = setup_py::text_of(text, place);
+                let required = text.map(|text| specifiers(&text, place, "python")).transpose()?;
+                Ok(required.map(|required| (place, required)))
+            }
             Self::Requirements => Ok(None),
         }
     }
 }
 
 /// An entry of a file in the format of `configparser`: `SECTION.KEY`, and the lines of its value.
-struct Entry<'a> {
-    place: String,
-    lines: Vec<&'a str>,
+pub(in crate::analysis) struct Entry<'a> {
+    pub(in crate::analysis) place: String,
+    pub(in crate::analysis) lines: Vec<&'a str>,
 }
 
-fn entries(text: &str) -> Vec<Entry<'_>> {
+pub(in crate::analysis) fn entries(text: &str) -> Vec<Entry<'_>> {
     let mut section = "";
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for line in text.lines() {
@@ -101,9 +122,10 @@ fn entries(text: &str) -> Vec<Entry<'_>> {
 }
 
 /// <https://setuptools.pypa.io/en/latest/userguide/declarative_config.html>
-fn of_setup_cfg(text: &str, package: &PackageName) -> Result<Vec<Declaration>, ProjectError> {
-    let mut found = Vec::new();
+fn of_setup_cfg(text: &str) -> Requirements {
+    let mut all = Requirements::default();
     for Entry { place, lines } in entries(text) {
+        // Extras are keys of a section; those of the oldest form stand in its name.
         let section = match place.strip_prefix("options.") {
             Some("install_requires") => Section::SetupCfg,
             Some(key) => match key.strip_prefix("extras_require.") {
@@ -114,18 +136,19 @@ fn of_setup_cfg(text: &str, package: &PackageName) -> Result<Vec<Declaration>, P
         };
         for line in lines {
             if line.starts_with("file:") || line.starts_with("attr:") {
-                return Err(ProjectError::Elsewhere { place, text: excerpt(line, 80) });
+                let error = ProjectError::Elsewhere { place, text: excerpt(line, 80) };
+                all.elsewhere.get_or_insert(error);
+                break;
             }
-            found.extend(of_text(line, &section, package)?);
+            all.add(line, &section);
         }
     }
-    Ok(found)
+    all
 }
 
-fn of_requirements(text: &str, package: &PackageName) -> Result<Vec<Declaration>, ProjectError> {
+fn of_requirements(text: &str) -> Requirements {
     let joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
-    let mut found = Vec::new();
-    let mut elsewhere = None;
+    let mut all = Requirements::default();
     for line in joined.lines() {
         let line = line.split(" #").next().unwrap_or_default().trim();
         let file = ["-r", "--requirement", "-c", "--constraint"];
@@ -134,7 +157,9 @@ fn of_requirements(text: &str, package: &PackageName) -> Result<Vec<Declaration>
         }
         if line.starts_with('-') {
             if file.iter().any(|option| line.starts_with(option)) {
-                elsewhere.get_or_insert_with(|| excerpt(line, 80));
+                let place = Section::Requirements.to_string();
+                let error = ProjectError::Elsewhere { place, text: excerpt(line, 80) };
+                all.elsewhere.get_or_insert(error);
             }
             continue;
         }
@@ -143,14 +168,9 @@ fn of_requirements(text: &str, package: &PackageName) -> Result<Vec<Declaration>
         if line.starts_with(['.', '/']) || (line.contains("://") && !line.contains('@')) {
             continue;
         }
-        found.extend(of_text(line, &Section::Requirements, package)?);
+        all.add(line, &Section::Requirements);
     }
-    match elsewhere {
-        Some(text) if found.is_empty() => {
-            Err(ProjectError::Elsewhere { place: Section::Requirements.to_string(), text })
-        }
-        _ => Ok(found),
-    }
+    all
 }
 
 #[cfg(test)]
@@ -203,7 +223,7 @@ mod tests {
             ("setup.cfg", Some(ProjectFile::SetupCfg)),
             ("requirements-dev.txt", Some(ProjectFile::Requirements)),
             ("requirements.in", Some(ProjectFile::Requirements)),
-            ("setup.py", None),
+            ("setup.py", Some(ProjectFile::SetupPy)),
             ("tox.cfg", None),
             ("Pipfile", None),
         ] {

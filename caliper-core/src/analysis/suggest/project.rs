@@ -33,10 +33,16 @@ pub enum Section {
     Group(String),
     /// `[tool.poetry.dependencies]`
     Poetry,
+    /// `[tool.poetry.group.NAME.dependencies]`, and the name of the group.
+    PoetryGroup(String),
     /// `[options] install_requires` of `setup.cfg`
     SetupCfg,
     /// `[options.extras_require]` of `setup.cfg`, and the name of the extra.
     SetupCfgExtra(String),
+    /// `install_requires` in `setup.py`
+    SetupPy,
+    /// `extras_require` in `setup.py`, and the name of the extra.
+    SetupPyExtra(String),
     /// A requirements file of pip.
     Requirements,
 }
@@ -54,7 +60,78 @@ impl fmt::Display for Section {
             Self::SetupCfgExtra(extra) => {
                 write!(formatter, "options.extras_require.{}", excerpt(extra, 80))
             }
+            Self::PoetryGroup(group) => {
+                write!(formatter, "tool.poetry.group.{}.dependencies", excerpt(group, 80))
+            }
+            Self::SetupPy => formatter.write_str("install_requires"),
+            Self::SetupPyExtra(extra) => write!(formatter, "extras_require.{}", excerpt(extra, 80)),
             Self::Requirements => formatter.write_str("requirements"),
+        }
+    }
+}
+
+/// A requirement of a project, as one of its files states it.
+#[derive(Debug)]
+pub struct Requirement {
+    /// Where.
+    pub section: Section,
+    /// Which package.
+    pub name: PackageName,
+    /// What an installer is to be told; only the name where Poetry's notation cannot be translated.
+    pub text: String,
+    /// Whether it is needed only by an extra, as Poetry says of what stands among the others.
+    pub optional: bool,
+    /// Which releases it allows, or why that cannot be compared with releases.
+    pub declared: Result<Declaration, ProjectError>,
+}
+
+/// All that a file of a project requires.
+#[derive(Debug, Default)]
+pub struct Requirements {
+    /// The requirements, in the order of the file.
+    pub found: Vec<Requirement>,
+    /// What stands among them and is none.
+    pub unreadable: Vec<ProjectError>,
+    /// The groups that a group includes, each behind the name of the group.
+    pub includes: Vec<(String, String)>,
+    /// Why there may be more than what stands here.
+    pub elsewhere: Option<ProjectError>,
+}
+
+impl Requirements {
+    /// What is declared about `package`. Empty if nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError`] if something among the requirements is none, if a declaration of `package` cannot be compared
+    /// with releases, or if nothing is declared here and the file says that more stands elsewhere.
+    pub fn of(self, package: &PackageName) -> Result<Vec<Declaration>, ProjectError> {
+        if let Some(error) = self.unreadable.into_iter().next() {
+            return Err(error);
+        }
+        // What only Poetry reads, and only for those who work on the project, binds nobody else.
+        let binds = |one: &Requirement| {
+            one.name == *package && !matches!(one.section, Section::PoetryGroup(_))
+        };
+        let found = self.found.into_iter().filter(binds);
+        let found: Vec<Declaration> = found.map(|one| one.declared).collect::<Result<_, _>>()?;
+        match self.elsewhere {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found),
+        }
+    }
+
+    /// Adds what a text requires.
+    pub(super) fn add(&mut self, text: &str, section: &Section) {
+        match split_name(text, &section.to_string()) {
+            Ok((name, rest)) => self.found.push(Requirement {
+                declared: requirement(&name, rest, text, section),
+                section: section.clone(),
+                text: text.trim().to_owned(),
+                optional: false,
+                name,
+            }),
+            Err(error) => self.unreadable.push(error),
         }
     }
 }
@@ -156,34 +233,79 @@ pub fn declarations(
     pyproject: &str,
     package: &PackageName,
 ) -> Result<Vec<Declaration>, ProjectError> {
+    requirements(pyproject)?.of(package)
+}
+
+/// Finds all requirements in `pyproject`.
+///
+/// # Errors
+///
+/// [`ProjectError`] if the text is not TOML, or something is of another type than the specification says.
+pub(super) fn requirements(pyproject: &str) -> Result<Requirements, ProjectError> {
     let root = read(pyproject)?;
-    let mut found = Vec::new();
+    let mut all = Requirements::default();
     let project = table(&root, "project", "project")?;
     if let Some(project) = project {
         if let Some(list) = project.get("dependencies") {
-            of_list(list, &Section::Dependencies, package, &mut found)?;
+            of_list(list, &Section::Dependencies, &mut all)?;
         }
         let place = "project.optional-dependencies";
         for (extra, list) in table(project, "optional-dependencies", place)?.into_iter().flatten() {
-            of_list(list, &Section::Optional(extra.clone()), package, &mut found)?;
+            of_list(list, &Section::Optional(extra.clone()), &mut all)?;
         }
     }
     let place = "dependency-groups";
     for (group, list) in table(&root, "dependency-groups", place)?.into_iter().flatten() {
-        // A table among the texts includes another group, which is read by itself.
         let Value::Array(list) = list else { return Err(shape(place, "a table of lists")) };
-        let texts = list.iter().filter(|value| !value.is_table()).cloned().collect();
-        of_list(&Value::Array(texts), &Section::Group(group.clone()), package, &mut found)?;
+        // A table among the texts includes another group, which is read by itself.
+        let (tables, texts): (Vec<_>, Vec<_>) = list.iter().cloned().partition(Value::is_table);
+        let included = tables.iter().filter_map(|table| table.get("include-group")?.as_str());
+        all.includes.extend(included.map(|name| (group.clone(), name.to_owned())));
+        of_list(&Value::Array(texts), &Section::Group(group.clone()), &mut all)?;
     }
-    for (name, value) in poetry(&root)?.into_iter().flatten() {
-        if name.parse::<PackageName>().is_ok_and(|name| name == *package) {
-            found.push(of_poetry(name, value)?);
-        }
+    let poetry = poetry(&root)?;
+    let place = "tool.poetry.dependencies";
+    let needed = poetry.map(|poetry| table(poetry, "dependencies", place)).transpose()?.flatten();
+    of_poetry_table(needed, &Section::Poetry, &mut all);
+    // Before there were groups, Poetry had one that had no name.
+    let develop = poetry.and_then(|poetry| poetry.get("dev-dependencies")?.as_table());
+    of_poetry_table(develop, &Section::PoetryGroup("dev".to_owned()), &mut all);
+    let groups = poetry.and_then(|poetry| poetry.get("group")?.as_table());
+    for (group, entry) in groups.into_iter().flatten() {
+        let needed = entry.get("dependencies").and_then(Value::as_table);
+        of_poetry_table(needed, &Section::PoetryGroup(group.clone()), &mut all);
     }
-    if found.is_empty() && is_dynamic(project, "dependencies") {
-        return Err(ProjectError::Dynamic { field: "dependencies" });
+    if is_dynamic(project, "dependencies") {
+        all.elsewhere = Some(ProjectError::Dynamic { field: "dependencies" });
     }
-    Ok(found)
+    Ok(all)
+}
+
+fn of_poetry_table(needed: Option<&Table>, section: &Section, all: &mut Requirements) {
+    for (name, value) in needed.into_iter().flatten().filter(|(name, _)| *name != "python") {
+        let Ok(package) = name.parse::<PackageName>() else {
+            let (place, text) = (section.to_string(), excerpt(name, 80));
+            all.unreadable.push(ProjectError::Requirement { place, text });
+            continue;
+        };
+        let declared = of_poetry(name, value, section);
+        let text = declared.as_ref().map_or_else(|_| name.clone(), |one| one.with_name(name));
+        let optional = value.get("optional").and_then(Value::as_bool).unwrap_or_default();
+        let section = section.clone();
+        all.found.push(Requirement { section, name: package, text, optional, declared });
+    }
+}
+
+impl Declaration {
+    /// As a dependency specifier.
+    fn with_name(&self, name: &str) -> String {
+        let extras = match self.extras.as_slice() {
+            [] => String::new(),
+            extras => format!("[{}]", extras.join(",")),
+        };
+        let marker = self.marker.as_ref().map(|marker| format!("; {marker}"));
+        format!("{name}{extras}{}{}", self.specifier, marker.unwrap_or_default())
+    }
 }
 
 /// Finds which Pythons `pyproject` declares to support: `[project] requires-python`, or else
@@ -201,8 +323,10 @@ pub fn requires_python(pyproject: &str) -> Result<Option<VersionSpecifiers>, Pro
         Some(_) => return Err(shape(place, "a text")),
         None => {}
     }
-    if let Some(value) = poetry(&root)?.and_then(|poetry| poetry.get("python")) {
-        return of_poetry("python", value).map(|declaration| Some(declaration.specifier));
+    let of_poetry_itself = |poetry: &Table| poetry.get("dependencies")?.get("python").cloned();
+    if let Some(value) = poetry(&root)?.and_then(of_poetry_itself) {
+        let declaration = of_poetry("python", &value, &Section::Poetry);
+        return declaration.map(|declaration| Some(declaration.specifier));
     }
     if is_dynamic(project, "requires-python") {
         return Err(ProjectError::Dynamic { field: "requires-python" });
@@ -233,8 +357,7 @@ fn table<'a>(within: &'a Table, key: &str, place: &str) -> Result<Option<&'a Tab
 
 fn poetry(root: &Table) -> Result<Option<&Table>, ProjectError> {
     let Some(tool) = table(root, "tool", "tool")? else { return Ok(None) };
-    let Some(poetry) = table(tool, "poetry", "tool.poetry")? else { return Ok(None) };
-    table(poetry, "dependencies", "tool.poetry.dependencies")
+    table(tool, "poetry", "tool.poetry")
 }
 
 /// Whether `[project] dynamic` names a field.
@@ -243,29 +366,14 @@ fn is_dynamic(project: Option<&Table>, field: &str) -> bool {
     dynamic.is_some_and(|fields| fields.iter().any(|name| name.as_str() == Some(field)))
 }
 
-fn of_list(
-    list: &Value,
-    section: &Section,
-    package: &PackageName,
-    found: &mut Vec<Declaration>,
-) -> Result<(), ProjectError> {
+fn of_list(list: &Value, section: &Section, all: &mut Requirements) -> Result<(), ProjectError> {
     let place = section.to_string();
     let Value::Array(list) = list else { return Err(shape(&place, "a list")) };
     for text in list {
         let Value::String(text) = text else { return Err(shape(&place, "a list of texts")) };
-        found.extend(of_text(text, section, package)?);
+        all.add(text, section);
     }
     Ok(())
-}
-
-/// What a requirement declares; `None` if it is of another package.
-pub(super) fn of_text(
-    text: &str,
-    section: &Section,
-    package: &PackageName,
-) -> Result<Option<Declaration>, ProjectError> {
-    let (name, rest) = split_name(text, &section.to_string())?;
-    (name == *package).then(|| requirement(&name, rest, text, section)).transpose()
 }
 
 /// Splits a [dependency specifier](https://packaging.python.org/en/latest/specifications/dependency-specifiers/)
@@ -330,8 +438,7 @@ pub(super) fn specifiers(
 
 /// Reads an entry of `[tool.poetry.dependencies]`: a text, or a table with a `version`
 /// (<https://python-poetry.org/docs/dependency-specification/>).
-fn of_poetry(name: &str, value: &Value) -> Result<Declaration, ProjectError> {
-    let section = Section::Poetry;
+fn of_poetry(name: &str, value: &Value, section: &Section) -> Result<Declaration, ProjectError> {
     let place = section.to_string();
     let (text, details) = match value {
         Value::String(text) => (text, None),
@@ -359,7 +466,7 @@ fn of_poetry(name: &str, value: &Value) -> Result<Declaration, ProjectError> {
     let extras = field("extras").and_then(Value::as_array);
     let extras = extras.into_iter().flatten().filter_map(Value::as_str);
     Ok(Declaration {
-        section,
+        section: section.clone(),
         specifier: specifiers(&text, &place, name)?,
         extras: extras.map(str::to_owned).collect(),
         marker: field("markers").and_then(Value::as_str).map(str::to_owned),

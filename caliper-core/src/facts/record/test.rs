@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlobRef, State, TestOutcome};
+use super::{BlobRef, RecordedFunctions, State, TestOutcome};
 use crate::names::Sha256;
 use crate::question::limits::Limits;
+use crate::question::plan::TestKind;
 
 /// One test of a cell, with all of its runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -17,6 +18,9 @@ pub struct TestRecord {
     pub key: Option<Sha256>,
     /// The program and its arguments.
     pub command: Vec<String>,
+    /// What it is known to be.
+    #[serde(default, skip_serializing_if = "TestKind::is_command")]
+    pub kind: TestKind,
     /// Its runs, in order.
     pub runs: Vec<Run>,
 }
@@ -28,7 +32,7 @@ impl TestRecord {
         command: impl IntoIterator<Item = S>,
     ) -> Self {
         let command = command.into_iter().map(Into::into).collect();
-        Self { name: name.into(), key: None, command, runs: Vec::new() }
+        Self { name: name.into(), key: None, command, kind: TestKind::Command, runs: Vec::new() }
     }
 
     /// How it ended over all of its runs; `None` without a run.
@@ -111,6 +115,9 @@ pub struct Run {
     /// The result files that it wrote, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<RecordedResult>,
+    /// What is known of the functions of the test; `None` for a command of which none are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Box<RecordedFunctions>>,
 }
 
 impl Run {
@@ -137,6 +144,7 @@ impl Run {
             error_digest: None,
             truncated: false,
             files: Vec::new(),
+            functions: None,
         }
     }
 

@@ -1,3 +1,5 @@
+mod project;
+
 use std::io;
 
 use super::*;
@@ -8,7 +10,7 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
     match path {
         "Dockerfile" => Ok(b"FROM {{ base }}\nRUN pip install {{ filename }}\n".to_vec()),
         "broken" => Ok(b"FROM {{ bse }}\n".to_vec()),
-        "test.py" => Ok(Vec::new()),
+        "test.py" | "docs/tour.ipynb" => Ok(Vec::new()),
         _ => Err(io::ErrorKind::NotFound.into()),
     }
 }
@@ -90,6 +92,128 @@ fn extras_of_the_dependency_are_led_to_the_requirements() {
 /// The problems of a configuration, in full.
 fn problems(text: &str) -> String {
     parse(text).expect_err("there is something wrong with it")
+}
+
+#[test]
+fn tests_with_functions_are_read() {
+    let config = parse(
+        r#"
+analysis:
+  dependency: demo
+  tests:
+    - pytest: tests/ -k "fast and not slow"
+    - {name: unit, unittest: discover -s unit, repeat: 3, env: {A: "1"}, timeout: 5s, files: [unit]}
+    - doctest: README.rst src
+    - {notebook: docs/tour.ipynb, compare: {absolute: 1e-3}}
+    - {run: pytest tests}
+"#,
+    )
+    .unwrap();
+    let told: Vec<String> = config
+        .tests
+        .iter()
+        .map(|test| {
+            let words = test.command.iter().map(|word| word.lines().last().unwrap_or_default());
+            format!("{} {:?} {}", test.name, test.kind, words.collect::<Vec<_>>().join(" | "))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"");
+    assert_eq!((config.tests[1].repeat, config.tests[1].environment.len()), (3, 1));
+    // What a plan says of a command does not change.
+    let command = serde_json::to_value(&config.tests[4]).unwrap();
+    assert!(command.get("kind").is_none(), "{command}");
+    let pytest = serde_json::to_value(&config.tests[0]).unwrap();
+    assert_eq!(pytest["kind"], "pytest");
+}
+
+#[test]
+fn what_is_wrong_with_a_test_with_functions_is_told() {
+    let text = problems(
+        r#"
+analysis:
+  dependency: demo
+  tests:
+    - {name: a}
+    - {pytest: tests, run: x}
+    - {pytest: tests --junitxml=x.xml}
+    - {pytest: "tests && echo"}
+    - {notebook: one.ipynb two.ipynb}
+    - {notebook: missing.ipynb}
+    - {pytest: "'"}
+    - pytest:
+"#,
+    );
+    insta::assert_snapshot!(text, @r#"
+    this test has no `run`
+     --> caliper.yaml:5:7
+      |
+    5 |     - {name: a}
+      |       ^^^^^
+      |
+      = help: give it a command, `run: python script.py --fast`, or one of `pytest`, `unittest`, `doctest` and `notebook`
+
+    this test has both `run` and `pytest`
+     --> caliper.yaml:6:16
+      |
+    6 |     - {pytest: tests, run: x}
+      |                ^^^^^
+      |
+      = help: make two tests of it
+
+    `--junitxml=x.xml` would take away the report that Caliper reads
+     --> caliper.yaml:7:16
+      |
+    7 |     - {pytest: tests --junitxml=x.xml}
+      |                ^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: leave it out; `caliper show CELL` tells how each function ended
+
+    `&&` means something to a shell only, and no shell runs this
+     --> caliper.yaml:8:16
+      |
+    8 |     - {pytest: "tests && echo"}
+      |                ^^^^^^^^^^^^^^^
+      |
+      = help: only arguments stand here; what else is to be done is a test of its own
+
+    `notebook` is the path of one notebook
+     --> caliper.yaml:9:18
+      |
+    9 |     - {notebook: one.ipynb two.ipynb}
+      |                  ^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write a test for each notebook: `notebook: docs/tour.ipynb`
+
+    there is no file `missing.ipynb`
+      --> caliper.yaml:10:18
+       |
+    10 |     - {notebook: missing.ipynb}
+       |                  ^^^^^^^^^^^^^
+       |
+       = help: paths are relative to the folder of the configuration
+
+    `pytest` has a quote that is not closed
+      --> caliper.yaml:11:16
+       |
+    11 |     - {pytest: "'"}
+       |                ^^^
+
+    `pytest` has no value
+      --> caliper.yaml:12:7
+       |
+    12 |     - pytest:
+       |       ^^^^^^
+       |
+       = help: give it one, or leave the line out
+
+    this test has no `run`
+      --> caliper.yaml:12:7
+       |
+    12 |     - pytest:
+       |       ^^^^^^
+       |
+       = help: give it a command, `run: python script.py --fast`, or one of `pytest`, `unittest`, `doctest` and `notebook`
+    "#);
 }
 
 #[test]

@@ -6,8 +6,9 @@ use super::{At, Node, Reader};
 use crate::question::criteria::{Criteria, Ignore, Nan, Rule, TestCriteria, Tolerance};
 
 /// The keys under `compare`.
-pub(in crate::question::config) const COMPARE: &[&str] =
-    &["absolute", "relative", "ulps", "nan", "fields", "keep", "ignore", "stderr", "alpha"];
+pub(in crate::question::config) const COMPARE: &[&str] = &[
+    "absolute", "relative", "ulps", "nan", "fields", "keep", "ignore", "stdout", "stderr", "alpha",
+];
 
 /// The keys of a field under `fields`.
 const TOLERANCE: &[&str] = &["absolute", "relative", "ulps", "nan"];
@@ -84,6 +85,9 @@ impl Reader<'_> {
         }
         if let Some(node) = entries.remove("ignore") {
             criteria.policy.ignore = self.ignore(&node);
+        }
+        if let Some(node) = entries.remove("stdout") {
+            criteria.stdout = self.parsed(&node, "`stdout`");
         }
         if let Some(node) = entries.remove("stderr") {
             criteria.stderr = self.parsed(&node, "`stderr`").unwrap_or_default();

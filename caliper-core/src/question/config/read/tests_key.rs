@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::{At, Node, Reader, shorten};
 use crate::question::criteria::{Criteria, TestCriteria};
 use crate::question::modules::ImportChoice;
-use crate::question::plan::Test;
+use crate::question::plan::{Test, TestKind};
 
 /// The keys of a test that is more than a script.
-pub(in crate::question::config) const TEST: &[&str] =
-    &["name", "run", "timeout", "env", "repeat", "files", "compare"];
+pub(in crate::question::config) const TEST: &[&str] = &[
+    "name", "run", "pytest", "unittest", "doctest", "notebook", "timeout", "env", "repeat",
+    "files", "compare",
+];
 
 impl Reader<'_> {
     /// The tests; what one says of how it is compared goes to `criteria`.
@@ -68,6 +70,7 @@ impl Reader<'_> {
         Some(Test {
             name: path.clone(),
             command: vec!["python".to_owned(), path],
+            kind: TestKind::Command,
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,
@@ -75,40 +78,14 @@ impl Reader<'_> {
         })
     }
 
-    /// `{name: …, run: …}`.
+    /// `{name: …, run: …}`, or `{pytest: …}` and the like.
     fn command(
         &mut self,
         at: &At<'_>,
         usual: &TestCriteria,
     ) -> Option<(Test, Option<TestCriteria>)> {
         let mut entries = self.mapping(at, "a test", TEST)?;
-        let Some(run) = entries.remove("run") else {
-            self.problem_with_help(
-                at,
-                "this test has no `run`",
-                "give it a command: `run: python script.py --fast`",
-            );
-            return None;
-        };
-        let line = self.text(&run, "`run`")?;
-        let command = match shlex::split(&line) {
-            Some(words) if !words.is_empty() => words,
-            _ => {
-                self.problem(&run, "`run` has a quote that is not closed");
-                return None;
-            }
-        };
-        // Nothing is left to a shell, so what only a shell understands would be passed on as words.
-        if let Some(word) = command
-            .iter()
-            .find(|word| ["|", ">", ">>", "<", "&&", "||", ";", "&"].contains(&word.as_str()))
-        {
-            self.problem_with_help(
-                &run,
-                format!("`{word}` means something to a shell only, and no shell runs this"),
-                "write `sh -c '…'`, or put the steps into a script",
-            );
-        }
+        let (kind, line, command) = self.what(at, &mut entries)?;
         let name = entries.remove("name").and_then(|node| self.text(&node, "`name`"));
         let timeout = entries.remove("timeout").and_then(|node| self.duration(&node));
         let environment =
@@ -131,12 +108,83 @@ impl Reader<'_> {
         let test = Test {
             name: name.unwrap_or(line),
             command,
+            kind,
             environment,
             timeout,
             repeat: repeat.unwrap_or(1),
             files,
         };
         Some((test, compared))
+    }
+
+    /// What is run: its kind, the name that it has if it is given none, and the command.
+    fn what(
+        &mut self,
+        at: &At<'_>,
+        entries: &mut super::Entries<'_>,
+    ) -> Option<(TestKind, String, Vec<String>)> {
+        let kinds = [("run", TestKind::Command)].into_iter().chain(TestKind::WITH_FUNCTIONS);
+        let mut said: Vec<_> =
+            kinds.filter_map(|(key, kind)| Some((key, kind, entries.remove(key)?))).collect();
+        let Some((key, kind, node)) = said.pop() else {
+            self.problem_with_help(
+                at,
+                "this test has no `run`",
+                "give it a command, `run: python script.py --fast`, or one of `pytest`, `unittest`, `doctest` and \
+                 `notebook`",
+            );
+            return None;
+        };
+        if let Some((other, ..)) = said.pop() {
+            let message = format!("this test has both `{other}` and `{key}`");
+            self.problem_with_help(&node, message, "make two tests of it");
+            return None;
+        }
+        let line = self.text(&node, &format!("`{key}`"))?;
+        let words = match shlex::split(&line) {
+            Some(words) if !words.is_empty() => words,
+            _ => {
+                self.problem(&node, format!("`{key}` has a quote that is not closed"));
+                return None;
+            }
+        };
+        // Nothing is left to a shell, so what only a shell understands would be passed on as words.
+        if let Some(word) = words
+            .iter()
+            .find(|word| ["|", ">", ">>", "<", "&&", "||", ";", "&"].contains(&word.as_str()))
+        {
+            let help = if kind.is_command() {
+                "write `sh -c '…'`, or put the steps into a script"
+            } else {
+                "only arguments stand here; what else is to be done is a test of its own"
+            };
+            self.problem_with_help(
+                &node,
+                format!("`{word}` means something to a shell only, and no shell runs this"),
+                help,
+            );
+        }
+        if kind == TestKind::Pytest
+            && let Some(word) = words.iter().find(|word| word.starts_with("--junit"))
+        {
+            let help = "leave it out; `caliper show CELL` tells how each function ended";
+            let message =
+                format!("`{}` would take away the report that Caliper reads", shorten(word));
+            self.problem_with_help(&node, message, help);
+        }
+        if kind == TestKind::Notebook {
+            let [path] = words.as_slice() else {
+                let help = "write a test for each notebook: `notebook: docs/tour.ipynb`";
+                self.problem_with_help(&node, "`notebook` is the path of one notebook", help);
+                return None;
+            };
+            self.file(&node, path)?;
+        }
+        let name = match kind {
+            TestKind::Command => line,
+            _ => format!("{key} {}", line.trim()).trim_end().to_owned(),
+        };
+        Some((kind, name, kind.command(words)))
     }
 
     pub(super) fn environment(&mut self, at: &At<'_>) -> BTreeMap<String, String> {
