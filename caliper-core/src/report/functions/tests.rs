@@ -61,7 +61,16 @@ fn functions_are_told_by_what_happens_to_them() {
         8 if release == 3 || (python == "3.9" && release > 3) => Some("KeyError: both"),
         _ => None,
     };
-    insta::assert_snapshot!(plain(&lines(&summary(&["3.9", "3.11"], 12, fails))), @"");
+    insta::assert_snapshot!(plain(&lines(&summary(&["3.9", "3.11"], 12, fails))), @"
+    pytest tests/: 12 functions, 3 pass everywhere
+      4 fail from 1.2 on: ImportError: cannot import name 'x' (tests/test_a.py::test_0, tests/test_a.py::test_1 and 2 more)
+      1 fails up to 1.1: AttributeError: not yet (tests/test_a.py::test_4)
+      1 fails everywhere: TypeError: never (tests/test_a.py::test_5)
+      1 fails now and then (5 changes), first at 1.1: KeyError: odd (tests/test_a.py::test_6)
+      1 fails from 1.2 to 1.3: KeyError: short (tests/test_a.py::test_7)
+      1 fails at 1.3, on 3.11: KeyError: both (tests/test_a.py::test_8)
+        and fails from 1.3 on, on 3.9
+    ");
 }
 
 #[test]
