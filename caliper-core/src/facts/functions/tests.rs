@@ -127,6 +127,8 @@ fn equal_outcomes_are_one_blob_whatever_the_times() {
 
 #[test]
 fn how_it_ended_is_told_where_the_status_does_not() {
+    use TestKind::{Command, Notebook, Pytest, Unittest};
+
     let none = || Ok(Functions::default());
     let some = || Functions::from_junit(b"<testsuite><testcase name='a'/></testsuite>");
     let missing = || Err(ReportError::Missing);
@@ -137,7 +139,6 @@ fn how_it_ended_is_told_where_the_status_does_not() {
             None => "-".to_owned(),
         }
     };
-    use TestKind::{Command, Notebook, Pytest, Unittest};
     let usage = "ERROR: usage: __main__.py [options]\n__main__.py: error: unrecognized arguments: --foo\n  rootdir: /x\n";
     let conftest =
         "ImportError while loading conftest '/project/conftest.py'.\nE   ImportError: no\n";
