@@ -85,14 +85,42 @@ fn each_function_of_pytest_has_a_row() {
     }
     let world = world("    - {name: suite, pytest: tests/}\n");
     let said = world.caliper(&["run", "--progress", "none"]).expect(0);
-    insta::assert_snapshot!(said.out.replace(&python(), "[PYTHON]"), @"");
+    insta::assert_snapshot!(said.out.replace(&python(), "[PYTHON]"), @"
+    2x AssertionError: value (tests/test_a.py) in 2.0, 2.1
+    2x AttributeError: module 'demo' has no attribute 'old' (tests/test_a.py) in 2.0, 2.1
+    2x ImportError: cannot import name 'old' from 'demo' (tests/test_b.py) in 2.0, 2.1
+
+              [PYTHON]
+    1.0, 1.1  ✓
+    2.0, 2.1  ✗
+
+    ✓ same result   ✗ fails: no test passes
+    4 cells · 2 same result · 2 fails
+
+    suite: 6 functions, 1 passes everywhere
+      2 fail from 2.0 on: AttributeError: module 'demo' has no attribute 'old' (tests/test_a.py::test_old, tests/test_a.py::test_older)
+      2 fail from 2.0 on: ImportError: cannot import name 'old' from 'demo' (tests/test_b.py::test_b, tests/test_b.py::test_c)
+      1 fails from 2.0 on: AssertionError: value (tests/test_a.py::test_value)
+
+    suite on [PYTHON]
+      breaks between 1.1 and 2.0 (adjacent; a single run)
+    ");
     let results = world.results();
     world.follows("results", &results.to_string());
     assert_eq!(results["functions"][0]["count"], 6);
     let shown = world.caliper(&["show", &format!("2.0/{}", python())]).expect(0).out;
     let start = shown.find("\nsuite: ").unwrap();
-    let end = shown.find("\noutput:").unwrap();
-    insta::assert_snapshot!(shown[start..end].replace(&python(), "[PYTHON]"), @"");
+    let told = shown[start..].lines().take_while(|line| !line.starts_with("output:"));
+    let told = told.filter(|line| line.starts_with("  ") && !line.starts_with("  used"));
+    let told = told.collect::<Vec<_>>().join("\n").replace(&python(), "[PYTHON]");
+    insta::assert_snapshot!(told, @r"
+      $ python -m pytest -p no:cacheprovider -p no:randomly --color=no --continue-on-collection-errors -o junit_family=xunit1 --junitxml=$CALIPER_REPORT tests/
+      functions: 1 passed, 3 failed, 1 error
+        failed tests/test_a.py::test_old: AttributeError: module 'demo' has no attribute 'old'
+        failed tests/test_a.py::test_older: AttributeError: module 'demo' has no attribute 'old'
+        failed tests/test_a.py::test_value: AssertionError: value
+        error tests/test_b.py: ImportError: cannot import name 'old' from 'demo' (/environment/lib/python[PYTHON]/site-packages/demo.py)
+    ");
     // What is the same in cells is kept once, although the times differ.
     let blobs = |version: &str| {
         let cells = results["cells"].as_array().unwrap();
@@ -124,7 +152,11 @@ fn a_suite_that_runs_nothing_does_not_pass() {
             format!("{} {} {}", test["name"], run["outcome"], run["reason"])
         })
         .collect();
-    insta::assert_snapshot!(reasons.join("\n"), @"");
+    insta::assert_snapshot!(reasons.join("\n"), @r#"
+    "import" "passed" null
+    "nothing" "not_run" "no test was found: look at the path, at `-k` and at `-m`"
+    "usage" "not_run" "pytest could not start: unrecognized arguments: --foo"
+    "#);
 }
 
 #[test]
@@ -164,7 +196,14 @@ fn reports_that_are_lost_or_forged_are_told() {
     let mut parts = told.split("blob:sha256:");
     let first = parts.next().unwrap().to_owned();
     let masked = parts.fold(first, |text, part| text + "[BLOB]" + &part[64..]);
-    insta::assert_snapshot!(masked, @"");
+    insta::assert_snapshot!(masked, @r#"
+    gone: "failed" "it exited with status 0, and it left no report of its functions: nobody knows what was run" {"problem":"it left no report of its functions"}
+    link: "failed" "it exited with status 0, and it left no report of its functions: nobody knows what was run" {"problem":"it left no report of its functions"}
+    pipe: "failed" "it exited with status 0, and it left no report of its functions: nobody knows what was run" {"problem":"it left no report of its functions"}
+    text: "failed" "it exited with status 0, and its report of its functions is damaged, at byte 12: syntax error: tag not closed: `>` not found before end of input: nobody knows what was run" {"problem":"its report of its functions is damaged, at byte 12: syntax error: tag not closed: `>` not found before end of input"}
+    large: "failed" "it exited with status 0, and its report of its functions is larger than 32 MiB: nobody knows what was run" {"problem":"its report of its functions is larger than 32 MiB"}
+    forged: "passed" null {"counts":{"passed":1},"outcomes":"[BLOB]"}
+    "#);
 }
 
 #[test]
@@ -178,7 +217,7 @@ fn pytest_that_is_not_installed_is_asked_for() {
     world.caliper(&["run", "--progress", "none", "--versions", "1.0"]).expect(0);
     let results = world.results();
     assert_eq!(cells(&results), ["1.0: tested [import passed, pytest tests not_run]"]);
-    insta::assert_snapshot!(results["causes"][0]["signature"].as_str().unwrap(), @"");
+    insta::assert_snapshot!(results["causes"][0]["signature"].as_str().unwrap(), @"not run: `pytest` is not installed in this environment: add it to `requirements`");
 }
 
 #[test]
@@ -203,7 +242,19 @@ fn unittest_and_doctest_have_functions_too() {
     world.write("docs/guide.py", "'''\n>>> 1 + 1\n2\n'''\nimport demo\ndef f():\n    '''\n    >>> demo.old()\n    1\n    '''\n");
     let said = world.caliper(&["run", "--progress", "none"]).expect(0);
     let start = said.out.find("unittest discover -s unit -t .: ").unwrap();
-    insta::assert_snapshot!(said.out[start..].replace(&python(), "[PYTHON]"), @"");
+    insta::assert_snapshot!(said.out[start..].replace(&python(), "[PYTHON]"), @"
+    unittest discover -s unit -t .: 6 functions, 2 pass everywhere
+      1 fails from 2.0 on: ImportError: cannot import name 'old' from 'demo' (unit.test_m.TestM.test_m)
+      1 fails from 2.0 on: AttributeError: module 'demo' has no attribute 'old' (unit.test_u.TestU.test_old)
+      1 fails from 2.0 on: AssertionError: N not less than N (unit.test_u.TestU.test_sub)
+      1 never fails, and is skipped or absent in some cells
+    doctest README.rst docs: 3 functions, 1 passes everywhere
+      1 fails from 2.0 on: expected N, got N (README.rst)
+      1 fails from 2.0 on: AttributeError: module 'demo' has no attribute 'old' (docs/guide.py::docs.guide.f)
+
+    doctest README.rst docs, unittest discover -s unit -t . on [PYTHON]
+      breaks between 1.1 and 2.0 (adjacent; a single run)
+    ");
     let shown = world.caliper(&["show", &format!("2.0/{}", python())]).expect(0).out;
     let told: Vec<&str> = shown
         .lines()
@@ -213,7 +264,15 @@ fn unittest_and_doctest_have_functions_too() {
                 || line.starts_with("    error")
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n").replace(&python(), "[PYTHON]"), @"
+    functions: 1 passed, 1 xfailed, 1 skipped, 1 failed, 2 errors
+      error unit.test_m: ImportError: cannot import name 'old' from 'demo' (/environment/lib/python[PYTHON]/site-packages/demo.py)
+      error unit.test_u.TestU.test_old: AttributeError: module 'demo' has no attribute 'old'
+      failed unit.test_u.TestU.test_sub: AssertionError: 2 not less than 2
+    functions: 1 passed, 2 failed
+      failed README.rst: expected 1, got 2
+      failed docs/guide.py::docs.guide.f: AttributeError: module 'demo' has no attribute 'old'
+    ");
 }
 
 /// The real pytest, old and new.
@@ -258,6 +317,9 @@ fn live_pytest() {
             )
         })
         .collect();
-    insta::assert_snapshot!(groups.join("\n"), @"");
+    insta::assert_snapshot!(groups.join("\n"), @r#"
+    ["tests/test_a.py::test_a[2]"] ["AssertionError: assert N == N"] 6
+    ["tests/test_syntax.py"] ["SyntaxError: invalid syntax"] 6
+    "#);
     assert_eq!((&functions["count"], &functions["passing"]), (&4.into(), &2.into()));
 }

@@ -260,3 +260,21 @@ fn print_json(value: &impl Serialize, terminal: Terminal) -> Result<(), Failure>
         written => written.map_err(|error| Failure::infrastructure("could not print JSON", error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_is_unknown_is_told_with_those_that_are_known() {
+        let told = |known: &[&str]| no_such_test("x", " in the results", known).error.to_string();
+        let many = ["test"; LISTED + 2];
+        let lines = [told(&["a", "b"]), told(&["a"]), told(&[]), told(&many)];
+        insta::assert_snapshot!(lines.join("\n"), @"
+        there is no test `x` in the results; there are `a`, `b`
+        there is no test `x` in the results; there is `a`
+        there is no test `x` in the results; there are none
+        there is no test `x` in the results; there are `test`, `test`, `test`, `test`, `test`, `test`, `test`, `test`, `test`, `test`, 2 more
+        ");
+    }
+}

@@ -10,6 +10,7 @@ use std::{env, fs};
 
 use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::TestEnd;
+use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::TestKind;
 use rustix::fs::Access;
 
@@ -100,40 +101,15 @@ pub(super) fn run(
         }
         Err(error) => return Err(BackendError::machine(format!("could not run `{name}`"))(error)),
     };
-    let end = match ended.how {
-        How::Interrupted => return Err(BackendError::Interrupted),
-        How::TimedOut => TestEnd::TimedOut,
-        How::Idle => TestEnd::Idle,
-        How::OutOfMemory => TestEnd::OutOfMemory { status: None },
-        // The kernel's word is the evidence: the program itself may well have gone on.
-        How::Ended(status) if group.as_ref().is_some_and(Group::ran_out_of_memory) => {
-            TestEnd::OutOfMemory { status: status.code() }
-        }
-        How::Ended(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => TestEnd::Exited(code),
-            (None, Some(signal)) => TestEnd::Signalled(signal),
-            (None, None) => TestEnd::Exited(status.into_raw()),
-        },
+    let end = end(ended.how, group.as_ref()).ok_or(BackendError::Interrupted)?;
+    let unread = |folder: &Path| {
+        let (name, folder) = (&test.name, folder.display());
+        BackendError::machine(format!("could not read what `{name}` left in `{folder}`"))
     };
-    let mut left = Left::default();
-    if let Some(mut collector) = Collector::new(request.results, limits) {
-        collector.folder(&project).map_err(BackendError::machine(format!(
-            "could not read what `{}` left in `{}`",
-            test.name,
-            project.display()
-        )))?;
-        left = collector.finish();
-    }
-    let report = match (&reports, results::report_collector(limits)) {
-        (Some(reports), Some(collector)) => {
-            let left = take_report(collector, reports);
-            results::report(left.map_err(BackendError::machine(format!(
-                "could not read what `{}` left in `{}`",
-                test.name,
-                reports.display()
-            )))?)
-        }
-        _ => Err(ReportError::Missing),
+    let left = results_in(&project, request).map_err(unread(&project))?;
+    let report = match &reports {
+        Some(reports) => report_in(reports, limits).map_err(unread(reports))?,
+        None => Err(ReportError::Missing),
     };
     // The folders of this one run: another run of the same test prints others.
     let passing: [(&Path, &str); 4] = [
@@ -155,17 +131,48 @@ pub(super) fn run(
     })
 }
 
-/// Takes the report out of its folder, of which the test may have made anything.
-fn take_report(mut collector: Collector, folder: &Path) -> io::Result<Left> {
+/// How a test ended; `None` if the run was interrupted.
+fn end(how: How, group: Option<&Group>) -> Option<TestEnd> {
+    Some(match how {
+        How::Interrupted => return None,
+        How::TimedOut => TestEnd::TimedOut,
+        How::Idle => TestEnd::Idle,
+        How::OutOfMemory => TestEnd::OutOfMemory { status: None },
+        // The kernel's word is the evidence: the program itself may well have gone on.
+        How::Ended(status) if group.is_some_and(Group::ran_out_of_memory) => {
+            TestEnd::OutOfMemory { status: status.code() }
+        }
+        How::Ended(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => TestEnd::Exited(code),
+            (None, Some(signal)) => TestEnd::Signalled(signal),
+            (None, None) => TestEnd::Exited(status.into_raw()),
+        },
+    })
+}
+
+/// The result files in the copy of the project.
+fn results_in(project: &Path, request: &RunRequest<'_>) -> io::Result<Left> {
+    let Some(mut collector) = Collector::new(request.results, request.limits) else {
+        return Ok(Left::default());
+    };
+    collector.folder(project)?;
+    Ok(collector.finish())
+}
+
+/// The report in its folder, of which the test may have made anything.
+fn report_in(folder: &Path, limits: &Limits) -> io::Result<Result<Vec<u8>, ReportError>> {
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    let Some(mut collector) = results::report_collector(limits) else {
+        return Ok(Err(ReportError::Missing));
+    };
     let taken = fs::symlink_metadata(folder).and_then(|found| {
         if found.is_dir() { collector.folder(folder) } else { Err(NotADirectory.into()) }
     });
     match taken {
         Err(error) if [NotADirectory, NotFound, PermissionDenied].contains(&error.kind()) => {
-            Ok(Left::default())
+            Ok(Err(ReportError::Missing))
         }
-        taken => taken.map(|()| collector.finish()),
+        taken => taken.map(|()| results::report(collector.finish())),
     }
 }
 

@@ -62,7 +62,7 @@ pub struct FunctionGroup {
     /// The cells in which they are not among the functions that were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<String>,
-    /// What they tell along the releases on each Python, where that is more than that they pass.
+    /// What they tell along the releases on each Python on which they run; nothing if that is only that they pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowSummary>,
 }
@@ -178,7 +178,13 @@ impl<'a> Columns<'a> {
         }
         let mut causes: Vec<(&str, usize)> = causes.into_iter().collect();
         causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let rows = self.rows.iter().filter_map(|column| self.row(column, test, fates));
+        let is_told = self.rows.iter().any(|column| says_more(&column.fates(fates)));
+        let runs = |column: &&Column<'_>| {
+            let undecided = [State::Unavailable, State::Unmeasured];
+            column.fates(fates).into_iter().any(|fate| !undecided.contains(&state(fate)))
+        };
+        let rows = self.rows.iter().filter(|column| is_told && runs(column));
+        let rows = rows.filter_map(|column| self.row(column, test, fates));
         FunctionGroup {
             functions: functions.iter().map(ToString::to_string).collect(),
             causes: causes.into_iter().map(|(cause, _)| cause.to_owned()).collect(),
@@ -190,10 +196,10 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// What the functions of a group tell on one Python; `None` if that is only that they pass.
+    /// What the functions of a group tell on one Python.
     fn row(&self, column: &Column<'_>, test: &str, fates: &[Fate]) -> Option<RowSummary> {
-        let fate =
-            |release: usize| column.releases[release].1.map_or(Fate::Unknown, |place| fates[place]);
+        let fates = column.fates(fates);
+        let fate = |release: usize| fates[release];
         let record =
             |release: usize| column.releases[release].1.map(|place| self.table.record(place));
         let states = column.releases.iter().enumerate();
@@ -202,9 +208,12 @@ impl<'a> Columns<'a> {
         // The releases are the keys of a map, so that they are in order.
         let row = Row::new(states).ok()?;
         let known = Known {
-            alike: &|one, other| match fate(one) == fate(other) {
-                true => Alike::Same,
-                false => Alike::Different(Sure::SingleRun),
+            alike: &|one, other| {
+                if fate(one) == fate(other) {
+                    Alike::Same
+                } else {
+                    Alike::Different(Sure::SingleRun)
+                }
             },
             fail_alike: &|one, other| fate(one) == fate(other),
             runs: &|release| record(release).map_or(0, |record| record.attempts(test)),
@@ -214,11 +223,23 @@ impl<'a> Columns<'a> {
                 _ => Vec::new(),
             },
         };
-        let here: Vec<Fate> = (0..row.states().len()).map(fate).collect();
-        let says_more = here.iter().any(|fate| fate.fails())
-            || [Fate::Passed, Fate::Xfailed].iter().all(|fate| here.contains(fate));
-        says_more.then(|| RowSummary::of(&row, test, column.python, column.variant, &known))
+        Some(RowSummary::of(&row, test, column.python, column.variant, &known))
     }
+}
+
+impl Column<'_> {
+    /// How functions fared at each release.
+    fn fates(&self, fates: &[Fate]) -> Vec<Fate> {
+        let fate =
+            |(_, place): &(_, Option<usize>)| place.map_or(Fate::Unknown, |place| fates[place]);
+        self.releases.iter().map(fate).collect()
+    }
+}
+
+/// Whether there is more to say of functions on a Python than that they pass, or that they fail as expected.
+fn says_more(here: &[Fate]) -> bool {
+    here.iter().any(|fate| fate.fails())
+        || [Fate::Passed, Fate::Xfailed].iter().all(|fate| here.contains(fate))
 }
 
 /// What a row knows of how a function fared. One that is skipped or not there says nothing of the release, and neither

@@ -1,6 +1,6 @@
 //! What a test says of its functions: how each of them ended, and why.
 //!
-//! A test that knows functions ([`TestKind`](crate::question::plan::TestKind)) leaves a report, in the form of JUnit
+//! A test that knows functions ([`TestKind`](crate::question::plan::TestKind)) leaves a report, in the form of `JUnit`
 //! XML. The report comes from a program that runs the user's code, so it is untrusted: its size, the number of
 //! functions and the length of each text are limited, no entity is resolved, and what is not printable is escaped.
 
@@ -73,7 +73,7 @@ impl Functions {
     /// How many functions of a report are read.
     pub const MOST: usize = 100_000;
 
-    /// Reads a report in the form of JUnit XML, as pytest writes it with `junit_family=xunit1`.
+    /// Reads a report in the form of `JUnit` XML, as pytest writes it with `junit_family=xunit1`.
     ///
     /// # Errors
     ///

@@ -31,9 +31,13 @@ fn of_test(summary: &FunctionsSummary) -> Vec<Vec<Span>> {
     let indented = |tone, text: String| vec![(Tone::Plain, "  ".to_owned()), (tone, text)];
     let mut lines = Vec::new();
     if *count > 0 || unknown.is_empty() {
-        let all = if passing == count { "all".to_owned() } else { passing.to_string() };
-        let pass = if *passing == 1 && count != passing { "passes" } else { "pass" };
-        lines.push(plain(format!("{test}: {}, {all} {pass} everywhere", counted(*count))));
+        let pass = match (*count, *passing) {
+            (1, 1) => "which passes".to_owned(),
+            (count, passing) if count == passing => "all pass".to_owned(),
+            (_, 1) => "1 passes".to_owned(),
+            (_, passing) => format!("{passing} pass"),
+        };
+        lines.push(plain(format!("{test}: {}, {pass} everywhere", counted(*count))));
     } else {
         lines.push(plain(format!("{test}: nothing is known of its functions")));
     }
@@ -85,6 +89,8 @@ fn of_group(group: &FunctionGroup) -> Vec<Span> {
         said.entry(happens(row, group)).or_default().push(column);
     }
     let all = said.len() == 1;
+    // Where they only pass nothing is told.
+    said.retain(|happens, _| !happens.is_empty());
     let line = |(place, (happens, columns)): (usize, (Vec<Span>, Vec<String>))| {
         let tone = happens.iter().map(|(tone, _)| *tone).max().unwrap_or(Tone::Plain);
         let told: Vec<String> = happens.into_iter().map(|(_, text)| text).collect();
@@ -160,12 +166,17 @@ fn happens(row: &RowSummary, group: &FunctionGroup) -> Vec<Span> {
 
 /// What is not known of a place, and what else changed there.
 fn gap(one: &Transition<String>) -> String {
+    let (from, side) = match one.kind {
+        TransitionKind::GoodAgain => ("up to", "after"),
+        _ => ("from", "before"),
+    };
     let unmeasured = match one.unmeasured.len() {
         0 => String::new(),
-        count => format!(" or before (not known at {})", releases(count)),
+        1 => format!(", or {from} the release {side} it, which is not known"),
+        more => format!(", or {from} one of {more} releases {side} it, which are not known"),
     };
     match AlsoDiffers::list(&one.also_differs) {
-        Some(list) => format!("{unmeasured}; not only the release differs: {list}"),
+        Some(list) => format!("{unmeasured} (not only the release differs: {list})"),
         None => unmeasured,
     }
 }

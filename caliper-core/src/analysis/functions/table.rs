@@ -61,16 +61,19 @@ pub(super) struct Table<'a> {
     unknown: Vec<(usize, String)>,
 }
 
+/// How the functions of a run ended, by their ids, which all cells share.
+type Ended = Rc<[(Rc<str>, FunctionOutcome)]>;
+
 /// What blobs say, each read once: a suite that passes says the same in a thousand cells.
 struct Reader<'a, 'b> {
     cells: &'a Cells<'b>,
     ids: HashMap<String, Rc<str>>,
-    outcomes: HashMap<BlobRef, Option<Rc<[(Rc<str>, FunctionOutcome)]>>>,
+    outcomes: HashMap<BlobRef, Option<Ended>>,
     causes: HashMap<String, u32>,
 }
 
 impl Reader<'_, '_> {
-    fn outcomes(&mut self, blob: BlobRef) -> Option<Rc<[(Rc<str>, FunctionOutcome)]>> {
+    fn outcomes(&mut self, blob: BlobRef) -> Option<Ended> {
         if let Some(known) = self.outcomes.get(&blob) {
             return known.clone();
         }

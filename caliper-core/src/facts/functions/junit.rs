@@ -1,4 +1,4 @@
-//! JUnit XML, as pytest writes it and as the runners of Caliper do.
+//! `JUnit` XML, as pytest writes it and as the runners of Caliper do.
 //!
 //! There is no standard. This reads the elements `testcase` wherever they stand, and within each the elements `failure`,
 //! `error` and `skipped`. pytest's form is <https://docs.pytest.org/en/stable/how-to/output.html>; with

@@ -26,7 +26,24 @@ fn told(functions: &Functions) -> String {
 #[test]
 fn reports_of_old_and_new_pytest_say_the_same() {
     let [old, new] = REPORTS.map(|report| Functions::from_junit(report.as_bytes()).unwrap());
-    insta::assert_snapshot!(told(&new), @"");
+    insta::assert_snapshot!(told(&new), @r#"
+    failed tests/test_a.py::TestU::test_u AssertionError: 1 != 2 | tests/test_a.py:31: AssertionError
+    passed tests/test_a.py::TestX::test_y[\x07]
+    passed tests/test_a.py::TestX::test_y[a/b]
+    passed tests/test_a.py::TestX::test_y[x y]
+    failed tests/test_a.py::test_bad AssertionError: why | tests/test_a.py:9: AssertionError
+    passed tests/test_a.py::test_ok
+    failed tests/test_a.py::test_raise xml.parsers.expat.ExpatError: unclosed token: line 1, column 0 | …/lib/python3.11/xml/dom/expatbuilder.py:223: ExpatError
+    error tests/test_a.py::test_setup ImportError: cannot import name 'q' from 'z' (/x/y.py) | tests/test_a.py:23: ImportError
+    skipped tests/test_a.py::test_skip no |
+    error tests/test_a.py::test_tear ValueError: tear | tests/test_a.py:28: ValueError
+    xfailed tests/test_a.py::test_xf
+    passed tests/test_a.py::test_xp
+    failed tests/test_a.py::test_xps [XPASS(strict)] | [XPASS(strict)]
+    error tests/test_imp.py ImportError: cannot import name 'nothing_there' from 'json' (/usr/lib/python3.11/json/__init__.py) | E   ImportError: cannot import name 'nothing_there' from 'json' (/usr/lib/python3.11/json/__init__.py)
+    skipped tests/test_skipmod.py could not import 'nopenope': No module named 'nopenope' |
+    error tests/test_syn.py SyntaxError: invalid syntax | E   SyntaxError: invalid syntax
+    "#);
     assert_eq!(old.outcomes, new.outcomes);
 }
 
@@ -110,6 +127,8 @@ fn equal_outcomes_are_one_blob_whatever_the_times() {
 
 #[test]
 fn how_it_ended_is_told_where_the_status_does_not() {
+    use TestKind::{Command, Notebook, Pytest, Unittest};
+
     let none = || Ok(Functions::default());
     let some = || Functions::from_junit(b"<testsuite><testcase name='a'/></testsuite>");
     let missing = || Err(ReportError::Missing);
@@ -120,7 +139,6 @@ fn how_it_ended_is_told_where_the_status_does_not() {
             None => "-".to_owned(),
         }
     };
-    use TestKind::{Command, Notebook, Pytest, Unittest};
     let usage = "ERROR: usage: __main__.py [options]\n__main__.py: error: unrecognized arguments: --foo\n  rootdir: /x\n";
     let conftest =
         "ImportError while loading conftest '/project/conftest.py'.\nE   ImportError: no\n";

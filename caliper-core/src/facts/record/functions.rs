@@ -89,7 +89,8 @@ impl fmt::Display for RecordedFunctions {
         }
         for (place, (outcome, count)) in self.counts.iter().enumerate() {
             let between = if place == 0 { "" } else { ", " };
-            write!(formatter, "{between}{count} {outcome}")?;
+            let plural = if *outcome == FunctionOutcome::Error && *count != 1 { "s" } else { "" };
+            write!(formatter, "{between}{count} {outcome}{plural}")?;
         }
         Ok(())
     }

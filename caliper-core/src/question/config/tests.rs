@@ -117,7 +117,13 @@ analysis:
             format!("{} {:?} {}", test.name, test.kind, words.collect::<Vec<_>>().join(" | "))
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    pytest tests/ -k "fast and not slow" Pytest python | -m | pytest | -p | no:cacheprovider | -p | no:randomly | --color=no | --continue-on-collection-errors | -o | junit_family=xunit1 | --junitxml=$CALIPER_REPORT | tests/ | -k | fast and not slow
+    unit Unittest python | -c |         report.write() | discover | -s | unit
+    doctest README.rst src Doctest python | -c | sys.exit(1 if failed else 0) | README.rst | src
+    notebook docs/tour.ipynb Notebook python | -c |     sys.exit(1) | docs/tour.ipynb
+    pytest tests Command pytest | tests
+    "#);
     assert_eq!((config.tests[1].repeat, config.tests[1].environment.len()), (3, 1));
     // What a plan says of a command does not change.
     let command = serde_json::to_value(&config.tests[4]).unwrap();

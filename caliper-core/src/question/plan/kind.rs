@@ -25,7 +25,7 @@ pub enum TestKind {
     Notebook,
 }
 
-/// Writes a report in the form of JUnit XML. For Python 2.7 and later.
+/// Writes a report in the form of `JUnit` XML. For Python 2.7 and later.
 const WRITE: &str = include_str!("kind/report.py");
 
 impl TestKind {
@@ -41,7 +41,6 @@ impl TestKind {
     ];
 
     /// Whether it is a command, of which no functions are known.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_command(&self) -> bool {
         *self == Self::Command
     }

@@ -61,7 +61,16 @@ fn functions_are_told_by_what_happens_to_them() {
         8 if release == 3 || (python == "3.9" && release > 3) => Some("KeyError: both"),
         _ => None,
     };
-    insta::assert_snapshot!(plain(&lines(&summary(&["3.9", "3.11"], 12, fails))), @"");
+    insta::assert_snapshot!(plain(&lines(&summary(&["3.9", "3.11"], 12, fails))), @"
+    pytest tests/: 12 functions, 3 pass everywhere
+      4 fail from 1.2 on: ImportError: cannot import name 'x' (tests/test_a.py::test_0, tests/test_a.py::test_1 and 2 more)
+      1 fails up to 1.1: AttributeError: not yet (tests/test_a.py::test_4)
+      1 fails everywhere, on 3.9: TypeError: never (tests/test_a.py::test_5)
+      1 fails now and then (5 changes), first at 1.1: KeyError: odd (tests/test_a.py::test_6)
+      1 fails from 1.2 to 1.3: KeyError: short (tests/test_a.py::test_7)
+      1 fails at 1.3, on 3.11: KeyError: both (tests/test_a.py::test_8)
+        and fails from 1.3 on, on 3.9
+    ");
 }
 
 #[test]
@@ -88,10 +97,32 @@ fn what_passes_and_what_is_unknown_is_told() {
     all[0].unknown = unknown(2);
     let mut none = summary(&["3.11"], 0, |_, _, _| None);
     none[0].unknown = unknown(1);
+    let one = plain(&lines(&summary(&["3.11"], 1, |_, _, _| None)));
+    assert_eq!(one, "pytest tests/: 1 function, which passes everywhere");
     insta::assert_snapshot!(plain(&lines(&[all, none].concat())), @"
     pytest tests/: 3 functions, all pass everywhere
       nothing is known of 2 cells, such as 1.0/3.11: signal 11
     pytest tests/: nothing is known of its functions
       nothing is known of 1.0/3.11: signal 11
+    ");
+}
+
+#[test]
+fn what_is_not_known_of_a_change_is_told() {
+    let fails = |_: &str, release: usize, function: usize| match function {
+        0 if release > 2 => Some("KeyError: late"),
+        1 if release < 2 => Some("KeyError: early"),
+        _ => None,
+    };
+    let mut summaries = summary(&["3.11"], 2, fails);
+    for (group, unmeasured) in summaries[0].groups.iter_mut().zip([2, 1]) {
+        let one = &mut group.rows[0].transitions[0];
+        one.unmeasured = vec!["1.2.1".to_owned(); unmeasured];
+        one.also_differs = vec![AlsoDiffers::package("numpy", "1.26.4", "2.0.0")];
+    }
+    insta::assert_snapshot!(plain(&lines(&summaries)), @"
+    pytest tests/: 2 functions, 0 pass everywhere
+      1 fails from 1.3 on, or from one of 2 releases before it, which are not known (not only the release differs: numpy 1.26.4 → 2.0.0): KeyError: late (tests/test_a.py::test_0)
+      1 fails up to 1.1, or up to the release after it, which is not known (not only the release differs: numpy 1.26.4 → 2.0.0): KeyError: early (tests/test_a.py::test_1)
     ");
 }
