@@ -16,6 +16,7 @@ mod signals;
 mod sources;
 mod subject;
 mod terminal;
+mod today;
 
 use std::process::ExitCode;
 

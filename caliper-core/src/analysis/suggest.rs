@@ -31,6 +31,7 @@ pub use project::{Declaration, ProjectError, Section, declarations, requires_pyt
 
 use crate::analysis::row::State;
 use crate::names::PythonVersion;
+pub(in crate::analysis) use clause::allows;
 use clause::{Clause, Release};
 
 /// What is known of a release.
