@@ -29,6 +29,7 @@ mod looks;
 mod mirror;
 mod partial;
 mod private_index;
+mod project;
 mod public_api;
 mod replay;
 mod source;

@@ -5,9 +5,11 @@ mod rest;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use caliper_container::backend::{BackendError, ContainerBackend};
+use caliper_container::interrupt::Interrupt;
 use caliper_container::project;
 use caliper_container::runner::{Rerun, Retry, RunOptions, Schedule};
 use caliper_core::facts::store::DirStore;
@@ -28,10 +30,11 @@ use crate::cache_lock::CacheLock;
 use crate::exit::Failure;
 use crate::left_out;
 use crate::own;
+use crate::package::{Around, Package};
 use crate::setting::{self, Setting};
 use crate::shadow;
 use crate::sources::{self, Index, Purpose};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, printable};
 
 /// A plan with all that is needed to carry it out.
 pub(crate) struct Layout {
@@ -57,6 +60,7 @@ pub(crate) struct Layout {
 pub(crate) fn lay_out(
     work: &Work,
     purpose: Purpose,
+    interrupt: &Interrupt,
     terminal: Terminal,
 ) -> Result<Layout, Failure> {
     let begun = SystemTime::now();
@@ -75,7 +79,7 @@ pub(crate) fn lay_out(
     };
     let only = cell_patterns(&work.only)?;
     let selection = selection(config, &work.selection);
-    let setup = setup(config, &selection, &work.tests)?;
+    let mut setup = setup(config, &selection, &work.tests)?;
     let index = Index::open(&work.selection.index, &cache, terminal)?;
     let backend = sources::backend(work, purpose, config, &index, &cache, terminal)?;
     backend.check(&setup)?;
@@ -86,15 +90,28 @@ pub(crate) fn lay_out(
     if purpose == Purpose::Run && !setting.has_results() {
         left_out::note(&project.left_out(), &setting.path, terminal);
     }
+    let results = setting.results();
+    let around = Around {
+        config,
+        project: &project,
+        index: &index,
+        cache: &cache,
+        results: &results,
+        interrupt,
+        terminal,
+    };
     if purpose == Purpose::Run {
         shadow::warn(&setting.folder(), &config.dependency, &setup, terminal);
     }
     let (mut plan, offered) = if let Some(file) = &work.plan {
-        (plan_of_file(file, config)?, None)
+        let plan = plan_of_file(file, config)?;
+        built_for(&plan, around)?;
+        (plan, None)
     } else {
         // Asked first: a package that does not exist is told before anything is started.
         let offered = index.client.project(&config.dependency)?;
-        let pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
+        let mut pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
+        add_project(&mut setup, &mut pythons, work, around)?;
         let axes = axes(config, work, backend.name());
         let today = today(&axes, &setting)?;
         let plan = resolved(config, &setup, &selection, (&axes, today), &offered, pythons, &index)?;
@@ -140,6 +157,60 @@ pub(crate) fn lay_out(
         options,
         begun,
     })
+}
+
+/// Adds the project's own package to what is done in every cell, if the configuration asks for it.
+fn add_project(
+    setup: &mut Setup,
+    pythons: &mut Vec<Interpreter>,
+    work: &Work,
+    around: Around<'_>,
+) -> Result<(), Failure> {
+    let config = around.config;
+    let Some(choice) = &config.project else { return Ok(()) };
+    let chosen = !work.selection.python.is_empty() || !config.python_versions.is_empty();
+    let package = Package::build(choice, around, pythons, chosen)?;
+    let files = around.index.downloader(around.cache);
+    let measured = std::slice::from_ref(&config.dependency);
+    let (installed, lifted) = package.without_ranges(measured, around.cache, &files)?;
+    setup.project = Some(Arc::new(installed));
+    setup.lifted.splice(0..0, lifted);
+    shadow::warn_of_package(&package, &config.dependency, around.terminal);
+    let lifted: Vec<String> =
+        setup.lifted.iter().map(|one| format!("`{}`", one.requirement)).collect();
+    let lifted = match lifted.as_slice() {
+        [] => String::new(),
+        lifted => format!(", without what it declares of releases: {}", lifted.join(", ")),
+    };
+    let (name, version) = (&package.name, &package.version);
+    around
+        .terminal
+        .note(&printable(&format!("{name} {version} is installed in every cell{lifted}")));
+    Ok(())
+}
+
+/// Makes sure that the project's wheels are here that a plan of a file names.
+fn built_for(plan: &Plan, around: Around<'_>) -> Result<(), Failure> {
+    let files = around.index.downloader(around.cache);
+    let lacking = || {
+        let packages = plan.setups().into_iter().filter_map(|setup| setup.project.as_deref());
+        let mut wheels = packages.flat_map(|package| &package.wheels);
+        wheels.any(|wheel| files.cached(&wheel.file).is_none())
+    };
+    if !lacking() {
+        return Ok(());
+    }
+    if let Some(choice) = &around.config.project {
+        let package = Package::build(choice, around, &mut plan.interpreters.clone(), true)?;
+        let measured = std::slice::from_ref(&plan.dependency);
+        package.without_ranges(measured, around.cache, &files)?;
+    }
+    if lacking() {
+        return Err(Failure::question(
+            "the plan is for another state of the project's own package than that of this folder; make it anew",
+        ));
+    }
+    Ok(())
 }
 
 /// What is done in every cell, with the tests that `--tests` chooses.

@@ -8,6 +8,7 @@ mod index_of_builds;
 mod layout;
 mod left_out;
 mod own;
+mod package;
 mod progress;
 mod selftest;
 mod setting;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use caliper_core::names::PackageName;
 use caliper_core::question::plan::Setup;
 
+use crate::package::Package;
 use crate::terminal::{Terminal, printable};
 
 /// Warns of a module that carries the name of the dependency, where tests look for modules: in the project's
@@ -23,6 +24,19 @@ pub(crate) fn warn(project: &Path, dependency: &PackageName, setup: &Setup, term
                 module.display()
             )));
         }
+    }
+}
+
+/// Warns of a module that carries the name of the dependency in the project's own package, which is installed over that
+/// of the release.
+pub(crate) fn warn_of_package(package: &Package, dependency: &PackageName, terminal: Terminal) {
+    let name = dependency.normalized().replace('-', "_");
+    if package.has_module(&name) {
+        terminal.warning(&format!(
+            "{} has a module `{name}` itself: tests measure that one or that of the release, whichever was installed \
+             last; rename it",
+            package.name
+        ));
     }
 }
 

@@ -166,6 +166,20 @@ pub(crate) fn engine_options(index: &Index, cache: &Path) -> DockerOptions {
 
 /// The backend that needs no engine, which keeps environments of `disk` bytes.
 pub(crate) fn local(index: &Index, cache: &Path, disk: Option<u64>) -> LocalBackend {
+    let mut options = local_options(index, cache);
+    options.keep = disk.unwrap_or(options.keep);
+    // This program starts no processes but the backend's.
+    options.adopt_orphans = true;
+    options.divide_control_group = true;
+    LocalBackend::new(options)
+}
+
+/// The same beside another backend, for builds only.
+pub(crate) fn builder(index: &Index, cache: &Path) -> LocalBackend {
+    LocalBackend::new(local_options(index, cache))
+}
+
+fn local_options(index: &Index, cache: &Path) -> LocalOptions {
     let client = index.client.clone();
     let folder = cache.to_owned();
     let uv = Box::new(move || uv_wheel(&client, &folder));
@@ -175,15 +189,11 @@ pub(crate) fn local(index: &Index, cache: &Path, disk: Option<u64>) -> LocalBack
     if options.index_urls.is_empty() {
         options.index_urls = index.client.addresses().map(ToString::to_string).collect();
     }
-    options.keep = disk.unwrap_or(options.keep);
-    // This program starts no processes but the backend's.
-    options.adopt_orphans = true;
-    options.divide_control_group = true;
     options.offline = index.offline;
     let netrc = &index.client.options().netrc;
     // Tools are started elsewhere.
     options.netrc = netrc.path().and_then(|path| std::path::absolute(path).ok());
-    LocalBackend::new(options)
+    options
 }
 
 /// The setup of cells without a configuration.
@@ -195,6 +205,9 @@ pub(crate) fn plain_setup() -> Setup {
         requirements: Vec::new(),
         constraints: Vec::new(),
         build_constraints: Vec::new(),
+        project: None,
+        lifted: Vec::new(),
+        allowed_files: Vec::new(),
         import: ImportChoice::default(),
         variables: BTreeMap::new(),
         tests: Vec::new(),

@@ -120,8 +120,7 @@ impl Subject {
         let folder = self.place.path().join(copies.to_string());
         let path = folder.join(&self.file.filename);
         if self.is_package {
-            self.project.copy_to(&path)?;
-            link_history(self.project.root(), &path)?;
+            self.project.copy_with_history(&path)?;
         } else {
             fs::create_dir_all(&folder)?;
             pack::wheel(&folder, &self.name.escaped(), &self.version.to_string(), &[], &[])?;
@@ -139,15 +138,6 @@ impl FileSource for Subject {
         }
         self.copy().map_err(|error| FileError { filename: filename(), source: error.into() })
     }
-}
-
-/// Shows a copy the history of its project: some packages take their version from it.
-fn link_history(root: &Path, copy: &Path) -> io::Result<()> {
-    let history = root.join(".git");
-    if history.exists() {
-        std::os::unix::fs::symlink(history, copy.join(".git"))?;
-    }
-    Ok(())
 }
 
 /// Whether a `pyproject.toml` belongs to a package.

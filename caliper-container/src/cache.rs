@@ -12,6 +12,8 @@ pub(crate) const ENVIRONMENTS: &str = "environments";
 pub const IMAGES: &str = "images";
 /// The Pythons that were found on this machine.
 pub(crate) const PYTHONS: &str = "pythons.json";
+/// Wheels of projects, as they were built.
+pub const PROJECT: &str = "project";
 /// Programs that the `local` backend fetches for itself.
 pub(crate) const TOOLS: &str = "tools";
 /// The cache of `uv`.
@@ -21,7 +23,7 @@ pub(crate) const WORK: &str = "work";
 
 /// Everything that the backends keep in a cache folder. It can be removed while no run uses the
 /// folder; the next run makes it again.
-pub const PARTS: &[&str] = &[ENVIRONMENTS, IMAGES, PYTHONS, TOOLS, UV, WORK];
+pub const PARTS: &[&str] = &[ENVIRONMENTS, IMAGES, PROJECT, PYTHONS, TOOLS, UV, WORK];
 
 /// Whether a cache has logs of images that were kept. By its log an image is known to be kept with this cache.
 pub fn has_logs_of_images(cache: &Path) -> bool {

@@ -276,6 +276,16 @@ impl ContainerBackend for DockerBackend {
         {
             return self.cannot(what, fix);
         }
+        if let Some(package) = setup.project.as_ref().filter(|package| !package.is_pure()) {
+            return self.cannot(
+                format!(
+                    "the wheel of {}, which was built for this machine and may not fit an image",
+                    package.name
+                ),
+                "leave `project` out, and write a `dockerfile` that copies the project and builds it (`COPY . /project` \
+                 and `pip install /project`), or use `--backend local`",
+            );
+        }
         let older = if facts.rootless {
             "use an engine that runs as root, or cgroup v2 with controllers that are delegated to \
              this user, or leave it out of `limits`"

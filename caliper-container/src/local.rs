@@ -50,6 +50,7 @@ mod supervise;
 mod tests;
 mod uv;
 mod variables;
+mod wheel;
 mod work;
 
 pub use budget::{Needed, Trimmed, keep_within};
@@ -62,6 +63,7 @@ use limits::Keeper;
 use linked::Linked;
 use pythons::{Places, Pythons};
 use shelf::Shelf;
+pub use wheel::{BuiltWheel, WheelNotBuilt, WheelOrder};
 use work::Workspace;
 
 /// The name of this backend.

@@ -96,7 +96,6 @@ impl Project {
         Self { root, entries: entries.into(), outside, digest, bytes }
     }
 
-    #[cfg(any(feature = "docker", test))]
     fn has(&self, path: &str) -> bool {
         self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).is_ok()
     }
@@ -129,6 +128,24 @@ impl Project {
     /// The total size in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Copies the project to `target`, which must not exist, and shows the copy the history of the project, from which
+    /// some packages take their version. The copy has an index of its own, so that Git writes nothing into the project,
+    /// and in which what is left out counts as unchanged.
+    ///
+    /// # Errors
+    ///
+    /// The error of the file system.
+    pub fn copy_with_history(&self, target: &Path) -> io::Result<()> {
+        self.copy_to(target)?;
+        git::show_history(&self.root, target, &|path| self.has(path))
+    }
+
+    /// A digest over its history, as far as a version may be taken from it: where it stands, and all names in it. `None`
+    /// if its folder is not the top of a repository.
+    pub fn history(&self) -> Option<Sha256> {
+        git::history(&self.root)
     }
 
     /// Copies the project to `target`, which must not exist.

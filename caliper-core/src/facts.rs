@@ -3,6 +3,7 @@
 //! Builds on [`question`](crate::question). No type here holds a conclusion: what a measurement means
 //! depends on other measurements, and is the job of [`analysis`](crate::analysis).
 
+pub mod allowed_files;
 pub mod asked;
 pub mod event;
 pub mod identity;

@@ -15,6 +15,9 @@ pub mod lockfile;
 pub(crate) mod marker;
 pub mod modules;
 pub mod plan;
+pub mod project;
+pub mod requirement;
+pub mod requirements_file;
 pub mod selection;
 pub mod template;
 #[cfg(any(test, feature = "testing"))]

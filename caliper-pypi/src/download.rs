@@ -95,6 +95,40 @@ impl Downloader {
         Ok((self.folder_of(sha256), checked_name(filename)?))
     }
 
+    /// Takes a file that no index has among those that are here already, so that it is found as if it had been
+    /// fetched. `file` describes it.
+    ///
+    /// # Errors
+    ///
+    /// [`DownloadError`] if it is not the file that `file` describes, or if it cannot be kept.
+    pub fn take_in(&self, path: &Path, file: &DistFile) -> Result<PathBuf, DownloadError> {
+        let name = checked_name(&file.filename)?;
+        let Some(sha256) = file.sha256 else { return Err(DownloadError::NoDigest) };
+        let keep = |path: &Path| {
+            let path = path.to_owned();
+            move |source: io::Error| DownloadError::Keep { path, source }
+        };
+        if let Some(path) = self.cached(file) {
+            return Ok(path);
+        }
+        let folder = self.folder_of(sha256);
+        std::fs::create_dir_all(&folder).map_err(keep(&folder))?;
+        // Copied beside its place and renamed: a file bears its name only once it is whole and verified.
+        let mut part = tempfile::Builder::new();
+        let mut part = part.prefix(".part-").tempfile_in(&folder).map_err(keep(&folder))?;
+        let mut from = File::open(path).map_err(keep(path))?;
+        io::copy(&mut from, &mut part).map_err(keep(path))?;
+        io::Seek::rewind(part.as_file_mut()).map_err(keep(&folder))?;
+        let actual = digest_of(part.as_file_mut()).map_err(keep(&folder))?;
+        if actual != sha256 {
+            let url = shown_address(&file.url);
+            return Err(DownloadError::Digest { url, expected: sha256, actual });
+        }
+        let path = folder.join(name);
+        part.persist(&path).map_err(|error| keep(&path)(error.error))?;
+        Ok(path)
+    }
+
     /// Whether there is a copy, of which nothing is known but its name and size: for foretelling what
     /// will be fetched.
     pub fn has_copy(&self, file: &DistFile) -> bool {
@@ -149,6 +183,9 @@ impl Downloader {
         sha256: Sha256,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<PathBuf, DownloadError> {
+        if file.url.starts_with("file:") {
+            return Err(DownloadError::NotOfIndex);
+        }
         let folder = self.folder_of(sha256);
         let keep = |path: &Path| {
             let path = path.to_owned();
@@ -277,7 +314,6 @@ impl FileSource for Downloader {
 }
 
 /// The digest of a file that was just opened, which then stands at its beginning again.
-#[cfg(feature = "server")]
 pub(crate) fn digest_of(file: &mut File) -> io::Result<Sha256> {
     let (digest, _) = partial::digest_of(file)?;
     io::Seek::rewind(file)?;

@@ -64,6 +64,7 @@ mod excerpt;
 pub mod fuzzing;
 mod http;
 pub mod index;
+pub mod lift;
 pub mod metadata;
 #[cfg(feature = "server")]
 pub mod mirror;

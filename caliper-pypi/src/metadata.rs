@@ -25,6 +25,8 @@ pub struct Metadata {
     pub requires_python: Option<String>,
     /// Each `Requires-Dist`, as written.
     pub requires_dist: Vec<String>,
+    /// Each `Provides-Extra`, as written.
+    pub provides_extra: Vec<String>,
 }
 
 impl Metadata {
@@ -60,6 +62,7 @@ impl Metadata {
             version: all("Version").next()?,
             requires_python: all("Requires-Python").next(),
             requires_dist: all("Requires-Dist").collect(),
+            provides_extra: all("Provides-Extra").collect(),
         })
     }
 }
@@ -123,7 +126,7 @@ pub fn record_paths(path: &Path) -> Result<Vec<String>, WheelError> {
     Ok(paths)
 }
 
-fn open<R: Read + Seek>(wheel: R) -> Result<ZipArchive<R>, Fault> {
+pub(crate) fn open<R: Read + Seek>(wheel: R) -> Result<ZipArchive<R>, Fault> {
     let archive = ZipArchive::new(wheel).map_err(|error| Fault::Archive(error.into()))?;
     if archive.len() > MOST_MEMBERS {
         return Err(Fault::TooLarge);
@@ -131,7 +134,9 @@ fn open<R: Read + Seek>(wheel: R) -> Result<ZipArchive<R>, Fault> {
     Ok(archive)
 }
 
-fn record_paths_in<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<String>, Fault> {
+pub(crate) fn record_paths_in<R: Read + Seek>(
+    archive: &ZipArchive<R>,
+) -> Result<Vec<String>, Fault> {
     let mut paths = Vec::with_capacity(archive.len());
     for name in archive.file_names() {
         let name = name.map_err(|error| Fault::Archive(error.into()))?;
@@ -159,7 +164,7 @@ pub struct WheelError {
 }
 
 impl WheelError {
-    fn new(path: &Path, source: Fault) -> Self {
+    pub(crate) fn new(path: &Path, source: Fault) -> Self {
         Self { path: path.to_owned(), source }
     }
 }

@@ -70,6 +70,13 @@ impl WheelName {
         &self.tags
     }
 
+    /// Whether it fits every Python 3, on every platform.
+    pub fn fits_all(&self) -> bool {
+        self.pythons().any(|python| python == "py3")
+            && self.abis().any(|abi| abi == "none")
+            && self.platforms().any(|platform| platform == "any")
+    }
+
     /// Every tag that the compressed sets stand for, as often as it is written.
     pub fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
         self.pythons().flat_map(move |python| {

@@ -18,7 +18,8 @@ use crate::sources::{self, Purpose};
 use crate::terminal::{Terminal, printable};
 
 pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcome {
-    let layout = lay_out(work, Purpose::Look, terminal)?;
+    let interrupt = Interrupt::default();
+    let layout = lay_out(work, Purpose::Look, &interrupt, terminal)?;
     let store = DirStore::read_only(layout.setting.results());
     let downloader = layout.index.downloader(&layout.cache);
     let context = RunContext {
@@ -27,7 +28,7 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         files: &downloader,
         store: &store,
         reporter: &Collected::default(),
-        interrupt: &Interrupt::default(),
+        interrupt: &interrupt,
     };
     let actions = preview(&layout.plan, context, &layout.options)?;
     let mut forecast = Forecast::new(layout.backend.name(), layout.plan.clone());

@@ -27,7 +27,7 @@ use crate::terminal::{Terminal, printable};
 pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
     let watch = Watch::start(&interrupt)?;
-    let layout = lay_out(work, Purpose::Run, terminal)?;
+    let layout = lay_out(work, Purpose::Run, &interrupt, terminal)?;
     let store = DirStore::open(layout.setting.results())?;
     let downloader = layout.index.downloader(&layout.cache);
     let reporter = progress::reporter(how.progress, terminal);

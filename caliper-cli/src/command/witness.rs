@@ -257,6 +257,15 @@ fn pins(record: &Record) -> Result<Pins, Failure> {
         let id = record.id();
         return Err(Failure::question(format!("what was installed in `{id}` is not known")));
     }
+    if let Some(project) = &record.environment.project {
+        return Err(Failure::question(printable(&format!(
+            "a witness is made of packages that an index has, and `{}` has the project's own package, {} {}: `caliper \
+             blame` tells which packages are guilty",
+            record.id(),
+            project.name,
+            project.version
+        ))));
+    }
     let pin = |name: &str, version: &str| {
         let told = |problem: &dyn std::fmt::Display| {
             let id = record.id();

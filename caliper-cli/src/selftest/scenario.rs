@@ -31,6 +31,9 @@ pub(crate) struct Scenario {
     pub(crate) files: BTreeMap<String, String>,
     /// As in a configuration.
     #[serde(default)]
+    pub(crate) project: Value,
+    /// As in a configuration.
+    #[serde(default)]
     pub(crate) requirements: Vec<String>,
     /// As in a configuration.
     #[serde(default)]
@@ -73,12 +76,15 @@ impl Scenario {
 
     /// The configuration of its project.
     pub(crate) fn configuration(&self) -> String {
-        let analysis = serde_json::json!({
+        let mut analysis = serde_json::json!({
             "dependency": "demo",
             "requirements": self.requirements,
             "tests": self.tests,
             "limits": self.limits,
         });
+        if !self.project.is_null() {
+            analysis["project"] = serde_json::json!(self.project);
+        }
         // JSON is YAML, and printing it cannot fail.
         serde_json::json!({ "analysis": analysis }).to_string()
     }
@@ -100,6 +106,8 @@ const GRIDS: &[(&str, &str)] = grids![
     "hangs-on-import",
     "missing-dependency",
     "conflict",
+    "installs-the-project",
+    "conflicts-with-the-project",
     "builds-from-source",
     "does-not-build",
     "leaves-the-environment",

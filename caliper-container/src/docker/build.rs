@@ -24,8 +24,8 @@ pub(super) struct Order<'a> {
     /// What it is for, to be told in errors.
     pub(super) action: String,
     pub(super) dockerfile: &'a Dockerfile,
-    /// The file to install, if the Dockerfile copies it.
-    pub(super) file: Option<PathBuf>,
+    /// The files to install that the Dockerfile copies.
+    pub(super) files: Vec<PathBuf>,
     /// What it copies of the project.
     pub(super) project: Project,
     /// The name that the image gets.
@@ -124,7 +124,7 @@ async fn follow(
     let failed = |fault| engine.error(order.action.clone(), fault);
     let context = Context {
         dockerfile: order.dockerfile.sent(order.mark, order.index),
-        file: order.file.clone(),
+        files: order.files.clone(),
         project: order.project.clone(),
     };
     let body = Some((context.stream(), "application/x-tar"));

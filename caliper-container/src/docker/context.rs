@@ -19,8 +19,8 @@ use crate::project::Project;
 pub(super) struct Context {
     /// What is built.
     pub(super) dockerfile: String,
-    /// The file to install.
-    pub(super) file: Option<PathBuf>,
+    /// The files to install.
+    pub(super) files: Vec<PathBuf>,
     /// What it copies of the project.
     pub(super) project: Project,
 }
@@ -36,7 +36,7 @@ impl Context {
         let ignored = format!("{DOCKERFILE}\n.dockerignore\n");
         append(archive, ".dockerignore", ignored.as_bytes())?;
         self.project.append_to(archive, "", &[".dockerignore"])?;
-        if let Some(path) = &self.file {
+        for path in &self.files {
             let mut file = std::fs::File::open(path)?;
             let mut header = header(0o644, file.metadata()?.len());
             let name = path.file_name().unwrap_or_default();

@@ -23,7 +23,7 @@ pub(super) const DOCKERFILE: &str = ".caliper.Dockerfile";
 /// installed is what Caliper verified. Before pip 25.3, which has an option for it, what a source
 /// distribution is built with is bound only by the environment variable for all constraints.
 const BUILT_IN: &str = r#"FROM {{ base }}
-COPY {{ basename }} /tmp/caliper/
+COPY {{ basename }} {% if project_wheel %}{{ project_wheel }} {% endif %}/tmp/caliper/
 RUN {% if constraints %}printf '%s\n' \
     {% for constraint in constraints %}'{{ constraint | replace(from="'", to="'\\''") }}' {% endfor -%}
     > /tmp/caliper/constraints.txt && {% endif -%}
@@ -37,6 +37,8 @@ RUN {% if constraints %}printf '%s\n' \
     python -m pip --disable-pip-version-check install --no-cache-dir \
     {% if constraints %}--constraint /tmp/caliper/constraints.txt {% endif -%}
     {% for requirement in requirements %}'{{ requirement | replace(from="'", to="'\\''") }}' {% endfor -%}
+    {% if project_wheel %}'/tmp/caliper/{{ project_wheel }}
+    {%- if project_extras %}[{{ project_extras | join(sep=",") }}]{% endif %}' {% endif -%}
     /tmp/caliper/{{ basename }}
 "#;
 
@@ -56,31 +58,40 @@ pub(super) struct Dockerfile {
     pub(super) bases: Option<BTreeSet<String>>,
     /// It copies the file to install.
     pub(super) uses_file: bool,
+    /// It copies the wheel of the project's own package.
+    pub(super) uses_wheel: bool,
     /// It takes the whole project itself; otherwise that is put into [`WORK`] of each container.
     pub(super) copies_all: bool,
-    /// What of it comes before the file to install, and may be the same in other cells.
+    /// What of it comes before these files, and may be the same in other cells.
     pub(super) general: String,
     /// What it copies out of the context: paths and patterns.
     sources: Vec<String>,
 }
 
 impl Dockerfile {
-    /// Reads `rendered`, which may copy the file to install, called `basename`.
-    pub(super) fn new(rendered: &str, basename: &str) -> Self {
+    /// Reads `rendered`, which may copy the file to install, called `basename`, and the wheel of the project's own
+    /// package, called `wheel`; that is empty if there is none.
+    pub(super) fn new(rendered: &str, basename: &str, wheel: &str) -> Self {
         let text = format!("{}\n", rendered.trim_end());
         let instructions = instructions(&text);
         let sources: Vec<String> = instructions.iter().flat_map(Instruction::sources).collect();
-        let is_file = |source: &String| {
-            source == basename
-                || Glob::new(source).is_ok_and(|glob| glob.compile_matcher().is_match(basename))
+        let first_that_copies = |name: &str| {
+            let is_file = |source: &String| {
+                source == name
+                    || Glob::new(source).is_ok_and(|glob| glob.compile_matcher().is_match(name))
+            };
+            let uses = |instruction: &Instruction| instruction.sources().iter().any(is_file);
+            instructions.iter().position(uses)
         };
-        let uses_file = |instruction: &Instruction| instruction.sources().iter().any(is_file);
-        let own = instructions.iter().position(uses_file);
+        let of_file = first_that_copies(basename);
+        let of_wheel = if wheel.is_empty() { None } else { first_that_copies(wheel) };
+        let own = of_file.into_iter().chain(of_wheel).min();
         let general = instructions[..own.unwrap_or(instructions.len())].last();
         Self {
             base: last_base(&instructions),
             bases: bases(&instructions),
-            uses_file: own.is_some(),
+            uses_file: of_file.is_some(),
+            uses_wheel: of_wheel.is_some(),
             copies_all: sources.iter().any(String::is_empty),
             general: general.map(|last| last.and_before(&text).to_owned()).unwrap_or_default(),
             sources,
@@ -110,7 +121,8 @@ impl Dockerfile {
         let from = format!("FROM {base}\n");
         let text = texts.into_iter().reduce(common).filter(|text| !text.is_empty());
         // No file to install, also where it copies the whole project.
-        Self { uses_file: false, ..Self::new(text.unwrap_or(&from), "") }
+        let (uses_file, uses_wheel) = (false, false);
+        Self { uses_file, uses_wheel, ..Self::new(text.unwrap_or(&from), "", "") }
     }
 
     /// What is sent to the engine.
@@ -364,7 +376,7 @@ mod tests {
             ("COPY data/../a.py /app", false, false, all),
             ("RUN echo COPY . /app", false, false, 0),
         ] {
-            let dockerfile = Dockerfile::new(text, "a.whl");
+            let dockerfile = Dockerfile::new(text, "a.whl", "");
             let part = dockerfile.part_of(&project).bytes();
             assert_eq!(
                 (dockerfile.uses_file, dockerfile.copies_all, part),
@@ -378,7 +390,7 @@ mod tests {
     #[test]
     fn every_stage_is_labelled_in_what_is_sent_only() {
         let text = "ARG x=1\nFROM python:3.11 \\\n  AS one\nRUN a\n# FROM\nfrom one\nCOPY . /app\n";
-        let dockerfile = Dockerfile::new(text, "a.whl");
+        let dockerfile = Dockerfile::new(text, "a.whl", "");
         assert_eq!(dockerfile.text, text);
         let index = GivenIndex {
             variables: vec![("PIP_INDEX_URL", "http://127.0.0.1/simple/".to_owned())],
@@ -399,7 +411,7 @@ mod tests {
         ");
         assert!(!dockerfile.sent("1", &GivenIndex::default()).contains("PIP_INDEX_URL"));
         let dockerfile =
-            Dockerfile::new("FROM a\nRUN pip install https://f.example/a.whl#x", "a.whl");
+            Dockerfile::new("FROM a\nRUN pip install https://f.example/a.whl#x", "a.whl", "");
         let moved = Some(("https://f.example/a.whl".to_owned(), "http://here/a.whl".to_owned()));
         let sent = dockerfile.sent("1", &GivenIndex { moved, ..GivenIndex::default() });
         assert!(sent.ends_with("RUN pip install http://here/a.whl#x\n"), "{sent}");
@@ -417,7 +429,7 @@ mod tests {
             ("RUN echo $PIP_INDEX_URL", None),
             ("# ENV UV_INDEX=x\nCOPY --index-url x", None),
         ] {
-            let dockerfile = Dockerfile::new(&format!("FROM a\n{text}"), "a.whl");
+            let dockerfile = Dockerfile::new(&format!("FROM a\n{text}"), "a.whl", "");
             let mentioned = dockerfile.mentions(&names, &["--index-url", "--extra-index-url"]);
             assert_eq!(mentioned.as_deref(), found, "{text}");
         }
@@ -437,7 +449,7 @@ mod tests {
             ("FROM scratch", None, Some("")),
             ("", None, Some("")),
         ] {
-            let dockerfile = Dockerfile::new(text, "");
+            let dockerfile = Dockerfile::new(text, "", "");
             assert_eq!(dockerfile.base.as_deref(), base, "{text}");
             let found = dockerfile.bases.map(|all| all.into_iter().collect::<Vec<_>>().join(" "));
             assert_eq!(found.as_deref(), all, "{text}");
@@ -447,7 +459,7 @@ mod tests {
     #[test]
     fn cells_begin_with_what_their_dockerfiles_have_in_common() {
         let beginning = |texts: &[&str]| {
-            let dockerfiles = texts.iter().map(|text| Dockerfile::new(text, "a.whl"));
+            let dockerfiles = texts.iter().map(|text| Dockerfile::new(text, "a.whl", ""));
             let general: Vec<String> = dockerfiles.map(|dockerfile| dockerfile.general).collect();
             let common = Dockerfile::beginning("b", general.iter().map(String::as_str));
             (common.text.trim_end().to_owned(), common.copies_all)
@@ -490,12 +502,38 @@ mod tests {
             ..Variables::default()
         };
         let text = built_in().render(&variables, &Args::default()).unwrap();
-        insta::assert_snapshot!(Dockerfile::new(&text, &variables.basename).text, @r"
+        insta::assert_snapshot!(Dockerfile::new(&text, &variables.basename, "").text, @r"
         FROM python:3.11
         COPY six-1.16.0-py2.py3-none-any.whl /tmp/caliper/
         RUN PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 \
             python -m pip --disable-pip-version-check install --no-cache-dir \
             'numpy<2' 'x; python_version < '\''3'\''' /tmp/caliper/six-1.16.0-py2.py3-none-any.whl
         ");
+    }
+    #[test]
+    fn the_built_in_template_installs_the_project_with_its_extras() {
+        let variables = Variables {
+            base: "python:3.11".into(),
+            basename: "six-1.16.0-py2.py3-none-any.whl".into(),
+            project_wheel: "weatherkit-1.0-py3-none-any.whl".into(),
+            project_extras: vec!["test".into(), "plot".into()],
+            ..Variables::default()
+        };
+        let text = built_in().render(&variables, &Args::default()).unwrap();
+        let dockerfile = Dockerfile::new(&text, &variables.basename, &variables.project_wheel);
+        assert!(dockerfile.uses_file && dockerfile.uses_wheel);
+        assert_eq!(dockerfile.general, "FROM python:3.11\n");
+        insta::assert_snapshot!(dockerfile.text, @r"
+        FROM python:3.11
+        COPY six-1.16.0-py2.py3-none-any.whl weatherkit-1.0-py3-none-any.whl /tmp/caliper/
+        RUN PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 \
+            python -m pip --disable-pip-version-check install --no-cache-dir \
+            '/tmp/caliper/weatherkit-1.0-py3-none-any.whl[test,plot]' /tmp/caliper/six-1.16.0-py2.py3-none-any.whl
+        ");
+        let own =
+            "FROM b\nRUN x\nCOPY weatherkit-*.whl /w/\nCOPY six-1.16.0-py2.py3-none-any.whl /f/\n";
+        let dockerfile = Dockerfile::new(own, &variables.basename, &variables.project_wheel);
+        assert!(dockerfile.uses_file && dockerfile.uses_wheel);
+        assert_eq!(dockerfile.general, "FROM b\nRUN x\n");
     }
 }

@@ -60,16 +60,17 @@ impl DockerBackend {
             let built = self.hold(request, of_base, &image.id, held, dockerfile.copies_all, log)?;
             return Ok(Built { reused: true, ..built });
         }
-        let file = match request.cell.file() {
-            Some(file) if dockerfile.uses_file => Some(request.files.fetch(file)?),
-            _ => None,
-        };
+        let wheel = request.setup.project_wheel(request.interpreter.python);
+        let own = request.cell.file().filter(|_| dockerfile.uses_file);
+        let wheel = wheel.map(|wheel| &wheel.file).filter(|_| dockerfile.uses_wheel);
+        let files = own.into_iter().chain(wheel).map(|file| request.files.fetch(file));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
         self.hold_beginning(request, &base);
         let action = format!("build the image of {} {}", request.dependency, request.cell.id);
         let build = build::Order {
             action,
             dockerfile: &dockerfile,
-            file,
+            files,
             project,
             tag: &tag,
             mark: self.mark(request.run),
@@ -123,10 +124,12 @@ impl DockerBackend {
             }
             Err(problem) => {
                 environment.abandon()?;
+                let wheel =
+                    if request.setup.project.is_some() { ", and {{ project_wheel }}," } else { "" };
                 log.extend_from_slice(
                     format!(
                         "caliper: the image was built, but {problem}. The Dockerfile must install \
-                         {{{{ filename }}}} or {{{{ basename }}}} with the pip of that `python`.\n"
+                         {{{{ filename }}}} or {{{{ basename }}}}{wheel} with the pip of that `python`.\n"
                     )
                     .as_bytes(),
                 );
@@ -208,7 +211,7 @@ impl DockerBackend {
         let build = build::Order {
             action: format!("build on the image `{base}`"),
             dockerfile: &dockerfile,
-            file: None,
+            files: Vec::new(),
             project: dockerfile.part_of(request.project),
             tag: &tag,
             mark: self.mark(request.run),
@@ -288,6 +291,16 @@ impl DockerBackend {
             None => None,
         };
         let dependency = request.dependency;
+        if let (Ok(inventory), Some(package)) = (&answer, &request.setup.project) {
+            let name = &package.name;
+            let version = inventory.version(name).and_then(|version| version.parse().ok());
+            if version.as_ref() != Some(&package.version) {
+                return Ok(Err(format!(
+                    "{name} {} is not installed for its `python`",
+                    package.version
+                )));
+            }
+        }
         Ok(match &answer {
             Ok(inventory) => match (another(request, inventory), inventory.imports(dependency)) {
                 (Some(version), _) => {

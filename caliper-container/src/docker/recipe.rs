@@ -68,6 +68,10 @@ impl DockerBackend {
                 refuse_commands(&file.filename, &file.url)?;
             }
         }
+        let wheel = setup.project_wheel(request.interpreter.python);
+        if let Some(wheel) = wheel {
+            refuse_commands(&wheel.file.filename, &wheel.file.filename)?;
+        }
         let mut variables = Variables {
             base: String::new(),
             filename: file.map(|file| file.url.clone()).unwrap_or_default(),
@@ -83,12 +87,18 @@ impl DockerBackend {
             requirements: setup.requirements.clone(),
             constraints: setup.constraints.clone(),
             build_constraints: setup.build_constraints.clone(),
+            project_wheel: wheel.map(|wheel| wheel.file.filename.clone()).unwrap_or_default(),
+            project_extras: setup
+                .project
+                .as_ref()
+                .map(|package| package.extras.clone())
+                .unwrap_or_default(),
         };
         let base = setup.base.render(&variables, &setup.args)?.trim().to_owned();
         variables.base.clone_from(&base);
         let template = setup.dockerfile.clone().unwrap_or_else(built_in);
         let rendered = template.render(&variables, &setup.args)?;
-        Ok((Dockerfile::new(&rendered, &variables.basename), base))
+        Ok((Dockerfile::new(&rendered, &variables.basename, &variables.project_wheel), base))
     }
 }
 

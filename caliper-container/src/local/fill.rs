@@ -26,6 +26,20 @@ pub(super) struct Made<'a> {
 }
 
 impl LocalBackend {
+    /// What builds: files come out of the cache by `link_mode`.
+    pub(super) fn builder<'a>(&'a self, ready: &'a Ready, link_mode: &'a str) -> Builder<'a> {
+        Builder {
+            uv: &ready.uv,
+            configuration: &ready.configuration,
+            cache: &ready.cache,
+            opened_cache: &ready.opened_cache,
+            netrc: self.options.netrc.as_deref(),
+            offline: self.options.offline,
+            link_mode,
+            workspace: &ready.workspace,
+        }
+    }
+
     /// Builds an environment, or takes up one that was kept.
     pub(super) fn make(
         &self,
@@ -40,16 +54,8 @@ impl LocalBackend {
             return Err(self.pythons().lacks(feature));
         };
         let ready = self.ready(request.run)?;
-        let builder = Builder {
-            uv: &ready.uv,
-            configuration: &ready.configuration,
-            cache: &ready.cache,
-            opened_cache: &ready.opened_cache,
-            netrc: self.options.netrc.as_deref(),
-            offline: self.options.offline,
-            link_mode: if request.alone { "copy" } else { ready.link_mode },
-            workspace: &ready.workspace,
-        };
+        let link_mode = if request.alone { "copy" } else { ready.link_mode };
+        let builder = self.builder(&ready, link_mode);
         let name = self.name_of(&ready, request, key).filter(|_| !request.alone);
         let held = name.map(|name| ready.shelf.take(name)).transpose()?.flatten();
         let (folder, held, filled, files, reused) = if let Some(mut held) = held {

@@ -17,6 +17,7 @@ use caliper_core::facts::record::{BuildReason, Installed};
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::modules::Imports;
 use caliper_core::question::plan::Setup;
+use caliper_core::question::project::ProjectPackage;
 
 use super::pythons::Python;
 use super::supervise::{How, Program};
@@ -25,7 +26,10 @@ use super::{installed, linked, lock, variables};
 use crate::backend::{BackendError, EnvironmentRequest};
 
 /// How long a build may take.
-const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// What fails where `uv` itself does.
+const INSTALL: &str = "uv could not install";
 
 /// What is done to make environments.
 pub(super) struct Builder<'a> {
@@ -113,7 +117,13 @@ impl Builder<'_> {
                 let text = lock::to_install(lock, request.files);
                 command.arg("--no-deps").arg("-r").arg(write("pylock.toml", text)?);
             }
-            None => _ = command.arg("--").arg(&file).args(requirements),
+            None => {
+                command.arg("--").arg(&file);
+                if let Some(package) = &request.setup.project {
+                    command.arg(project_of(package, request, python)?);
+                }
+                command.args(requirements);
+            }
         }
 
         let program = Program::new(command, TIMEOUT).until(request.interrupt).merged();
@@ -124,10 +134,10 @@ impl Builder<'_> {
         let failed = |reason| Ok(Filled { contents: Err(reason), log: log.clone() });
         let has_ended_well = matches!(ended.how, How::Ended(status) if status.success());
         if !has_ended_well && self.cache_was_removed() {
-            return Err(uv_failed(format!(
-                "its cache `{}` was removed meanwhile",
-                self.cache.display()
-            )));
+            return Err(uv_failed(
+                INSTALL,
+                format!("its cache `{}` was removed meanwhile", self.cache.display()),
+            ));
         }
         match ended.how {
             How::Interrupted => return Err(BackendError::Interrupted),
@@ -141,13 +151,13 @@ impl Builder<'_> {
                     // What a lock names was there once: only that a file cannot be built now says something of it.
                     Ok(reason) if lock.is_some() && !says_build_failed(&log) => {
                         let said = said(&String::from_utf8_lossy(&log));
-                        return Err(uv_failed(said.unwrap_or_else(|| reason.to_string())));
+                        return Err(uv_failed(INSTALL, said.unwrap_or_else(|| reason.to_string())));
                     }
                     Ok(reason) => return failed(reason),
-                    Err(line) => return Err(uv_failed(line)),
+                    Err(line) => return Err(uv_failed(INSTALL, line)),
                 },
                 // Killed by a signal from outside: an infrastructure failure, not a fault of the package.
-                None => return Err(uv_failed(format!("uv ended with {status}"))),
+                None => return Err(uv_failed(INSTALL, format!("uv ended with {status}"))),
             },
         }
         let read = (|| {
@@ -186,7 +196,7 @@ impl Builder<'_> {
         command
     }
 
-    fn variables(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
         let one = OsStr::new("1");
         // Whom the machine trusts, not a list that came with `uv`: the name of this now, and before.
         let always = [
@@ -225,9 +235,33 @@ pub fn date_of_build_tools(as_of: Timestamp, python: PythonVersion) -> Timestamp
     as_of.max(Timestamp::from_unix_seconds(first))
 }
 
+/// The requirement for the project's own package: its wheel by its path, which may hold anything.
+fn project_of(
+    package: &ProjectPackage,
+    request: &EnvironmentRequest<'_>,
+    python: &Python,
+) -> Result<String, BackendError> {
+    let feature = python.interpreter.python;
+    let wheel = package.wheel(feature).ok_or_else(|| BackendError::Unsupported {
+        backend: super::NAME,
+        what: format!("Python {feature}, for which {} was not built", package.name),
+        fix: "make the plan anew".to_owned(),
+    })?;
+    let path = request.files.fetch(&wheel.file)?;
+    let mut address = "file://".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte) {
+            address.push(char::from(*byte));
+        } else {
+            address.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Ok(format!("{}{} @ {address}", package.name.normalized(), package.extras_in_brackets()))
+}
+
 /// Why a build failed; `Err` with what uv says if it could not do its own work. It exits with 1 for
 /// what it found out, and with 2 for what kept it from finding out.
-fn fault(code: i32, log: &str) -> Result<BuildReason, String> {
+pub(super) fn fault(code: i32, log: &str) -> Result<BuildReason, String> {
     let reason = BuildReason::read(log);
     let own = ["(os error ", "Usage: uv ", "Failed to initialize cache"];
     // With more than 2 it ends where it panics.
@@ -252,11 +286,8 @@ fn says_build_failed(log: &[u8]) -> bool {
     memchr::memmem::find(log, b"Failed to build").is_some()
 }
 
-fn uv_failed(message: String) -> BackendError {
-    BackendError::Machine {
-        action: "uv could not install".to_owned(),
-        source: io::Error::other(message),
-    }
+pub(super) fn uv_failed(action: &str, message: String) -> BackendError {
+    BackendError::Machine { action: action.to_owned(), source: io::Error::other(message) }
 }
 
 /// The configuration of `uv` for these indexes, the first first.

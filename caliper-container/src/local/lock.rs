@@ -63,7 +63,9 @@ pub(super) fn add_files(
     mut compile: Command,
     around: &Path,
 ) {
-    let asked = requirements(installed, request.dependency);
+    let project = request.setup.project.as_ref().map(|package| &package.name);
+    let known: Vec<&PackageName> = project.into_iter().chain([request.dependency]).collect();
+    let asked = requirements(installed, &known);
     let (input, output) = (around.join("installed.in"), around.join("pylock.toml"));
     if asked.is_empty() || fs::write(&input, asked).is_err() {
         return;
@@ -95,12 +97,13 @@ pub(super) fn name_files(installed: &mut [Installed], lock: &Lock) {
     }
 }
 
-/// A line for each distribution whose file is not known. That of the dependency is known to its cell.
-fn requirements(installed: &[Installed], dependency: &PackageName) -> String {
+/// A line for each distribution whose file is not known. Those of the dependency and of the project are known to the
+/// cell.
+fn requirements(installed: &[Installed], known: &[&PackageName]) -> String {
     let mut lines = String::new();
     for Installed { name, version, .. } in installed.iter().filter(|one| one.file.is_none()) {
         let is_version = version.parse::<pep440_rs::Version>().is_ok();
-        if is_version && name.parse::<PackageName>().is_ok_and(|name| name != *dependency) {
+        if is_version && name.parse::<PackageName>().is_ok_and(|name| !known.contains(&&name)) {
             let _ = writeln!(lines, "{name}=={version}");
         }
     }
@@ -151,7 +154,7 @@ mod tests {
             Installed::new("odd", "of today\n--index-url=x"),
             direct,
         ];
-        assert_eq!(requirements(&installed, &"demo".parse().unwrap()), "numpy==1.26.4\n");
+        assert_eq!(requirements(&installed, &[&"demo".parse().unwrap()]), "numpy==1.26.4\n");
     }
 
     #[test]

@@ -10,8 +10,11 @@ mod index;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use caliper_core::names::{Sha256, Sha256Stream};
 use caliper_core::question::left_out::WhyLeftOut;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -94,6 +97,81 @@ impl GitRules {
             tracked.contains(relative)
         }
     }
+}
+
+/// Shows the history of the project in `root` to a copy of it, if that is the top of a repository.
+///
+/// The copy gets the data of a linked work tree (<https://git-scm.com/docs/gitrepository-layout>): what it points at, and
+/// an index of its own. What the copy does not have (`has`), although it is there and tracked, counts as unchanged: a
+/// version is not that of a changed project because a configuration of Caliper is no part of the project.
+pub(super) fn show_history(root: &Path, copy: &Path, has: &dyn Fn(&str) -> bool) -> io::Result<()> {
+    let Some(repository) = Repository::around(root).filter(|repository| repository.top == root)
+    else {
+        return Ok(());
+    };
+    let own = copy.join(".git");
+    fs::create_dir(&own)?;
+    for entry in fs::read_dir(&repository.data)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_of_tree = name == "HEAD"
+            || name == "index"
+            || name.as_encoded_bytes().starts_with(b"sharedindex.");
+        if is_of_tree {
+            fs::copy(entry.path(), own.join(&name))?;
+        }
+    }
+    let common = fs::canonicalize(&repository.common)?;
+    fs::write(own.join("commondir"), [common.as_os_str().as_encoded_bytes(), b"\n"].concat())?;
+    let left_out = repository.tracked(root).unwrap_or_default().into_iter().filter(|path| {
+        !has(path) && fs::symlink_metadata(root.join(path)).is_ok_and(|found| !found.is_dir())
+    });
+    let left_out: Vec<u8> = left_out.flat_map(|path| [path.as_bytes(), b"\0"].concat()).collect();
+    // Where there is no Git, nobody asks it for a version.
+    for (arguments, input) in [
+        (&["update-index", "--skip-worktree", "-z", "--stdin"][..], left_out.as_slice()),
+        // The files are the same, but not their times, by which Git knows them.
+        (&["update-index", "-q", "--refresh"][..], &[]),
+    ] {
+        let mut git = Command::new("git");
+        git.args(["-c", "safe.directory=*"]).args(arguments).current_dir(copy);
+        // As they are in a hook.
+        for name in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"] {
+            git.env_remove(name);
+        }
+        git.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(mut child) = git.spawn() else { return Ok(()) };
+        if let Some(mut stdin) = child.stdin.take() {
+            let _ = stdin.write_all(input);
+        }
+        child.wait()?;
+    }
+    Ok(())
+}
+
+/// A digest over the commit that is checked out, the names of commits, and the paths that are tracked.
+pub(super) fn history(root: &Path) -> Option<Sha256> {
+    let repository = Repository::around(root).filter(|repository| repository.top == root)?;
+    let mut digest = Sha256Stream::default();
+    let mut files = vec![repository.data.join("HEAD"), repository.common.join("packed-refs")];
+    let mut folders = vec![repository.common.join("refs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder { &mut folders } else { &mut files }.push(entry.path());
+        }
+    }
+    files.sort();
+    for file in files {
+        let Ok(content) = fs::read(&file) else { continue };
+        let path = file.strip_prefix(&repository.common).unwrap_or(&file);
+        digest.field(path.as_os_str().as_encoded_bytes());
+        digest.field(&content);
+    }
+    for path in repository.tracked(root).unwrap_or_default() {
+        digest.field(path.as_bytes());
+    }
+    Some(digest.finish())
 }
 
 /// The pattern that ignores a path, and where it stands.

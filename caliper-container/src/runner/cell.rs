@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use caliper_core::facts::event::Event;
 use caliper_core::facts::record::{
-    CellOutcome, Installed, Record, RecordedFile, RecordedLimits, RecordedResult, Run, TestEnd,
-    TestOutcome, TestRecord,
+    CellOutcome, Installed, Record, RecordedFile, RecordedLimits, RecordedProject, RecordedResult,
+    Run, TestEnd, TestOutcome, TestRecord,
 };
 use caliper_core::facts::store::{Output, StoreError};
 use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::grid::{CellId, Choice};
 use caliper_core::question::limits::Limits;
-use caliper_core::question::plan::Test;
+use caliper_core::question::plan::{PlannedCell, Test};
 
 use super::retry::Discarded;
 use super::task::wanted;
@@ -68,14 +68,7 @@ impl Running<'_> {
     ) -> OpenCell<'_> {
         let task = &self.tasks[index];
         let setup = self.plan.setup_of(task.cell);
-        record.environment.installed = environment.installed().to_vec();
-        // Of the dependency itself it is known which file was installed.
-        let file = record.environment.file.clone();
-        for one in &mut record.environment.installed {
-            if one.name.parse().is_ok_and(|name: PackageName| name == self.plan.dependency) {
-                one.file.clone_from(&file);
-            }
-        }
+        record.environment.installed = self.installed(task.cell, environment);
         // What was run in another environment is no repeat of what is run in this.
         let older = task.older.as_ref().filter(|older| {
             same_content(&older.environment.installed, &record.environment.installed)
@@ -343,7 +336,38 @@ impl Running<'_> {
         environment.dockerfile.clone_from(&task.recipe.dockerfile);
         environment.interpreter = file.and_then(|_| self.plan.interpreter(id.python)).cloned();
         environment.file = file.map(RecordedFile::from);
+        // Where there is nothing to install, there is nothing to lift.
+        if file.is_some() {
+            let project = setup.project.as_ref();
+            environment.project =
+                project.and_then(|package| RecordedProject::of(package, id.python));
+            environment.lifted.clone_from(&setup.lifted);
+        }
         record
+    }
+
+    /// What is installed in the environment of a cell. Of the dependency and of the project it is known from which file.
+    pub(super) fn installed(
+        &self,
+        cell: &PlannedCell,
+        environment: &dyn Environment,
+    ) -> Vec<Installed> {
+        let setup = self.plan.setup_of(cell);
+        let mut known = Vec::new();
+        if let Some(package) = &setup.project {
+            let wheel = package.wheel(cell.id.python).map(|wheel| &wheel.file);
+            known.push((&package.name, wheel));
+        }
+        known.push((&self.plan.dependency, cell.file()));
+        let mut installed = environment.installed().to_vec();
+        for one in &mut installed {
+            let Ok(name) = one.name.parse::<PackageName>() else { continue };
+            if let Some((_, file)) = known.iter().find(|(of, _)| **of == name) {
+                one.file = file.map(RecordedFile::from);
+                one.of_image = false;
+            }
+        }
+        installed
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use caliper_core::facts::allowed_files::not_allowed;
 use caliper_core::facts::event::Event;
 use caliper_core::facts::record::{BuildReason, BuildRecord, CellOutcome, Record};
 use caliper_core::facts::store::StoreError;
@@ -171,8 +172,11 @@ impl<'a> Running<'a> {
                     let log = String::from_utf8_lossy(&built.log);
                     *reason =
                         reason.with_requirements(&log, &setup.requirements, &setup.constraints);
+                    if let Some(package) = &setup.project {
+                        *reason = reason.with_project(&log, &package.name);
+                    }
                 }
-                Ok(built)
+                self.only_allowed_files(request, built)
             },
             |built| {
                 let reason = built.environment.as_ref().err().filter(|reason| reason.is_spurious());
@@ -190,6 +194,37 @@ impl<'a> Running<'a> {
             self.look_at_index();
         }
         built
+    }
+
+    /// Turns an environment with a file that requirements files do not allow into a build that failed. On every backend
+    /// alike: pip checks hashes only where all packages have some.
+    fn only_allowed_files(
+        &self,
+        request: &EnvironmentRequest<'_>,
+        built: Built<'a>,
+    ) -> Result<Built<'a>, BackendError> {
+        let Built { environment, mut log, tools, reused, without_upload_time } = built;
+        let environment = match environment {
+            // A lock names its files by their digests.
+            Ok(environment)
+                if !request.setup.allowed_files.is_empty() && request.setup.lock.is_none() =>
+            {
+                let installed = self.installed(request.cell, &*environment);
+                let refused =
+                    not_allowed(&request.setup.allowed_files, &installed, request.interpreter);
+                if refused.is_empty() {
+                    Ok(environment)
+                } else {
+                    environment.release()?;
+                    for one in refused {
+                        log.extend_from_slice(format!("error: {one}\n").as_bytes());
+                    }
+                    Err(BuildReason::ExcludedByRequirements)
+                }
+            }
+            other => other,
+        };
+        Ok(Built { environment, log, tools, reused, without_upload_time })
     }
 
     /// Asks, after a failure that may be its own, whether the index still answers. If it does not, no

@@ -110,16 +110,10 @@ fn planned(
         return Err(NotRebuildable::Python { python });
     }
     let file = record.environment.file.as_ref().ok_or(NotRebuildable::File)?;
-    let file = DistFile {
-        filename: file.filename.clone(),
-        url: file.url.clone(),
-        sha256: file.sha256,
-        size: file.size,
-        kind: file.kind,
-        upload_time: file.upload_time,
-        requires_python: None,
-        yanked: false,
-    };
+    // What was installed of the project then, whatever it is now.
+    own.project = record.environment.project.as_ref().map(|project| Arc::new(project.package()));
+    own.lifted.clone_from(&record.environment.lifted);
+    let file = DistFile::from(file);
     let abi = record.abi.clone().unwrap_or_else(|| python.usual_abi());
     let choice = Choice::File { file, abi };
     Ok((PlannedCell { id: record.id(), choice, setup: Some(Arc::new(own)) }, lock))

@@ -26,7 +26,7 @@ use crate::question::selection::UnknownUploadTime;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Over all that decides what stands in the environment: the file's digest (or its URL, where the
-    /// index gives none), the interpreter, the recipe, the requirements and constraints, those of builds too, the index and
+    /// index gives none), the interpreter, the recipe, the requirements and constraints, those of builds too, the project's own package, the index and
     /// its date. The name of the cell is not in it, so that cells can share an environment.
     pub environment: Sha256,
     /// For each test, in the order of [`Setup::all_tests`](crate::question::plan::Setup::all_tests), its name
@@ -130,9 +130,20 @@ struct Decides<'a> {
     requirements: &'a [String],
     constraints: &'a [String],
     build_constraints: &'a [String],
+    /// The project's own package.
+    project: Option<DecidesProject<'a>>,
+    /// The files that may be installed: a requirement each, with digests.
+    allowed_files: Vec<(&'a str, &'a [Sha256])>,
     /// The digest of the lock that it is rebuilt from.
     lock: Option<Sha256>,
     recipe: Option<&'a Recipe>,
+}
+
+/// What decides what is installed of the project. Name, version and requirements are part of the content.
+#[derive(Serialize)]
+struct DecidesProject<'a> {
+    content: Sha256,
+    extras: &'a [String],
 }
 
 /// What decides how a test ends in an environment.
@@ -165,6 +176,8 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
         requirements: &[],
         constraints: &[],
         build_constraints: &[],
+        project: None,
+        allowed_files: Vec::new(),
         lock: None,
         recipe: None,
     };
@@ -180,6 +193,15 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
             requirements: &setup.requirements,
             constraints: &setup.constraints,
             build_constraints: &setup.build_constraints,
+            project: setup.project.as_deref().and_then(|package| {
+                let content = package.wheel(cell.id.python)?.content;
+                Some(DecidesProject { content, extras: &package.extras })
+            }),
+            allowed_files: setup
+                .allowed_files
+                .iter()
+                .map(|allowed| (allowed.requirement.as_str(), allowed.sha256.as_slice()))
+                .collect(),
             lock: setup.lock.as_ref().map(|lock| lock.digest()),
             recipe: Some(recipe),
             ..nothing

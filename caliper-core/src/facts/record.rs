@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use blob::BlobRef;
 pub use build_reason::BuildReason;
-pub use environment::{BuildRecord, Installed, RecordedEnvironment, RecordedFile};
+pub use environment::{BuildRecord, Installed, RecordedEnvironment, RecordedFile, RecordedProject};
 pub use machine::Machine;
 pub use outcome::{CellOutcome, TestEnd, TestOutcome};
 pub use state::State;

@@ -27,6 +27,9 @@ use crate::question::criteria::Criteria;
 use crate::question::limits::Limits;
 use crate::question::modules::ImportChoice;
 use crate::question::plan::{Setup, Test};
+use crate::question::project::ProjectChoice;
+use crate::question::requirement::{Declared, Requirement, lift};
+use crate::question::requirements_file::AllowedFiles;
 use crate::question::selection::Selection;
 use crate::question::template::{Args, Template};
 
@@ -53,6 +56,15 @@ pub struct Config {
     pub constraints: Vec<String>,
     /// Constraints of what a source distribution is built with.
     pub build_constraints: Vec<String>,
+    /// What is asked for of the project's own package; `None` if it is not installed.
+    pub project: Option<ProjectChoice>,
+    /// What dependency groups and requirements files require. Their ranges of what is measured do not hold, in
+    /// contrast to those in [`requirements`](Self::requirements); see [`Config::setup_for`].
+    pub declared: Vec<Declared>,
+    /// What stands in files of constraints, likewise.
+    pub declared_constraints: Vec<Declared>,
+    /// The files that requirements files allow of packages.
+    pub allowed_files: Vec<AllowedFiles>,
     /// What the import test is about.
     pub import: ImportChoice,
     /// The further axes of the grid.
@@ -97,15 +109,30 @@ impl Config {
         read::config(name, text, read)
     }
 
-    /// What is done in every cell.
+    /// What is done in every cell, without the project's own package, which has to be built first.
     pub fn setup(&self) -> Setup {
+        self.setup_for(std::slice::from_ref(&self.dependency))
+    }
+
+    /// The same where the releases of `measured` are measured: what groups and files declare of these is lifted.
+    pub fn setup_for(&self, measured: &[PackageName]) -> Setup {
+        let (declared, mut lifted) = lift(&self.declared, measured);
+        let (mut bounds, of_constraints) = lift(&self.declared_constraints, measured);
+        lifted.extend(of_constraints);
+        // A constraint without a range says nothing.
+        bounds.retain(|constraint| {
+            constraint.parse().is_ok_and(|bound: Requirement| !bound.range.is_empty())
+        });
         Setup {
             dockerfile: self.dockerfile.clone(),
             base: self.base.clone(),
             args: self.args.clone(),
-            requirements: self.requirements.clone(),
-            constraints: self.constraints.clone(),
+            requirements: [&self.requirements[..], &declared].concat(),
+            constraints: [&self.constraints[..], &bounds].concat(),
             build_constraints: self.build_constraints.clone(),
+            project: None,
+            lifted,
+            allowed_files: self.allowed_files.clone(),
             import: self.import.clone(),
             variables: std::collections::BTreeMap::new(),
             tests: self.tests.clone(),
@@ -124,15 +151,15 @@ mod tests;
 /// For the test of the schema.
 #[cfg(test)]
 pub(crate) mod tests_support {
-    use super::read::{ANALYSIS, BUNDLE, COMPARE, LIMITS, TEST, VERSIONS};
+    use super::read::{ANALYSIS, BUNDLE, COMPARE, LIMITS, PROJECT, TEST, VERSIONS};
 
-    /// The keys of `analysis`, `limits`, a test, `versions`, `compare` and a bundle, each sorted.
-    pub(crate) fn keys() -> [Vec<String>; 6] {
+    /// The keys of `analysis`, `limits`, a test, `versions`, `compare`, a bundle and `project`, each sorted.
+    pub(crate) fn keys() -> [Vec<String>; 7] {
         let sorted = |keys: &[&str]| {
             let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             keys.sort();
             keys
         };
-        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE].map(sorted)
+        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE, PROJECT].map(sorted)
     }
 }

@@ -16,6 +16,9 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
 use crate::question::modules::{ImportChoice, Imports};
+use crate::question::project::{ProjectPackage, ProjectWheel};
+use crate::question::requirement::Declared;
+use crate::question::requirements_file::AllowedFiles;
 use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
 use pep440_rs::Version;
@@ -153,6 +156,13 @@ pub struct Setup {
     pub constraints: Vec<String>,
     /// Constraints of what a source distribution is built with.
     pub build_constraints: Vec<String>,
+    /// The project's own package, which is installed too.
+    pub project: Option<Arc<ProjectPackage>>,
+    /// The ranges of what is measured that the project declares and that do not hold here. They stand in nothing
+    /// else of this setup, nor in the wheels of [`project`](Self::project).
+    pub lifted: Vec<Declared>,
+    /// The files that may be installed of some packages. An environment with another one counts as not built.
+    pub allowed_files: Vec<AllowedFiles>,
     /// What the import test is about.
     pub import: ImportChoice,
     /// The tests, in the order of the configuration. The import of the dependency comes before
@@ -197,6 +207,11 @@ impl Setup {
             [] => vec![Test::IMPORT],
             tests => tests.iter().map(|test| test.name.as_str()).collect(),
         }
+    }
+
+    /// The wheel of the project's own package for a Python, if that package is installed.
+    pub fn project_wheel(&self, python: PythonVersion) -> Option<&ProjectWheel> {
+        self.project.as_ref().and_then(|package| package.wheel(python))
     }
 
     /// Gives all tests these environment variables, in place of those of the same name.

@@ -73,6 +73,8 @@ pub const VARIABLES: &[&str] = &[
     "requirements",
     "constraints",
     "build_constraints",
+    "project_wheel",
+    "project_extras",
 ];
 
 /// The values of [`VARIABLES`].
@@ -100,6 +102,10 @@ pub struct Variables {
     pub constraints: Vec<String>,
     /// Constraints of what a source distribution is built with.
     pub build_constraints: Vec<String>,
+    /// The name of the wheel of the project's own package; empty if that is not installed.
+    pub project_wheel: String,
+    /// The extras of the project's own package to install.
+    pub project_extras: Vec<String>,
 }
 
 impl Template {

@@ -108,9 +108,11 @@ mod tests {
             names
         };
         let analysis = &schema["properties"]["analysis"]["properties"];
-        let [of_analysis, of_limits, of_test, of_versions, of_compare, of_bundle] = keys();
+        let [of_analysis, of_limits, of_test, of_versions, of_compare, of_bundle, of_project] =
+            keys();
         assert_eq!(names(analysis), of_analysis);
         assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
+        assert_eq!(names(&analysis["project"]["anyOf"][1]["properties"]), of_project);
         assert_eq!(names(&analysis["tests"]["items"]["anyOf"][1]["properties"]), of_test);
         assert_eq!(names(&schema["$defs"]["compare"]["properties"]), of_compare);
         let bundle = &analysis["axes"]["additionalProperties"]["anyOf"][3]["additionalProperties"];

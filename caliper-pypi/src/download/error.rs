@@ -37,6 +37,11 @@ pub enum DownloadError {
     /// No request may be made, and the file is not here yet.
     #[error("it is not on this machine yet: run once without the offline option")]
     Offline,
+    /// No index has it, and it is not kept here any more.
+    #[error(
+        "no index has it, because it was built on some machine, and it is not kept on this one"
+    )]
+    NotOfIndex,
     /// It could not be written.
     #[error("could not write `{}`", path.display())]
     Keep {
@@ -69,6 +74,7 @@ mod tests {
         insta::assert_snapshot!(DownloadError::Name { name: "../x".into() }, @"`../x` is not accepted as the name of a file");
         insta::assert_snapshot!(DownloadError::Address { url: "x".into() }, @"`x` is not an address that a file can be fetched from");
         insta::assert_snapshot!(DownloadError::Offline, @"it is not on this machine yet: run once without the offline option");
+        insta::assert_snapshot!(DownloadError::NotOfIndex, @"no index has it, because it was built on some machine, and it is not kept on this one");
         insta::assert_snapshot!(
             DownloadError::Keep { path: "/x".into(), source: io::ErrorKind::StorageFull.into() },
             @"could not write `/x`"

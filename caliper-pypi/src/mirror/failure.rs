@@ -63,7 +63,7 @@ impl Failure {
             // installer ask again.
             DownloadError::Offline => StatusCode::GATEWAY_TIMEOUT,
             DownloadError::Keep { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            DownloadError::Name { .. } => StatusCode::NOT_FOUND,
+            DownloadError::Name { .. } | DownloadError::NotOfIndex => StatusCode::NOT_FOUND,
             DownloadError::Digest { .. }
             | DownloadError::NoDigest
             | DownloadError::Address { .. }

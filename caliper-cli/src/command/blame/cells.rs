@@ -188,7 +188,7 @@ fn laid_out(
         retries: how.retries,
         ..Work::of(how.config.clone(), backend, selection)
     };
-    lay_out(&work, Purpose::Run, around.terminal)
+    lay_out(&work, Purpose::Run, around.interrupt, around.terminal)
 }
 
 /// What is installed on both sides. Only the bad side's own release is measured if both have the same.
@@ -214,6 +214,10 @@ fn sides<'a>(
                 continue;
             };
             pins.insert(name, version);
+        }
+        if let Some(project) = &record.environment.project {
+            // It is built from the folder.
+            pins.remove(&project.name);
         }
         pins.insert(dependency.clone(), record.version.clone());
         Ok(pins)

@@ -66,6 +66,10 @@ fn needed(layout: &Layout, study: &Study) -> Needed {
             needed.file(digest);
         }
     }
+    for package in layout.plan.setups().into_iter().filter_map(|setup| setup.project.as_deref()) {
+        let wheels = package.wheels.iter().filter_map(|wheel| wheel.file.sha256);
+        wheels.for_each(|digest| needed.file(digest));
+    }
     let installed = study.all().flat_map(|record: &Record| &record.environment.installed);
     installed.for_each(|installed| needed.installed(installed));
     needed

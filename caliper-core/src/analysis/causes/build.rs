@@ -140,7 +140,24 @@ fn said(log: &str, version: &str) -> Option<String> {
             (None, _) => rest = 0,
         }
     }
-    best.map(|(_, said)| mask::without_version(&without_markers(&said), version))
+    let said = match best {
+        // It names the packages only; the reasons stand below.
+        Some((_, said)) if said.starts_with("Cannot install ") => {
+            sides_of_conflict(log).unwrap_or(said)
+        }
+        best => best?.1,
+    };
+    Some(mask::without_version(&without_markers(&said), version))
+}
+
+/// The sides of a conflict, as pip lists them below its error.
+fn sides_of_conflict(log: &str) -> Option<String> {
+    const MOST: usize = 4;
+    let mut lines = log.lines().map(mask::plain);
+    lines.find(|line| line.trim() == "The conflict is caused by:")?;
+    let sides = lines.take_while(|line| line.starts_with(' ')).take(MOST);
+    let sides: Vec<String> = sides.map(|line| line.trim().to_owned()).collect();
+    (sides.len() > 1).then(|| sides.join(" and "))
 }
 
 /// `numpy{python_full_version < '3.12'}>=2` is `numpy>=2`: the Python of the cell stands beside it.

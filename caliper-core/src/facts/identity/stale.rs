@@ -293,6 +293,9 @@ impl fmt::Display for Stale {
                 match (from, to) {
                     // Digests say nothing to a person.
                     _ if what == CONTEXT => formatter.write_str(" changed"),
+                    (Some(from), Some(_)) if what == CONTENT && !from.is_empty() => {
+                        formatter.write_str(" changed")
+                    }
                     (Some(from), Some(to)) if !from.is_empty() => {
                         write!(formatter, ": {} → {}", excerpt(from, 60), excerpt(to, 60))
                     }
@@ -315,10 +318,14 @@ impl fmt::Display for Stale {
 /// The part of [`Parts::environment`] that is the digest of what a Dockerfile copies.
 const CONTEXT: &str = "recipe.context";
 
+/// The part that is the digest of the project's own package.
+const CONTENT: &str = "project.content";
+
 /// A part in words.
 fn named(what: &str) -> String {
     match what.trim_start_matches("test.") {
         CONTEXT => "what the Dockerfile copies of the project".to_owned(),
+        CONTENT => "the project's own package".to_owned(),
         "as_of" => "the date of the index".to_owned(),
         key if key.starts_with("environment.") => format!("the variable `{}`", &key[12..]),
         key if key.contains('.') => format!("`{key}`"),

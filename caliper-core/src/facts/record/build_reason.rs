@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::PackageName;
+
 /// Why an environment could not be made, as far as the log of the build tells.
 #[derive(
     Debug,
@@ -218,6 +220,35 @@ impl BuildReason {
         if takes_part { Self::ExcludedByRequirements } else { self }
     }
 
+    /// The same, but where what the project's own package requires takes part in a conflict: `weatherkit==1.0 depends
+    /// on numpy<2` of uv, and pip's without the `==`.
+    #[must_use]
+    pub fn with_project(self, log: &str, project: &PackageName) -> Self {
+        if !matches!(self, Self::DependencyConflict | Self::NoMatchingDistribution) {
+            return self;
+        }
+        let words: Vec<&str> = log.split_whitespace().collect();
+        let text = spelled(&words.join(" "));
+        let name = project.normalized();
+        let is_at = |at: usize| {
+            let starts = !text[..at]
+                .ends_with(|before: char| before.is_ascii_alphanumeric() || before == '-');
+            let behind = &text[at + name.len()..];
+            let behind = match behind.strip_prefix('[') {
+                Some(extras) => extras.split_once(']').map_or("", |(_, rest)| rest),
+                None => behind,
+            };
+            let version = behind.strip_prefix("==").or_else(|| behind.strip_prefix(' '));
+            let rest = version.and_then(|version| version.split_once(' ')).map(|(_, rest)| rest);
+            starts && rest.is_some_and(|rest| rest.starts_with("depends on "))
+        };
+        if text.match_indices(name).any(|(at, _)| is_at(at)) {
+            Self::ExcludedByRequirements
+        } else {
+            self
+        }
+    }
+
     /// Whether it is an infrastructure failure, so that the cell must be measured again.
     pub fn is_spurious(self) -> bool {
         match self {
@@ -310,6 +341,30 @@ mod tests {
         }
         let other = BuildReason::SourceBuildFailed;
         assert_eq!(other.with_requirements(uv, &["numpy<1.26".to_owned()], &[]), other);
+    }
+
+    #[test]
+    fn what_the_project_requires_is_not_the_fault_of_a_release() {
+        use BuildReason::{DependencyConflict, ExcludedByRequirements};
+        let project = "Weather.Kit".parse().unwrap();
+        for (log, expected) in [
+            (
+                "Because weather-kit==1.0 depends on\n      numpy<2 and demo==3 depends on numpy>=2",
+                ExcludedByRequirements,
+            ),
+            ("Because weather-kit[test]==1.0 depends on numpy<2 and x", ExcludedByRequirements),
+            (
+                "The conflict is caused by:\n    weather_kit 1.0 depends on numpy<2\n",
+                ExcludedByRequirements,
+            ),
+            ("Because my-weather-kit==1.0 depends on numpy<2", DependencyConflict),
+            ("Because weather-kit-data==1.0 depends on numpy<2", DependencyConflict),
+            ("Because demo==1.0 depends on weather-kit==1.0 and", DependencyConflict),
+        ] {
+            assert_eq!(DependencyConflict.with_project(log, &project), expected, "{log}");
+        }
+        let other = BuildReason::SourceBuildFailed;
+        assert_eq!(other.with_project("weather-kit==1.0 depends on x", &project), other);
     }
 
     #[test]

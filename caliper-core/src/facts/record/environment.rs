@@ -4,10 +4,12 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{BlobRef, BuildReason};
-use crate::names::{PackageName, Sha256, Timestamp};
+use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{DistFile, FileKind};
 use crate::question::interpreter::Interpreter;
 use crate::question::plan::Base;
+use crate::question::project::{ProjectPackage, ProjectWheel};
+use crate::question::requirement::Declared;
 
 /// What the tests of a cell ran in, and how it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -45,6 +47,12 @@ pub struct RecordedEnvironment {
     pub tools: BTreeMap<String, String>,
     /// The file of the dependency that was installed.
     pub file: Option<RecordedFile>,
+    /// The project's own package that was installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<RecordedProject>,
+    /// The ranges of the dependency that the project declares and that were taken away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifted: Vec<Declared>,
     /// The distributions that were installed when the tests began, sorted by name.
     pub installed: Vec<Installed>,
 }
@@ -64,7 +72,57 @@ impl RecordedEnvironment {
             interpreter: None,
             tools: BTreeMap::new(),
             file: None,
+            project: None,
+            lifted: Vec::new(),
             installed: Vec::new(),
+        }
+    }
+}
+
+/// The project's own package, as it was installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct RecordedProject {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    #[schemars(with = "String")]
+    pub version: Version,
+    /// The digest over what is in its wheel.
+    pub content: Sha256,
+    /// Its wheel, with the address `file:///` and its name: no index has it.
+    pub file: RecordedFile,
+    /// The extras that were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<String>,
+    /// The dependency groups that were asked for ([PEP 735](https://peps.python.org/pep-0735/)).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+}
+
+impl RecordedProject {
+    /// What is installed of `package` on a Python; `None` if it has no wheel for that.
+    pub fn of(package: &ProjectPackage, python: PythonVersion) -> Option<Self> {
+        let wheel = package.wheel(python)?;
+        Some(Self {
+            name: package.name.clone(),
+            version: package.version.clone(),
+            content: wheel.content,
+            file: RecordedFile::from(&wheel.file),
+            extras: package.extras.clone(),
+            groups: package.groups.clone(),
+        })
+    }
+
+    /// The package with this one wheel, to install it again.
+    pub fn package(&self) -> ProjectPackage {
+        let file = DistFile::from(&self.file);
+        ProjectPackage {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            wheels: vec![ProjectWheel { python: None, content: self.content, file }],
+            extras: self.extras.clone(),
+            groups: self.groups.clone(),
         }
     }
 }
@@ -99,6 +157,21 @@ impl From<&DistFile> for RecordedFile {
             kind: file.kind,
             upload_time: file.upload_time,
             size: file.size,
+        }
+    }
+}
+
+impl From<&RecordedFile> for DistFile {
+    fn from(file: &RecordedFile) -> Self {
+        Self {
+            filename: file.filename.clone(),
+            url: file.url.clone(),
+            sha256: file.sha256,
+            size: file.size,
+            kind: file.kind,
+            upload_time: file.upload_time,
+            requires_python: None,
+            yanked: false,
         }
     }
 }

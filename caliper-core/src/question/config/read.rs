@@ -4,6 +4,8 @@ mod axes_key;
 mod compare_key;
 mod files;
 mod limits_key;
+mod project_key;
+mod requirements_files_key;
 mod requirements_key;
 mod template_key;
 mod tests_key;
@@ -17,6 +19,8 @@ pub(super) use compare_key::COMPARE;
 #[cfg(test)]
 pub(super) use limits_key::LIMITS;
 #[cfg(test)]
+pub(super) use project_key::PROJECT;
+#[cfg(test)]
 pub(super) use tests_key::TEST;
 #[cfg(test)]
 pub(super) use versions_key::VERSIONS;
@@ -28,6 +32,7 @@ use super::problem::Problem;
 use super::yaml::{self, Node, Path, ScalarKind};
 use super::{Config, ConfigError, ReadProjectFile};
 use crate::question::selection::Selection;
+use requirements_files_key::FromFiles;
 use values::{list, shorten};
 
 /// The keys under `analysis`.
@@ -41,7 +46,9 @@ pub(super) const ANALYSIS: &[&str] = &[
     "dockerfile",
     "base",
     "args",
+    "project",
     "requirements",
+    "requirements_files",
     "constraints",
     "build_constraints",
     "as_of",
@@ -157,14 +164,22 @@ impl Reader<'_> {
             unknown_upload_time.and_then(|node| self.unknown_upload_time(&node));
         let requirements =
             entries.remove("requirements").map(|node| self.requirements(&node, "`requirements`"));
-        let constraints = entries
-            .remove("constraints")
-            .map(|node| self.constraints(&node, "`constraints`"))
-            .unwrap_or_default();
+        let mut files = FromFiles::default();
+        let project = entries.remove("project");
+        let project = project
+            .and_then(|node| self.project(&node, dependency.as_ref(), &mut files.requirements));
+        if let Some(node) = entries.remove("requirements_files") {
+            self.requirements_files(&node, &mut files);
+        }
+        let constraints = entries.remove("constraints");
+        let constraints =
+            constraints.map(|node| self.constraints(&node, &mut files)).unwrap_or_default();
         let build_constraints = entries.remove("build_constraints");
-        let build_constraints = build_constraints
-            .map(|node| self.constraints(&node, "`build_constraints`"))
-            .unwrap_or_default();
+        let build_constraints = build_constraints.map(|node| {
+            let help = "leave the hashes out: the environment of a build is gone when it could be looked at";
+            self.constraints_without_hashes(&node, "`build_constraints`", help)
+        });
+        let build_constraints = build_constraints.unwrap_or_default();
         // One date is that of the whole analysis, and all else is an axis.
         let as_of = entries.remove("as_of");
         let is_date = as_of.as_ref().is_some_and(|at| match at.node {
@@ -175,8 +190,15 @@ impl Reader<'_> {
         let as_of = as_of.and_then(|node| self.parsed(&node, "`as_of`"));
         let args = entries.remove("args").map(|node| self.args(&node)).unwrap_or_default();
         let base = self.base(entries.remove("base"), &args);
-        let dockerfile =
-            entries.remove("dockerfile").and_then(|node| self.dockerfile(&node, &args));
+        let dockerfile = entries.remove("dockerfile").and_then(|node| {
+            let template = self.dockerfile(&node, &args)?;
+            if project.is_some() && !template.source.contains("project_wheel") {
+                let message = format!("`{}` does not install the project", shorten(&template.name));
+                let help = "copy `{{ project_wheel }}` and install it with the pip of the image, or leave `project` out";
+                self.problem_with_help(&node, message, help);
+            }
+            Some(template)
+        });
         let [axes, exclude, include] =
             ["axes", "exclude", "include"].map(|key| entries.remove(key));
         let axes = self.grid_axes([clocks, axes, exclude, include], &args);
@@ -212,6 +234,10 @@ impl Reader<'_> {
             requirements: requirements.unwrap_or_default(),
             constraints,
             build_constraints,
+            project,
+            declared: files.requirements,
+            declared_constraints: files.constraints,
+            allowed_files: files.allowed,
             import,
             axes,
             tests,

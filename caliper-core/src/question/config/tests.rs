@@ -1,3 +1,5 @@
+mod project;
+
 use std::io;
 
 use super::*;

@@ -5,6 +5,7 @@ use pep440_rs::Version;
 
 use super::{LeftOut, LeftOutReason, LockFile, LockFileError, LockKind, Locked, Roots};
 use crate::names::{PackageName, excerpt};
+use crate::question::requirements_file::lines;
 
 pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
     let (mut packages, mut options) = (Vec::new(), Vec::new());
@@ -17,37 +18,6 @@ pub(super) fn read(text: &str) -> Result<LockFile, LockFileError> {
     }
     let kind = LockKind::Requirements;
     Ok(LockFile { kind, packages, roots: Roots::All, requires_python: None, options })
-}
-
-/// The lines, joined where a `\` stands at the end, without comments, each with the number of its first.
-fn lines(text: &str) -> Vec<(usize, String)> {
-    let mut joined: Vec<(usize, String)> = Vec::new();
-    let mut goes_on = false;
-    for (number, line) in (1..).zip(text.lines()) {
-        let is_comment = line.trim_start().starts_with('#');
-        let bare = line.trim_end();
-        let (part, more) = match bare.strip_suffix('\\') {
-            Some(part) if !is_comment => (part, true),
-            _ => (bare, false),
-        };
-        match joined.last_mut() {
-            Some((_, whole)) if goes_on => {
-                whole.push(' ');
-                whole.push_str(part);
-            }
-            _ => joined.push((number, part.to_owned())),
-        }
-        goes_on = more;
-    }
-    for (_, line) in &mut joined {
-        let comment = if line.trim_start().starts_with('#') {
-            Some(0)
-        } else {
-            line.find(" #").or(line.find("\t#"))
-        };
-        line.truncate(comment.unwrap_or(line.len()));
-    }
-    joined
 }
 
 enum Line {

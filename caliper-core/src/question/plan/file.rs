@@ -13,6 +13,9 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
 use crate::question::modules::ImportChoice;
+use crate::question::project::ProjectPackage;
+use crate::question::requirement::Declared;
+use crate::question::requirements_file::AllowedFiles;
 use crate::question::selection::UnknownUploadTime;
 use crate::question::template::{Args, Template};
 
@@ -82,6 +85,15 @@ pub struct EnvironmentSpec {
     /// Constraints of what a source distribution is built with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub build_constraints: Vec<String>,
+    /// The project's own package, which is installed too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectPackage>,
+    /// The ranges of the dependency that the project declares and that do not hold here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifted: Vec<Declared>,
+    /// The files that may be installed of some packages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_files: Vec<AllowedFiles>,
     /// Install what the index offered then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
@@ -123,6 +135,9 @@ impl EnvironmentSpec {
             requirements: setup.requirements.clone(),
             constraints: setup.constraints.clone(),
             build_constraints: setup.build_constraints.clone(),
+            project: setup.project.as_deref().cloned(),
+            lifted: setup.lifted.clone(),
+            allowed_files: setup.allowed_files.clone(),
             as_of: setup.as_of,
             lock: setup.lock.as_deref().cloned(),
             unknown_upload_time: setup.unknown_upload_time,
@@ -148,6 +163,9 @@ impl EnvironmentSpec {
             requirements: self.requirements.clone(),
             constraints: self.constraints.clone(),
             build_constraints: self.build_constraints.clone(),
+            project: self.project.clone().map(Arc::new),
+            lifted: self.lifted.clone(),
+            allowed_files: self.allowed_files.clone(),
             as_of: self.as_of,
             lock: self.lock.clone().map(Arc::new),
             unknown_upload_time: self.unknown_upload_time,
@@ -226,6 +244,9 @@ impl TryFrom<PlanFile> for Plan {
             requirements: Vec::new(),
             constraints: Vec::new(),
             build_constraints: Vec::new(),
+            project: None,
+            lifted: Vec::new(),
+            allowed_files: Vec::new(),
             import: file.import,
             tests: file.tests,
             variables: BTreeMap::new(),

@@ -58,6 +58,15 @@ fn each_tool_says_why_it_stopped() {
 }
 
 #[test]
+fn both_sides_of_a_conflict_are_told() {
+    let pip = "ERROR: Cannot install demo==1.0 and weatherkit because these package versions have conflicting \
+               dependencies.\n\nThe conflict is caused by:\n    weatherkit 0.3.0 depends on numpy<2\n    \
+               demo 1.0 depends on numpy>=2\n\nTo fix this you could try to:\n1. loosen the range\n\n\
+               ERROR: ResolutionImpossible: for help visit https://pip.pypa.io\n";
+    insta::assert_snapshot!(of("demo-1.0-py3-none-any.whl", "1.0", pip), @"");
+}
+
+#[test]
 fn a_package_that_is_there_to_name_another_is_quoted() {
     let signatures = [
         of("sklearn-0.0.post12.tar.gz", "0.0.post12", include_str!("logs/uv-advice.txt")),

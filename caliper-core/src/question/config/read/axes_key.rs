@@ -219,7 +219,9 @@ impl Reader<'_> {
             overlay.requirements = self.requirements(&node, "`requirements`");
         }
         if let Some(node) = entries.remove("constraints") {
-            overlay.constraints = self.constraints(&node, "`constraints`");
+            let help = "name the file under `constraints` of the analysis, or leave the hashes out";
+            overlay.constraints =
+                self.constraints_without_hashes(&node, "`constraints` of a value", help);
         }
         if let Some(node) = entries.remove("env") {
             overlay.env = self.environment(&node);

@@ -1,7 +1,8 @@
 //! Reads the keys `requirements` and `constraints`.
 
-use super::{At, Reader, shorten};
+use super::{At, FromFiles, Reader, shorten};
 use crate::names::PackageName;
+use crate::question::requirements_file::{is_the_project, the_project};
 
 impl Reader<'_> {
     /// The key `dependency`: the name of a project, and nothing else.
@@ -33,38 +34,58 @@ impl Reader<'_> {
         let first = text.chars().next().unwrap_or(' ');
         let fine = first.is_ascii_alphanumeric() && !text.contains(['\n', '\r', '`', '$', '\\']);
         if !fine {
-            self.problem_with_help(
-                at,
-                format!("`{}` is not a requirement", shorten(text)),
-                "name a package and what may be installed of it: `numpy<2`",
-            );
+            let help = if is_the_project(text) {
+                the_project(text)
+            } else {
+                "name a package and what may be installed of it: `numpy<2`".to_owned()
+            };
+            self.problem_with_help(at, format!("`{}` is not a requirement", shorten(text)), help);
         }
         fine
     }
 
-    /// Constraints, and files of the project that hold one on each line: names that end in `.txt`.
-    pub(super) fn constraints(&mut self, at: &At<'_>, what: &str) -> Vec<String> {
+    /// Constraints, and files of the project that hold them: names that end in `.txt`.
+    pub(super) fn constraints(&mut self, at: &At<'_>, files: &mut FromFiles) -> Vec<String> {
         let mut constraints = Vec::new();
-        for node in self.list(at, what) {
+        for node in self.list(at, "`constraints`") {
             let Some(text) = self.text(&node, "a constraint") else { continue };
-            let ends_in_txt =
-                std::path::Path::new(&text).extension().is_some_and(|end| end == "txt");
-            let lines = if ends_in_txt {
-                let Some(content) = self.file(&node, &text) else { continue };
-                let content = String::from_utf8_lossy(&content).into_owned();
-                let lines =
-                    content.lines().map(|line| line.split(" #").next().unwrap_or(line).trim());
-                let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-                lines.map(str::to_owned).collect()
-            } else {
-                vec![text]
-            };
-            for line in lines {
-                if self.is_requirement(&node, &line) {
-                    constraints.push(line);
-                }
+            if is_file(&text) {
+                self.constraints_file(&node, &text, files);
+            } else if self.is_requirement(&node, &text) {
+                constraints.push(text);
             }
         }
         constraints
     }
+
+    /// Constraints for which no hash of a file can be checked, in whose files these are refused with `help`.
+    pub(super) fn constraints_without_hashes(
+        &mut self,
+        at: &At<'_>,
+        what: &str,
+        help: &str,
+    ) -> Vec<String> {
+        let mut constraints = Vec::new();
+        for node in self.list(at, what) {
+            let Some(text) = self.text(&node, "a constraint") else { continue };
+            if is_file(&text) {
+                let mut files = FromFiles::default();
+                self.constraints_file(&node, &text, &mut files);
+                if let Some(allowed) = files.allowed.first() {
+                    let requirement = shorten(&allowed.requirement);
+                    let message =
+                        format!("the hashes of `{requirement}` in {what} are not checked");
+                    self.problem_with_help(&node, message, help);
+                }
+                constraints.extend(files.constraints.into_iter().map(|one| one.requirement));
+            } else if self.is_requirement(&node, &text) {
+                constraints.push(text);
+            }
+        }
+        constraints
+    }
+}
+
+fn is_file(text: &str) -> bool {
+    std::path::Path::new(text).extension().is_some_and(|end| end == "txt")
 }
