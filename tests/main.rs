@@ -12,6 +12,7 @@ mod bad_config;
 mod bad_index;
 mod bad_machine;
 mod blame;
+mod bounds;
 mod builds;
 mod commands;
 mod dated_builds;

@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts of a terminal")]
 
 mod blame;
+mod bounds;
 mod heal;
 mod index;
 mod replay;
@@ -16,6 +17,7 @@ use caliper_core::question::selection::Versions;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use blame::BlameArgs;
+pub(crate) use bounds::Bounds;
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
@@ -228,6 +230,21 @@ the test is flaky.")]
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Measure the oldest and newest releases of each dependency with which a project's tests pass.
+    #[command(after_help = "\
+Examples:
+  caliper bounds --extra test
+  caliper bounds . --python 3.9 --python 3.12 --group dev --check
+  caliper bounds --dependency pandas --widen -- python -m unittest
+  caliper bounds --extra test --write
+
+The project is built once and installed with chosen releases of its direct dependencies; a resolver picks all else. For
+each dependency the ends of its declared range are tried, and where the tests fail, halving finds the bound; then all
+lower bounds are tried together. What was measured is kept in .caliper/bounds: on the same day the same command goes on
+where it was stopped. Works with the `local` backend.
+
+Exit codes: 1 if --check finds that a declared bound is refuted; 3 if something could not be measured.")]
+    Bounds(Box<Bounds>),
     /// Print the version specifier that the results support, and check a declared one.
     #[command(after_help = "\
 Examples:

@@ -17,6 +17,7 @@ mod signals;
 mod sources;
 mod subject;
 mod terminal;
+mod today;
 
 use std::process::ExitCode;
 

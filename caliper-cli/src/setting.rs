@@ -119,7 +119,7 @@ fn missing(path: &Path, error: io::Error) -> Failure {
 }
 
 /// Reads a file of the project, and only of the project: a link must not lead out of it.
-fn read_inside(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn read_inside(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     let path = std::fs::canonicalize(folder.join(name))?;
     if !path.starts_with(std::fs::canonicalize(folder)?) {
         return Err(io::Error::other("it leads out of the project"));

@@ -23,6 +23,7 @@ use crate::capture::Captured;
 use crate::interrupt::Interrupt;
 
 type Building = dyn Fn(&CellId) -> Result<(), BuildReason> + Send + Sync;
+type Installing = dyn Fn(&CellId) -> Vec<Installed> + Send + Sync;
 type Running = dyn Fn(&CellId, &str) -> Result<FakeRun, BackendError> + Send + Sync;
 
 /// A scripted [`ContainerBackend`]. Unless told otherwise every build works and every test passes and
@@ -30,6 +31,7 @@ type Running = dyn Fn(&CellId, &str) -> Result<FakeRun, BackendError> + Send + S
 pub struct FakeBackend {
     pythons: Vec<PythonVersion>,
     build: Box<Building>,
+    installed: Box<Installing>,
     run: Box<Running>,
     state: Mutex<State>,
 }
@@ -73,6 +75,7 @@ impl FakeBackend {
         Self {
             pythons: pythons.into_iter().collect(),
             build: Box::new(|_| Ok(())),
+            installed: Box::new(|_| Vec::new()),
             run: Box::new(|_, _| Ok(FakeRun::passes(""))),
             state: Mutex::default(),
         }
@@ -85,6 +88,16 @@ impl FakeBackend {
         build: impl Fn(&CellId) -> Result<(), BuildReason> + Send + Sync + 'static,
     ) -> Self {
         self.build = Box::new(build);
+        self
+    }
+
+    /// Says what is in each environment.
+    #[must_use]
+    pub fn installing(
+        mut self,
+        installed: impl Fn(&CellId) -> Vec<Installed> + Send + Sync + 'static,
+    ) -> Self {
+        self.installed = Box::new(installed);
         self
     }
 
@@ -157,7 +170,8 @@ impl ContainerBackend for FakeBackend {
             let imports = imports.unwrap_or_default();
             let is_intact = AtomicBool::new(true);
             let is_shared = !request.alone;
-            Box::new(FakeEnvironment { backend: self, id, imports, is_intact, is_shared })
+            let installed = (self.installed)(&request.cell.id);
+            Box::new(FakeEnvironment { backend: self, id, installed, imports, is_intact, is_shared })
                 as Box<dyn Environment>
         });
         Ok(Built::new(environment, Vec::new()))
@@ -169,6 +183,7 @@ struct FakeEnvironment<'a> {
     backend: &'a FakeBackend,
     /// The cell that it was built for.
     id: String,
+    installed: Vec<Installed>,
     imports: Imports,
     is_intact: AtomicBool,
     is_shared: bool,
@@ -180,7 +195,7 @@ impl Environment for FakeEnvironment<'_> {
     }
 
     fn installed(&self) -> &[Installed] {
-        &[]
+        &self.installed
     }
 
     fn imports(&self) -> &Imports {

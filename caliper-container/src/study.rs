@@ -9,6 +9,7 @@
 
 mod blame;
 mod blind;
+mod bounds;
 mod confirm;
 mod heal;
 mod pinned;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use blame::{BlameAnswer, BlameQuestion, BlameWorld, Blaming, Spent, blame};
+pub use bounds::{Bounding, BoundsWorld, Mixtures, bounds};
 
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::compare::{Blobs, Outputs};

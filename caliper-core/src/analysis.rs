@@ -3,6 +3,7 @@
 //! Builds on [`facts`](crate::facts) and [`question`](crate::question), and never changes a record.
 
 pub mod blame;
+pub mod bounds;
 pub mod causes;
 pub mod changes;
 pub mod clocks;

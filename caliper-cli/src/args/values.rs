@@ -137,6 +137,8 @@ pub(crate) enum SchemaName {
     Compare,
     /// blame --format json.
     Blame,
+    /// bounds --format json.
+    Bounds,
     /// doctor --format json.
     Doctor,
     /// selftest --format json.

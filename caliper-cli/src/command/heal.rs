@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use caliper_container::backend::ContainerBackend as _;
 use caliper_container::interrupt::Interrupt;
@@ -29,6 +28,7 @@ use crate::signals::Watch;
 use crate::sources::{self, Index};
 use crate::subject::{self, Subject};
 use crate::terminal::{Terminal, printable};
+use crate::today;
 
 /// Looks for a Python on which the project works, or can be healed.
 pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
@@ -66,7 +66,7 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
     ));
     let kept = folder.join(OWN).join("heal");
     let store = DirStore::open(&kept)?;
-    let today = today(&kept, terminal)?;
+    let today = today::of(&kept, terminal)?;
     let reporter = progress::reporter(how.progress, terminal);
     let mut found = Vec::new();
     for interpreter in interpreters {
@@ -188,26 +188,6 @@ fn came_out(
     changed.ok_or_else(|| {
         Failure::question("it is not known when the project came out: write `--came-out DATE`")
     })
-}
-
-/// The moment that is today: that of an earlier call that is less than a day ago, so that one that was interrupted goes
-/// on, or else now.
-fn today(kept: &Path, terminal: Terminal) -> Result<Timestamp, Failure> {
-    const DAY: i64 = 24 * 3600;
-    let path = kept.join("today");
-    let now = Timestamp::from_unix_seconds(Timestamp::from(SystemTime::now()).unix_seconds());
-    let earlier =
-        fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<Timestamp>().ok());
-    if let Some(earlier) = earlier
-        && (0..DAY).contains(&(now.unix_seconds() - earlier.unix_seconds()))
-    {
-        terminal.detail(&format!("today is {earlier}, as of the last call"));
-        return Ok(earlier);
-    }
-    fs::write(&path, format!("{now}\n")).map_err(|error| {
-        Failure::infrastructure(format!("could not write `{}`", path.display()), error)
-    })?;
-    Ok(now)
 }
 
 /// The newest tools for builds that fit a Python, as `local` takes them at a moment. None if the index does not say.

@@ -15,6 +15,7 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Suggest => Format::Advice,
         SchemaName::Compare => Format::Comparison,
         SchemaName::Blame => Format::Blame,
+        SchemaName::Bounds => Format::Bounds,
         SchemaName::Doctor => Format::Diagnosis,
         SchemaName::Selftest => Format::Selftest,
         SchemaName::Replay => Format::Replay,

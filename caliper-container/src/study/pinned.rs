@@ -93,7 +93,11 @@ impl<'a> PinnedCell<'a> {
 }
 
 /// A package that was installed in another version than its pin.
-fn not_pinned(record: &Record, pins: &Pins, dependency: &PackageName) -> Option<PinnedError> {
+pub(super) fn not_pinned(
+    record: &Record,
+    pins: &Pins,
+    dependency: &PackageName,
+) -> Option<PinnedError> {
     if record.outcome != CellOutcome::Tested {
         return None;
     }

@@ -38,6 +38,7 @@ pub use project::{
 
 use crate::analysis::row::State;
 use crate::names::PythonVersion;
+pub(in crate::analysis) use clause::allows;
 use clause::{Clause, Release};
 
 /// What is known of a release.

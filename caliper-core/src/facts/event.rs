@@ -151,9 +151,9 @@ pub enum RoundPurpose {
         /// How many cells there were to choose from.
         of: usize,
     },
-    /// To measure one cell again with other packages at chosen versions.
+    /// To measure cells with other packages at chosen versions.
     Pinned {
-        /// How many packages are pinned.
+        /// How many packages are pinned at most.
         pins: usize,
     },
     /// To rebuild recorded cells from their locks.

@@ -5,6 +5,7 @@
 
 mod advice;
 mod blame;
+mod bounds;
 mod comparison;
 mod diagnosis;
 mod forecast;
@@ -17,6 +18,9 @@ mod selftest;
 
 pub use advice::{Advice, Checked, VariantAdvice};
 pub use blame::{BlameEvidence, BlameReport, Guilty};
+pub use bounds::{
+    BoundsReport, DependencyBounds, PinnedRelease, PythonToday, RaisedOn, Together, TogetherEnd,
+};
 pub use comparison::Comparison;
 pub use diagnosis::{Diagnosis, EngineFacts, EnginePlace, Gpus, LimitSupport};
 pub use forecast::{Forecast, WhyMeasured};

@@ -23,6 +23,8 @@ pub enum Format {
     Comparison,
     /// `blame --format json`.
     Blame,
+    /// `bounds --format json`.
+    Bounds,
     /// `doctor --format json`.
     Diagnosis,
     /// `selftest --format json`.
@@ -33,7 +35,7 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Config,
         Self::Results,
         Self::Record,
@@ -43,6 +45,7 @@ impl Format {
         Self::Advice,
         Self::Comparison,
         Self::Blame,
+        Self::Bounds,
         Self::Diagnosis,
         Self::Selftest,
         Self::Replay,
@@ -61,6 +64,7 @@ pub fn schema(format: Format) -> String {
         Format::Advice => schemars::schema_for!(model::Advice),
         Format::Comparison => schemars::schema_for!(model::Comparison),
         Format::Blame => schemars::schema_for!(model::BlameReport),
+        Format::Bounds => schemars::schema_for!(model::BoundsReport),
         Format::Diagnosis => schemars::schema_for!(model::Diagnosis),
         Format::Selftest => schemars::schema_for!(model::SelftestReport),
         Format::Replay => schemars::schema_for!(model::Replays),

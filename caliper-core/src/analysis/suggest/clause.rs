@@ -68,7 +68,7 @@ impl Clause {
 ///
 /// [`VersionSpecifier::contains`] differs in a few corners: it takes `==1.1.*` to allow 1, and
 /// `<2.0rc2` not to allow 2.0rc1.
-pub(super) fn allows(specifier: &VersionSpecifier, version: &Version) -> bool {
+pub(in crate::analysis) fn allows(specifier: &VersionSpecifier, version: &Version) -> bool {
     let named = specifier.version();
     let public = version.clone().without_local();
     match specifier.operator() {
