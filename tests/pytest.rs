@@ -8,7 +8,7 @@ use std::fs;
 use crate::support::{World, cells, has_uv, python};
 
 /// Runs functions `test_…` of files `test_….py`, and leaves a report as pytest does.
-const STAND_IN: &str = r##"
+const STAND_IN: &str = r#"
 import glob, os, sys, traceback
 from xml.sax.saxutils import escape, quoteattr
 args, paths = sys.argv[1:], []
@@ -51,7 +51,7 @@ print("%d in %d s" % (len(cases), os.getpid()))
 with open(report, "w") as file:
     file.write("<testsuites><testsuite>%s</testsuite></testsuites>" % "".join(cases))
 sys.exit(1 if failed else 0 if cases else 5)
-"##;
+"#;
 
 /// A project whose tests fare differently with the releases of `demo`.
 fn world(tests: &str) -> World {
