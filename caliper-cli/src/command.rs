@@ -1,6 +1,7 @@
 //! One module for each command: each opens what it needs and calls the library.
 
 mod blame;
+mod blind;
 mod bundle;
 mod check;
 mod clean;
