@@ -22,7 +22,7 @@ fn measured() -> (World, String) {
 fn only_what_did_not_fail_before_counts() {
     let (world, python) = measured();
     let said = world.caliper(&["run", "--against", "../before"]).expect(0);
-    let note = "1 failures are in the results in `../before` too, and do not count\n";
+    let note = "1 failure is in the results in `../before` too, and does not count\n";
     assert!(said.err.ends_with(note), "{}", said.err);
     world.wheel("demo", "1.2", &[("demo.py", "")]);
     let said = world.caliper(&["run", "--against", "../before"]).expect(1);
@@ -37,7 +37,7 @@ fn only_what_did_not_fail_before_counts() {
         said.err
     );
     assert!(!said.err.contains(&format!("1.1/{python}: `t.py` failed")), "{}", said.err);
-    insta::assert_snapshot!(world.caliper(&["run", "--against", "nothing"]).error(2), @"");
+    insta::assert_snapshot!(world.caliper(&["run", "--against", "nothing"]).error(2), @"error: there is no `nothing` to hold the results against: name a folder with `results.json`, or a configuration");
 }
 
 #[test]
@@ -45,7 +45,35 @@ fn results_are_printed_for_other_tools() {
     let (world, python) = measured();
     let text =
         world.caliper(&["export", "--to", "markdown", "--against", "../before"]).expect(0).out;
-    insta::assert_snapshot!(text.replace(&python, "[PYTHON]"), @"");
+    insta::assert_snapshot!(text.replace(&python, "[PYTHON]"), @"
+    ### demo
+
+    What do the releases of `demo` do? 2 cells on `local`: 1 same result, 1 fails.
+
+    **Nothing fails that did not fail before.** 1 failure is in the other results too.
+
+    | | [PYTHON] |
+    |---|---|
+    | 1.0 | ✓ |
+    | 1.1 | ✗ |
+
+    ✓ same result · ✗ fails: no test passes
+
+    **Why it fails**
+
+    ```text
+    1x AttributeError: module 'demo' has no attribute 'works' (t.py in <module>) in 1.1
+    ```
+
+    **What changes along the releases**
+
+    ```text
+    t.py on [PYTHON]
+      breaks between 1.0 and 1.1 (adjacent; a single run)
+    ```
+
+    **Suggested:** `demo<1.1`; it allows all that passes, and nothing that fails.
+    ");
     assert_eq!(
         world.caliper(&["export", "--to", "csv", "../before"]).expect(0).out.lines().count(),
         5
@@ -53,7 +81,7 @@ fn results_are_printed_for_other_tools() {
     let text = world.caliper(&["export", "--to", "junit"]).expect(0).out;
     assert!(text.contains("<failure message=\"failed\"/>"), "{text}");
     let error = world.caliper(&["export", "--to", "csv", "--against", "../before"]).error(2);
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"error: `--against` is for `--to markdown`, which tells what is new");
 }
 
 #[test]
@@ -63,7 +91,24 @@ fn several_configurations_are_checked_and_manual_pages_are_written() {
     world.write("b.yaml", "analysis: {dependency: demo, tests: [lost.py]}\n");
     world.write("c.yaml", "analysis: {dependency: demo}\n");
     let said = world.caliper(&["check", "a.yaml", "c.yaml", "b.yaml"]).expect(2);
-    insta::assert_snapshot!(said.err, @"");
+    insta::assert_snapshot!(said.err, @"
+    c.yaml: fine; all final releases of demo, an import and 0 tests; the project has 1 KiB
+    left out of the project: `b.yaml`; `caliper plan` says why
+    error: there is no `dependency`
+     --> a.yaml:1:1
+      |
+    1 | analysis: {}
+      | ^^^^^^^^
+      |
+      = help: name a package: `dependency: jinja2`
+    error: there is no file `lost.py`
+     --> b.yaml:1:38
+      |
+    1 | analysis: {dependency: demo, tests: [lost.py]}
+      |                                      ^^^^^^^
+      |
+      = help: paths are relative to the folder of the configuration
+    ");
     world.caliper(&["man", "pages"]).expect(0);
     for page in ["caliper.1", "caliper-run.1", "caliper-index-serve.1"] {
         let text = std::fs::read_to_string(world.project().join("pages").join(page)).unwrap();

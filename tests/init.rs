@@ -18,8 +18,8 @@ fn written(files: &[(&str, &str)], arguments: &[&str]) -> (String, String) {
 
 /// Which Pythons there are differs from machine to machine.
 fn without_pythons(text: &str) -> String {
-    let line = |line: &str| match line.trim_start().strip_prefix("python_versions: [\"") {
-        Some(_) => "  python_versions: [PYTHONS]".to_owned(),
+    let line = |line: &str| match line.split_once("python_versions: [\"") {
+        Some((before, _)) => format!("{before}python_versions: [PYTHONS]"),
         None => line.to_owned(),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -63,12 +63,43 @@ docs = ["sphinx"]
 testpaths = ["tests"]
 "#;
     let (text, said) = written(&[("pyproject.toml", pyproject), SRC, TEST], &[]);
-    insta::assert_snapshot!(text, @"");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(text, @r#"
+    # What do the releases of pandas do to weatherkit? Run `caliper run` here to see.
+    # Every key but `dependency` has a default. `caliper schema config` describes them all.
+    analysis:
+      name: "pandas in weatherkit"
+
+      # It also needs click, tomli. Each can be measured in place of this one.
+      dependency: pandas
+
+      # Those that the project declares: the newest patch of each series, and of these the ten newest.
+      versions: ">=1.3, <3, latest-patch, latest: 10"
+
+      # Those of this machine that the project supports: `project.requires-python` is ">=3.9".
+      python_versions: [PYTHONS]
+
+      # The project is installed in every cell, with what its tests need.
+      project: {extras: ["test"], groups: ["tests"]}
+
+      # Found: `tool.pytest` of pyproject.toml.
+      tests:
+        - {pytest: "tests"}
+
+      # The releases that must pass: `caliper run` exits with 1 if one does not.
+      # expect: ">=1.3, <3"
+    "#);
+    insta::assert_snapshot!(said, @"
+    pandas is the first of 3 dependencies (project.dependencies of pyproject.toml); `--dependency` chooses another: click, tomli
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
     let (text, said) =
         written(&[("pyproject.toml", pyproject), SRC, TEST], &["--dependency", "Click"]);
     assert!(text.contains("dependency: click\n"), "{text}");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
 }
 
 #[test]
@@ -93,8 +124,42 @@ pytest = "^8"
 "#;
     let files = [("pyproject.toml", pyproject), ("weatherkit/__init__.py", ""), TEST];
     let (text, said) = written(&files, &[]);
-    insta::assert_snapshot!(text, @"");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(text, @r#"
+    # What do the releases of rich do to weatherkit? Run `caliper run` here to see.
+    # Every key but `dependency` has a default. `caliper schema config` describes them all.
+    analysis:
+      name: "rich in weatherkit"
+
+      # It also needs click. Each can be measured in place of this one.
+      dependency: rich
+
+      # Of all releases the newest patch of each series, and of these the ten newest.
+      versions: "latest-patch, latest: 10"
+
+      # On which Pythons. Default: every Python of this machine, or every one that the container engine can serve.
+      # python_versions: [PYTHONS]
+
+      # The project is installed in every cell.
+      project: true
+
+      # What its tests need besides.
+      requirements: ["pytest"]
+
+      # Found: there are tests such as `tests/test_it.py`.
+      tests:
+        - {pytest: "tests"}
+
+      # The releases that must pass: `caliper run` exits with 1 if one does not.
+      # expect: ">=1"
+    "#);
+    insta::assert_snapshot!(said, @"
+    warning: `^3.9` of `python` in `pyproject.toml` is Poetry's own notation; it is left out
+    warning: `local` in `pyproject.toml` is an address and has no releases to choose from; it is left out
+    warning: `^13` of `rich` in `pyproject.toml` is Poetry's own notation; it is left out
+    rich is the first of 2 dependencies (tool.poetry.dependencies of pyproject.toml); `--dependency` chooses another: click
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
 }
 
 #[test]
@@ -110,15 +175,75 @@ fn a_project_of_setuptools() {
         TEST,
     ];
     let (text, said) = written(&files, &[]);
-    insta::assert_snapshot!(text, @"");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(text, @r#"
+    # What do the releases of attrs do to weatherkit? Run `caliper run` here to see.
+    # Every key but `dependency` has a default. `caliper schema config` describes them all.
+    analysis:
+      name: "attrs in weatherkit"
+
+      # It also needs click. Each can be measured in place of this one.
+      dependency: attrs
+
+      # Those that the project declares: the newest patch of each series, and of these the ten newest.
+      versions: ">=20, latest-patch, latest: 10"
+
+      # Those of this machine that the project supports: `options.python_requires` is ">=3.8".
+      python_versions: [PYTHONS]
+
+      # The project is installed in every cell, with what its tests need.
+      project: {extras: ["testing"]}
+
+      # What its tests need besides.
+      requirements: ["pytest-cov"]
+
+      # Found: `[testenv]` of tox.ini.
+      tests:
+        - {pytest: "tests"}
+
+      # The releases that must pass: `caliper run` exits with 1 if one does not.
+      # expect: ">=20"
+    "#);
+    insta::assert_snapshot!(said, @"
+    attrs is the first of 2 dependencies (options.install_requires of setup.cfg); `--dependency` chooses another: click
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
 
     let py = "from setuptools import setup\nNEEDS = [\n    'requests>=2',  # the web\n    'idna',\n] + extra()\n\
               setup(name='weatherkit', python_requires='>=3.6', install_requires=['requests>=2', version('idna')],\n      \
               extras_require={'dev': ['pytest']})\n";
     let (text, said) = written(&[("setup.py", py), TEST], &[]);
-    insta::assert_snapshot!(text, @"");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(text, @r#"
+    # What do the releases of requests do to weatherkit? Run `caliper run` here to see.
+    # Every key but `dependency` has a default. `caliper schema config` describes them all.
+    analysis:
+      name: "requests in weatherkit"
+
+      # Declared in install_requires of setup.py.
+      dependency: requests
+
+      # Those that the project declares: the newest patch of each series, and of these the ten newest.
+      versions: ">=2, latest-patch, latest: 10"
+
+      # Those of this machine that the project supports: `python_requires` is ">=3.6".
+      python_versions: [PYTHONS]
+
+      # The project is installed in every cell, with what its tests need.
+      project: {extras: ["dev"]}
+
+      # Found: there are tests such as `tests/test_it.py`.
+      tests:
+        - {pytest: "tests"}
+
+      # The releases that must pass: `caliper run` exits with 1 if one does not.
+      # expect: ">=2"
+    "#);
+    insta::assert_snapshot!(said, @"
+    warning: `install_requires` of `setup.py` is not all written out there: computed in `setup.py`
+    requests is its only dependency (install_requires of setup.py)
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
 
     let files = [
         (
@@ -144,8 +269,35 @@ fn a_program_with_lists_of_requirements() {
         ("app/test_views.py", "import pytest\n"),
     ];
     let (text, said) = written(&files, &[]);
-    insta::assert_snapshot!(text, @"");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(text, @r#"
+    # What do the releases of Django do to this project? Run `caliper run` here to see.
+    # Every key but `dependency` has a default. `caliper schema config` describes them all.
+    analysis:
+      # It also needs psycopg2. Each can be measured in place of this one.
+      dependency: Django
+
+      # The project pins it (==4.2.1). The newest patch of each series, and of these the ten newest.
+      versions: "latest-patch, latest: 10"
+
+      # On which Pythons. Default: every Python of this machine, or every one that the container engine can serve.
+      # python_versions: [PYTHONS]
+
+      # Installed beside the dependency: what else the project and its tests need. The project itself is no
+      # package; its files are there.
+      requirements: ["psycopg2>=2", "pytest>=8", "ruff"]
+
+      # Found: there are tests such as `app/test_views.py`.
+      tests:
+        - {pytest: "."}
+
+      # The releases that must pass: `caliper run` exits with 1 if one does not.
+      # expect: "==4.2.1"
+    "#);
+    insta::assert_snapshot!(said, @"
+    Django is the first of 2 dependencies (requirements.txt); `--dependency` chooses another: psycopg2
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
 }
 
 #[test]
@@ -168,7 +320,21 @@ fn unittest_nox_and_programs_are_found() {
     ];
     let (text, _) = written(&files, &[]);
     let tail: Vec<&str> = text.lines().skip_while(|line| !line.contains("installed")).collect();
-    insta::assert_snapshot!(tail.join("\n"), @"");
+    insta::assert_snapshot!(tail.join("\n"), @r#"
+    # The project is installed in every cell, with what its tests need.
+    project: {extras: ["http"]}
+
+    # What its tests need besides.
+    requirements_files: ["requirements-test.txt"]
+    requirements: ["pytest-xdist"]
+
+    # Found: session `tests` of noxfile.py.
+    tests:
+      - {pytest: "tests/unit"}
+
+    # The releases that must pass: `caliper run` exits with 1 if one does not.
+    # expect: ">=1"
+    "#);
 
     let files = [
         needs,
@@ -189,7 +355,12 @@ fn unittest_nox_and_programs_are_found() {
         &[],
     );
     assert!(text.contains("python -c 'import a_b'"), "{text}");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"
+    click is its only dependency (project.dependencies of pyproject.toml)
+    warning: no tests were found; the test is that the project can be imported
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
 }
 
 #[test]
@@ -199,8 +370,37 @@ fn hostile_names_stay_what_they_are() {
         'test]}: \\\"\u{202e}' = []\n[tool.pytest.ini_options]\ntestpaths = ['t: [1] # \"x\"']\n";
     let files = [("pyproject.toml", pyproject), ("t: [1] # \"x\"/test_a.py", "")];
     let (text, said) = written(&files, &[]);
-    insta::assert_snapshot!(text, @"");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(text, @r#"
+    # What do the releases of a-b do to x? Run `caliper run` here to see.
+    # Every key but `dependency` has a default. `caliper schema config` describes them all.
+    analysis:
+      name: "a-b in x"
+
+      # It also needs d. Each can be measured in place of this one.
+      dependency: a-b
+
+      # Those that the project declares: the newest patch of each series, and of these the ten newest.
+      versions: ">=1, latest-patch, latest: 10"
+
+      # On which Pythons. Default: every Python of this machine, or every one that the container engine can serve.
+      # python_versions: [PYTHONS]
+
+      # The project is installed in every cell, with what its tests need.
+      project: {extras: ["test"]}
+
+      # Found: `tool.pytest` of pyproject.toml.
+      tests:
+        - {pytest: "'t: [1] # \"x\"'"}
+
+      # The releases that must pass: `caliper run` exits with 1 if one does not.
+      # expect: ">=1"
+    "#);
+    insta::assert_snapshot!(said, @"
+    warning: `c` in `pyproject.toml` is an address and has no releases to choose from; it is left out
+    a-b is the first of 2 dependencies (project.dependencies of pyproject.toml); `--dependency` chooses another: d
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
     let many: Vec<String> = (0..200).map(|number| format!("'package-{number}>=1'")).collect();
     let pyproject = format!("[project]\nname = 'x'\ndependencies = [{}]\n", many.join(", "));
     let (text, said) = written(&[("pyproject.toml", &pyproject)], &[]);
@@ -208,7 +408,12 @@ fn hostile_names_stay_what_they_are() {
         text.contains("dependency: package-0\n") && text.contains("    - \"package-199>=1\"\n"),
         "{text}"
     );
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"
+    package-0 is the first of 200 dependencies (project.dependencies of pyproject.toml); `--dependency` chooses another: package-1, package-2, package-3, package-4, package-5, package-6, package-7, package-8, package-9, package-10, package-11, package-12, package-13, package-14, package-15, package-16, package-17, package-18, package-19, package-20 and 179 more
+    warning: no tests were found; the test is that the project can be imported
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
 }
 
 #[test]
@@ -229,7 +434,23 @@ fn what_cannot_be_done_is_said() {
         ),
         refused(&[("setup.py", b"setup(install_requires=read())")], &[]),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    error: could not read `pyproject.toml`: line 1 of `pyproject.toml` is not TOML: unclosed table, expected `]` (in `.`)
+
+    error: could not read `pyproject.toml`: `project` of `pyproject.toml` is not a table (in `.`)
+
+    error: `pyproject.toml` is not UTF-8 text: save it as UTF-8 (in `.`)
+
+    error: `tox.ini` is not UTF-8 text: save it as UTF-8 (in `.`)
+
+    error: no dependency of the project is known, so there is nothing to measure; `--dependency NAME` names a package
+
+    error: no dependency of the project is known, so there is nothing to measure; `--dependency NAME` names a package, such as one that its extras and tests need: b, c
+
+    error: the project does not declare `pandsa`, but pandas, numpy; `dependency` in the configuration may name any package
+
+    error: no dependency of the project is known, so there is nothing to measure; `--dependency NAME` names a package
+    ");
 }
 
 #[test]
@@ -262,7 +483,19 @@ fn at_a_terminal_it_asks() {
     python.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     python.current_dir(world.project()).stdin(Stdio::null());
     let said = world.said(python.output().unwrap()).expect(0);
-    insta::assert_snapshot!(said.out.replace('\r', ""), @"");
+    insta::assert_snapshot!(said.out.replace('\r', ""), @"
+    7
+    NumPy
+    Which dependency is to be measured?
+       1  pandas>=1
+       2  numpy
+    Its number or name; Enter takes the first:
+    7 is not between 1 and 2
+    Its number or name; Enter takes the first:
+    warning: no tests were found; the test is that the project can be imported
+    wrote ./caliper.yaml
+    now edit it, and then: caliper run ./caliper.yaml
+    ");
     let text = std::fs::read_to_string(world.project().join("caliper.yaml")).unwrap();
     assert!(text.contains("dependency: numpy\n"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 mod blame;
 //TMP mod bounds;
+mod blind;
 mod bundle;
 mod check;
 mod clean;

@@ -7,7 +7,7 @@ use caliper_core::analysis::results::{self, Results};
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _, Unreadable};
 
-use super::run::blind::Second;
+use super::blind::Second;
 use crate::exit::Failure;
 use crate::setting::{self, Setting};
 use crate::terminal::Terminal;
@@ -34,6 +34,17 @@ pub(super) fn recorded(path: &Path, terminal: Terminal) -> Result<(DirStore, Res
         })
     })?;
     Ok((store, results))
+}
+
+/// The results that others are held against.
+pub(super) fn before(path: &Path, terminal: Terminal) -> Result<Results, Failure> {
+    if !path.exists() {
+        let path = path.display();
+        return Err(Failure::question(format!(
+            "there is no `{path}` to hold the results against: name a folder with `results.json`, or a configuration"
+        )));
+    }
+    Ok(recorded(path, terminal)?.1)
 }
 
 /// Says that there will be more of these results, if a run is under way.

@@ -1,4 +1,3 @@
-pub(super) mod blind;
 mod tidy;
 
 use caliper_container::interrupt::Interrupt;
@@ -15,7 +14,8 @@ use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Test;
 use caliper_core::report::model::OpenQuestions;
 
-use super::recorded::recorded;
+use super::blind;
+use super::recorded::before;
 use super::{LISTED, no_such_test, say_how_many_more};
 use crate::args::{FailOnName, FormatName, GoalName, How, Work};
 use crate::exit::{Exit, Failure, Outcome};
@@ -29,7 +29,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let interrupt = Interrupt::default();
     let watch = Watch::start(&interrupt)?;
     // Before hours are spent on measuring.
-    let before = how.against.as_ref().map(|path| recorded(path, terminal)).transpose()?;
+    let before = how.against.as_ref().map(|path| before(path, terminal)).transpose()?;
     let layout = lay_out(work, Purpose::Run, &interrupt, terminal)?;
     let store = DirStore::open(layout.setting.results())?;
     let downloader = layout.index.downloader(&layout.cache);
@@ -83,14 +83,16 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let fail_on = fail_on(how, &layout);
     let found = violations(&results.cells, &results.verdicts, fail_on, config.expect.as_ref());
     let Held { new: found, known } = match &before {
-        Some((_, before)) => against(found, &results, before),
+        Some(before) => against(found, &results, before),
         None => Held { new: found, known: Vec::new() },
     };
     if let Some(path) = how.against.as_ref().filter(|_| !known.is_empty()) {
-        let (count, path) = (known.len(), path.display());
-        terminal.note(&format!(
-            "{count} failures are in the results in `{path}` too, and do not count"
-        ));
+        let path = path.display();
+        let note = match known.len() {
+            1 => format!("1 failure is in the results in `{path}` too, and does not count"),
+            more => format!("{more} failures are in the results in `{path}` too, and do not count"),
+        };
+        terminal.note(&note);
     }
     for violation in found.iter().take(LISTED) {
         terminal.verdict(&printable(&format!("not as expected: {violation}")));

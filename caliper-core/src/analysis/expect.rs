@@ -311,8 +311,18 @@ mod tests {
         let Held { new, known } = against(found, &now, &before);
         let told =
             |found: &[Violation]| found.iter().map(|one| format!("{one}\n")).collect::<String>();
-        insta::assert_snapshot!(told(&new), @"");
-        insta::assert_snapshot!(told(&known), @"");
+        insta::assert_snapshot!(told(&new), @"
+        1.0/3.11: `b` failed
+        1.3/3.11: cannot be built
+        1.4/3.11: `b` gives a different result
+        1.5/3.11: `a` failed
+        ");
+        insta::assert_snapshot!(told(&known), @"
+        1.0/3.11: `a` failed
+        1.1/3.11: cannot be built
+        1.2/3.11: `a` failed
+        1.4/3.11: `a` gives a different result
+        ");
         let held = against(new.clone(), &now, &now);
         assert_eq!((held.new, held.known.len()), (Vec::new(), new.len()));
     }
@@ -346,7 +356,7 @@ mod tests {
         let fewer = results(vec![group(&["b"], cell)], &[]);
         assert_eq!(held(&fewer, &before), (String::new(), 1));
         let more = results(vec![group(&["a"], cell), group(&["c", "d\u{1b}"], cell)], &[]);
-        insta::assert_snapshot!(held(&more, &before).0, @"");
+        insta::assert_snapshot!(held(&more, &before).0, @r#"1.0/3.11: `pytest` failed; functions that did not fail before (2): c, d\u{1b}"#);
         // Where nothing is known of the functions, the test counts.
         assert_eq!(held(&more, &results(Vec::new(), &[cell])), (String::new(), 1));
         // In another cell they may fail.

@@ -15,7 +15,6 @@ use pep440_rs::VersionSpecifiers;
 use super::suggest::ProjectError;
 use crate::names::{PackageName, PythonVersion};
 pub use folder::Folder;
-pub use testing::{Runner, Testing};
 
 /// A project, as its folder describes it.
 #[derive(Debug)]
@@ -53,6 +52,39 @@ pub struct Need {
     pub has_marker: bool,
     /// Where it is declared.
     pub place: String,
+}
+
+/// How a project is tested.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Testing {
+    /// By what.
+    pub runner: Runner,
+    /// Which files and folders; empty for all that the runner finds.
+    pub paths: Vec<String>,
+    /// How this is known.
+    pub place: String,
+    /// The extras of the project that the tests need.
+    pub extras: Vec<String>,
+    /// The groups of the project ([PEP 735](https://peps.python.org/pep-0735/)) that the tests need.
+    pub groups: Vec<String>,
+    /// Lists of what the tests need besides: files of the project.
+    pub lists: Vec<String>,
+    /// What the tests need besides, for an installer.
+    pub requirements: Vec<String>,
+}
+
+/// What runs tests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Runner {
+    /// pytest
+    Pytest,
+    /// unittest of the standard library
+    Unittest,
+    /// A program of the project, with its arguments.
+    Program(Vec<String>),
+    /// There are no tests.
+    #[default]
+    None,
 }
 
 /// Why a folder cannot be surveyed.

@@ -111,6 +111,15 @@ mod tests {
             Err(problem) => problem,
         };
         insta::assert_snapshot!(["", "1", "2", "jinja2", "0", "3", "pandas", "-1", "99999999999999999999"].map(told).join("\n"), @"
+        numpy
+        numpy
+        Jinja2
+        Jinja2
+        0 is not between 1 and 2
+        3 is not between 1 and 2
+        there is no dependency `pandas`
+        there is no dependency `-1`
+        there is no dependency `99999999999999999999`
         ");
     }
 }

@@ -2,10 +2,9 @@
 
 use toml::Value;
 
-use super::SurveyError;
-use super::folder::Folder;
+use super::folder::{Folder, is_path};
 use super::needs::Found;
-use super::testing::Runner;
+use super::{Runner, SurveyError};
 use crate::analysis::suggest::entries;
 use crate::analysis::suggest::literal::calls_of;
 
@@ -179,11 +178,4 @@ fn session(
         command.extend(words[program + 1..].iter().cloned());
         is_one.then_some((Runner::Program(command), Vec::new()))
     })
-}
-
-/// Whether a word cannot be taken for an option or a sign of a shell.
-pub(super) fn is_path(word: &str) -> bool {
-    !word.starts_with('-')
-        && word.chars().any(char::is_alphanumeric)
-        && !word.contains(char::is_control)
 }

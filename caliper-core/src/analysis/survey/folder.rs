@@ -53,9 +53,19 @@ impl Folder {
         self.has_file(name) || self.has_folder(name)
     }
 
-    /// The names of all folders.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &str> {
-        self.folders.iter().map(String::as_str)
+    /// The folders where tests are.
+    pub(super) fn of_tests(&self) -> Vec<String> {
+        if let Some(usual) = ["tests", "test"].into_iter().find(|name| self.has_folder(name)) {
+            return vec![usual.to_owned()];
+        }
+        let within = |name: &&String| {
+            let last = name.rsplit('/').next().unwrap_or_default();
+            matches!(last, "tests" | "test") && name.matches('/').count() <= 2
+        };
+        let found = self.folders.iter().find(within).cloned();
+        let has_tests =
+            |one: &String| self.tests().any(|(name, _)| name.starts_with(&format!("{one}/")));
+        found.filter(has_tests).into_iter().collect()
     }
 
     /// The lists of requirements that are files of their own.
@@ -85,4 +95,11 @@ fn is_test(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or_default();
     let stem = file.strip_suffix(".py");
     stem.is_some_and(|stem| stem.starts_with("test_") || stem.ends_with("_test") || stem == "tests")
+}
+
+/// Whether a word cannot be taken for an option or a sign of a shell.
+pub(super) fn is_path(word: &str) -> bool {
+    !word.starts_with('-')
+        && word.chars().any(char::is_alphanumeric)
+        && !word.contains(char::is_control)
 }

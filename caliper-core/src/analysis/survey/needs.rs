@@ -7,8 +7,7 @@ use toml::{Table, Value};
 
 use super::folder::Folder;
 use super::list;
-use super::testing::Testing;
-use super::{Need, Survey, SurveyError};
+use super::{Need, Survey, SurveyError, Testing};
 use crate::analysis::suggest::literal::{Literal, values_of};
 use crate::analysis::suggest::{ProjectError, ProjectFile, Requirement, Section, entries};
 use crate::names::PackageName;

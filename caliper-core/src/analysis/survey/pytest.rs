@@ -3,10 +3,8 @@
 use toml::Value;
 
 use super::SurveyError;
-use super::commands::is_path;
-use super::folder::Folder;
+use super::folder::{Folder, is_path};
 use super::needs::Found;
-use super::testing::test_folders;
 use crate::analysis::suggest::entries;
 
 /// The files that may configure pytest besides `pyproject.toml`, and the section in each.
@@ -31,7 +29,7 @@ pub(super) fn configured(folder: &Folder, found: &Found) -> Result<Option<String
 pub(super) fn paths(folder: &Folder, found: &Found) -> Result<Vec<String>, SurveyError> {
     let is_there = |path: &String| is_path(path) && folder.has(path.trim_end_matches('/'));
     let named: Vec<String> = named(folder, found)?.into_iter().filter(is_there).collect();
-    Ok(if named.is_empty() { test_folders(folder) } else { named })
+    Ok(if named.is_empty() { folder.of_tests() } else { named })
 }
 
 fn named(folder: &Folder, found: &Found) -> Result<Vec<String>, SurveyError> {

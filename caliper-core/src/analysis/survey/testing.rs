@@ -1,46 +1,13 @@
 use std::collections::BTreeSet;
 
-use super::SurveyError;
 use super::commands::{self, Session};
 use super::folder::Folder;
 use super::list;
 use super::needs::Found;
 use super::pytest;
+use super::{Runner, SurveyError, Testing};
 use crate::analysis::suggest::{ProjectError, Section};
 use crate::names::PackageName;
-
-/// How a project is tested.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Testing {
-    /// By what.
-    pub runner: Runner,
-    /// Which files and folders; empty for all that the runner finds.
-    pub paths: Vec<String>,
-    /// How this is known.
-    pub place: String,
-    /// The extras of the project that the tests need.
-    pub extras: Vec<String>,
-    /// The groups of the project ([PEP 735](https://peps.python.org/pep-0735/)) that the tests need.
-    pub groups: Vec<String>,
-    /// Lists of what the tests need besides: files of the project.
-    pub lists: Vec<String>,
-    /// What the tests need besides, for an installer.
-    pub requirements: Vec<String>,
-}
-
-/// What runs tests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Runner {
-    /// pytest
-    Pytest,
-    /// unittest of the standard library
-    Unittest,
-    /// A program of the project, with its arguments.
-    Program(Vec<String>),
-    /// There are no tests.
-    #[default]
-    None,
-}
 
 /// The names of extras and groups for tests, which are taken whatever is in them.
 const FOR_TESTS: [&str; 3] = ["test", "tests", "testing"];
@@ -65,7 +32,7 @@ impl Testing {
         if testing.paths.is_empty() {
             testing.paths = match testing.runner {
                 Runner::Pytest => pytest::paths(folder, found)?,
-                Runner::Unittest => test_folders(folder),
+                Runner::Unittest => folder.of_tests(),
                 Runner::Program(_) | Runner::None => Vec::new(),
             };
         }
@@ -288,19 +255,4 @@ fn runner_of_files(folder: &Folder, found: &Found) -> Result<(Runner, String), S
         return Ok((Runner::Unittest, format!("`{first}` and others use unittest")));
     }
     Ok((Runner::Pytest, format!("there are tests such as `{first}`")))
-}
-
-/// The folders where tests are.
-pub(super) fn test_folders(folder: &Folder) -> Vec<String> {
-    if let Some(usual) = ["tests", "test"].into_iter().find(|name| folder.has_folder(name)) {
-        return vec![usual.to_owned()];
-    }
-    let within = |name: &&str| {
-        let last = name.rsplit('/').next().unwrap_or_default();
-        matches!(last, "tests" | "test") && name.matches('/').count() <= 2
-    };
-    let found = folder.folders().find(within).map(str::to_owned);
-    let has_tests =
-        |one: &String| folder.tests().any(|(name, _)| name.starts_with(&format!("{one}/")));
-    found.filter(has_tests).into_iter().collect()
 }

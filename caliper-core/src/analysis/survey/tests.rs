@@ -23,7 +23,11 @@ fn is_readable(files: &[(String, String)]) -> Result<(), TestCaseError> {
     for need in survey.needs.iter().chain(&survey.further) {
         let pythons = survey.pythons(&[PythonVersion::new(3, 11)]);
         let text = configuration(&survey, need, &pythons);
-        let there = |_: &str| Ok(Vec::new());
+        let there = |name: &str| {
+            let file = files.iter().find(|(file, _)| file == name);
+            file.map(|(_, text)| text.clone().into_bytes())
+                .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        };
         if let Err(error) = Config::from_yaml("caliper.yaml", &text, &there) {
             return Err(TestCaseError::fail(format!("{error}\n{text}")));
         }

@@ -101,6 +101,13 @@ mod tests {
         let cells = vec![unbuilt, record("1.1", "3.11").with_runs(tests.clone())];
         let mut results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
         results.stale.push(record("1.2", "3.11").with_runs(tests));
-        insta::assert_snapshot!(csv(&results).replace('\r', ""), @"");
+        insta::assert_snapshot!(csv(&results).replace('\r', ""), @r#"
+        cell,release,python,variant,test,state,verdict,runs,outcome,seconds,cpu_seconds,peak_memory_bytes,stale
+        1.0/3.11,1.0,3.11,,,cannot be built,,,,,,,false
+        1.1/3.11,1.1,3.11,,a,passes,,1,passed,0.500000000,,,false
+        1.1/3.11,1.1,3.11,,"'=b,""c""�",fails,,1,failed,0.500000000,,,false
+        1.2/3.11,1.2,3.11,,a,passes,,1,passed,0.500000000,,,true
+        1.2/3.11,1.2,3.11,,"'=b,""c""�",fails,,1,failed,0.500000000,,,true
+        "#);
     }
 }

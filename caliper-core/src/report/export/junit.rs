@@ -166,6 +166,33 @@ mod tests {
         let cells = vec![unbuilt, nothing, record("1.2", "3.11").with_runs(tests.clone())];
         let mut results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
         results.stale.push(record("1.3", "3.11").with_runs(tests));
-        insta::assert_snapshot!(junit(&results), @"");
+        insta::assert_snapshot!(junit(&results), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="a (demo)">
+          <testsuite name="1.0/3.11" tests="1" skipped="0" failures="0" errors="1">
+            <testcase name="environment" classname="1.0/3.11" time="0.000">
+              <error message="cannot be built"/>
+            </testcase>
+          </testsuite>
+          <testsuite name="1.1/3.11" tests="1" skipped="1" failures="0" errors="0">
+            <testcase name="environment" classname="1.1/3.11" time="0.000">
+              <skipped message="nothing to install"/>
+            </testcase>
+          </testsuite>
+          <testsuite name="1.2/3.11" tests="2" skipped="0" failures="1" errors="0">
+            <testcase name="a" classname="1.2/3.11" time="0.500">
+              <system-out>]]&gt;&lt;case&gt;&amp;�[2J��</system-out>
+            </testcase>
+            <testcase name="&lt;b&gt;&quot;&amp;&#10;" classname="1.2/3.11" time="0.500">
+              <failure message="failed"/>
+            </testcase>
+          </testsuite>
+          <testsuite name="1.3/3.11" tests="1" skipped="1" failures="0" errors="0">
+            <testcase name="environment" classname="1.3/3.11" time="0.000">
+              <skipped message="stale: it answers an earlier question"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
     }
 }

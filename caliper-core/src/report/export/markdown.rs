@@ -110,7 +110,8 @@ impl<'a> Page<'a> {
 fn against(held: &Held, cut: Cut) -> String {
     let known = match held.known.len() {
         0 => String::new(),
-        one => format!(" {one} failures are in the other results too."),
+        1 => " 1 failure is in the other results too.".to_owned(),
+        more => format!(" {more} failures are in the other results too."),
     };
     if held.new.is_empty() {
         return format!("**Nothing fails that did not fail before.**{known}\n\n");

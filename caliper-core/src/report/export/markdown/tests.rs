@@ -33,7 +33,44 @@ fn results_are_a_page() {
     let (before, now) =
         (results("demo in kit", cells(Passed)), results("demo in kit", cells(Failed)));
     let held = against(violations(&now.cells, &now.verdicts, FailOn::Failed, None), &now, &before);
-    insta::assert_snapshot!(markdown(&now, Some(&held)), @"");
+    insta::assert_snapshot!(markdown(&now, Some(&held)), @"
+    ### demo in kit
+
+    What do the releases of `demo` do? 6 cells on `local`: 3 same result, 3 fails.
+
+    **Fails, and did not before (1)**
+
+    ```text
+    2.0/3.9: `render.py` failed
+    ```
+
+    2 failures are in the other results too.
+
+    | | 3.9 | 3.11 |
+    |---|---|---|
+    | 1.0 | ✓ | ✓ |
+    | 1.1 | ✓ | ✗ |
+    | 2.0 | ✗ | ✗ |
+
+    ✓ same result · ✗ fails: no test passes
+
+    **Why it fails**
+
+    ```text
+    3x exit status 1, no output in 1.1, 2.0
+    ```
+
+    **What changes along the releases**
+
+    ```text
+    render.py on 3.9
+      breaks between 1.1 and 2.0 (adjacent; a single run)
+    render.py on 3.11
+      breaks between 1.0 and 1.1 (adjacent; a single run)
+    ```
+
+    **Suggested:** `demo<1.1`; it allows all that passes, and nothing that fails.
+    ");
     let held = against(
         violations(&before.cells, &before.verdicts, FailOn::Failed, None),
         &before,
@@ -52,7 +89,33 @@ fn what_tests_say_is_neither_markup_nor_a_mention() {
     cell.variant.insert("axis", "a|b <b> `c` @you www.example.org");
     let mut other = record("1.1", "3.11").with_runs([test(name, Passed, "")]);
     other.variant = cell.variant.clone();
-    insta::assert_snapshot!(markdown(&results(name, vec![cell, other]), None), @"");
+    insta::assert_snapshot!(markdown(&results(name, vec![cell, other]), None), @r#"
+    ### ```` ``` | <img src=x> @someone [a](b) #1�# head� ````
+
+    What do the releases of `demo` do? 2 cells on `local`: 1 same result, 1 fails.
+
+    | | <code>3.11 axis=&#34;a&#124;b &#60;b&#62; &#96;c&#96; &#64;you www.example.org&#34;</code> |
+    |---|---|
+    | 1.0 | ✗ |
+    | 1.1 | ✓ |
+
+    ✓ same result · ✗ fails: no test passes
+
+    **Why it fails**
+
+    ```text
+    1x exit status 1, no output in 1.0
+    ```
+
+    **What changes along the releases**
+
+    ````text
+    ``` | <img src=x> @someone [a](b) #1�# head� on 3.11 axis="a|b <b> `c` @you www.example.org"
+      is fixed between 1.0 and 1.1 (adjacent; a single run)
+    ````
+
+    **Suggested:** `demo>=1.1`; it allows all that passes, and nothing that fails.
+    "#);
 }
 
 #[test]
