@@ -245,7 +245,7 @@ fn what_only_a_build_tells_is_told_before_any_cell() {
     world.caliper(&["check"]).expect(0);
     insta::assert_snapshot!(refused(&world), @"");
     world.write("caliper.yaml", "analysis: {dependency: weather-kit, project: true}\n");
-    world.wheel("weather-kit", "1.0", &[]);
+    world.wheel("weather_kit", "1.0", &[]);
     insta::assert_snapshot!(refused(&world), @"");
     world.write("caliper.yaml", "analysis: {dependency: demo, project: true}\n");
     world.write("METADATA.in", &format!("{METADATA}Requires-Python: >=3.99\n"));

@@ -81,12 +81,19 @@ impl Package {
         let wheels = if fits_all(&wheel) {
             vec![(None, wheel)]
         } else {
-            let each = pythons.iter().map(|one| {
+            let mut wheels = Vec::new();
+            for python in pythons.iter().map(|one| one.python) {
                 // Another machine's Pythons: the backend refuses what is not pure.
-                let python = if builds.has(one.python) { one.python } else { first };
-                Ok((Some(one.python), builds.wheel(python)?))
-            });
-            each.collect::<Result<_, Failure>>()?
+                let with = if builds.has(python) { python } else { first };
+                wheels.push((Some(python), builds.wheel(with)?));
+            }
+            // What is recorded of other Pythons stands as long as their wheels would be the same.
+            for (python, wheel) in builds.built() {
+                if !wheels.iter().any(|(known, _)| *known == Some(python)) {
+                    wheels.push((Some(python), wheel));
+                }
+            }
+            wheels
         };
         let (extras, groups) = (spelled(choice, &metadata)?, choice.groups.clone());
         Ok(Self { name, version, extras, groups, wheels })
@@ -212,6 +219,19 @@ impl<'a> Builds<'a> {
         })
     }
 
+    /// The wheels that were built of this state, by their Pythons.
+    fn built(&self) -> Vec<(PythonVersion, PathBuf)> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut built: Vec<(PythonVersion, PathBuf)> = entries
+            .filter_map(|entry| {
+                let python = entry.file_name().to_str()?.parse().ok()?;
+                Some((python, wheel_in(&entry.path())?))
+            })
+            .collect();
+        built.sort();
+        built
+    }
+
     /// The wheel that is built with a Python, or one that was built with another and fits all.
     fn wheel(&self, python: PythonVersion) -> Result<PathBuf, Failure> {
         let folder = self.folder.join(python.to_string());
@@ -221,9 +241,7 @@ impl<'a> Builds<'a> {
                 .and_then(|folder| folder.set_modified(std::time::SystemTime::now()));
             return Ok(wheel);
         }
-        let others = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let others = others.filter_map(|entry| wheel_in(&entry.path()));
-        if let Some(wheel) = others.filter(|wheel| fits_all(wheel)).min() {
+        if let Some((_, wheel)) = self.built().into_iter().find(|(_, wheel)| fits_all(wheel)) {
             return Ok(wheel);
         }
         self.build(python, &folder)

@@ -98,7 +98,9 @@ impl LocalBackend {
         let ended = program
             .run()
             .map_err(BackendError::machine(format!("could not run `{}`", ready.uv.display())))?;
-        let log = ended.output.bytes;
+        // Who reads it knows the project and not the copy.
+        let (copied, own) = (copy.as_os_str().as_encoded_bytes(), order.project.root().as_os_str());
+        let log = replaced(&ended.output.bytes, copied, own.as_encoded_bytes());
         let not_built = |reason, log| Ok(Err(WheelNotBuilt { reason, log }));
         match ended.how {
             How::Interrupted => return Err(BackendError::Interrupted),
@@ -136,6 +138,19 @@ impl LocalBackend {
         fs::copy(wheel, &path).map_err(failed(&out))?;
         Ok(Ok(BuiltWheel { path, log }))
     }
+}
+
+/// A text with `to` in place of each `from`.
+fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut replaced = Vec::with_capacity(text.len());
+    let mut end = 0;
+    for start in memchr::memmem::find_iter(text, from) {
+        replaced.extend_from_slice(&text[end..start]);
+        replaced.extend_from_slice(to);
+        end = start + from.len();
+    }
+    replaced.extend_from_slice(&text[end..]);
+    replaced
 }
 
 /// The history belongs to whoever's folder the project is, which Git refuses for others unless it is told.

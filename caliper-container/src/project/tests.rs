@@ -300,3 +300,53 @@ fn the_digest_follows_names_contents_and_modes() {
     fs::rename(root.join("a.py"), root.join("b.py")).unwrap();
     assert_ne!(read(), second);
 }
+
+#[test]
+fn a_copy_shows_the_history_and_leaves_that_of_the_project_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("project");
+    fs::create_dir(&root).unwrap();
+    let git = |at: &Path, arguments: &[&str]| -> Option<String> {
+        let mut git = std::process::Command::new("git");
+        git.args(["-c", "user.name=x", "-c", "user.email=x@example.org"]).args(arguments);
+        let said = git.current_dir(at).env("HOME", folder.path()).output().ok()?;
+        assert!(said.status.success(), "{said:?}");
+        Some(String::from_utf8(said.stdout).unwrap().trim().to_owned())
+    };
+    for (name, text) in [("a.py", "1"), ("caliper.yaml", "analysis: {dependency: demo}\n")] {
+        fs::write(root.join(name), text).unwrap();
+    }
+    if git(&root, &["init", "--quiet"]).is_none() {
+        return; // this machine has no Git
+    }
+    git(&root, &["add", "."]);
+    git(&root, &["commit", "--quiet", "-m", "all"]);
+    git(&root, &["tag", "1.0"]);
+    let config = root.join("caliper.yaml");
+    let read = || Project::read(&root, Some(&config)).unwrap();
+    let described = |name: &str| {
+        let copy = folder.path().join(name);
+        read().copy_with_history(&copy).unwrap();
+        assert!(!copy.join("caliper.yaml").exists());
+        git(&copy, &["describe", "--tags", "--dirty"]).unwrap()
+    };
+    let index = fs::read(root.join(".git/index")).unwrap();
+    // The configuration is no part of the project, and an edit of it no change of the project.
+    fs::write(&config, "analysis: {dependency: other}\n").unwrap();
+    assert_eq!(described("clean"), "1.0");
+    assert_eq!(fs::read(root.join(".git/index")).unwrap(), index);
+    let before = read().history();
+    fs::write(root.join("a.py"), "2").unwrap();
+    assert_eq!(described("edited"), "1.0-dirty");
+    assert_eq!(read().history(), before, "the files have a digest of their own");
+    git(&root, &["tag", "1.1"]);
+    assert_ne!(read().history(), before);
+    // A linked work tree has its data elsewhere.
+    let tree = folder.path().join("tree");
+    git(&root, &["worktree", "add", "--quiet", tree.to_str().unwrap(), "1.0"]);
+    let copy = folder.path().join("of-tree");
+    Project::read(&tree, None).unwrap().copy_with_history(&copy).unwrap();
+    assert_eq!(git(&copy, &["status", "--porcelain"]).as_deref(), Some(""));
+    fs::create_dir(root.join("below")).unwrap();
+    assert_eq!(Project::read(&root.join("below"), None).unwrap().history(), None);
+}

@@ -2,6 +2,10 @@
 
 mod output;
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::mask;
 use super::signature::Signature;
 use crate::facts::record::{BuildReason, Record};
@@ -129,7 +133,7 @@ fn said(log: &str, version: &str) -> Option<String> {
         match (telling(text), &mut best) {
             (Some((telling, _)), Some((best, _))) if telling < *best => rest = 0,
             (Some((telling, said)), _) => {
-                rest = if said.starts_with("Because ") { 4 } else { 0 };
+                rest = if said.starts_with("Because ") { 6 } else { 0 };
                 best = Some((telling, said.to_owned()));
             }
             (None, Some((_, said))) if rest > 0 && text.len() < line.len() => {
@@ -145,9 +149,28 @@ fn said(log: &str, version: &str) -> Option<String> {
         Some((_, said)) if said.starts_with("Cannot install ") => {
             sides_of_conflict(log).unwrap_or(said)
         }
-        best => best?.1,
+        best => without_detours(&best?.1),
     };
     Some(mask::without_version(&without_markers(&said), version))
+}
+
+/// uv's explanation of a conflict without what it says of packages that are there in one version only, as the measured one
+/// and the project's own are: else the second side would stand too far behind to be shown.
+fn without_detours(text: &str) -> String {
+    static DETOURS: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
+        [
+            (r"only \S+ is available and ", ""),
+            (r" and only \S+ is available,", ","),
+            (r", we can conclude that all versions of \S+ depend on [^.]*(?:\.\S[^.]*)*\. And because ", " and "),
+        ]
+        .map(|(pattern, with)| {
+            (Regex::new(pattern).unwrap_or_else(|error| unreachable!("{error}")), with)
+        })
+    });
+    let replace = |text: String, (pattern, with): &(Regex, &str)| {
+        pattern.replace_all(&text, *with).into_owned()
+    };
+    DETOURS.iter().fold(text.to_owned(), replace)
 }
 
 /// The sides of a conflict, as pip lists them below its error.

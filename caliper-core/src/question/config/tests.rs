@@ -409,7 +409,7 @@ fn a_broken_template_is_shown() {
     template `broken`, line 1: there is no variable `bse`
               1 | FROM {{ bse }}
            help: did you mean `base`?
-           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints
+           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, project_wheel, project_extras
      --> caliper.yaml:3:15
       |
     3 |   dockerfile: broken

@@ -136,17 +136,17 @@ mod tests {
         template `Dockerfile`, line 2: there is no variable `bse`
            2 | FROM {{ bse }}
         help: did you mean `base`?
-        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, additionaldeps
+        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, project_wheel, project_extras, additionaldeps
         ");
         insta::assert_snapshot!(render("{% for d in extradeps %}{{ d }}{% endfor %}").unwrap_err(), @"
         template `Dockerfile`, line 1: there is no variable `extradeps`
            1 | {% for d in extradeps %}{{ d }}{% endfor %}
-        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, additionaldeps
+        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, project_wheel, project_extras, additionaldeps
         ");
         insta::assert_snapshot!(render("{% if nothing %}x{% endif %}").unwrap_err(), @"
         template `Dockerfile`, line 1: there is no variable `nothing`
            1 | {% if nothing %}x{% endif %}
-        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, additionaldeps
+        help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, project_wheel, project_extras, additionaldeps
         ");
     }
 

@@ -63,7 +63,12 @@ fn both_sides_of_a_conflict_are_told() {
                dependencies.\n\nThe conflict is caused by:\n    weatherkit 0.3.0 depends on numpy<2\n    \
                demo 1.0 depends on numpy>=2\n\nTo fix this you could try to:\n1. loosen the range\n\n\
                ERROR: ResolutionImpossible: for help visit https://pip.pypa.io\n";
-    insta::assert_snapshot!(of("demo-1.0-py3-none-any.whl", "1.0", pip), @"");
+    let uv = "  × No solution found when resolving dependencies:\n  ╰─▶ Because only weatherkit==0.3.0 is available and \
+              weatherkit==0.3.0 depends\n      on numpy<2, we can conclude that all versions of weatherkit depend on \
+              numpy<2.\n      And because demo==1.0 depends on numpy>=2.1 and only demo==1.0 is available, we\n      \
+              can conclude that all versions of demo and weatherkit are incompatible.\n";
+    let both = [pip, uv].map(|log| of("demo-1.0-py3-none-any.whl", "1.0", log));
+    insta::assert_snapshot!(both.join("\n"), @"");
 }
 
 #[test]

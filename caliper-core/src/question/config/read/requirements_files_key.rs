@@ -29,20 +29,33 @@ impl Reader<'_> {
     pub(super) fn requirements_files(&mut self, at: &At<'_>, files: &mut FromFiles) {
         for node in self.list(at, "`requirements_files`") {
             let Some(path) = self.text(&node, "a file") else { continue };
-            self.requirements_file(&node, path, Kind::Requirements, files);
+            self.requirements_file(&node, "", path, Kind::Requirements, files);
         }
     }
 
     pub(super) fn constraints_file(&mut self, at: &At<'_>, path: &str, files: &mut FromFiles) {
-        self.requirements_file(at, path.to_owned(), Kind::Constraints, files);
+        self.requirements_file(at, "", path.to_owned(), Kind::Constraints, files);
     }
 
-    /// Reads a file and what it includes. All its problems stand at the entry of the configuration that names it.
-    fn requirements_file(&mut self, at: &At<'_>, path: String, kind: Kind, files: &mut FromFiles) {
+    /// Reads a file and what it includes. All its problems stand at the entry of the configuration that names it. `from`
+    /// is the place that includes it, with a colon.
+    fn requirements_file(
+        &mut self,
+        at: &At<'_>,
+        from: &str,
+        path: String,
+        kind: Kind,
+        files: &mut FromFiles,
+    ) {
         if !files.read.insert((path.clone(), kind)) {
             return;
         }
-        let Some(content) = self.file(at, &path) else { return };
+        let known = self.problems.len();
+        let content = self.file(at, &path);
+        for problem in &mut self.problems[known..] {
+            problem.message.insert_str(0, from);
+        }
+        let Some(content) = content else { return };
         if content.len() > MOST_BYTES {
             return self.problem(at, format!("`{}` is larger than 8 MiB", shorten(&path)));
         }
@@ -97,7 +110,7 @@ impl Reader<'_> {
         files: &mut FromFiles,
     ) {
         match beside(from, file) {
-            Some(path) => self.requirements_file(at, path, kind, files),
+            Some(path) => self.requirements_file(at, &format!("{place}: "), path, kind, files),
             None => {
                 let message = format!("{place}: `{}` leaves the project", shorten(file));
                 let help = "only files in the folder of the configuration are read; move it there";

@@ -68,28 +68,162 @@ fn the_project_is_chosen_with_extras_and_groups() {
 #[test]
 fn all_that_is_wrong_with_the_project_is_told_at_once() {
     let rest = "  project:\n    extras: [tests, docs]\n    groups: [devel, round, lost, odd, bad]\n  requirements: [\".[test]\", .]\n";
-    insta::assert_snapshot!(read_in(&[("pyproject.toml", PYPROJECT)], rest).unwrap_err(), @"");
+    insta::assert_snapshot!(read_in(&[("pyproject.toml", PYPROJECT)], rest).unwrap_err(), @r#"
+    the project has no extra `tests`
+     --> caliper.yaml:4:14
+      |
+    4 |     extras: [tests, docs]
+      |              ^^^^^
+      |
+      = help: did you mean `test`?
+
+    the project has no extra `docs`
+     --> caliper.yaml:4:21
+      |
+    4 |     extras: [tests, docs]
+      |                     ^^^^
+      |
+      = help: its extras are `Plot_All`, `test`
+
+    the project has no dependency group `devel`
+     --> caliper.yaml:5:14
+      |
+    5 |     groups: [devel, round, lost, odd, bad]
+      |              ^^^^^
+      |
+      = help: its groups are `about`, `bad`, `dev`, `lost`, `odd`, `round`, `test`
+
+    the dependency group `round` includes itself: round → about → round
+     --> caliper.yaml:5:21
+      |
+    5 |     groups: [devel, round, lost, odd, bad]
+      |                     ^^^^^
+
+    `dependency-groups.lost` includes the group `nowhere`, which is not there
+     --> caliper.yaml:5:28
+      |
+    5 |     groups: [devel, round, lost, odd, bad]
+      |                            ^^^^
+
+    `dependency-groups.odd` holds something that is neither a requirement nor `{include-group = "…"}`
+     --> caliper.yaml:5:34
+      |
+    5 |     groups: [devel, round, lost, odd, bad]
+      |                                  ^^^
+
+    `-e .` in `dependency-groups.bad` is not a requirement
+     --> caliper.yaml:5:39
+      |
+    5 |     groups: [devel, round, lost, odd, bad]
+      |                                       ^^^
+
+    `.[test]` is not a requirement
+     --> caliper.yaml:6:18
+      |
+    6 |   requirements: [".[test]", .]
+      |                  ^^^^^^^^^
+      |
+      = help: install the project itself by the key `project: {extras: [test]}`
+
+    `.` is not a requirement
+     --> caliper.yaml:6:29
+      |
+    6 |   requirements: [".[test]", .]
+      |                             ^
+      |
+      = help: install the project itself by the key `project: true`
+    "#);
 }
 
 #[test]
 fn a_project_that_cannot_be_installed_is_refused() {
     let told = |files: &[(&str, &str)], rest: &str| read_in(files, rest).unwrap_err();
-    insta::assert_snapshot!(told(&[], "  project: true\n"), @"");
+    insta::assert_snapshot!(told(&[], "  project: true\n"), @"
+    there is no package to install: no `pyproject.toml`, `setup.cfg` or `setup.py` beside the configuration
+     --> caliper.yaml:3:3
+      |
+    3 |   project: true
+      |   ^^^^^^^
+      |
+      = help: leave `project` out, or name the folder of the package: `project: {path: python}`
+    ");
     let tools = [("pyproject.toml", "[tool.ruff]\n")];
-    insta::assert_snapshot!(told(&tools, "  project: true\n"), @"");
+    insta::assert_snapshot!(told(&tools, "  project: true\n"), @"
+    `pyproject.toml` says nothing of a package that can be built: it has no `[build-system]` and no `[project]`
+     --> caliper.yaml:3:3
+      |
+    3 |   project: true
+      |   ^^^^^^^
+      |
+      = help: name a build backend (`[build-system]` with `requires` and `build-backend`), or leave `project` out
+    ");
     let broken = [("pyproject.toml", "[project]\nname = \n")];
-    insta::assert_snapshot!(told(&broken, "  project: true\n"), @"");
+    insta::assert_snapshot!(told(&broken, "  project: true\n"), @"
+    line 2 of `pyproject.toml` is not TOML: string values must be quoted, expected literal string
+     --> caliper.yaml:3:12
+      |
+    3 |   project: true
+      |            ^^^^
+    ");
     let measured = [("pyproject.toml", "[project]\nname = 'Demo'\n")];
-    insta::assert_snapshot!(told(&measured, "  project: true\n"), @"");
-    insta::assert_snapshot!(told(&measured, "  project: {path: ../other}\n"), @"");
-    insta::assert_snapshot!(told(&measured, "  project: .\n"), @"");
+    insta::assert_snapshot!(told(&measured, "  project: true\n"), @"
+    `project` installs Demo itself, whose releases are measured
+     --> caliper.yaml:3:3
+      |
+    3 |   project: true
+      |   ^^^^^^^
+      |
+      = help: leave `project` out: the tests measure the releases and not the folder
+    ");
+    insta::assert_snapshot!(told(&measured, "  project: {path: ../other}\n"), @"
+    `../other` leaves the project
+     --> caliper.yaml:3:19
+      |
+    3 |   project: {path: ../other}
+      |                   ^^^^^^^^
+      |
+      = help: the package is the folder of the configuration or one in it; put the configuration beside it
+    ");
+    insta::assert_snapshot!(told(&measured, "  project: .\n"), @"
+    `project` must be `true` or keys with values
+     --> caliper.yaml:3:12
+      |
+    3 |   project: .
+      |            ^
+      |
+      = help: write `project: true`, or `project: {extras: [test]}`
+    ");
     let template = [
         ("pyproject.toml", PYPROJECT),
         ("Dockerfile", "FROM {{ base }}\nCOPY {{ basename }} /\nRUN pip install /{{ basename }}\n"),
     ];
-    insta::assert_snapshot!(told(&template, "  project: true\n  dockerfile: Dockerfile\n"), @"");
+    insta::assert_snapshot!(told(&template, "  project: true\n  dockerfile: Dockerfile\n"), @"
+    `Dockerfile` does not install the project
+     --> caliper.yaml:4:15
+      |
+    4 |   dockerfile: Dockerfile
+      |               ^^^^^^^^^^
+      |
+      = help: copy `{{ project_wheel }}` and install it with the pip of the image, or leave `project` out
+    ");
     let nothing = [("pyproject.toml", "[project]\nname = 'x'\n")];
-    insta::assert_snapshot!(told(&nothing, "  project: {extras: [test], groups: [dev]}\n"), @"");
+    insta::assert_snapshot!(told(&nothing, "  project: {extras: [test], groups: [dev]}\n"), @"
+    the project has no extra `test`
+     --> caliper.yaml:3:22
+      |
+    3 |   project: {extras: [test], groups: [dev]}
+      |                      ^^^^
+      |
+      = help: `pyproject.toml` declares none: add it under `[project.optional-dependencies]`, or leave it out
+
+    the project has no dependency group `dev`
+     --> caliper.yaml:3:38
+      |
+    3 |   project: {extras: [test], groups: [dev]}
+      |                                      ^^^
+      |
+      = help: `pyproject.toml` declares none: add it under `[dependency-groups]`, or leave it out
+    ");
 }
 
 #[test]
@@ -131,5 +265,77 @@ fn what_a_requirements_file_cannot_say_is_told_with_its_line() {
         ("tools.txt", hashed.as_str()),
     ];
     let rest = "  requirements_files: [all.txt]\n  constraints: [limits.txt]\n  build_constraints: [tools.txt]\n";
-    insta::assert_snapshot!(read_in(&files, rest).unwrap_err(), @"");
+    insta::assert_snapshot!(read_in(&files, rest).unwrap_err(), @"
+    `all.txt`, line 2: `-e .[test]` is no requirement
+     --> caliper.yaml:3:24
+      |
+    3 |   requirements_files: [all.txt]
+      |                        ^^^^^^^
+      |
+      = help: install the project itself by the key `project: {extras: [test]}`
+
+    `all.txt`, line 3: the option `--index-url` has no meaning here
+     --> caliper.yaml:3:24
+      |
+    3 |   requirements_files: [all.txt]
+      |                        ^^^^^^^
+      |
+      = help: name the index when Caliper is called, with `--index` or CALIPER_INDEX_URL
+
+    `all.txt`, line 4: there is no file `missing.txt`
+     --> caliper.yaml:3:24
+      |
+    3 |   requirements_files: [all.txt]
+      |                        ^^^^^^^
+      |
+      = help: paths are relative to the folder of the configuration
+
+    `all.txt`, line 5: `../out.txt` leaves the project
+     --> caliper.yaml:3:24
+      |
+    3 |   requirements_files: [all.txt]
+      |                        ^^^^^^^
+      |
+      = help: only files in the folder of the configuration are read; move it there
+
+    `all.txt`, line 6: `two words` is not a requirement
+     --> caliper.yaml:3:24
+      |
+    3 |   requirements_files: [all.txt]
+      |                        ^^^^^^^
+      |
+      = help: name a package and what may be installed of it: `numpy<2`, or `demo @ file:///absolute/path.whl`
+
+    `all.txt`, line 7: `md5:0` is no hash that can be checked
+     --> caliper.yaml:3:24
+      |
+    3 |   requirements_files: [all.txt]
+      |                        ^^^^^^^
+      |
+      = help: write `--hash=sha256:` and 64 hexadecimal digits
+
+    `limits.txt`, line 1: a file of constraints includes no requirements
+     --> caliper.yaml:4:17
+      |
+    4 |   constraints: [limits.txt]
+      |                 ^^^^^^^^^^
+      |
+      = help: include constraints with `-c`, or name the file in `requirements_files`
+
+    `limits.txt`, line 2: `$HOME` is not a requirement
+     --> caliper.yaml:4:17
+      |
+    4 |   constraints: [limits.txt]
+      |                 ^^^^^^^^^^
+      |
+      = help: name a package and what may be installed of it: `numpy<2`, or `demo @ file:///absolute/path.whl`
+
+    the hashes of `tool<2` in `build_constraints` are not checked
+     --> caliper.yaml:5:23
+      |
+    5 |   build_constraints: [tools.txt]
+      |                       ^^^^^^^^^
+      |
+      = help: leave the hashes out: the environment of a build is gone when it could be looked at
+    ");
 }
