@@ -6,7 +6,6 @@ mod write;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
 
 use caliper_container::backend::ContainerBackend as _;
 use caliper_container::interrupt::Interrupt;

@@ -68,7 +68,7 @@ impl Asked {
         };
         let package =
             Package::build(&choice, of_package, &mut interpreters, !how.python.is_empty())?;
-        let (declared, left_out) = declared(&package.metadata.requires_dist, &interpreters);
+        let (declared, left_out) = declared(&package.requires_dist, &interpreters);
         let names: Vec<PackageName> = declared.iter().map(|one| one.name.clone()).collect();
         let downloader = index.downloader(cache);
         let (built, _) = package.without_ranges(&names, cache, &downloader)?;

@@ -97,11 +97,27 @@ fn mixtures_are_measured_on_all_pythons_at_once() {
         FakeRun::exits(i32::from(release(cell, "a") < least))
     }));
     let bounding = measured(&bench, 2).unwrap();
-    insta::assert_snapshot!(told(&bounding), @"");
+    insta::assert_snapshot!(told(&bounding), @r#"
+    a Refuted from Some("6"), fails with ["3", "4", "5"], flaky []
+    b Holds from Some("3"), fails with [], flaky []
+    [Some(Passed), Some(Passed)], 11 installs
+    "#);
     // The names of cells say what they are, and all environments are gone.
     let mut cells: Vec<String> = bench.store.records().iter().map(|one| one.id().to_string()).collect();
     cells.sort();
-    insta::assert_snapshot!(cells.join("\n"), @"");
+    insta::assert_snapshot!(cells.join("\n"), @"
+    1.0/3.11
+    1.0/3.11[a=3]
+    1.0/3.11[a=4]
+    1.0/3.11[a=5]
+    1.0/3.11[a=6,b=3]
+    1.0/3.11[a=6]
+    1.0/3.11[b=3]
+    1.0/3.9
+    1.0/3.9[a=3,b=3]
+    1.0/3.9[a=3]
+    1.0/3.9[b=3]
+    ");
     assert_eq!(bench.backend.standing(), [""; 0]);
     assert_eq!(bounding.installs, cells.len());
     // What fails was run twice, and what passes once.
@@ -152,7 +168,11 @@ fn a_suite_that_fails_once_by_chance_refutes_nothing() {
         FakeRun::exits(i32::from(is_first && runs.fetch_add(1, Ordering::SeqCst) < 1))
     }));
     let told = told(&measured(&bench, 3).unwrap());
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    a Undecided from Some("4"), fails with [], flaky ["3"]
+    b Holds from Some("3"), fails with [], flaky []
+    [Some(Passed), Some(Passed)], 9 installs
+    "#);
 }
 
 #[test]

@@ -168,7 +168,14 @@ mod tests {
             })
             .chain(left_out.into_iter().map(|text| format!("left out {text}")))
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        Pandas `>=1.3` [3.9: >=1.3; 3.11: >=1.3] true
+        click `<9` [3.9: <9; 3.11: <9] true
+        tomli `>=1.1; python_version < '3.11'` [3.9: >=1.1] true
+        numpy `>=1.20; python_version < '3.10' | >=1.26; python_version >= '3.10'` [3.9: >=1.20; 3.11: >=1.26] false
+        left out six: an address and no releases
+        left out odd: `>=1,,` cannot be read
+        ");
         let lines: Vec<_> = found.iter().map(|one| one.line("3.11".parse().unwrap())).collect();
         assert_eq!(
             lines,

@@ -216,6 +216,11 @@ mod tests {
             refused("[project]\ndependencies = [\"demo>=1; python_version<'3.9'\", 'demo>=2']\n"),
             refused("[project]\ndependencies = [\"demo\\u003e=1\"]\n"),
         ];
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        `pyproject.toml` is not TOML: unclosed table, expected `]`
+        `demo` does not stand in `project.dependencies` or `tool.poetry.dependencies` of `pyproject.toml`: write `demo>=2` where it is declared
+        `demo` is declared 2 times in `pyproject.toml`: choose where `demo>=2` belongs
+        `demo` is written with escapes in `pyproject.toml`: write `demo>=2` by hand
+        ");
     }
 }
