@@ -109,11 +109,7 @@ pub fn declared(
             _ => ordered(&range),
         };
         let index = found.iter().position(|(one, _)| one.name == *name).unwrap_or_else(|| {
-            let one = Declared {
-                name: name.clone(),
-                text: String::new(),
-                ranges: BTreeMap::new(),
-            };
+            let one = Declared { name: name.clone(), text: String::new(), ranges: BTreeMap::new() };
             found.push((one, Vec::new()));
             found.len() - 1
         });
@@ -179,7 +175,12 @@ mod tests {
         let lines: Vec<_> = found.iter().map(|one| one.line("3.11".parse().unwrap())).collect();
         assert_eq!(
             lines,
-            [Some("pandas>=1.3".to_owned()), Some("click<9".to_owned()), None, Some("numpy>=1.26".to_owned())]
+            [
+                Some("pandas>=1.3".to_owned()),
+                Some("click<9".to_owned()),
+                None,
+                Some("numpy>=1.26".to_owned())
+            ]
         );
     }
 }

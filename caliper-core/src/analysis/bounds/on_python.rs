@@ -129,12 +129,7 @@ impl Search<'_> {
 
     /// The same where no single dependency repairs it: by blaming, from the oldest releases of all dependencies on that
     /// can be installed.
-    fn blamed(
-        &self,
-        rows: &[Row],
-        held: &Pins,
-        base: &Answer,
-    ) -> Result<Option<Repair>, Wanted> {
+    fn blamed(&self, rows: &[Row], held: &Pins, base: &Answer) -> Result<Option<Repair>, Wanted> {
         let oldest = |row: &Row| Some((row.name.clone(), row.failing().next()?.version.clone()));
         let oldest: Pins = rows.iter().filter_map(oldest).collect();
         let newest = |name: &PackageName| base.installed.get(name).cloned();
@@ -159,9 +154,8 @@ impl Search<'_> {
         let Some(guilty) = found.iter().min_by_key(|pin| self.between(pin)) else {
             return Ok(None);
         };
-        let others_free = |name: &PackageName| {
-            found.iter().any(|pin| pin.name == *name) && *name != guilty.name
-        };
+        let others_free =
+            |name: &PackageName| found.iter().any(|pin| pin.name == *name) && *name != guilty.name;
         let around = mixture(&others_free);
         let at = |version: &Version| {
             let mut pins = around.clone();
@@ -170,11 +164,7 @@ impl Search<'_> {
         };
         let Some(last) = self.last_good(guilty, &at, &judge)? else { return Ok(None) };
         let needed = found.iter().filter_map(|pin| Some((pin.name.clone(), pin.to.clone()?)));
-        Ok(Some(Repair {
-            needed: needed.collect(),
-            hold: (guilty.name.clone(), last),
-            row: None,
-        }))
+        Ok(Some(Repair { needed: needed.collect(), hold: (guilty.name.clone(), last), row: None }))
     }
 }
 

@@ -160,9 +160,8 @@ pub(super) fn search_guilty<'a>(
             }
             Step::Done(Conclusion::NotReproduced { .. }) => return Ok(None),
             Step::Try(taken) => {
-                let is_taken = |name: &PackageName| {
-                    place.get(name).is_some_and(|index| taken.contains(index))
-                };
+                let is_taken =
+                    |name: &PackageName| place.get(name).is_some_and(|index| taken.contains(index));
                 let outcome = judge(known(&is_taken)?);
                 blame.answer(taken, outcome);
             }

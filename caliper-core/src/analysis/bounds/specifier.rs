@@ -15,7 +15,8 @@ pub fn narrowed(
     widen: bool,
 ) -> Option<String> {
     let clauses: Vec<VersionSpecifier> = declared.iter().flat_map(split).collect();
-    let passes = |version: &Version, known: Known| known == Known::Passed && is_allowed(&clauses, version);
+    let passes =
+        |version: &Version, known: Known| known == Known::Passed && is_allowed(&clauses, version);
     let of_range = releases.iter().filter(|(version, known)| passes(version, *known));
     let oldest = of_range.clone().map(|(version, _)| version).min();
     let beyond = |is_it: &dyn Fn(&Version) -> bool| {
@@ -24,11 +25,16 @@ pub fn narrowed(
     let newest = of_range.map(|(version, _)| version).max();
     // A bound falls if something passes beyond it.
     let falls = |clause: &VersionSpecifier| match kind(clause) {
-        Kind::Lower => beyond(&|version| oldest.is_none_or(|oldest| version < oldest) && !allows(clause, version)),
-        Kind::Upper => beyond(&|version| newest.is_none_or(|newest| version > newest) && !allows(clause, version)),
+        Kind::Lower => beyond(&|version| {
+            oldest.is_none_or(|oldest| version < oldest) && !allows(clause, version)
+        }),
+        Kind::Upper => beyond(&|version| {
+            newest.is_none_or(|newest| version > newest) && !allows(clause, version)
+        }),
         Kind::Other => false,
     };
-    let kept: Vec<VersionSpecifier> = clauses.iter().filter(|clause| !falls(clause)).cloned().collect();
+    let kept: Vec<VersionSpecifier> =
+        clauses.iter().filter(|clause| !falls(clause)).cloned().collect();
     let fell = clauses.iter().any(|clause| kind(clause) == Kind::Lower && falls(clause));
     let allowed: Vec<(Version, Known)> =
         releases.iter().filter(|(version, _)| is_allowed(&kept, version)).cloned().collect();
@@ -48,8 +54,16 @@ pub fn narrowed(
     // Of two bounds on one side, the stricter one; of equal ones, what is declared.
     let of = |wanted: Kind| kept.iter().chain(&found).filter(move |one| kind(one) == wanted);
     let mut all: Vec<VersionSpecifier> = Vec::new();
-    all.extend(of(Kind::Lower).reduce(|one, other| if strict(other) > strict(one) { other } else { one }).cloned());
-    all.extend(of(Kind::Upper).reduce(|one, other| if strict(other) < strict(one) { other } else { one }).cloned());
+    all.extend(
+        of(Kind::Lower)
+            .reduce(|one, other| if strict(other) > strict(one) { other } else { one })
+            .cloned(),
+    );
+    all.extend(
+        of(Kind::Upper)
+            .reduce(|one, other| if strict(other) < strict(one) { other } else { one })
+            .cloned(),
+    );
     for clause in of(Kind::Other) {
         let is_needed = match clause.operator() {
             // Not what a bound excludes already.
@@ -116,7 +130,8 @@ fn split(clause: &VersionSpecifier) -> Vec<VersionSpecifier> {
         return vec![clause.clone()];
     }
     let release = clause.version().release();
-    let prefix = Version::new(&release[..release.len().saturating_sub(1)]).with_epoch(clause.version().epoch());
+    let prefix = Version::new(&release[..release.len().saturating_sub(1)])
+        .with_epoch(clause.version().epoch());
     let lower = VersionSpecifier::greater_than_equal_version(clause.version().clone());
     match VersionSpecifier::from_version(Operator::EqualStar, prefix) {
         Ok(prefix) => vec![lower, prefix],
@@ -143,7 +158,11 @@ mod tests {
                 (version.parse().unwrap(), known)
             })
             .collect();
-        let declared = if declared.is_empty() { VersionSpecifiers::empty() } else { declared.parse().unwrap() };
+        let declared = if declared.is_empty() {
+            VersionSpecifiers::empty()
+        } else {
+            declared.parse().unwrap()
+        };
         narrowed(&declared, &releases, widen).unwrap_or_else(|| "none".to_owned())
     }
 

@@ -88,7 +88,8 @@ impl World<'_> {
             }
         };
         let declared = self.declared.map(|(from, to)| {
-            let text = if to == self.count { format!(">={from}") } else { format!(">={from},<={to}") };
+            let text =
+                if to == self.count { format!(">={from}") } else { format!(">={from},<={to}") };
             text.parse::<VersionSpecifiers>().unwrap()
         });
         let dependencies = bounds.question().dependencies.iter().zip(&declared);
@@ -106,7 +107,9 @@ impl World<'_> {
         }
         for one in &verdicts {
             let bound = |bound: &Option<Bound>| match bound {
-                Some(bound) => format!("{} {:?} ({:?})", bound.version, bound.evidence, bound.beyond),
+                Some(bound) => {
+                    format!("{} {:?} ({:?})", bound.version, bound.evidence, bound.beyond)
+                }
                 None => "unknown".to_owned(),
             };
             let failing: Vec<String> = one.failing.keys().map(ToString::to_string).collect();
@@ -123,7 +126,10 @@ impl World<'_> {
             ));
         }
         if let Some(lowest) = &found.lowest {
-            let raised = lowest.raised.iter().map(|one| format!("{} {} to {} {:?}", one.name, one.from, one.to, one.why));
+            let raised = lowest
+                .raised
+                .iter()
+                .map(|one| format!("{} {} to {} {:?}", one.name, one.from, one.to, one.why));
             lines.push(format!(
                 "lowest {:?}, to blame {:?}, raised {:?}, in the end {:?} with {}",
                 lowest.seen,
@@ -139,7 +145,8 @@ impl World<'_> {
 }
 
 fn pins(pins: &Pins) -> String {
-    let told: Vec<String> = pins.iter().map(|(name, version)| format!("{name}=={version}")).collect();
+    let told: Vec<String> =
+        pins.iter().map(|(name, version)| format!("{name}=={version}")).collect();
     told.join(" ")
 }
 
