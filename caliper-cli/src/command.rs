@@ -1,8 +1,8 @@
 //! One module for each command: each opens what it needs and calls the library.
 
 mod blame;
-//TMP mod bounds;
 mod blind;
+mod bounds;
 mod bundle;
 mod check;
 mod clean;
@@ -74,7 +74,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
             compare::run([&first, &second], &config, format.format, terminal)
         }
         Command::Blame { blame, format } => blame::run(&blame, format.format, terminal),
-        Command::Bounds(_) => unreachable!(), //TMP
+        Command::Bounds(how) => bounds::run(&how, terminal),
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
         }

@@ -52,6 +52,8 @@ pub(crate) struct Around<'a> {
 pub(crate) struct Package {
     pub(crate) name: PackageName,
     pub(crate) version: Version,
+    /// Each `Requires-Dist`, as written.
+    pub(crate) requires_dist: Vec<String>,
     /// The extras, as the package spells them.
     extras: Vec<String>,
     groups: Vec<String>,
@@ -96,7 +98,8 @@ impl Package {
             wheels
         };
         let (extras, groups) = (spelled(choice, &metadata)?, choice.groups.clone());
-        Ok(Self { name, version, extras, groups, wheels })
+        let requires_dist = metadata.requires_dist;
+        Ok(Self { name, version, requires_dist, extras, groups, wheels })
     }
 
     /// The package where the releases of `measured` are measured, and the ranges of these that it declares, which do

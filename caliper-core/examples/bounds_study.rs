@@ -127,7 +127,8 @@ impl World {
             || both(self.conflict, &|release, at| release < at)
         {
             Seen::CannotBeInstalled
-        } else if all().any(|(release, one)| *release < self.lower[one] || *release > self.upper[one])
+        } else if all()
+            .any(|(release, one)| *release < self.lower[one] || *release > self.upper[one])
             || both(self.below, &|release, at| release < at)
             || both(self.above, &|release, at| release > at)
         {
@@ -155,7 +156,9 @@ impl World {
         }
         let is_today = mixture.pins.is_empty();
         let seen = match self.truth(&installed) {
-            Seen::Passed | Seen::Failed if !is_today && hash.next() % 100 < self.flaky => Seen::Flaky,
+            Seen::Passed | Seen::Failed if !is_today && hash.next() % 100 < self.flaky => {
+                Seen::Flaky
+            }
             seen => seen,
         };
         let why = (seen != Seen::Passed).then(|| self.why(&installed, seen));
@@ -186,10 +189,8 @@ impl World {
             };
             (1..=RELEASES).map(release).collect()
         };
-        let direct = |one| Direct {
-            name: name(one),
-            releases: BTreeMap::from([(PYTHON, offered(one))]),
-        };
+        let direct =
+            |one| Direct { name: name(one), releases: BTreeMap::from([(PYTHON, offered(one))]) };
         let dependencies = (0..DEPENDENCIES).map(direct).collect();
         Question { dependencies, pythons: vec![PYTHON], widen: false }
     }
@@ -234,8 +235,9 @@ impl Sums {
         self.most = self.most.max(bounds.installs());
         for (one, direct) in (0..).zip(&bounds.question().dependencies) {
             self.exhaustive += RELEASES - world.declared[one] + 1;
-            let declared: VersionSpecifiers =
-                format!(">={}", world.declared[one]).parse().unwrap_or_else(|_| VersionSpecifiers::empty());
+            let declared: VersionSpecifiers = format!(">={}", world.declared[one])
+                .parse()
+                .unwrap_or_else(|_| VersionSpecifiers::empty());
             let verdict = Verdict::of(direct, Some(&declared), &found, false);
             self.judge(world, one, &verdict, &found[0]);
         }
@@ -313,7 +315,16 @@ fn main() {
     println!("{worlds} projects a row, {DEPENDENCIES} dependencies each");
     println!(
         "{:<18}{:>8}{:>8}{:>8}{:>7}{:>10}{:>8}{:>10}{:>6}{:>12}",
-        "planted", "lower", "upper", "check", "wrong", "together", "raised", "installs", "most", "exhaustive"
+        "planted",
+        "lower",
+        "upper",
+        "check",
+        "wrong",
+        "together",
+        "raised",
+        "installs",
+        "most",
+        "exhaustive"
     );
     for kind in kinds {
         let mut random = Random(20_240_607);
@@ -321,9 +332,7 @@ fn main() {
         for _ in 0..worlds {
             sums.add(&World::new(kind, &mut random));
         }
-        let share = |part: usize| {
-            format!("{} %", tenths(100 * part, worlds * DEPENDENCIES))
-        };
+        let share = |part: usize| format!("{} %", tenths(100 * part, worlds * DEPENDENCIES));
         println!(
             "{:<18}{:>8}{:>8}{:>8}{:>7}{:>10}{:>8}{:>10}{:>6}{:>12}",
             kind.name,

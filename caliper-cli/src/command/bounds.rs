@@ -6,16 +6,13 @@ mod write;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
 
 use caliper_container::backend::ContainerBackend as _;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
 use caliper_container::runner::{Retry, RunContext, RunOptions};
 use caliper_container::study::{Bounding, BoundsWorld, Mixtures, PinnedError, bounds};
-use caliper_core::analysis::bounds::{
-    Declared, Direct, Mixture, Question, Verdict,
-};
+use caliper_core::analysis::bounds::{Declared, Direct, Mixture, Question, Verdict};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::grid::{Choice, GridCell};
@@ -155,10 +152,13 @@ fn dependencies(
             )));
         }
     }
-    let is_chosen = |one: &&Declared| how.dependency.is_empty() || how.dependency.contains(&one.name);
+    let is_chosen =
+        |one: &&Declared| how.dependency.is_empty() || how.dependency.contains(&one.name);
     let chosen: Vec<Declared> = all.iter().filter(is_chosen).cloned().collect();
     if chosen.is_empty() {
-        return Err(Failure::question("the project has no direct dependencies, so there are no bounds"));
+        return Err(Failure::question(
+            "the project has no direct dependencies, so there are no bounds",
+        ));
     }
     if !how.dependency.is_empty() {
         let others: Vec<&Declared> = all.iter().filter(|one| !is_chosen(one)).collect();
@@ -177,8 +177,7 @@ fn offered(
     as_of: Option<Timestamp>,
     index: &Index,
 ) -> Result<Direct, Failure> {
-    let selection =
-        Selection { pre: declared.names_pre_releases(), as_of, ..Selection::default() };
+    let selection = Selection { pre: declared.names_pre_releases(), as_of, ..Selection::default() };
     let grid = resolve(&declared.name, &selection, interpreters, &index.client)?;
     let cell = |cell: GridCell| {
         (cell.id.python, cell.id.version, matches!(cell.choice, Choice::File { .. }))
@@ -199,7 +198,11 @@ fn with_day(
         Some(date) => caliper_core::analysis::heal::day(date),
         None => {
             let today = today::of(kept, terminal)?;
-            caliper_core::analysis::heal::day(today).split(' ').next().unwrap_or_default().to_owned()
+            caliper_core::analysis::heal::day(today)
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
         }
     };
     for cell in &mut plan.cells {
@@ -216,8 +219,7 @@ fn report(
     mut left_out: Vec<String>,
 ) -> BoundsReport {
     let verdict = |(declared, direct): (&Declared, &Direct)| {
-        let verdict =
-            Verdict::of(direct, declared.everywhere(), &bounding.found, question.widen);
+        let verdict = Verdict::of(direct, declared.everywhere(), &bounding.found, question.widen);
         (declared.text.clone(), verdict)
     };
     let verdicts = chosen.iter().zip(&question.dependencies).map(verdict).collect();
@@ -226,17 +228,24 @@ fn report(
             *lost.entry(reason.as_str()).or_default() += 1;
             lost
         });
-    let lost = lost.into_iter().map(|(reason, many)| {
-        format!("{}: {reason}", count(many, "environment", "environments"))
-    });
+    let lost = lost
+        .into_iter()
+        .map(|(reason, many)| format!("{}: {reason}", count(many, "environment", "environments")));
     left_out.extend(lost);
     let name = asked.plan.dependency.to_string();
-    BoundsReport::of(&name, verdicts, &bounding.found, left_out, (bounding.installs, bounding.seconds))
+    BoundsReport::of(
+        &name,
+        verdicts,
+        &bounding.found,
+        left_out,
+        (bounding.installs, bounding.seconds),
+    )
 }
 
 fn exit(how: &Bounds, report: &BoundsReport, bounding: &Bounding, terminal: Terminal) -> Exit {
     if !bounding.not_measured.is_empty() {
-        terminal.warning("some environments could not be measured; the same command tries them again");
+        terminal
+            .warning("some environments could not be measured; the same command tries them again");
         return Exit::Infrastructure;
     }
     if how.check && report.is_refuted() { Exit::Unexpected } else { Exit::Done }

@@ -138,11 +138,7 @@ impl<'a> Mixtures<'a> {
     ///
     /// [`PinnedError::Interrupted`] if the run was stopped, and [`PinnedError::Run`] if it failed. What could not be
     /// measured has a record that says so.
-    pub fn measure(
-        &self,
-        mixtures: &[Mixture],
-        repeats: u32,
-    ) -> Result<Vec<Record>, PinnedError> {
+    pub fn measure(&self, mixtures: &[Mixture], repeats: u32) -> Result<Vec<Record>, PinnedError> {
         let cells = mixtures.iter().filter_map(|one| self.cell(one));
         let plan = Plan { cells: cells.collect(), ..self.plan.part(|_| false) };
         let tests = plan.setup.judged_tests().into_iter();
@@ -200,7 +196,8 @@ impl<'a> Mixtures<'a> {
 }
 
 fn lines(pins: &Pins, operator: &str) -> Vec<String> {
-    let line = |(name, version): (&PackageName, _)| format!("{}{operator}{version}", name.normalized());
+    let line =
+        |(name, version): (&PackageName, _)| format!("{}{operator}{version}", name.normalized());
     pins.iter().map(line).collect()
 }
 

@@ -23,6 +23,7 @@ mod edit;
 mod joint;
 mod on_python;
 mod row;
+mod search;
 mod specifier;
 mod verdict;
 

@@ -51,6 +51,14 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn of(around: &Around<'_>, backend: &LocalBackend) -> Result<Self, Failure> {
         let Around { how, folder, files, index, cache, .. } = *around;
+        let says = ["pyproject.toml", "setup.cfg", "setup.py"];
+        if !says.iter().any(|name| folder.join(name).is_file()) {
+            return Err(Failure::question(format!(
+                "there is no package in `{}` (no `pyproject.toml`, `setup.cfg` or `setup.py`): name the folder of a \
+                 project",
+                folder.display()
+            )));
+        }
         let pyproject = std::fs::read_to_string(folder.join("pyproject.toml")).ok();
         let config = config(how, folder)?;
         let plain = setup(how, &config);
@@ -68,7 +76,7 @@ impl Asked {
         };
         let package =
             Package::build(&choice, of_package, &mut interpreters, !how.python.is_empty())?;
-        let (declared, left_out) = declared(&package.metadata.requires_dist, &interpreters);
+        let (declared, left_out) = declared(&package.requires_dist, &interpreters);
         let names: Vec<PackageName> = declared.iter().map(|one| one.name.clone()).collect();
         let downloader = index.downloader(cache);
         let (built, _) = package.without_ranges(&names, cache, &downloader)?;

@@ -86,7 +86,8 @@ mod tests {
         replace(&path, "old\n", "new\n").unwrap_or_else(|_| panic!());
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
         let refused = replace(&path, "old\n", "newer\n").err().unwrap().error.to_string();
-        let refused = refused.replace(&fs::canonicalize(&path).unwrap().display().to_string(), "[FILE]");
+        let refused =
+            refused.replace(&fs::canonicalize(&path).unwrap().display().to_string(), "[FILE]");
         insta::assert_snapshot!(refused, @"");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }

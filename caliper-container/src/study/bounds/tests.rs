@@ -28,9 +28,9 @@ fn backend(run: impl Fn(&CellId) -> FakeRun + Send + Sync + 'static) -> FakeBack
         let one = |name: &str| Installed::new(name, release(cell, name).to_string());
         vec![one("a"), one("b")]
     };
-    FakeBackend::new(PYTHONS).installing(installed).running(move |cell, test| {
-        Ok(if test == "t" { run(cell) } else { FakeRun::passes("") })
-    })
+    FakeBackend::new(PYTHONS)
+        .installing(installed)
+        .running(move |cell, test| Ok(if test == "t" { run(cell) } else { FakeRun::passes("") }))
 }
 
 /// A project that allows releases 3 to 10 of `a` and of `b`.
@@ -62,7 +62,8 @@ fn project(backend: &FakeBackend) -> Plan {
 fn measured(bench: &Bench, repeats: u32) -> Result<Bounding, PinnedError> {
     let (files, plan) = (bench.project(), project(&bench.backend));
     let declared = |mixture: &Mixture| -> Vec<String> {
-        let free = ["a", "b"].iter().filter(|name| !mixture.pins.contains_key(&name.parse().unwrap()));
+        let free =
+            ["a", "b"].iter().filter(|name| !mixture.pins.contains_key(&name.parse().unwrap()));
         free.map(|name| format!("{name}>=3")).collect()
     };
     let retry = Retry { times: 0, pause: Duration::ZERO };
@@ -81,7 +82,10 @@ fn told(bounding: &Bounding) -> String {
         let verdict = Verdict::of(one, Some(&declared), &bounding.found, false);
         let lower = verdict.lower.map(|bound| bound.version.to_string());
         let failing: Vec<String> = verdict.failing.keys().map(ToString::to_string).collect();
-        format!("{} {:?} from {lower:?}, fails with {failing:?}, flaky {:?}", one.name, verdict.check, verdict.flaky)
+        format!(
+            "{} {:?} from {lower:?}, fails with {failing:?}, flaky {:?}",
+            one.name, verdict.check, verdict.flaky
+        )
     });
     let lowest = bounding.found.iter().map(|one| one.lowest.as_ref().map(|lowest| lowest.seen));
     let lowest: Vec<_> = lowest.collect();
@@ -97,11 +101,28 @@ fn mixtures_are_measured_on_all_pythons_at_once() {
         FakeRun::exits(i32::from(release(cell, "a") < least))
     }));
     let bounding = measured(&bench, 2).unwrap();
-    insta::assert_snapshot!(told(&bounding), @"");
+    insta::assert_snapshot!(told(&bounding), @r#"
+    a Refuted from Some("6"), fails with ["3", "4", "5"], flaky []
+    b Holds from Some("3"), fails with [], flaky []
+    [Some(Passed), Some(Passed)], 11 installs
+    "#);
     // The names of cells say what they are, and all environments are gone.
-    let mut cells: Vec<String> = bench.store.records().iter().map(|one| one.id().to_string()).collect();
+    let mut cells: Vec<String> =
+        bench.store.records().iter().map(|one| one.id().to_string()).collect();
     cells.sort();
-    insta::assert_snapshot!(cells.join("\n"), @"");
+    insta::assert_snapshot!(cells.join("\n"), @"
+    1.0/3.11
+    1.0/3.11[a=3]
+    1.0/3.11[a=4]
+    1.0/3.11[a=5]
+    1.0/3.11[a=6,b=3]
+    1.0/3.11[a=6]
+    1.0/3.11[b=3]
+    1.0/3.9
+    1.0/3.9[a=3,b=3]
+    1.0/3.9[a=3]
+    1.0/3.9[b=3]
+    ");
     assert_eq!(bench.backend.standing(), [""; 0]);
     assert_eq!(bounding.installs, cells.len());
     // What fails was run twice, and what passes once.
@@ -121,17 +142,13 @@ fn the_declared_ranges_of_the_others_hold() {
     let files = bench.project();
     let plan = project(&bench.backend);
     let declared = |_: &Mixture| vec!["b>=3,<9".to_owned()];
-    let mixtures =
-        Mixtures::new(&plan, &declared, bench.context(&files), RunOptions::default());
+    let mixtures = Mixtures::new(&plan, &declared, bench.context(&files), RunOptions::default());
     let name = |text: &str| text.parse::<PackageName>().unwrap();
     let pins = |list: &[(&str, u64)]| -> Pins {
         list.iter().map(|(one, number)| (name(one), Version::new([*number]))).collect()
     };
-    let mixture = Mixture {
-        python: PYTHONS[1],
-        pins: pins(&[("a", 4)]),
-        at_most: pins(&[("C_c", 7)]),
-    };
+    let mixture =
+        Mixture { python: PYTHONS[1], pins: pins(&[("a", 4)]), at_most: pins(&[("C_c", 7)]) };
     let cell = mixtures.cell(&mixture).unwrap();
     assert_eq!(cell.setup.unwrap().constraints, ["b>=3,<9", "a==4", "c-c<=7"]);
     let id = cell.id.to_string();
@@ -152,7 +169,11 @@ fn a_suite_that_fails_once_by_chance_refutes_nothing() {
         FakeRun::exits(i32::from(is_first && runs.fetch_add(1, Ordering::SeqCst) < 1))
     }));
     let told = told(&measured(&bench, 3).unwrap());
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    a Undecided from Some("4"), fails with [], flaky ["3"]
+    b Holds from Some("3"), fails with [], flaky []
+    [Some(Passed), Some(Passed)], 9 installs
+    "#);
 }
 
 #[test]
@@ -190,7 +211,6 @@ fn what_could_not_be_measured_is_told() {
     let bounding = measured(&bench, 1).unwrap();
     assert_eq!(bounding.not_measured.len(), 2, "once on each Python");
     let declared = ">=3".parse().unwrap();
-    let verdict =
-        Verdict::of(&question().dependencies[0], Some(&declared), &bounding.found, false);
+    let verdict = Verdict::of(&question().dependencies[0], Some(&declared), &bounding.found, false);
     assert_eq!(verdict.check, Check::Undecided);
 }

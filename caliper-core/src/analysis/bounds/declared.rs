@@ -109,11 +109,7 @@ pub fn declared(
             _ => ordered(&range),
         };
         let index = found.iter().position(|(one, _)| one.name == *name).unwrap_or_else(|| {
-            let one = Declared {
-                name: name.clone(),
-                text: String::new(),
-                ranges: BTreeMap::new(),
-            };
+            let one = Declared { name: name.clone(), text: String::new(), ranges: BTreeMap::new() };
             found.push((one, Vec::new()));
             found.len() - 1
         });
@@ -168,11 +164,23 @@ mod tests {
             })
             .chain(left_out.into_iter().map(|text| format!("left out {text}")))
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        Pandas `>=1.3` [3.9: >=1.3; 3.11: >=1.3] true
+        click `<9` [3.9: <9; 3.11: <9] true
+        tomli `>=1.1; python_version < '3.11'` [3.9: >=1.1] true
+        numpy `>=1.20; python_version < '3.10' | >=1.26; python_version >= '3.10'` [3.9: >=1.20; 3.11: >=1.26] false
+        left out six: an address and no releases
+        left out odd: `>=1,,` cannot be read
+        ");
         let lines: Vec<_> = found.iter().map(|one| one.line("3.11".parse().unwrap())).collect();
         assert_eq!(
             lines,
-            [Some("pandas>=1.3".to_owned()), Some("click<9".to_owned()), None, Some("numpy>=1.26".to_owned())]
+            [
+                Some("pandas>=1.3".to_owned()),
+                Some("click<9".to_owned()),
+                None,
+                Some("numpy>=1.26".to_owned())
+            ]
         );
     }
 }

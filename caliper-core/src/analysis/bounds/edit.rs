@@ -37,7 +37,9 @@ pub enum EditError {
         specifier: String,
     },
     /// It is declared several times, for example for different Pythons.
-    #[error("`{name}` is declared {times} times in `pyproject.toml`: choose where `{name}{specifier}` belongs")]
+    #[error(
+        "`{name}` is declared {times} times in `pyproject.toml`: choose where `{name}{specifier}` belongs"
+    )]
     Several {
         /// The dependency.
         name: String,
@@ -47,7 +49,9 @@ pub enum EditError {
         specifier: String,
     },
     /// The text is written with escapes, or over several lines.
-    #[error("`{name}` is written with escapes in `pyproject.toml`: write `{name}{specifier}` by hand")]
+    #[error(
+        "`{name}` is written with escapes in `pyproject.toml`: write `{name}{specifier}` by hand"
+    )]
     Escaped {
         /// The dependency.
         name: String,
@@ -90,7 +94,9 @@ fn place(
     specifier: &str,
 ) -> Result<(Range<usize>, String), EditError> {
     let (told, specifier_told) = (name.to_string(), specifier.to_owned());
-    let is_it = |text: &str| PackageName::split(text.trim()).0.parse().is_ok_and(|found: PackageName| found == *name);
+    let is_it = |text: &str| {
+        PackageName::split(text.trim()).0.parse().is_ok_and(|found: PackageName| found == *name)
+    };
     let mut found: Vec<(Range<usize>, String, String)> = Vec::new();
     let listed = get(root, &["project", "dependencies"]).and_then(DeValue::as_array);
     for entry in listed.into_iter().flatten() {
@@ -122,11 +128,9 @@ fn place(
                 Err(EditError::Escaped { name: told, specifier: specifier_told })
             }
         }
-        several => Err(EditError::Several {
-            name: told,
-            times: several.len(),
-            specifier: specifier_told,
-        }),
+        several => {
+            Err(EditError::Several { name: told, times: several.len(), specifier: specifier_told })
+        }
     }
 }
 
@@ -159,8 +163,11 @@ fn requirement(text: &str, specifier: &str) -> String {
     let (gap, rest) = old.split_at(at);
     let behind = &rest[old_clauses.len()..];
     // As the project writes lists.
-    let specifier =
-        if old_clauses.contains(", ") { specifier.replace(',', ", ") } else { specifier.to_owned() };
+    let specifier = if old_clauses.contains(", ") {
+        specifier.replace(',', ", ")
+    } else {
+        specifier.to_owned()
+    };
     let is_in_parentheses = old_clauses.starts_with('(');
     let new = if is_in_parentheses { format!("({specifier})") } else { specifier };
     format!("{head}{gap}{new}{behind}{marker}")
@@ -193,7 +200,10 @@ mod tests {
         assert_eq!(edit, text.replace(">=1.3 ;", ">=2 ;").replace(">=1, <2", ">=3"));
         let poetry = "[tool.poetry.dependencies]\npython = '>=3.9'\ndemo = { version = \">=1\", optional = true }\n\
                       other = '>=2'\n";
-        assert_eq!(change(poetry, "demo", ">=1.5").unwrap().text, poetry.replace(">=1\"", ">=1.5\""));
+        assert_eq!(
+            change(poetry, "demo", ">=1.5").unwrap().text,
+            poetry.replace(">=1\"", ">=1.5\"")
+        );
         assert_eq!(change(poetry, "other", ">=3").unwrap().text, poetry.replace(">=2'", ">=3'"));
     }
 
@@ -216,6 +226,11 @@ mod tests {
             refused("[project]\ndependencies = [\"demo>=1; python_version<'3.9'\", 'demo>=2']\n"),
             refused("[project]\ndependencies = [\"demo\\u003e=1\"]\n"),
         ];
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        `pyproject.toml` is not TOML: unclosed table, expected `]`
+        `demo` does not stand in `project.dependencies` or `tool.poetry.dependencies` of `pyproject.toml`: write `demo>=2` where it is declared
+        `demo` is declared 2 times in `pyproject.toml`: choose where `demo>=2` belongs
+        `demo` is written with escapes in `pyproject.toml`: write `demo>=2` by hand
+        ");
     }
 }

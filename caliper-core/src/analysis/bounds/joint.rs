@@ -3,8 +3,8 @@
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::on_python::{Search, judged, search_guilty};
 use super::row::Row;
+use super::search::{Search, judged, search_guilty};
 use super::{Answer, Seen, Wanted};
 use crate::analysis::blame::{Outcome, Pin};
 use crate::names::PackageName;

@@ -331,7 +331,10 @@ mod tests {
 
     /// How a release of a made-up row ends: in runs, as they do.
     fn truths() -> impl Strategy<Value = (Vec<char>, usize, usize)> {
-        let runs = prop::collection::vec((prop::sample::select(vec!['+', '+', '-', 'x', '~', '!', 'o']), 1_usize..8), 1..9);
+        let runs = prop::collection::vec(
+            (prop::sample::select(vec!['+', '+', '-', 'x', '~', '!', 'o']), 1_usize..8),
+            1..9,
+        );
         runs.prop_flat_map(|runs| {
             let all: Vec<char> =
                 runs.into_iter().flat_map(|(one, count)| std::iter::repeat_n(one, count)).collect();

@@ -15,7 +15,8 @@ pub fn narrowed(
     widen: bool,
 ) -> Option<String> {
     let clauses: Vec<VersionSpecifier> = declared.iter().flat_map(split).collect();
-    let passes = |version: &Version, known: Known| known == Known::Passed && is_allowed(&clauses, version);
+    let passes =
+        |version: &Version, known: Known| known == Known::Passed && is_allowed(&clauses, version);
     let of_range = releases.iter().filter(|(version, known)| passes(version, *known));
     let oldest = of_range.clone().map(|(version, _)| version).min();
     let beyond = |is_it: &dyn Fn(&Version) -> bool| {
@@ -24,39 +25,45 @@ pub fn narrowed(
     let newest = of_range.map(|(version, _)| version).max();
     // A bound falls if something passes beyond it.
     let falls = |clause: &VersionSpecifier| match kind(clause) {
-        Kind::Lower => beyond(&|version| oldest.is_none_or(|oldest| version < oldest) && !allows(clause, version)),
-        Kind::Upper => beyond(&|version| newest.is_none_or(|newest| version > newest) && !allows(clause, version)),
+        Kind::Lower => beyond(&|version| {
+            oldest.is_none_or(|oldest| version < oldest) && !allows(clause, version)
+        }),
+        Kind::Upper => beyond(&|version| {
+            newest.is_none_or(|newest| version > newest) && !allows(clause, version)
+        }),
         Kind::Other => false,
     };
-    let kept: Vec<VersionSpecifier> = clauses.iter().filter(|clause| !falls(clause)).cloned().collect();
-    let held: Vec<(Version, Known)> = releases
-        .iter()
-        .map(|(version, known)| {
-            let is_out = |clause: &&VersionSpecifier| !allows(clause, version);
-            let known = match kept.iter().find(is_out).map(VersionSpecifier::operator) {
-                None => *known,
-                // What is excluded in the middle stays so, and must not look like the end.
-                Some(Operator::NotEqual | Operator::NotEqualStar) => Known::Unmeasured,
-                Some(_) => Known::Failed,
-            };
-            (version.clone(), known)
-        })
-        .collect();
-    let Suggested::Specifier(found) = suggest(&held) else { return None };
-    let found: VersionSpecifiers = found.specifier.parse().ok()?;
-    let found: Vec<VersionSpecifier> = found.iter().cloned().collect();
+    let kept: Vec<VersionSpecifier> =
+        clauses.iter().filter(|clause| !falls(clause)).cloned().collect();
+    let fell = clauses.iter().any(|clause| kind(clause) == Kind::Lower && falls(clause));
+    let allowed: Vec<(Version, Known)> =
+        releases.iter().filter(|(version, _)| is_allowed(&kept, version)).cloned().collect();
+    let passing = allowed.iter().filter(|(_, known)| *known == Known::Passed);
+    let oldest = passing.map(|(version, _)| version).min()?;
+    // The lower bound is the oldest release that passes, unless it is the oldest that is allowed anyway.
+    let lower = (fell || allowed.iter().any(|(version, _)| version < oldest))
+        .then(|| VersionSpecifier::greater_than_equal_version(oldest.clone().without_local()));
+    let newer: Vec<(Version, Known)> =
+        allowed.iter().filter(|(version, _)| version >= oldest).cloned().collect();
+    let mut found: Vec<VersionSpecifier> = lower.into_iter().collect();
+    if newer.iter().any(|(_, known)| *known == Known::Failed) {
+        let Suggested::Specifier(above) = suggest(&newer) else { return None };
+        let above: VersionSpecifiers = above.specifier.parse().ok()?;
+        found.extend(above.iter().cloned());
+    }
     // Of two bounds on one side, the stricter one; of equal ones, what is declared.
     let of = |wanted: Kind| kept.iter().chain(&found).filter(move |one| kind(one) == wanted);
     let mut all: Vec<VersionSpecifier> = Vec::new();
-    // Nothing is known of what is older than all that was measured.
-    let fell = clauses.iter().any(|clause| kind(clause) == Kind::Lower && falls(clause));
-    if fell && of(Kind::Lower).next().is_none() {
-        let passing = releases.iter().filter(|(_, known)| *known == Known::Passed);
-        let oldest = passing.map(|(version, _)| version.clone().without_local()).min();
-        all.extend(oldest.map(VersionSpecifier::greater_than_equal_version));
-    }
-    all.extend(of(Kind::Lower).reduce(|one, other| if strict(other) > strict(one) { other } else { one }).cloned());
-    all.extend(of(Kind::Upper).reduce(|one, other| if strict(other) < strict(one) { other } else { one }).cloned());
+    all.extend(
+        of(Kind::Lower)
+            .reduce(|one, other| if strict(other) > strict(one) { other } else { one })
+            .cloned(),
+    );
+    all.extend(
+        of(Kind::Upper)
+            .reduce(|one, other| if strict(other) < strict(one) { other } else { one })
+            .cloned(),
+    );
     for clause in of(Kind::Other) {
         let is_needed = match clause.operator() {
             // Not what a bound excludes already.
@@ -67,17 +74,7 @@ pub fn narrowed(
             all.push(clause.clone());
         }
     }
-    // What each clause is for may be done by the others: `==1.*` beside `<1.5`.
-    let says = |clauses: &[VersionSpecifier]| -> Vec<bool> {
-        releases.iter().map(|(version, _)| is_allowed(clauses, version)).collect()
-    };
-    for clause in found.iter().filter(|clause| !kept.contains(clause)) {
-        let without: Vec<VersionSpecifier> = all.iter().filter(|one| *one != clause).cloned().collect();
-        if says(&without) == says(&all) {
-            all = without;
-        }
-    }
-    let is_right = held.iter().all(|(version, known)| match known {
+    let is_right = allowed.iter().all(|(version, known)| match known {
         Known::Passed => is_allowed(&all, version),
         Known::Failed => !is_allowed(&all, version),
         Known::Unmeasured => true,
@@ -133,7 +130,8 @@ fn split(clause: &VersionSpecifier) -> Vec<VersionSpecifier> {
         return vec![clause.clone()];
     }
     let release = clause.version().release();
-    let prefix = Version::new(&release[..release.len().saturating_sub(1)]).with_epoch(clause.version().epoch());
+    let prefix = Version::new(&release[..release.len().saturating_sub(1)])
+        .with_epoch(clause.version().epoch());
     let lower = VersionSpecifier::greater_than_equal_version(clause.version().clone());
     match VersionSpecifier::from_version(Operator::EqualStar, prefix) {
         Ok(prefix) => vec![lower, prefix],
@@ -160,7 +158,11 @@ mod tests {
                 (version.parse().unwrap(), known)
             })
             .collect();
-        let declared = if declared.is_empty() { VersionSpecifiers::empty() } else { declared.parse().unwrap() };
+        let declared = if declared.is_empty() {
+            VersionSpecifiers::empty()
+        } else {
+            declared.parse().unwrap()
+        };
         narrowed(&declared, &releases, widen).unwrap_or_else(|| "none".to_owned())
     }
 

@@ -88,7 +88,8 @@ impl World<'_> {
             }
         };
         let declared = self.declared.map(|(from, to)| {
-            let text = if to == self.count { format!(">={from}") } else { format!(">={from},<={to}") };
+            let text =
+                if to == self.count { format!(">={from}") } else { format!(">={from},<={to}") };
             text.parse::<VersionSpecifiers>().unwrap()
         });
         let dependencies = bounds.question().dependencies.iter().zip(&declared);
@@ -106,7 +107,9 @@ impl World<'_> {
         }
         for one in &verdicts {
             let bound = |bound: &Option<Bound>| match bound {
-                Some(bound) => format!("{} {:?} ({:?})", bound.version, bound.evidence, bound.beyond),
+                Some(bound) => {
+                    format!("{} {:?} ({:?})", bound.version, bound.evidence, bound.beyond)
+                }
                 None => "unknown".to_owned(),
             };
             let failing: Vec<String> = one.failing.keys().map(ToString::to_string).collect();
@@ -123,7 +126,10 @@ impl World<'_> {
             ));
         }
         if let Some(lowest) = &found.lowest {
-            let raised = lowest.raised.iter().map(|one| format!("{} {} to {} {:?}", one.name, one.from, one.to, one.why));
+            let raised = lowest
+                .raised
+                .iter()
+                .map(|one| format!("{} {} to {} {:?}", one.name, one.from, one.to, one.why));
             lines.push(format!(
                 "lowest {:?}, to blame {:?}, raised {:?}, in the end {:?} with {}",
                 lowest.seen,
@@ -139,7 +145,8 @@ impl World<'_> {
 }
 
 fn pins(pins: &Pins) -> String {
-    let told: Vec<String> = pins.iter().map(|(name, version)| format!("{name}=={version}")).collect();
+    let told: Vec<String> =
+        pins.iter().map(|(name, version)| format!("{name}=={version}")).collect();
     told.join(" ")
 }
 
@@ -153,32 +160,77 @@ fn passes(holds: bool) -> Seen {
 
 #[test]
 fn bounds_that_hold_take_an_install_each_and_two_more() {
-    insta::assert_snapshot!(told(&|_| Seen::Passed), @"");
+    insta::assert_snapshot!(told(&|_| Seen::Passed), @r#"
+    today Passed, None
+    a Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    lowest Passed, to blame "", raised "", in the end Passed with a==5 b==5 c==5
+    5 installs
+    "#);
 }
 
 #[test]
 fn a_lower_bound_that_is_too_low_is_found_by_halving() {
-    insta::assert_snapshot!(told(&|of| passes(of("a") >= 11)), @"");
+    insta::assert_snapshot!(told(&|of| passes(of("a") >= 11)), @r#"
+    today Passed, None
+    a Refuted: 11 Proven (Fails("10")) to 20 Proven (Nothing); fails "5 8 10", unmeasured 10, held "", suggested Some(">=11")
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    lowest Passed, to blame "", raised "", in the end Passed with a==11 b==5 c==5
+    9 installs
+    "#);
 }
 
 #[test]
 fn one_dependency_that_breaks_today_is_held_for_the_others() {
-    insta::assert_snapshot!(told(&|of| passes(of("b") < 14)), @"");
+    insta::assert_snapshot!(told(&|of| passes(of("b") < 14)), @r#"
+    today Failed, None
+    to blame: b==20
+    a Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "b==13", suggested None
+    b Refuted: 5 Proven (NotTried) to 13 Proven (Fails("14")); fails "14 15 17 20", unmeasured 10, held "", suggested Some(">=5,<14")
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "b==13", suggested None
+    lowest Passed, to blame "", raised "", in the end Passed with a==5 b==5 c==5
+    11 installs
+    "#);
 }
 
 #[test]
 fn of_two_that_break_together_one_is_held() {
-    insta::assert_snapshot!(told(&|of| passes(of("a") < 18 || of("b") < 14)), @"");
+    insta::assert_snapshot!(told(&|of| passes(of("a") < 18 || of("b") < 14)), @r#"
+    today Failed, None
+    to blame: a==20 b==20
+    a Refuted: 5 Proven (NotTried) to 17 Proven (Fails("18")); fails "18 19 20", unmeasured 10, held "", suggested Some(">=5,<18")
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "a==17", suggested None
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "a==17", suggested None
+    lowest Passed, to blame "", raised "", in the end Passed with a==5 b==5 c==5
+    15 installs
+    "#);
 }
 
 #[test]
 fn two_that_each_break_today_are_found_by_blaming() {
-    insta::assert_snapshot!(told(&|of| passes(of("a") < 18 && of("b") < 14)), @"");
+    insta::assert_snapshot!(told(&|of| passes(of("a") < 18 && of("b") < 14)), @r#"
+    today Failed, None
+    to blame: a==20 b==20
+    a Refuted: 5 Proven (NotTried) to 17 Proven (Fails("18")); fails "18 19 20", unmeasured 11, held "b==13", suggested Some(">=5,<18")
+    b Refuted: 5 Proven (NotTried) to 13 Proven (Fails("14")); fails "14 15 17 20", unmeasured 10, held "a==17", suggested Some(">=5,<14")
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "a==17 b==13", suggested None
+    lowest Passed, to blame "", raised "", in the end Passed with a==5 b==5 c==5
+    25 installs
+    "#);
 }
 
 #[test]
 fn lower_bounds_that_fail_together_are_raised() {
-    insta::assert_snapshot!(told(&|of| passes(of("a") >= 8 || of("b") >= 9)), @"");
+    insta::assert_snapshot!(told(&|of| passes(of("a") >= 8 || of("b") >= 9)), @r#"
+    today Passed, None
+    a Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested Some(">=8")
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    lowest Failed, to blame "a==5 b==5", raised "a 5 to 8 Fails", in the end Passed with a==8 b==5 c==5
+    11 installs
+    "#);
 }
 
 #[test]
@@ -186,20 +238,52 @@ fn lower_bounds_that_conflict_are_raised_as_a_resolver_does() {
     let truth = |of: &dyn Fn(&str) -> u64| {
         if of("a") < 9 && of("b") < 7 { Seen::CannotBeInstalled } else { Seen::Passed }
     };
-    insta::assert_snapshot!(told(&truth), @"");
+    insta::assert_snapshot!(told(&truth), @r#"
+    today Passed, None
+    a Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    lowest Passed, to blame "", raised "b 5 to 7 CannotBeInstalled", in the end Passed with a==5 b==7 c==5
+    11 installs
+    "#);
 }
 
 #[test]
 fn a_suite_that_fails_with_everything_says_nothing_of_bounds() {
-    insta::assert_snapshot!(told(&|_| Seen::Failed), @"");
-    insta::assert_snapshot!(told(&|_| Seen::Flaky), @"");
-    insta::assert_snapshot!(told(&|_| Seen::CannotBeInstalled), @"");
+    insta::assert_snapshot!(told(&|_| Seen::Failed), @r#"
+    today Failed, Some(Fails)
+    a Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    b Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    c Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    8 installs
+    "#);
+    insta::assert_snapshot!(told(&|_| Seen::Flaky), @r#"
+    today Flaky, Some(Flaky)
+    a Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    b Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    c Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    1 installs
+    "#);
+    insta::assert_snapshot!(told(&|_| Seen::CannotBeInstalled), @r#"
+    today CannotBeInstalled, Some(CannotBeInstalled)
+    a Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    b Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    c Undecided: unknown to unknown; fails "", unmeasured 0, held "", suggested None
+    1 installs
+    "#);
 }
 
 #[test]
 fn flaky_releases_decide_nothing() {
     let truth = |of: &dyn Fn(&str) -> u64| if of("a") <= 6 { Seen::Flaky } else { Seen::Passed };
-    insta::assert_snapshot!(told(&truth), @"");
+    insta::assert_snapshot!(told(&truth), @r#"
+    today Passed, None
+    a Undecided: 7 Bracketed (Unknown) to 20 Proven (Nothing); fails "", unmeasured 12, held "", suggested None
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    lowest Passed, to blame "", raised "", in the end Passed with a==7 b==5 c==5
+    7 installs
+    "#);
 }
 
 #[test]
@@ -207,14 +291,28 @@ fn old_releases_that_cannot_be_built_refute_nothing() {
     let truth = |of: &dyn Fn(&str) -> u64| {
         if of("a") < 12 { Seen::CannotBeInstalled } else { Seen::Passed }
     };
-    insta::assert_snapshot!(told(&truth), @"");
+    insta::assert_snapshot!(told(&truth), @r#"
+    today Passed, None
+    a Holds: 12 Proven (CannotBeInstalled("11")) to 20 Proven (Nothing); fails "", unmeasured 10, held "", suggested None
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    lowest Passed, to blame "", raised "", in the end Passed with a==12 b==5 c==5
+    9 installs
+    "#);
 }
 
 #[test]
 fn beyond_the_declared_range_only_if_that_is_asked_for() {
     let truth = |of: &dyn Fn(&str) -> u64| passes(of("a") >= 3 && of("b") <= 17);
     let world = World { truth: &truth, declared: [(5, 15); 3], count: 20, widen: true };
-    insta::assert_snapshot!(world.told(), @"");
+    insta::assert_snapshot!(world.told(), @r#"
+    today Passed, None
+    a Holds: 3 Proven (Fails("2")) to 20 Proven (Nothing); fails "", unmeasured 12, held "", suggested Some(">=3")
+    b Holds: 1 Proven (Nothing) to 17 Proven (Fails("18")); fails "", unmeasured 12, held "", suggested Some(">=1,<18")
+    c Holds: 1 Proven (Nothing) to 20 Proven (Nothing); fails "", unmeasured 12, held "", suggested Some(">=1")
+    lowest Passed, to blame "", raised "", in the end Passed with a==5 b==5 c==5
+    23 installs
+    "#);
 }
 
 #[test]

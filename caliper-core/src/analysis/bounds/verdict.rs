@@ -133,12 +133,10 @@ impl Verdict {
         let failing: BTreeMap<Version, Option<String>> =
             of(Seen::Failed).iter().map(|one| (one.version.clone(), one.why.clone())).collect();
         let in_reach = |one: &&Release| one.is_allowed || widen;
-        let unknown = |one: &&Release| {
-            one.has_file && matches!(one.seen, Seen::Untried | Seen::NotMeasured)
-        };
-        let is_proven = |bounds: &[Bound; 2]| {
-            bounds.iter().all(|bound| bound.evidence == Evidence::Proven)
-        };
+        let unknown =
+            |one: &&Release| one.has_file && matches!(one.seen, Seen::Untried | Seen::NotMeasured);
+        let is_proven =
+            |bounds: &[Bound; 2]| bounds.iter().all(|bound| bound.evidence == Evidence::Proven);
         let check = if !failing.is_empty() {
             Check::Refuted
         } else if is_known && !pythons.is_empty() && pythons.values().all(is_proven) {
@@ -146,11 +144,12 @@ impl Verdict {
         } else {
             Check::Undecided
         };
-        let raised = found.iter().filter_map(|one| one.lowest.as_ref()).flat_map(|lowest| &lowest.raised);
+        let raised =
+            found.iter().filter_map(|one| one.lowest.as_ref()).flat_map(|lowest| &lowest.raised);
         let raised = raised.filter(|one| one.name == *name && one.why == WhyRaised::Fails);
         let at_least = raised.map(|one| &one.to).max();
-        let reaches_beyond = widen
-            && all.releases.iter().any(|one| !one.is_allowed && one.seen == Seen::Passed);
+        let reaches_beyond =
+            widen && all.releases.iter().any(|one| !one.is_allowed && one.seen == Seen::Passed);
         let suggested = if check == Check::Refuted || at_least.is_some() || reaches_beyond {
             declared.and_then(|declared| narrowed(declared, &evidence(&all, at_least), widen))
         } else {

@@ -403,9 +403,7 @@ impl Together {
             TogetherEnd::NotMeasured => "not measured",
         };
         let mut lines = vec!["all together".to_owned()];
-        for (name, end, key) in
-            [("oldest", self.lower, "lower"), ("newest", self.upper, "upper")]
-        {
+        for (name, end, key) in [("oldest", self.lower, "lower"), ("newest", self.upper, "upper")] {
             let blamed: Vec<String> = self
                 .blame
                 .iter()
