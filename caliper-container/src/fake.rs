@@ -171,8 +171,14 @@ impl ContainerBackend for FakeBackend {
             let is_intact = AtomicBool::new(true);
             let is_shared = !request.alone;
             let installed = (self.installed)(&request.cell.id);
-            Box::new(FakeEnvironment { backend: self, id, installed, imports, is_intact, is_shared })
-                as Box<dyn Environment>
+            Box::new(FakeEnvironment {
+                backend: self,
+                id,
+                installed,
+                imports,
+                is_intact,
+                is_shared,
+            }) as Box<dyn Environment>
         });
         Ok(Built::new(environment, Vec::new()))
     }
