@@ -27,7 +27,7 @@ fn unknown_and_misspelt_keys() {
     4 |   colour: red
       |   ^^^^^^
       |
-      = help: the keys here are `name`, `packagemanager`, `dependency`, `versions`, `python_versions`, `sdist`, `dockerfile`, `base`, `args`, `requirements`, `constraints`, `build_constraints`, `as_of`, `unknown_upload_time`, `axes`, `exclude`, `include`, `import`, `tests`, `results`, `limits`, `compare`, `baseline`, `expect`
+      = help: the keys here are `name`, `packagemanager`, `dependency`, `versions`, `python_versions`, `sdist`, `dockerfile`, `base`, `args`, `project`, `requirements`, `requirements_files`, `constraints`, `build_constraints`, `as_of`, `unknown_upload_time`, `axes`, `exclude`, `include`, `import`, `tests`, `results`, `limits`, `compare`, `baseline`, `expect`
     ");
 }
 
@@ -63,7 +63,7 @@ fn a_template_variable_that_is_unknown() {
     error: template `bad.Dockerfile`, line 2: there is no variable `filname`
               2 | RUN pip install {{ filname }}
            help: did you mean `filename`?
-           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints
+           help: the variables are base, filename, basename, sha256, dependency, version, python, abi, requirements, constraints, build_constraints, project_wheel, project_extras
      --> caliper.yaml:3:15
       |
     3 |   dockerfile: bad.Dockerfile

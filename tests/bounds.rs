@@ -81,7 +81,41 @@ fn declared_ranges_are_measured_checked_and_written() {
     let world = world(&["alpha>=1.1", "beta>=1.2,!=1.5", "gamma>=1,<3"], check);
     let python = python();
     let said = world.caliper(&bounds(&python, &[])).expect(0);
-    insta::assert_snapshot!(shown(&said.out, &python), @"");
+    insta::assert_snapshot!(shown(&said.out, &python), @"
+    weather-kit on Python [PYTHON]
+      with what a resolver picks today the suite fails
+        AssertionError: gamma is too new
+
+    alpha >=1.1: refuted
+      oldest that passes: 1.4 (proven: 1.3 fails)
+      newest that passes: 1.9 (proven: there is no other)
+      fails with 1.1, 1.3
+        AssertionError: alpha is too old
+      not tried: 4 of 9 releases
+      measured with gamma<=1.7
+      declare alpha>=1.7
+
+    beta >=1.2,!=1.5: holds
+      oldest that passes: 1.2 (proven: the end of the declared range)
+      newest that passes: 1.9 (proven: there is no other)
+      not tried: 5 of 7 releases
+      measured with gamma<=1.7
+
+    gamma >=1,<3: refuted
+      oldest that passes: 1.0 (proven: there is no other)
+      newest that passes: 1.7 (proven: 1.8 fails)
+      fails with 1.8, 2.0
+        AssertionError: gamma is too new
+      not tried: 6 of 11 releases
+      declare gamma>=1,<1.8
+
+    all together
+      oldest: fail; to blame: alpha 1.4, beta 1.2
+        AssertionError: both are old
+        with alpha 1.7 in place of 1.4 they pass together on [PYTHON]
+      newest: fail; to blame: gamma 2.0
+    18 installs and their tests, [TIME]
+    ");
     assert!(said.out.lines().all(|line| line.chars().count() <= 80), "{}", said.out);
     assert!(!world.project().join("built").exists(), "the user's folder is not built in");
 
@@ -120,7 +154,22 @@ fn beyond_the_range_and_one_dependency_alone() {
     let world = world(&["alpha>=1.5,<1.8", "beta", "gamma"], "assert A >= 2");
     let python = python();
     let said = world.caliper(&bounds(&python, &["--dependency", "alpha", "--widen"])).expect(0);
-    insta::assert_snapshot!(shown(&said.out, &python), @"");
+    insta::assert_snapshot!(shown(&said.out, &python), @"
+    weather-kit on Python [PYTHON]
+
+    alpha >=1.5,<1.8: holds
+      oldest that passes: 1.2 (proven: 1.1 fails)
+      newest that passes: 1.9 (proven: there is no other)
+      not tried: 2 of 10 releases
+      declare alpha>=1.2
+
+    all together
+      oldest: pass
+      newest: pass
+    not measured: beta: not chosen
+    not measured: gamma: not chosen
+    8 installs and their tests, [TIME]
+    ");
 }
 
 #[test]
@@ -142,7 +191,19 @@ fn what_is_asked_wrongly_is_told() {
         refused(&other, &["--extra", "test"]),
         refused(&World::new(), &[]),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    error: the project has no direct dependencies, so there are no bounds
+    error: `--dependency numpy`: it is no direct dependency of the project; it has alpha
+    error: there is no folder `nowhere`: No such file or directory (os error 2)
+    error: the project has no extra `test`
+     --> the arguments of `caliper bounds`:1:102
+      |
+    1 | {"analysis":{"dependency":"caliper-measures-the-project-itself","name":"bounds","project":{"extras":["test"],"groups":[]},"requiremen...
+      |                                                                                                      ^^^^^^
+      |
+      = help: `pyproject.toml` declares none: add it under `[project.optional-dependencies]`, or leave it out
+    error: there is no package in `[HERE]/project` (no `pyproject.toml`, `setup.cfg` or `setup.py`): name the folder of a project
+    "#);
 }
 
 #[test]
@@ -153,5 +214,21 @@ fn a_suite_that_fails_with_everything_is_said_first() {
     let world = world(&["alpha", "beta", "gamma"], "raise SystemExit('it never worked')");
     let python = python();
     let said = world.caliper(&bounds(&python, &["--check"])).expect(1);
-    insta::assert_snapshot!(shown(&said.out, &python), @"");
+    insta::assert_snapshot!(shown(&said.out, &python), @"
+    weather-kit on Python [PYTHON]
+      with what a resolver picks today the suite fails
+        exit status 1: it never worked
+        and with older releases of its dependencies too: no bound can be measured
+
+    alpha any release: undecided
+
+    beta any release: undecided
+
+    gamma any release: undecided
+
+    all together
+      oldest: not measured
+      newest: fail
+    8 installs and their tests, [TIME]
+    ");
 }

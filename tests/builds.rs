@@ -307,8 +307,8 @@ fn declarations_of_every_kind_are_checked() {
     assert!(said.contains("project.requires-python\n"), "{said}");
     let missing = world.caliper(&["suggest", "--check", "nosuch.toml"]).error(2);
     assert!(missing.contains("could not read `nosuch.toml`"), "{missing}");
-    let program = world.caliper(&["suggest", "--check", "setup.py"]).error(2);
-    assert!(program.contains("it is neither a `pyproject.toml`"), "{program}");
+    let other = world.caliper(&["suggest", "--check", "setup.yaml"]).error(2);
+    assert!(other.contains("it is neither a `pyproject.toml`"), "{other}");
 }
 
 #[test]

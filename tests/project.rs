@@ -163,14 +163,14 @@ fn groups_and_files_are_installed_too_and_conflicts_name_both_sides() {
     world.write("limits.txt", "helper>=2\n");
     let said = run(&world, 0);
     assert_eq!(cells(&world.results()), ["1.0: build_failed []", "2.0: build_failed []"]);
-    insta::assert_snapshot!(conflict(&said), @"");
+    insta::assert_snapshot!(conflict(&said), @"2x excluded by your requirements: Because weather-kit==1.2 depends on helper<2 and you require weather-kit and helper>=2, we can conclude that your requirements are unsatisfiable. in 1.0, 2.0");
 
     // A release that needs what the project does not allow is not at fault.
     world.write("limits.txt", "tool<2\n");
     pack::wheel(&world.packages(), "demo", "3.0", &["helper>=2"], &[("demo.py", "")]).unwrap();
     fs::remove_dir_all(world.project().join(".caliper/cache")).unwrap();
     let said = run(&world, 0);
-    insta::assert_snapshot!(conflict(&said), @"");
+    insta::assert_snapshot!(conflict(&said), @"1x excluded by your requirements: Because weather-kit==1.2 depends on helper<2 and demo==N depends on helper>=2, we can conclude that all versions of demo and all versions of weather-kit are incompatible. And because you require weath… in 3.0");
     assert_eq!(world.results()["cells"][2]["build"]["reason"], "excluded_by_requirements");
 }
 
@@ -201,7 +201,10 @@ fn declared_hashes_are_checked() {
     world.write("pins.txt", &format!("helper==1.0 --hash=sha256:{wrong}\n"));
     let said = run(&world, 0);
     assert_eq!(cells(&world.results()), ["1.0: build_failed []", "2.0: build_failed []"]);
-    insta::assert_snapshot!(conflict(&said).replace(&right, "[RIGHT]"), @"");
+    insta::assert_snapshot!(conflict(&said).replace(&right, "[RIGHT]"), @"
+    1x excluded by your requirements: helper 1.0 was installed from `helper-1.0-py3-none-any.whl` (sha256:N), which is not among the files that the hashes in `pins.txt` allow in 2.0
+    1x excluded by your requirements: helper N was installed from `helper-N-py3-none-any.whl` (sha256:N), which is not among the files that the hashes in `pins.txt` allow in 1.0
+    ");
 }
 
 #[test]
@@ -210,29 +213,64 @@ fn a_project_that_cannot_be_built_stops_the_run_with_its_log() {
         return;
     }
     let world = world("  project: true\n  tests: [use.py]\n");
-    let told = || refused(&world);
+    // The line is one of the hook of uv.
+    let told = || refused(&world).replace("line 11", "line [N]");
 
     world.write(
         "backend.py",
         "def build_wheel(*a, **k):\n    raise SystemExit('error: nothing is as it should be')\n",
     );
-    insta::assert_snapshot!(told(), @"");
+    insta::assert_snapshot!(told(), @"
+    error: the project's wheel cannot be built (source build failed), so nothing is measured
+      Building wheel...
+      error: nothing is as it should be
+      error: Failed to build `[HERE]/project/`
+        cause: The build backend returned an error
+        cause: Call to `backend.build_wheel` failed (exit status: 1)
+      hint: Build failures usually indicate a problem with the package or the build environment
+    ");
     assert!(!world.project().join(".caliper/results.json").exists());
 
     // Only editable.
     world.write("backend.py", "def build_editable(*a, **k):\n    pass\n");
-    insta::assert_snapshot!(told(), @"");
+    insta::assert_snapshot!(told(), @r#"
+    error: the project's wheel cannot be built (source build failed), so nothing is measured
+      Building wheel...
+      Traceback (most recent call last):
+        File "<string>", line [N], in <module>
+      AttributeError: module 'backend' has no attribute 'build_wheel'
+      error: Failed to build `[HERE]/project/`
+        cause: The build backend returned an error
+        cause: Call to `backend.build_wheel` failed (exit status: 1)
+      hint: Build failures usually indicate a problem with the package or the build environment
+    its build backend builds no wheels (PEP 517): a package that can only be installed as editable has no file that environments could share
+    "#);
 
     // No build backend of that name.
     world.write(
         "pyproject.toml",
         "[build-system]\nrequires = ['nobody-has-this']\nbuild-backend = 'nothing'\n",
     );
-    insta::assert_snapshot!(told(), @"");
+    insta::assert_snapshot!(told(), @"
+    error: the project's wheel cannot be built (no matching distribution), so nothing is measured
+      Building wheel...
+      error: Failed to build `[HERE]/project/`
+        cause: Failed to resolve requirements from `build-system.requires`
+        cause: No solution found when resolving: `nobody-has-this`
+        cause: Because nobody-has-this was not found in the package registry and you require nobody-has-this, we can conclude that your requirements are unsatisfiable.
+    ");
 
     // None at all is found without network.
     world.write("pyproject.toml", "[tool.ruff]\n");
-    insta::assert_snapshot!(world.caliper(&["check"]).error(2), @"");
+    insta::assert_snapshot!(world.caliper(&["check"]).error(2), @"
+    error: `pyproject.toml` says nothing of a package that can be built: it has no `[build-system]` and no `[project]`
+     --> caliper.yaml:3:3
+      |
+    3 |   project: true
+      |   ^^^^^^^
+      |
+      = help: name a build backend (`[build-system]` with `requires` and `build-backend`), or leave `project` out
+    ");
 }
 
 #[test]
@@ -243,13 +281,13 @@ fn what_only_a_build_tells_is_told_before_any_cell() {
     let world = world("  project: {extras: [tests]}\n  tests: [use.py]\n");
     // Its extras are computed.
     world.caliper(&["check"]).expect(0);
-    insta::assert_snapshot!(refused(&world), @"");
+    insta::assert_snapshot!(refused(&world), @"error: weather-kit 1.2 has no extra `tests`; it has `test`");
     world.write("caliper.yaml", "analysis: {dependency: weather-kit, project: true}\n");
     world.wheel("weather_kit", "1.0", &[]);
-    insta::assert_snapshot!(refused(&world), @"");
+    insta::assert_snapshot!(refused(&world), @"error: `project` installs weather-kit itself, whose releases are measured; leave `project` out");
     world.write("caliper.yaml", "analysis: {dependency: demo, project: true}\n");
     world.write("METADATA.in", &format!("{METADATA}Requires-Python: >=3.99\n"));
-    insta::assert_snapshot!(refused(&world), @"");
+    insta::assert_snapshot!(refused(&world), @"error: weather-kit requires Python >=3.99, and [PYTHON] is asked for; leave it out of `python_versions`");
 }
 
 #[test]
@@ -338,5 +376,5 @@ fn a_plan_and_a_replay_have_the_project_too() {
     assert_eq!(other.code, 0, "{}", other.err);
     fs::remove_dir_all(world.project().join(".caliper/cache")).unwrap();
     let other = world.caliper(&["run", "--plan", "../plan.json", "--progress", "none"]).error(2);
-    insta::assert_snapshot!(other, @"");
+    insta::assert_snapshot!(other, @"error: the plan is for another state of the project's own package than that of this folder; make it anew");
 }

@@ -111,7 +111,6 @@ fn config(how: &Bounds, folder: &Path) -> Result<Config, Failure> {
         "name": "bounds",
         // Nothing of it is installed.
         "dependency": "caliper-measures-the-project-itself",
-        "import": false,
         "project": project,
         "requirements": how.with,
         "requirements_files": how.requirements,
@@ -124,7 +123,8 @@ fn config(how: &Bounds, folder: &Path) -> Result<Config, Failure> {
 /// How the project is tested, and what is installed beside it.
 fn setup(how: &Bounds, config: &Config) -> Setup {
     let tested = subject::setup(&how.command, how.timeout, 1);
-    let mut setup = Setup { tests: tested.tests, as_of: how.as_of, ..config.setup() };
+    let mut setup =
+        Setup { tests: tested.tests, as_of: how.as_of, import: tested.import, ..config.setup() };
     let command = &setup.tests[0].command;
     let is_pytest =
         command[0] == "pytest" || command.get(1..3) == Some(&["-m", "pytest"].map(str::to_owned));

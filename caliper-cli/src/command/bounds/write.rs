@@ -88,7 +88,7 @@ mod tests {
         let refused = replace(&path, "old\n", "newer\n").err().unwrap().error.to_string();
         let refused =
             refused.replace(&fs::canonicalize(&path).unwrap().display().to_string(), "[FILE]");
-        insta::assert_snapshot!(refused, @"");
+        insta::assert_snapshot!(refused, @"`[FILE]` has changed since it was measured, so nothing is written to it; the same command measures it again");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }
 }

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::mask;
 use super::signature::Signature;
-use crate::facts::record::{BuildReason, Record};
+use crate::facts::record::{BuildReason, Record, without_markers};
 
 /// The signature of a build that failed.
 pub(super) fn signature(record: &Record, log: Option<&str>) -> Signature {
@@ -181,25 +181,6 @@ fn sides_of_conflict(log: &str) -> Option<String> {
     let sides = lines.take_while(|line| line.starts_with(' ')).take(MOST);
     let sides: Vec<String> = sides.map(|line| line.trim().to_owned()).collect();
     (sides.len() > 1).then(|| sides.join(" and "))
-}
-
-/// `numpy{python_full_version < '3.12'}>=2` is `numpy>=2`: the Python of the cell stands beside it.
-fn without_markers(text: &str) -> String {
-    let mut rest = text;
-    let mut kept = String::new();
-    while let Some((before, after)) = rest.split_once('{') {
-        kept += before;
-        match after.split_once('}') {
-            Some((_, after)) if before.ends_with(|last: char| last.is_alphanumeric()) => {
-                rest = after;
-            }
-            _ => {
-                kept.push('{');
-                rest = after;
-            }
-        }
-    }
-    kept + rest
 }
 
 /// How much a line tells, the least first.

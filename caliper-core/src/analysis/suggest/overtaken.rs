@@ -20,7 +20,7 @@ pub struct Overtaken {
     /// The releases, oldest first.
     #[schemars(with = "Vec<String>")]
     pub releases: Vec<Version>,
-    /// The packages that are named in what the failing tests printed, with their versions.
+    /// The packages that are named in the causes of the failures, with their versions.
     pub named: Vec<String>,
     /// How many other packages came out after one of the releases.
     pub others: usize,
@@ -45,19 +45,19 @@ pub fn overtaken(
         if is_known || record.outcome != CellOutcome::Tested {
             continue;
         }
-        let failing: Vec<_> = record
-            .judged()
-            .iter()
-            .filter(|test| tests(&test.name) && State::of(record, &test.name) == State::Failed)
-            .collect();
+        let mut judged = record.judged().iter();
+        let fails =
+            judged.any(|test| tests(&test.name) && State::of(record, &test.name) == State::Failed);
         let newer = newer(record, &results.dependency);
-        if failing.is_empty() || newer.is_empty() {
+        if !fails || newer.is_empty() {
             continue;
         }
         releases.insert(&record.version);
+        let id = record.id().to_string();
         for one in newer {
-            let mut runs = failing.iter().flat_map(|test| &test.runs);
-            let is_named = runs.any(|run| names(&run.error, one) || names(&run.output, one));
+            // Not all that was printed: a traceback goes through packages that do their work.
+            let mut causes = results.causes.iter().filter(|cause| cause.cells.contains(&id));
+            let is_named = causes.any(|cause| names(&cause.signature, one));
             *packages.entry(format!("{} {}", one.name, one.version)).or_default() |= is_named;
         }
     }
@@ -94,9 +94,11 @@ fn names(text: &str, package: &Installed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Analysis;
     use crate::facts::record::RecordedFile;
     use crate::facts::record::TestOutcome::{Failed, Passed};
     use crate::facts::record::tests::{record, test};
+    use crate::question::criteria::Criteria;
     use crate::question::grid::FileKind;
 
     fn file(day: i64) -> RecordedFile {
@@ -135,15 +137,18 @@ mod tests {
     fn what_came_out_after_a_release_may_be_what_it_fails_with() {
         let told = |cells: Vec<Record>| {
             let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
+            let criteria = Criteria::default();
+            let analysis = Analysis::new(&[], None, &criteria, &|_| None);
+            let results = results.read_through(&analysis, &[]);
             overtaken(&results, &|_| true, &candidates_of(&results)).map(|one| {
                 let releases: Vec<String> = one.releases.iter().map(ToString::to_string).collect();
                 format!("{}: {} and {}", releases.join(" "), one.named.join(" "), one.others)
             })
         };
-        let failing = || cell("1.0", "num_py.dtype size changed, with old\n");
+        let failing = || cell("1.0", "ValueError: num_py.dtype size changed, with old\n");
         let passing = cell("2.0", "");
         assert_eq!(told(vec![failing(), passing.clone()]).unwrap(), "1.0: num-py 2.0 and 1");
-        assert_eq!(told(vec![cell("1.0", "numpys\n")]).unwrap(), "1.0:  and 2");
+        assert_eq!(told(vec![cell("1.0", "ValueError: numpys\n")]).unwrap(), "1.0:  and 2");
         assert_eq!(told(vec![passing]), None);
         // At its own date it was measured: there is nothing more to find out.
         let mut dated = failing();

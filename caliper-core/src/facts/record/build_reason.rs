@@ -159,9 +159,28 @@ const ASKED: [(&str, Option<&str>); 4] = [
     ("satisfies the requirement ", Some("(from versions")),
 ];
 
-/// With one spelling for each name.
+/// `numpy{python_full_version < '3.12'}>=2` is `numpy>=2`: the Python of the cell stands beside it.
+pub(crate) fn without_markers(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once('{') {
+        kept += before;
+        match after.split_once('}') {
+            Some((_, after)) if before.ends_with(|last: char| last.is_alphanumeric()) => {
+                rest = after;
+            }
+            _ => {
+                kept.push('{');
+                rest = after;
+            }
+        }
+    }
+    kept + rest
+}
+
+/// With one spelling for each name, and without markers.
 fn spelled(text: &str) -> String {
-    text.to_lowercase().replace(['_', '.'], "-")
+    without_markers(text).to_lowercase().replace(['_', '.'], "-")
 }
 
 impl BuildReason {
@@ -298,7 +317,10 @@ mod tests {
         let constraint = "    The user requested (constraint) typing_extensions<4\n";
         let of_uv = "Because jinja2==3.0 depends on markupsafe>=2.0 and markupsafe<2, we can conclude \
                      that jinja2==3.0 cannot be used.";
+        let marked = "Because pandas==3.1.1 depends on numpy{python_full_version < '3.14'}>=2.0.2 and \
+                      numpy{python_full_version < '3.14'}<2, we can conclude that pandas==3.1.1 cannot be used.";
         for (log, constraint, expected) in [
+            (marked, "numpy<2", ExcludedByRequirements),
             (of_uv, "MarkupSafe < 2", ExcludedByRequirements),
             (of_uv, "markupsafe<2.1", DependencyConflict),
             (of_uv, "safe<2", DependencyConflict),

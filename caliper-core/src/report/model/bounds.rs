@@ -23,7 +23,7 @@ pub struct BoundsReport {
     /// All of them together.
     pub together: Together,
     /// What is not measured, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
     /// How many environments were installed, or tried to.
     pub installs: usize,
