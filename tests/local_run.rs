@@ -43,7 +43,7 @@ fn every_rung_of_the_ladder() {
     );
     insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"
     1x ImportError: broken (demo.py in <module>) in 1.1
-    1x build: Because nosuch was not found in the package registry and demo==N depends on nosuch, we can conclude that demo==N cannot be used. And because only demo==N is available and you require demo, we can conc… in 1.4
+    1x build: Because nosuch was not found in the package registry and demo==N depends on nosuch, we can conclude that demo==N cannot be used. And because you require demo, we can conclude that your requirements ar… in 1.4
 
               X.YZ
     1.0       ≠?

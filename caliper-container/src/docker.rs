@@ -266,6 +266,7 @@ impl ContainerBackend for DockerBackend {
         lock(&self.remarks).iter().cloned().collect()
     }
 
+    #[expect(clippy::too_many_lines, reason = "one question after the other")]
     fn check(&self, setup: &Setup) -> Result<(), BackendError> {
         // The engine's own least, below which it does not start a container.
         const LEAST_MEMORY: u64 = 6 << 20;

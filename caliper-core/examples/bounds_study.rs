@@ -58,6 +58,7 @@ impl Random {
 }
 
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is planted by itself")]
 struct Kind {
     name: &'static str,
     lower: bool,

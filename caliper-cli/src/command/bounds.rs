@@ -194,16 +194,11 @@ fn with_day(
     kept: &Path,
     terminal: Terminal,
 ) -> Result<Plan, Failure> {
-    let day = match how.as_of {
-        Some(date) => caliper_core::analysis::heal::day(date),
-        None => {
-            let today = today::of(kept, terminal)?;
-            caliper_core::analysis::heal::day(today)
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        }
+    let day = if let Some(date) = how.as_of {
+        caliper_core::analysis::heal::day(date)
+    } else {
+        let today = today::of(kept, terminal)?;
+        caliper_core::analysis::heal::day(today).split(' ').next().unwrap_or_default().to_owned()
     };
     for cell in &mut plan.cells {
         cell.id.variant.insert(DAY, day.clone());

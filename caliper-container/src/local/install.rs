@@ -112,18 +112,15 @@ impl Builder<'_> {
                 command.arg(option).arg(write(&format!("{}.txt", &option[2..]), text)?);
             }
         }
-        match lock {
-            Some(lock) => {
-                let text = lock::to_install(lock, request.files);
-                command.arg("--no-deps").arg("-r").arg(write("pylock.toml", text)?);
+        if let Some(lock) = lock {
+            let text = lock::to_install(lock, request.files);
+            command.arg("--no-deps").arg("-r").arg(write("pylock.toml", text)?);
+        } else {
+            command.arg("--").arg(&file);
+            if let Some(package) = &request.setup.project {
+                command.arg(project_of(package, request, python)?);
             }
-            None => {
-                command.arg("--").arg(&file);
-                if let Some(package) = &request.setup.project {
-                    command.arg(project_of(package, request, python)?);
-                }
-                command.args(requirements);
-            }
+            command.args(requirements);
         }
 
         let program = Program::new(command, TIMEOUT).until(request.interrupt).merged();

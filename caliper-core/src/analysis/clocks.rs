@@ -296,7 +296,7 @@ mod tests {
             unbuilt.environment.installed.clear();
             unbuilt
         };
-        let cells = [
+        let cells = vec![
             cell("1.0", "release", "0.9", true, "5\n"),
             cell("1.0", "today", "2.1", false, ""),
             cell("1.1", "release", "1.1", true, "5\n"),

@@ -309,8 +309,9 @@ mod tests {
         ]);
         let found = violations(&now.cells, &now.verdicts, FailOn::Different, None);
         let Held { new, known } = against(found, &now, &before);
-        let told =
-            |found: &[Violation]| found.iter().map(|one| format!("{one}\n")).collect::<String>();
+        let told = |found: &[Violation]| {
+            found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
         insta::assert_snapshot!(told(&new), @"
         1.0/3.11: `b` failed
         1.3/3.11: cannot be built

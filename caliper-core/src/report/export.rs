@@ -1,4 +1,4 @@
-//! Results for other tools: Markdown and JUnit for the pages of a CI system, CSV for tables.
+//! Results for other tools: Markdown and `JUnit` for the pages of a CI system, CSV for tables.
 //!
 //! Each is a function from results to text. What tests and their output say is untrusted, and is escaped for the format.
 

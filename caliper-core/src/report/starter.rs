@@ -146,8 +146,9 @@ fn requirements_key(requirements: &[String]) -> String {
     if line.chars().count() <= WIDTH {
         return line;
     }
-    let each: String = requirements.iter().map(|one| format!("    - {}\n", quoted(one))).collect();
-    format!("  requirements:\n{each}\n")
+    let each: Vec<String> =
+        requirements.iter().map(|one| format!("    - {}\n", quoted(one))).collect();
+    format!("  requirements:\n{}\n", each.concat())
 }
 
 /// How the project is tested, as the key `tests` has it.

@@ -8,7 +8,7 @@ fn wheel(folder: &Path, name: &str, members: &[(&str, &str)]) -> PathBuf {
     let path = folder.join(name);
     let mut archive = ZipWriter::new(File::create(&path).unwrap());
     for (member, text) in members {
-        let mode = if member.ends_with(".sh") { 0o755 } else { 0o600 };
+        let mode = if member.split('.').next_back() == Some("sh") { 0o755 } else { 0o600 };
         archive.start_file(*member, SimpleFileOptions::default().unix_permissions(mode)).unwrap();
         archive.write_all(text.as_bytes()).unwrap();
     }

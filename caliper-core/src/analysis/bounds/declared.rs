@@ -93,14 +93,11 @@ pub fn declared(
         }
         let range = if requirement.range.is_empty() {
             VersionSpecifiers::empty()
+        } else if let Ok(range) = requirement.range.parse() {
+            range
         } else {
-            match requirement.range.parse() {
-                Ok(range) => range,
-                Err(_) => {
-                    left_out.push(format!("{name}: `{}` cannot be read", requirement.range));
-                    continue;
-                }
-            }
+            left_out.push(format!("{name}: `{}` cannot be read", requirement.range));
+            continue;
         };
         let text = match marker {
             Some(marker) if pythons.len() < interpreters.len() => {

@@ -121,7 +121,7 @@ fn place(
             // Within its quotes it reads as it is, and neither the old nor the new text needs an escape.
             let is_plain = raw.matches(old.as_str()).count() == 1
                 && !raw.contains(['\\', '\n'])
-                && !new.contains(['\\', '"', '\'']) == !old.contains(['\\', '"', '\'']);
+                && new.contains(['\\', '"', '\'']) == old.contains(['\\', '"', '\'']);
             if is_plain {
                 Ok((span.clone(), raw.replacen(old.as_str(), new, 1)))
             } else {
@@ -147,12 +147,11 @@ fn get<'a>(root: &'a DeTable<'a>, path: &[&str]) -> Option<&'a DeValue<'a>> {
 /// clauses: `Demo[extra] >=1 ; marker`.
 fn requirement(text: &str, specifier: &str) -> String {
     let (before, marker) = text.find(';').map_or((text, ""), |at| text.split_at(at));
-    let end = match before.find(']') {
-        Some(bracket) => bracket + 1,
-        None => {
-            let start = before.len() - before.trim_start().len();
-            start + PackageName::split(before.trim_start()).0.len()
-        }
+    let end = if let Some(bracket) = before.find(']') {
+        bracket + 1
+    } else {
+        let start = before.len() - before.trim_start().len();
+        start + PackageName::split(before.trim_start()).0.len()
     };
     let (head, old) = before.split_at(end);
     let old_clauses = old.trim();

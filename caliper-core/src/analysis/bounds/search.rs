@@ -142,10 +142,13 @@ pub(super) fn judged(answer: &Answer, bad: &Answer) -> Outcome {
     }
 }
 
+/// Which packages have the version of the bad side.
+type Chosen<'a> = &'a dyn Fn(&PackageName) -> bool;
+
 /// A small set of pins that makes the outcome bad, of which each is needed as far as is known.
 pub(super) fn search_guilty<'a>(
     pins: &[Pin],
-    known: &dyn Fn(&dyn Fn(&PackageName) -> bool) -> Result<&'a Answer, Wanted>,
+    known: &dyn Fn(Chosen<'_>) -> Result<&'a Answer, Wanted>,
     judge: &dyn Fn(&Answer) -> Outcome,
 ) -> Result<Option<Vec<Pin>>, Wanted> {
     let most = 2 * Blame::most_runs(pins.len(), 4);

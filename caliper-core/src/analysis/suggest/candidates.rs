@@ -9,7 +9,7 @@ use super::{Known, Suggested, suggest};
 use crate::analysis::results::Results;
 use crate::analysis::row::{AlsoDiffers, State};
 use crate::analysis::suspects::{Pairing, Suspects};
-use crate::facts::record::Record;
+use crate::facts::record::{Installed, Record};
 use crate::names::PythonVersion;
 
 /// Bounds on other packages with which releases pass, or may pass, that fail in other cells of the same Python.
@@ -129,7 +129,7 @@ impl Parted<'_> {
 
 /// The version of an installed package, by its normalized name.
 fn installed(record: &Record, name: &str) -> Option<Version> {
-    let mut pins = record.environment.installed.iter().filter_map(|one| one.pin());
+    let mut pins = record.environment.installed.iter().filter_map(Installed::pin);
     pins.find_map(|(found, version)| (found.normalized() == name).then_some(version))
 }
 
@@ -199,7 +199,6 @@ fn upper(passes: &Version, fails: &Version) -> Option<String> {
 mod tests {
     use super::*;
     use crate::analysis::Analysis;
-    use crate::facts::record::Installed;
     use crate::facts::record::TestOutcome::{Failed, Passed};
     use crate::facts::record::tests::{record, test};
     use crate::question::criteria::Criteria;

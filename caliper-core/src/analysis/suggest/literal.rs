@@ -183,12 +183,11 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 break;
             }
-            match self.value() {
-                Some(item) => items.push(item),
-                None => {
-                    is_whole = false;
-                    self.leave()?;
-                }
+            if let Some(item) = self.value() {
+                items.push(item);
+            } else {
+                is_whole = false;
+                self.leave()?;
             }
             self.skip();
             if let Some(rest) = self.rest.strip_prefix(',') {
@@ -264,9 +263,8 @@ impl<'a> Reader<'a> {
                     continue;
                 }
                 '(' | '[' | '{' => open += 1,
-                ')' | ']' | '}' if open == 0 => return Some(()),
+                ')' | ']' | '}' | ',' if open == 0 => return Some(()),
                 ')' | ']' | '}' => open -= 1,
-                ',' if open == 0 => return Some(()),
                 '#' => {
                     self.skip();
                     continue;

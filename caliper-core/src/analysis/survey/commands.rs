@@ -129,7 +129,7 @@ pub(super) fn of_nox(folder: &Folder) -> Result<Option<Session>, SurveyError> {
             while let Some(word) = words.next() {
                 match word.as_str() {
                     "-r" | "--requirement" => {
-                        requirements.extend(words.next().map(|file| format!("-r{file}")))
+                        requirements.extend(words.next().map(|file| format!("-r{file}")));
                     }
                     "--group" => groups.extend(words.next().cloned()),
                     path if path.starts_with(['.', '-']) => {
@@ -173,7 +173,8 @@ fn session(
         // `python tests/run.py`
         let program = words.iter().position(|word| word == "python" || word == "python3")?;
         let file = words.get(program + 1)?;
-        let is_one = file.ends_with(".py") && file.contains("test") && folder.has_file(file);
+        let is_python = std::path::Path::new(file).extension().is_some_and(|end| end == "py");
+        let is_one = is_python && file.contains("test") && folder.has_file(file);
         let mut command = vec!["python".to_owned()];
         command.extend(words[program + 1..].iter().cloned());
         is_one.then_some((Runner::Program(command), Vec::new()))

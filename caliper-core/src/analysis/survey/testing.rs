@@ -58,7 +58,7 @@ impl Testing {
             match requirement.strip_prefix("-r") {
                 Some(file) => testing.take(&Place::List(file.trim().to_owned()), folder, found)?,
                 None if list::is_requirement(&requirement) => {
-                    testing.requirements.push(requirement)
+                    testing.requirements.push(requirement);
                 }
                 None => {}
             }
@@ -179,9 +179,9 @@ impl Place {
             (
                 Self::Extra(name),
                 Section::Optional(of) | Section::SetupCfgExtra(of) | Section::SetupPyExtra(of),
-            ) => name == of,
-            (Self::Group(name), Section::Group(of)) => name == of,
-            (Self::PoetryGroup(name), Section::PoetryGroup(of)) => name == of,
+            )
+            | (Self::Group(name), Section::Group(of))
+            | (Self::PoetryGroup(name), Section::PoetryGroup(of)) => name == of,
             (Self::List(name), Section::Requirements) => name == file,
             _ => false,
         });

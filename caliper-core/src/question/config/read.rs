@@ -138,6 +138,7 @@ impl Reader<'_> {
         self.analysis(&analysis)
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line or two for each key")]
     fn analysis(&mut self, at: &At<'_>) -> Option<Config> {
         let mut entries = self.mapping(at, "`analysis`", ANALYSIS)?;
         if let Some(manager) = entries.remove("packagemanager")

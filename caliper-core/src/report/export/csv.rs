@@ -58,7 +58,7 @@ fn line(
     };
     let verdict = name.filter(|_| !is_stale).and_then(|name| results.verdicts.verdict(&id, name));
     let run: Option<&Run> = test.and_then(|test| test.runs.first());
-    let seconds = |time: Option<u64>| time.map(|time| seconds(time)).unwrap_or_default();
+    let time = |time: Option<u64>| time.map(seconds).unwrap_or_default();
     let fields = [
         id.to_string(),
         record.version.to_string(),
@@ -69,8 +69,8 @@ fn line(
         verdict.map(|verdict| verdict.to_string()).unwrap_or_default(),
         test.map(|test| test.runs.len().to_string()).unwrap_or_default(),
         run.map(|run| run.outcome.to_string()).unwrap_or_default(),
-        seconds(run.map(|run| run.nanoseconds)),
-        seconds(run.and_then(|run| run.cpu_nanoseconds)),
+        time(run.map(|run| run.nanoseconds)),
+        time(run.and_then(|run| run.cpu_nanoseconds)),
         run.and_then(|run| run.peak_memory).map(|bytes| bytes.to_string()).unwrap_or_default(),
         is_stale.to_string(),
     ];

@@ -11,7 +11,7 @@ const ENVIRONMENT: &str = "environment";
 /// How much of an output is told, in characters.
 const MOST_OUTPUT: usize = 10_000;
 
-/// Results as JUnit XML, of which there is [no standard](https://github.com/testmoapp/junitxml): a suite for each cell, a
+/// Results as `JUnit` XML, of which there is [no standard](https://github.com/testmoapp/junitxml): a suite for each cell, a
 /// case for each test. A test that fails is a failure, and so is a result that differs from the baseline's; a cell that
 /// could not be built or measured is an error; a cell with nothing to install, and a stale one, is skipped.
 ///

@@ -39,7 +39,7 @@ pub struct PythonToday {
     /// How it ends.
     pub today: Seen,
     /// Why it does not pass, in one line.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// Whether bounds could be measured on it.
     pub measured: bool,
@@ -59,28 +59,28 @@ pub struct DependencyBounds {
     /// The newest one.
     pub upper: Option<Bound>,
     /// The same for each Python, where they differ.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, [Bound; 2]>")]
     pub pythons: BTreeMap<String, [Bound; 2]>,
     /// The releases that the declared range allows and with which the suite fails.
     #[schemars(with = "Vec<String>")]
     pub failing: Vec<Version>,
     /// How it fails with the newest of them, in one line.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// The releases with which it passes and fails.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub flaky: Vec<Version>,
     /// The releases that could not be installed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_installable: Vec<NotInstallable>,
     /// How many releases of the declared range were not measured.
     pub unmeasured: usize,
     /// How many releases it has.
     pub releases: usize,
     /// The dependencies that were held at older releases while this one was measured, at most at these.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<PinnedRelease>,
     /// What to declare instead; `null` if nothing needs to be changed, or nothing is known.
     pub suggested: Option<String>,
@@ -96,13 +96,13 @@ pub struct Together {
     /// The releases that are to blame where one of them fails. Each is needed for the failure, as far as it was measured.
     pub blame: Vec<PinnedRelease>,
     /// The lower bounds that go together, where they are higher than those that hold one by one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raised: Vec<RaisedOn>,
     /// How the suite ends with the raised lower bounds; absent if none was raised.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raised_ends: Option<TogetherEnd>,
     /// How it fails with the lower bounds, in one line.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 

@@ -68,7 +68,10 @@ fn both_sides_of_a_conflict_are_told() {
               numpy<2.\n      And because demo==1.0 depends on numpy>=2.1 and only demo==1.0 is available, we\n      \
               can conclude that all versions of demo and weatherkit are incompatible.\n";
     let both = [pip, uv].map(|log| of("demo-1.0-py3-none-any.whl", "1.0", log));
-    insta::assert_snapshot!(both.join("\n"), @"");
+    insta::assert_snapshot!(both.join("\n"), @"
+    dependencies conflict | build: weatherkit 0.3.0 depends on numpy<2 and demo N depends on numpy>=2
+    unknown, see the log | build: Because weatherkit==0.3.0 depends on numpy<2 and demo==N depends on numpy>=2.1, we can conclude that all versions of demo and weatherkit are incompatible.
+    ");
 }
 
 #[test]

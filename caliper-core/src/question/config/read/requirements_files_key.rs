@@ -29,12 +29,12 @@ impl Reader<'_> {
     pub(super) fn requirements_files(&mut self, at: &At<'_>, files: &mut FromFiles) {
         for node in self.list(at, "`requirements_files`") {
             let Some(path) = self.text(&node, "a file") else { continue };
-            self.requirements_file(&node, "", path, Kind::Requirements, files);
+            self.requirements_file(&node, "", &path, Kind::Requirements, files);
         }
     }
 
     pub(super) fn constraints_file(&mut self, at: &At<'_>, path: &str, files: &mut FromFiles) {
-        self.requirements_file(at, "", path.to_owned(), Kind::Constraints, files);
+        self.requirements_file(at, "", path, Kind::Constraints, files);
     }
 
     /// Reads a file and what it includes. All its problems stand at the entry of the configuration that names it. `from`
@@ -43,33 +43,33 @@ impl Reader<'_> {
         &mut self,
         at: &At<'_>,
         from: &str,
-        path: String,
+        path: &str,
         kind: Kind,
         files: &mut FromFiles,
     ) {
-        if !files.read.insert((path.clone(), kind)) {
+        if !files.read.insert((path.to_owned(), kind)) {
             return;
         }
         let known = self.problems.len();
-        let content = self.file(at, &path);
+        let content = self.file(at, path);
         for problem in &mut self.problems[known..] {
             problem.message.insert_str(0, from);
         }
         let Some(content) = content else { return };
         if content.len() > MOST_BYTES {
-            return self.problem(at, format!("`{}` is larger than 8 MiB", shorten(&path)));
+            return self.problem(at, format!("`{}` is larger than 8 MiB", shorten(path)));
         }
         let Ok(text) = String::from_utf8(content) else {
-            return self.problem(at, format!("`{}` is not UTF-8 text", shorten(&path)));
+            return self.problem(at, format!("`{}` is not UTF-8 text", shorten(path)));
         };
         for (line, entry) in requirements_file::read(&text) {
-            let place = format!("`{}`, line {line}", shorten(&path));
+            let place = format!("`{}`, line {line}", shorten(path));
             match entry {
                 Ok(Entry::Requirement { text, sha256 }) => {
                     if !self.is_requirement_in(at, &place, &text) {
                         continue;
                     }
-                    let source = path.clone();
+                    let source = path.to_owned();
                     if !sha256.is_empty() {
                         let (requirement, source) = (text.clone(), source.clone());
                         files.allowed.push(AllowedFiles { requirement, sha256, source });
@@ -88,10 +88,10 @@ impl Reader<'_> {
                     self.problem_with_help(at, message, help);
                 }
                 Ok(Entry::Requirements(file)) => {
-                    self.included(at, &place, (&path, &file), Kind::Requirements, files);
+                    self.included(at, &place, (path, &file), Kind::Requirements, files);
                 }
                 Ok(Entry::Constraints(file)) => {
-                    self.included(at, &place, (&path, &file), Kind::Constraints, files);
+                    self.included(at, &place, (path, &file), Kind::Constraints, files);
                 }
                 Err(Refused { message, help }) => {
                     self.problem_with_help(at, format!("{place}: {message}"), help);
@@ -109,13 +109,12 @@ impl Reader<'_> {
         kind: Kind,
         files: &mut FromFiles,
     ) {
-        match beside(from, file) {
-            Some(path) => self.requirements_file(at, &format!("{place}: "), path, kind, files),
-            None => {
-                let message = format!("{place}: `{}` leaves the project", shorten(file));
-                let help = "only files in the folder of the configuration are read; move it there";
-                self.problem_with_help(at, message, help);
-            }
+        if let Some(path) = beside(from, file) {
+            self.requirements_file(at, &format!("{place}: "), &path, kind, files);
+        } else {
+            let message = format!("{place}: `{}` leaves the project", shorten(file));
+            let help = "only files in the folder of the configuration are read; move it there";
+            self.problem_with_help(at, message, help);
         }
     }
 
