@@ -31,8 +31,9 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 /// same and 2.0.
 fn world(dependencies: &[&str], check: &str) -> World {
     let world = World::new();
-    let listed: String =
+    let listed: Vec<String> =
         dependencies.iter().map(|one| format!("    \"{one}\",  # as of old\n")).collect();
+    let listed = listed.concat();
     world.write(
         "pyproject.toml",
         &format!(

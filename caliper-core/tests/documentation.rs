@@ -2,6 +2,15 @@
 
 use caliper_core::question::config::Config;
 
+/// What the pages take the project to declare.
+const PROJECT: &str = "[project]
+name = 'weatherkit'
+optional-dependencies = {test = []}
+
+[dependency-groups]
+dev = []
+";
+
 #[test]
 fn documented_configurations_are_valid() {
     for (name, page) in [
@@ -12,7 +21,10 @@ fn documented_configurations_are_valid() {
         assert!(!blocks.is_empty(), "{name} shows a configuration");
         for block in blocks {
             let text = block.split("```").next().unwrap();
-            let read = |_: &str| Ok(b"FROM {{ base }}".to_vec());
+            let read = |file: &str| {
+                let text = if file == "pyproject.toml" { PROJECT } else { "FROM {{ base }}" };
+                Ok(text.as_bytes().to_vec())
+            };
             if let Err(error) = Config::from_yaml(name, text, &read) {
                 panic!("{error}");
             }

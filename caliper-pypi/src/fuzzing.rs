@@ -121,6 +121,9 @@ pub fn metadata(data: &[u8]) {
     for requires_dist in &metadata.requires_dist {
         written += &format!("Requires-Dist: {requires_dist}\n");
     }
+    for extra in &metadata.provides_extra {
+        written += &format!("Provides-Extra: {extra}\n");
+    }
     assert_eq!(Metadata::parse(&written), Some(metadata));
 }
 

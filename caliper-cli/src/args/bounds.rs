@@ -10,6 +10,7 @@ use super::{FormatArg, IndexArgs, ProgressName};
 
 /// Whose bounds, and how they are measured.
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Bounds {
     /// The folder of the project.
     #[arg(default_value = ".")]

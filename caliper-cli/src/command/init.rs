@@ -28,6 +28,7 @@ pub(super) fn run(folder: &Path, dependency: Option<&PackageName>, terminal: Ter
         Failure::infrastructure(format!("could not write `{}`", path.display()), error)
     };
     let survey = Survey::of(&look::folder(folder)?).map_err(|error| unreadable(folder, &error))?;
+    #[expect(clippy::single_match_else, reason = "both arms are of one length")]
     let files = match &survey {
         // A project has code and tests of its own, and pytest would collect another.
         Some(survey) => {

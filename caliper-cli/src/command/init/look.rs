@@ -62,7 +62,7 @@ pub(super) fn folder(path: &Path) -> Result<Folder, Failure> {
                 }
                 continue;
             }
-            let is_test = name.ends_with(".py") && depth > 0;
+            let is_test = Path::new(&name).extension().is_some_and(|end| end == "py") && depth > 0;
             let reads = Folder::reads(&full) && (!is_test || tests < MOST_TESTS);
             tests += usize::from(is_test && reads);
             let content = reads.then(|| content(&path.join(&full))).transpose()?;
