@@ -129,7 +129,139 @@ fn declared_ranges_are_measured_checked_and_written() {
     let mut found: serde_json::Value = serde_json::from_str(&json).unwrap();
     found["seconds"] = 0.into();
     let found = serde_json::to_string_pretty(&found).unwrap();
-    insta::assert_snapshot!(shown(&found, &python), @"");
+    insta::assert_snapshot!(shown(&found, &python), @r#"
+    {
+      "dependencies": [
+        {
+          "check": "refuted",
+          "declared": ">=1.1",
+          "failing": [
+            "1.1",
+            "1.3"
+          ],
+          "held": [
+            {
+              "end": "upper",
+              "name": "gamma",
+              "version": "1.7"
+            }
+          ],
+          "lower": {
+            "beyond": {
+              "fails": "1.3"
+            },
+            "evidence": "proven",
+            "version": "1.4"
+          },
+          "name": "alpha",
+          "releases": 9,
+          "suggested": ">=1.7",
+          "unmeasured": 4,
+          "upper": {
+            "beyond": "nothing",
+            "evidence": "proven",
+            "version": "1.9"
+          },
+          "why": "AssertionError: alpha is too old"
+        },
+        {
+          "check": "holds",
+          "declared": ">=1.2,!=1.5",
+          "failing": [],
+          "held": [
+            {
+              "end": "upper",
+              "name": "gamma",
+              "version": "1.7"
+            }
+          ],
+          "lower": {
+            "beyond": "not_tried",
+            "evidence": "proven",
+            "version": "1.2"
+          },
+          "name": "beta",
+          "releases": 7,
+          "suggested": null,
+          "unmeasured": 5,
+          "upper": {
+            "beyond": "nothing",
+            "evidence": "proven",
+            "version": "1.9"
+          }
+        },
+        {
+          "check": "refuted",
+          "declared": ">=1,<3",
+          "failing": [
+            "1.8",
+            "2.0"
+          ],
+          "lower": {
+            "beyond": "nothing",
+            "evidence": "proven",
+            "version": "1.0"
+          },
+          "name": "gamma",
+          "releases": 11,
+          "suggested": ">=1,<1.8",
+          "unmeasured": 6,
+          "upper": {
+            "beyond": {
+              "fails": "1.8"
+            },
+            "evidence": "proven",
+            "version": "1.7"
+          },
+          "why": "AssertionError: gamma is too new"
+        }
+      ],
+      "installs": 18,
+      "project": "weather-kit",
+      "pythons": [
+        {
+          "measured": true,
+          "python": "[PYTHON]",
+          "today": "failed",
+          "why": "AssertionError: gamma is too new"
+        }
+      ],
+      "schema": 1,
+      "seconds": 0,
+      "together": {
+        "blame": [
+          {
+            "end": "lower",
+            "name": "alpha",
+            "version": "1.4"
+          },
+          {
+            "end": "lower",
+            "name": "beta",
+            "version": "1.2"
+          },
+          {
+            "end": "upper",
+            "name": "gamma",
+            "version": "2.0"
+          }
+        ],
+        "lower": "fails",
+        "raised": [
+          {
+            "from": "1.4",
+            "name": "alpha",
+            "python": "[PYTHON]",
+            "to": "1.7",
+            "why": "fails"
+          }
+        ],
+        "raised_ends": "passes",
+        "upper": "fails",
+        "why": "AssertionError: both are old"
+      }
+    }
+    "#);
 
     // The difference is shown, and written only if that is asked for.
     let file = world.project().join("pyproject.toml");
@@ -137,14 +269,49 @@ fn declared_ranges_are_measured_checked_and_written() {
     let said = world.caliper(&bounds(&python, &["--diff"])).expect(0);
     assert_eq!(fs::read_to_string(&file).unwrap(), old);
     let at = said.err.find("--- pyproject").unwrap();
-    insta::assert_snapshot!(&said.err[at..], @"");
+    insta::assert_snapshot!(&said.err[at..], @r#"
+    --- pyproject.toml
+    +++ pyproject.toml
+    @@ -7,7 +7,7 @@
+     name = 'weather-kit'
+     version = '1.2'
+     dependencies = [
+    -    "alpha>=1.1",  # as of old
+    +    "alpha>=1.7",  # as of old
+         "beta>=1.2,!=1.5",  # as of old
+    -    "gamma>=1,<3",  # as of old
+    +    "gamma>=1,<1.8",  # as of old
+     ]
+    "#);
     world.caliper(&bounds(&python, &["--write"])).expect(0);
     let new = fs::read_to_string(&file).unwrap();
     assert_eq!(new.matches("# as of old").count(), 3, "{new}");
 
     // What was written holds.
     let said = world.caliper(&bounds(&python, &["--check"])).expect(0);
-    insta::assert_snapshot!(shown(&said.out, &python), @"");
+    insta::assert_snapshot!(shown(&said.out, &python), @"
+    weather-kit on Python [PYTHON]
+
+    alpha >=1.7: holds
+      oldest that passes: 1.7 (proven: the end of the declared range)
+      newest that passes: 1.9 (proven: there is no other)
+      not tried: 1 of 3 releases
+
+    beta >=1.2,!=1.5: holds
+      oldest that passes: 1.2 (proven: the end of the declared range)
+      newest that passes: 1.9 (proven: there is no other)
+      not tried: 5 of 7 releases
+
+    gamma >=1,<1.8: holds
+      oldest that passes: 1.0 (proven: there is no other)
+      newest that passes: 1.7 (proven: the end of the declared range)
+      not tried: 6 of 8 releases
+
+    all together
+      oldest: pass
+      newest: pass
+    5 installs and their tests, [TIME]
+    ");
 }
 
 #[test]
