@@ -2,6 +2,7 @@
 //!
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
+pub mod advice;
 pub mod details;
 pub mod export;
 pub mod functions;

@@ -88,7 +88,7 @@ impl Advice {
                 let why = if suggestion.nothing_fails {
                     "nothing that was measured fails"
                 } else {
-                    "it allows all that passes, and nothing that fails"
+                    "it allows what passes everywhere, and nothing that fails somewhere"
                 };
                 (Some(format!("{name}{}", suggestion.specifier)), why)
             }

@@ -9,6 +9,7 @@ use super::data::{changed, state};
 use crate::analysis::clocks::Course;
 use crate::analysis::results::Results;
 use crate::names::printable;
+use crate::report::advice::besides;
 use crate::report::grid::Span;
 use crate::report::model::{Advice, CellMark, GridView, LookedPast, OpenQuestions, Tone};
 use crate::report::{functions, rows, suspects};
@@ -97,6 +98,8 @@ struct Block {
 struct Suggestion {
     specifier: Option<String>,
     why: &'static str,
+    /// Other bounds that may be the better repair, and what is not known.
+    besides: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -126,7 +129,8 @@ impl First {
         let view = GridView::of(results);
         let advice = Advice::of(results, &|_| true);
         let (specifier, why) = advice.answer();
-        let suggestion = Suggestion { specifier, why };
+        let besides = besides(&advice).iter().map(|line| clean(line)).collect();
+        let suggestion = Suggestion { specifier, why, besides };
         let comparison = against.map(Comparison::of);
         let sign = |mark: &CellMark| Sign {
             text: mark.mark.to_string(),
