@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -95,6 +96,11 @@ def picture(driver, path, whole=False):
         size = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
         what["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 6000), "scale": 1}
     Path(path).write_bytes(base64.b64decode(driver.execute_cdp_cmd("Page.captureScreenshot", what)["data"]))
+
+
+def fragment_of(cell):
+    """The fragment of the address that opens a cell; JavaScript's encodeURIComponent leaves these characters."""
+    return "#cell=" + quote(cell, safe="!*'()")
 
 
 def cell_id(data, cell):

@@ -136,11 +136,12 @@ function valuesOf(measure) {
   return measure.all;
 }
 
-// The numbers of one test in one cell.
+// The numbers of one test in one cell, from the runs that passed: how long a test took to fail says little.
+const passed = data.outcomes.indexOf("passed");
 function numbersOf(measure, cell, test) {
   const all = valuesOf(measure), found = [];
   for (let run = firstRun[cell]; run < firstRun[cell + 1]; run++) {
-    if (runs.test[run] === test && !Number.isNaN(all[run])) found.push(all[run]);
+    if (runs.test[run] === test && runs.outcome[run] === passed && !Number.isNaN(all[run])) found.push(all[run]);
   }
   return found;
 }

@@ -106,7 +106,7 @@ function diffTable(baseline, here, names) {
   if (cut) said.push(`Only the first ${mostShown} lines of the difference are shown.`);
   return [
     make("p", { class: "note" }, `− ${names[0]}   + ${names[1]}. `, said.join(" "), " Comparing ignores times, addresses and the like; this shows all lines."),
-    make("div", { class: "diff", tabindex: 0, role: "region", "aria-label": "Difference to the baseline" },
+    make("div", { class: "diff", tabindex: 0, role: "group", "aria-label": "Difference to the baseline" },
       make("table", {}, make("thead", { class: "unseen" }, make("tr", {}, ["line of the baseline", "line here", "change", "text"].map((name) => make("th", { scope: "col" }, name)))), table)),
   ];
 }

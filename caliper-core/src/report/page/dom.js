@@ -80,7 +80,7 @@ function textBox(raw, label) {
     shortened++;
     return `${each.slice(0, longest)}[… ${each.length - longest} more characters in this line]`;
   }).join("\n");
-  const box = make("pre", { class: "text", tabindex: 0, role: "region", "aria-label": label }, brief);
+  const box = make("pre", { class: "text", tabindex: 0, role: "group", "aria-label": label }, brief);
   const said = [];
   if (stripped) said.push(`${count(stripped, "escape sequence")} of a terminal ${stripped === 1 ? "is" : "are"} left out.`);
   if (text === "") said.push("Empty.");

@@ -19,7 +19,7 @@ function holders(measure) {
     measure.holders = new Map();
     const all = valuesOf(measure);
     for (let run = 0; run < all.length; run++) {
-      if (Number.isNaN(all[run])) continue;
+      if (Number.isNaN(all[run]) || runs.outcome[run] !== passed) continue;
       if (!measure.holders.has(runs.test[run])) measure.holders.set(runs.test[run], new Set());
       measure.holders.get(runs.test[run]).add(cells.column[runs.cell[run]]);
     }
@@ -105,7 +105,7 @@ function drawPlot() {
   svg.addEventListener("click", openAtCursor);
   holder.replaceChildren(svg);
   const noise = runCount > points.reduce((sum, { at }) => sum + at.length, 0);
-  document.getElementById("plot-note").textContent = `The line goes through the median of the runs${noise ? `; the ${domain.length > mostWhiskers ? "band reaches" : "whiskers reach"} from the lowest to the highest run` : "; each has a single run, so its noise is not known"}${runCount > mostDots ? "" : "; each dot is a run"}. A click opens the cell.`;
+  document.getElementById("plot-note").textContent = `The line goes through the median of the runs${noise ? `; the ${domain.length > mostWhiskers ? "band reaches" : "whiskers reach"} from the lowest to the highest run` : "; each has a single run, so its noise is not known"}${runCount > mostDots ? "" : "; each dot is a run"}. Only runs that passed are shown. A click opens the cell.`;
   plotTable(measure);
 }
 
@@ -181,7 +181,7 @@ function chooseSeries() {
 function makePlot() {
   const possible = chooseSeries(), of = holders(plotView.measure), again = (key, convert) => (value) => { plotView[key] = convert(value); cursor = -1; makePlot(); };
   const controls = make("div", { class: "controls" },
-    choice("Number", measures.map((measure) => [measure.key, measure.unit ? `${measure.name} (${measure.unit})` : measure.name]), plotView.measure.key, again("measure", (key) => measures.find((measure) => measure.key === key))),
+    choice("Number", measures.filter((measure) => holders(measure).size).map((measure) => [measure.key, measure.unit ? `${measure.name} (${measure.unit})` : measure.name]), plotView.measure.key, again("measure", (key) => measures.find((measure) => measure.key === key))),
     of.size > 1 && choice("Test", [...of.keys()].sort((one, other) => one - other).map((test) => [test, tests[test]]), plotView.test, again("test", Number)),
     check("Axis from zero", plotView.zero, again("zero", Boolean)));
   const keys = make("fieldset", { class: "keys" }, make("legend", { class: "unseen" }, "Columns"), possible.map((column) => {
@@ -206,19 +206,22 @@ function makePlot() {
 
 // The plot follows the test that is chosen above it, if that has numbers.
 function showTestInPlot() {
-  if (plotSection.hidden || view.test < 0 || !holders(plotView.measure).has(view.test)) return;
+  if (plotSection.hidden || !plotView.measure || view.test < 0 || !holders(plotView.measure).has(view.test)) return;
   plotView.test = view.test;
   makePlot();
 }
 
 function startPlot() {
   if (!measures.length || releases.length < 2) return;
-  // What tests report themselves is looked at first: it is what drifts.
-  plotView.measure = measures.find((measure) => measure.reported) || measures[0];
-  const judged = [...holders(plotView.measure).keys()].find((test) => data.judged[test]);
-  if (judged !== undefined) plotView.test = judged;
   plotSection.hidden = false;
   const start = () => {
+    const plotted = measures.filter((measure) => holders(measure).size);
+    plotSection.hidden = !plotted.length;
+    if (!plotted.length) return;
+    // What tests report themselves is looked at first: it is what drifts.
+    plotView.measure = plotted.find((measure) => measure.reported) || plotted[0];
+    const judged = [...holders(plotView.measure).keys()].find((test) => data.judged[test]);
+    if (judged !== undefined) plotView.test = judged;
     makePlot();
     let width = plotDrawn.holder.clientWidth;
     // The section, as its holder is made anew for each choice.
