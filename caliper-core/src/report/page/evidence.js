@@ -135,8 +135,8 @@ async function evidenceBody(cell, evidence, shownTest) {
   const failedBuild = !evidence.tests.length;
   const attention = evidence.tests.some((test) => data.judged[test.test] && wantsALook(test));
   return [
-    changes.length > 0 && make("ul", { class: "sentences" }, changes.map((change) => make("li", { class: `kind-${change.kind}` }, line(`${change.kind}${change.test ? `, ${change.test}` : ""}: was ${change.was}, now ${change.now}`)))),
-    evidence.state && evidence.state !== marks[cells.mark[cell]].word && make("p", { class: "note" }, line(evidence.state)),
+    changes.length > 0 && make("ul", { class: "sentences" }, changes.map((change) => make("li", { class: kindClass(change.kind) }, line(`${change.kind}${change.test ? `, ${change.test}` : ""}: was ${change.was}, now ${change.now}`)))),
+    failedBuild && evidence.state !== marks[cells.mark[cell]].word && make("p", { class: "note" }, line(evidence.state)),
     turns(cell).map((text) => make("p", { class: "note" }, text)),
     evidence.tests.map((test) => testPart(cell, test, evidence, evidence.tests.length === 1 || test.test === shownTest || (shownTest < 0 && (attention ? wantsALook(test) && data.judged[test.test] : data.judged[test.test])))),
     make("h3", {}, "Environment"),

@@ -155,7 +155,7 @@ function pattern(kind) {
     return element;
   }
   element.className = `tone-${mark.tone}${mark.stale ? " stale" : ""}${kind & 1 ? "" : " apart"}${kind & 2 ? " changed" : ""}`;
-  element.setAttribute("aria-label", `${mark.word}${kind & 2 ? ", changed since the other results" : ""}`);
+  element.setAttribute("aria-label", `${mark.word}${mark.stale ? ", stale" : ""}${kind & 2 ? ", changed since the other results" : ""}`);
   element.textContent = mark.sign;
   return element;
 }
