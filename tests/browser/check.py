@@ -286,6 +286,16 @@ def inert(page):
     assert not found, f"not inert: {found[:5]}"
 
 
+def old_browser(page):
+    """Without DecompressionStream the matrix works, and the page says why there is no evidence."""
+    page.open()
+    page.run("delete window.DecompressionStream")
+    page.run("location.hash = arguments[0]", page.link(0))
+    page.wait("document.querySelector('#evidence .bad')")
+    assert "DecompressionStream" in page.find("#evidence .body").text
+    page.find("body").send_keys(Keys.ESCAPE)
+
+
 def plots(page):
     """Each number that was measured can be plotted, read by keyboard, and as a table."""
     page.open()
@@ -389,7 +399,7 @@ def accessibility(page, axe):
     page.select("Theme").select_by_value("auto")
 
 
-CHECKS = [starts, filters, switches, links, keyboard, evidence, inert, plots, themes, narrow, without_script]
+CHECKS = [starts, filters, switches, links, keyboard, evidence, inert, old_browser, plots, themes, narrow, without_script]
 
 
 def check(path):

@@ -115,7 +115,7 @@ const line = (text) => plain(String(text)).text.replace(/[\n\t]+/g, " ");
 function median(numbers) {
   if (!numbers.length) return NaN;
   const sorted = Float64Array.from(numbers).sort(), middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return sorted.length % 2 ? sorted[middle] : sorted[middle - 1] / 2 + sorted[middle] / 2;
 }
 
 const measures = [

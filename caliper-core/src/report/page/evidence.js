@@ -66,6 +66,10 @@ function markOpen(cell) {
   if (element) element.classList.add("open");
 }
 
+function setBehind(inert) {
+  for (const element of document.querySelectorAll("body > header, body > main, body > footer")) element.inert = inert;
+}
+
 function close() {
   if (panel.hidden) return;
   asking++;
@@ -73,6 +77,7 @@ function close() {
   panel.hidden = true;
   panel.replaceChildren();
   document.body.classList.remove("reading");
+  setBehind(false);
   markOpen(-1);
   const at = last >= 0 ? placeOf(last) : { row: -1 };
   if (cameFrom && cameFrom !== document.body && document.contains(cameFrom) && !grid.contains(cameFrom)) cameFrom.focus();
@@ -98,6 +103,8 @@ function show(cell, test) {
   if (panel.hidden) cameFrom = document.activeElement;
   panel.hidden = false;
   document.body.classList.add("reading");
+  // Where it covers everything, nothing behind it can be reached.
+  setBehind(matchMedia("(max-width: 60rem)").matches);
   panel.setAttribute("role", "dialog");
   panel.setAttribute("aria-labelledby", "evidence-title");
   const title = make("h2", { id: "evidence-title", tabindex: -1, class: "mono" }, line(idOf(cell)));

@@ -396,7 +396,7 @@ function makeControls() {
   const words = [...new Set(marks.map((mark) => mark.word))].map((word) => [word, word]);
   if (changedCells.size) words.unshift(["changed against", "changed since the other results"]);
   const foldBox = check("Fold equal releases", view.fold, change("fold"));
-  const all = [];
+  const all = [], rest = make("span");
   const main = make("div", { class: "controls" },
     tests.length > 1 && choice("Test", [[-1, "all tests, summed"], ...tests.map((test, index) => [index, test])], -1, (value) => { change("test", Number)(value); showTestInPlot(); }),
     choice("Show", [["mark", "outcome"], ...measures.map((measure) => [measure.key, measure.unit ? `${measure.name} (${measure.unit})` : measure.name])], "mark", (value) => {
@@ -406,7 +406,7 @@ function makeControls() {
     choice("Outcome", [["", "any"], ...words], "", change("word")),
     make("label", { class: "search" }, "Search", searchBox = make("input", { type: "search", placeholder: "release, Python, cause, 2.1*/3.9", autocomplete: "off", spellcheck: "false",
       oninput: () => { view.text = searchBox.value; refresh(); } })),
-    foldBox);
+    foldBox, rest);
   if (axes.length > 1) {
     all.push(choice("Columns by", axes.map((axis, index) => [index, `${axis.name} first`]), 0, change("outer", Number)));
   }
@@ -414,16 +414,18 @@ function makeControls() {
     if (axis.values.length < 2) return;
     all.push(choice(line(axis.name), [[-1, "all"], ...axis.values.map((value, at) => [at, value])], view.only[index], (value) => { view.only[index] = Number(value); unfolded = new Set(); refresh(); }));
   });
-  all.push(make("button", { type: "button", onclick: () => {
+  const reset = make("button", { type: "button", onclick: () => {
     Object.assign(view, { test: -1, show: "mark", outer: 0, only: axes.map(() => -1), word: "", cause: -1, text: "", fold: true });
     unfolded = new Set();
     makeControls();
     refresh();
-  } }, "Reset"));
+  } }, "Reset");
+  if (all.length) all.push(reset);
+  else rest.replaceWith(reset);
   // On a narrow screen the matrix should not begin below the fold.
-  const narrow = innerWidth < 600, axesRow = make("div", { class: "controls" }, all);
+  const narrow = innerWidth < 600, axesRow = all.length ? [make("div", { class: "controls" }, all)] : [];
   document.getElementById("controls").replaceChildren(...(narrow
-    ? [make("details", { class: "filters" }, make("summary", {}, "Choose and filter"), main, axesRow)] : [main, axesRow]));
+    ? [make("details", { class: "filters" }, make("summary", {}, "Choose and filter"), main, axesRow)] : [main, ...axesRow]));
 }
 
 function startMatrix() {
