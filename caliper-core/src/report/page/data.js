@@ -5,6 +5,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const { releases, columns, axes, tests, marks, cells, runs, causes } = data;
 const cellCount = cells.release.length;
+for (const mark of marks) if (mark.stale) mark.sign = `(${mark.sign.replace(/^\((.*)\)$/, "$1")})`;
 
 // The cell at a release and a column, or -1.
 const places = new Int32Array(releases.length * columns.length).fill(-1);
@@ -114,7 +115,7 @@ const line = (text) => plain(String(text)).text.replace(/[\n\t]+/g, " ");
 function median(numbers) {
   if (!numbers.length) return NaN;
   const sorted = Float64Array.from(numbers).sort(), middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return sorted.length % 2 ? sorted[middle] : sorted[middle - 1] / 2 + sorted[middle] / 2;
 }
 
 const measures = [
@@ -129,7 +130,7 @@ function valuesOf(measure) {
   if (!measure.all) {
     const all = new Float64Array(runs.cell.length).fill(NaN);
     const scale = measure.scale || 1;
-    if (measure.reported) measure.reported.run.forEach((run, index) => { all[run] = measure.reported.value[index]; });
+    if (measure.reported) measure.reported.run.forEach((run, index) => { all[run] = measure.reported.value[index] ?? NaN; });
     else for (let run = 0; run < all.length; run++) if (measure.values[run] !== null) all[run] = measure.values[run] * scale;
     measure.all = all;
   }

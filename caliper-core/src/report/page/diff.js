@@ -68,10 +68,11 @@ function markApart(mine, others) {
 }
 
 function diffTable(baseline, here, names) {
-  const one = plain(baseline).text.split("\n"), other = plain(here).text.split("\n");
+  const texts = [baseline, here].map((text) => plain(text).text), ends = texts.map((text) => text.endsWith("\n"));
+  const [one, other] = texts.map((text) => (text.endsWith("\n") ? text.slice(0, -1) : text).split("\n"));
   let first = 0;
   while (first < one.length && first < other.length && one[first] === other[first]) first++;
-  if (first === one.length && first === other.length) return [make("p", { class: "note" }, "The texts are equal, apart from escape sequences.")];
+  if (first === one.length && first === other.length) return [make("p", { class: "note" }, ends[0] === ends[1] ? "The texts are equal, apart from escape sequences." : "The texts are equal, apart from the end of the last line.")];
   const steps = editSteps(one, other), said = [];
   let kept;
   if (steps) {

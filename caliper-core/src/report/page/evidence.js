@@ -66,6 +66,10 @@ function markOpen(cell) {
   if (element) element.classList.add("open");
 }
 
+function setBehind(inert) {
+  for (const element of document.querySelectorAll("body > header, body > main, body > footer")) element.inert = inert;
+}
+
 function close() {
   if (panel.hidden) return;
   asking++;
@@ -73,6 +77,7 @@ function close() {
   panel.hidden = true;
   panel.replaceChildren();
   document.body.classList.remove("reading");
+  setBehind(false);
   markOpen(-1);
   const at = last >= 0 ? placeOf(last) : { row: -1 };
   if (cameFrom && cameFrom !== document.body && document.contains(cameFrom) && !grid.contains(cameFrom)) cameFrom.focus();
@@ -98,6 +103,8 @@ function show(cell, test) {
   if (panel.hidden) cameFrom = document.activeElement;
   panel.hidden = false;
   document.body.classList.add("reading");
+  // Where it covers everything, nothing behind it can be reached.
+  setBehind(matchMedia("(max-width: 60rem)").matches);
   panel.setAttribute("role", "dialog");
   panel.setAttribute("aria-labelledby", "evidence-title");
   const title = make("h2", { id: "evidence-title", tabindex: -1, class: "mono" }, line(idOf(cell)));
@@ -135,8 +142,8 @@ async function evidenceBody(cell, evidence, shownTest) {
   const failedBuild = !evidence.tests.length;
   const attention = evidence.tests.some((test) => data.judged[test.test] && wantsALook(test));
   return [
-    changes.length > 0 && make("ul", { class: "sentences" }, changes.map((change) => make("li", { class: `kind-${change.kind}` }, line(`${change.kind}${change.test ? `, ${change.test}` : ""}: was ${change.was}, now ${change.now}`)))),
-    evidence.state && evidence.state !== marks[cells.mark[cell]].word && make("p", { class: "note" }, line(evidence.state)),
+    changes.length > 0 && make("ul", { class: "sentences" }, changes.map((change) => make("li", { class: kindClass(change.kind) }, line(`${change.kind}${change.test ? `, ${change.test}` : ""}: was ${change.was}, now ${change.now}`)))),
+    failedBuild && evidence.state !== marks[cells.mark[cell]].word && make("p", { class: "note" }, line(evidence.state)),
     turns(cell).map((text) => make("p", { class: "note" }, text)),
     evidence.tests.map((test) => testPart(cell, test, evidence, evidence.tests.length === 1 || test.test === shownTest || (shownTest < 0 && (attention ? wantsALook(test) && data.judged[test.test] : data.judged[test.test])))),
     make("h3", {}, "Environment"),

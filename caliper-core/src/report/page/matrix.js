@@ -37,7 +37,9 @@ function columnsAsked() {
 // Whether each cell is asked for by the filters. A term fits if the release, column, mark, cause or a pattern of the id has it.
 function fitting() {
   const fit = new Uint8Array(cellCount).fill(1);
-  const terms = view.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const exact = /\//.test(view.text) ? cellOf(view.text.trim()) : -1;
+  const terms = exact >= 0 ? [] : view.text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (exact >= 0) { fit.fill(0); fit[exact] = 1; }
   if (view.word || view.cause >= 0) {
     for (let cell = 0; cell < cellCount; cell++) {
       const mark = markOf(cell, view.test);
@@ -69,45 +71,55 @@ const filtered = () => view.text !== "" || view.word !== "" || view.cause >= 0;
 function layRows() {
   fits = fitting();
   rows = [];
-  const folds = view.fold && view.show === "mark";
-  let matching = 0, visibleReleases = 0, group = null, before = null;
+  const folds = view.fold && view.show === "mark", filters = filtered(), width = shown.length;
+  let matching = 0, total = 0, visibleReleases = 0, group = null, key = new Int32Array(width), before = new Int32Array(width);
   for (let release = 0; release < releases.length; release++) {
-    const key = new Int32Array(shown.length);
-    let here = 0;
-    for (let index = 0; index < shown.length; index++) {
+    let here = 0, equal = group !== null;
+    for (let index = 0; index < width; index++) {
       const cell = cellAt(release, shown[index]);
-      if (cell < 0) { key[index] = -2; continue; }
-      const mark = markOf(cell, view.test);
-      const asked = fits[cell] && mark !== null;
-      here += asked ? 1 : 0;
-      key[index] = (mark === null ? -1 : mark) * 4 + (asked ? 1 : 0) + (changedCells.has(cell) ? 2 : 0);
+      let code = -1;
+      if (cell >= 0) {
+        total++;
+        const kind = kindOf(cell);
+        here += kind & 1;
+        code = kind;
+      }
+      key[index] = code;
+      if (code !== before[index]) equal = false;
     }
     matching += here;
-    if (filtered() && !here) { group = null; continue; }
+    if (filters && !here) { group = null; continue; }
     visibleReleases++;
-    const equal = folds && group && before && key.every((each, index) => each === before[index]);
-    if (equal) group.last = release;
+    if (folds && equal) group.last = release;
     else rows.push(group = { first: release, last: release });
-    before = key;
+    [key, before] = [before, key];
   }
   if (unfolded.size) {
     rows = rows.flatMap((row) => unfolded.has(row.first) && row.last > row.first
       ? Array.from({ length: row.last - row.first + 1 }, (_, index) => ({ first: row.first + index, last: row.first + index, part: row }))
       : [row]);
   }
-  const total = releases.length * shown.length ? shown.reduce((sum, column) => {
-    for (let release = 0; release < releases.length; release++) if (cellAt(release, column) >= 0) sum++;
-    return sum;
-  }, 0) : 0;
-  statusLine.textContent = filtered()
+  statusLine.textContent = filters
     ? `${matching.toLocaleString("en")} of ${count(total, "cell")} in ${visibleReleases.toLocaleString("en")} of ${count(releases.length, "release")}`
-    : `${count(total, "cell")}, ${count(releases.length, "release")}, ${count(shown.length, "column")}`;
+    : `${count(total, "cell")}, ${count(releases.length, "release")}, ${count(width, "column")}`;
+}
+
+// All that decides how a cell looks, apart from numbers, as one number. Bit 0: it fits the filters.
+function kindOf(cell) {
+  const mark = view.test < 0 ? cells.mark[cell] : cells.tests[view.test][cell];
+  return (mark + 1) * 4 + (changedCells.has(cell) ? 2 : 0) + (fits[cell] && mark >= 0 ? 1 : 0);
 }
 
 const labelOf = (row) => row.last > row.first ? `${line(releases[row.first])} … ${line(releases[row.last])}` : line(releases[row.first]);
 
 // The cell that stands for a place in the matrix: of a folded row the newest release.
 const cellIn = (row, column) => row && column >= 0 && column < shown.length ? cellAt(row.last, shown[column]) : -1;
+
+// How long it took to fail says little, so such numbers are shown, but have no part in the scale.
+function failing(cell) {
+  const mark = markOf(cell, view.test);
+  return mark === null || marks[mark].tone === "bad" || marks[mark].tone === "spurious";
+}
 
 function numberSteps() {
   const measure = measureShown();
@@ -117,7 +129,7 @@ function numberSteps() {
   for (const column of shown) {
     for (let release = 0; release < releases.length; release++) {
       const cell = cellAt(release, column);
-      if (cell < 0 || Number.isNaN(heat[cell])) continue;
+      if (cell < 0 || Number.isNaN(heat[cell]) || failing(cell)) continue;
       low = Math.min(low, heat[cell]);
       high = Math.max(high, heat[cell]);
     }
@@ -128,62 +140,60 @@ function numberSteps() {
   return { measure, heat, low, high, step, logarithmic };
 }
 
-let steps = null;
+let steps = null, stepsFor = "";
 
-function makeCell(row, rowIndex, index) {
-  const cell = cellIn(row, index);
-  const element = document.createElement("td");
-  element.setAttribute("role", "gridcell");
-  element.dataset.column = index;
-  element.tabIndex = -1;
-  const mark = cell < 0 ? null : markOf(cell, view.test);
-  if (mark === null) {
+// Cells that look the same are copies of one element: that is several times faster than making each anew.
+let patterns = new Map();
+
+function pattern(kind) {
+  if (patterns.has(kind)) return patterns.get(kind);
+  const element = document.createElement("td"), mark = kind < 0 ? null : marks[(kind >> 2) - 1];
+  patterns.set(kind, element);
+  if (!mark) {
     element.className = "none";
     element.setAttribute("aria-label", "no such cell");
     return element;
   }
-  const { sign, word, tone, stale } = marks[mark];
-  let label = word;
-  if (steps) {
-    const value = steps.heat[cell];
-    element.className = Number.isNaN(value) ? `tone-${tone}` : `number h${steps.step(value)}`;
-    const well = tone === "good" || stale ? "" : sign;
-    element.textContent = Number.isNaN(value) ? sign : `${well ? `${well} ` : ""}${short(value)}`;
-    if (!Number.isNaN(value)) label = `${short(value)} ${steps.measure.unit}, ${word}`;
-  } else {
-    element.className = `tone-${tone}${stale ? " stale" : ""}`;
-    element.textContent = sign;
-  }
-  if (!fits[cell]) element.classList.add("apart");
-  if (changedCells.has(cell)) {
-    element.classList.add("changed");
-    label += `, ${changedCells.get(cell).map((change) => change.kind).join(", ")}`;
-  }
-  if (cell === openCell) element.classList.add("open");
-  element.setAttribute("aria-label", label);
+  element.className = `tone-${mark.tone}${mark.stale ? " stale" : ""}${kind & 1 ? "" : " apart"}${kind & 2 ? " changed" : ""}`;
+  element.setAttribute("aria-label", `${mark.word}${mark.stale ? ", stale" : ""}${kind & 2 ? ", changed since the other results" : ""}`);
+  element.textContent = mark.sign;
+  return element;
+}
+
+function makeCell(cell) {
+  const element = pattern(cell < 0 ? -1 : kindOf(cell)).cloneNode(true);
+  if (cell === openCell && cell >= 0) element.classList.add("open");
+  const value = steps && cell >= 0 ? steps.heat[cell] : NaN, mark = cell < 0 ? null : markOf(cell, view.test);
+  if (Number.isNaN(value) || mark === null) return element;
+  const { sign, word, tone, stale } = marks[mark], apart = element.classList.contains("apart");
+  element.className = `number ${element.className.replace(/tone-\S+/, failing(cell) ? "failing" : `h${steps.step(value)}`)}`;
+  if (apart) element.classList.add("apart");
+  element.textContent = `${tone === "good" || stale ? "" : `${sign} `}${short(value)}`;
+  element.setAttribute("aria-label", `${short(value)} ${steps.measure.unit}, ${word}`);
   return element;
 }
 
 function makeRow(row, rowIndex) {
-  const head = make("th", { scope: "row", role: "rowheader", tabindex: -1, "data-column": -1, title: labelOf(row) });
+  const label = labelOf(row), head = make("th", { scope: "row", title: label });
   if (row.last > row.first || (row.part && row.part.first === row.first)) {
     const open = !(row.last > row.first);
     head.append(make("button", { type: "button", class: "fold", tabindex: -1, "aria-expanded": String(open),
       "aria-label": `${open ? "Fold" : "Unfold"} ${labelOf(row.part || row)}` }, open ? "▾" : "▸"));
   } else if (row.part) head.append(make("span", { class: "fold", "aria-hidden": "true" }, "\u00a0\u00a0"));
-  head.append(labelOf(row));
+  head.append(label);
   if (row.last > row.first) head.append(make("span", { class: "count" }, ` (${row.last - row.first + 1})`));
-  const element = make("tr", { role: "row", "aria-rowindex": rowIndex + levelsShown.length + 1 }, head);
+  const element = make("tr", { "aria-rowindex": rowIndex + levelsShown.length + 1 }, head);
   element.dataset.row = rowIndex;
-  for (let index = 0; index < shown.length; index++) element.append(makeCell(row, rowIndex, index));
+  for (const column of shown) element.append(makeCell(cellAt(row.last, column)));
   return element;
 }
 
 let levelsShown = [0];
+let headDrawn = "";
 
 function makeHead() {
   const lines = levelsShown.map((axis, level) => {
-    const corner = make("th", { scope: "col", role: "columnheader" }, level === levelsShown.length - 1 && "release", make("span", { class: "axis" }, ` ${line(axes[axis].name)}`));
+    const corner = make("th", { scope: "col" }, level === levelsShown.length - 1 && "release", make("span", { class: "axis" }, ` ${line(axes[axis].name)}`));
     const heads = [];
     for (let index = 0; index < shown.length;) {
       const same = (other) => levelsShown.slice(0, level + 1).every((each) => axisValues[shown[other]][each] === axisValues[shown[index]][each]);
@@ -191,21 +201,23 @@ function makeHead() {
       while (level < levelsShown.length - 1 && end < shown.length && same(end)) end++;
       const value = axes[axis].values[axisValues[shown[index]][axis]];
       const text = value === undefined ? "" : line(value);
-      heads.push(make("th", { scope: end - index > 1 ? "colgroup" : "col", role: "columnheader", colspan: end - index, title: `${axes[axis].name} ${text}`,
+      heads.push(make("th", { scope: end - index > 1 ? "colgroup" : "col", colspan: end - index, title: `${axes[axis].name} ${text}`,
         class: level < levelsShown.length - 1 ? "outer" : null }, text));
       index = end;
     }
-    return make("tr", { role: "row", "aria-rowindex": level + 1 }, corner, heads);
+    return make("tr", { "aria-rowindex": level + 1 }, corner, heads);
   });
-  const longestLabel = rows.reduce((most, row) => Math.max(most, [...labelOf(row)].length + (row.last > row.first ? 6 + String(row.last - row.first).length : row.part ? 2 : 0)), 10 + axes[levelsShown[levelsShown.length - 1]].name.length);
+  // The first column is as wide as the longest label can be, so that nothing moves while a filter is typed.
+  const longestRelease = Math.max(...releases.map((release) => [...line(release)].length));
+  const longestLabel = Math.max(view.fold && view.show === "mark" ? longestRelease * 2 + 8 + String(releases.length).length : longestRelease + 2, 10 + axes[levelsShown[levelsShown.length - 1]].name.length);
   const inner = levelsShown[levelsShown.length - 1];
-  const signs = steps ? 7 : Math.max(shown.length > 16 ? 2 : 4, ...marks.map((mark) => [...mark.sign].length));
+  const signs = steps ? 8 : Math.max(shown.length > 16 ? 2 : 4, ...marks.map((mark) => [...mark.sign].length));
   const groupWidth = levelsShown.length > 1 ? Math.ceil(Math.max(...levelsShown.slice(0, -1).map((axis) => Math.max(...axes[axis].values.map((value) => value.length)))) / 2) : 0;
   const width = (column) => Math.max(signs, Math.min(11, (axes[inner].values[axisValues[column][inner]] || "").length), shown.length < 40 ? Math.min(groupWidth, 8) : 0);
   const widths = [Math.min(longestLabel, innerWidth < 600 ? 22 : 40), ...shown.map(width)];
   const group = make("colgroup", {}, widths.map((each) => { const column = make("col"); column.style.width = `calc(${each}ch + 1.1rem)`; return column; }));
   table.style.width = `calc(${widths.reduce((sum, each) => sum + each, 0)}ch + ${(widths.length * 1.1).toFixed(1)}rem)`;
-  return [group, make("thead", { role: "rowgroup" }, lines)];
+  return [group, make("thead", {}, lines)];
 }
 
 const spacer = (height) => {
@@ -222,8 +234,8 @@ function drawRows(force) {
   if (!all) {
     const top = Math.max(0, Math.floor(frame.scrollTop / height)), inView = Math.ceil((frame.clientHeight || 700) / height);
     if (!force && top >= drawn.from && top + inView <= drawn.to && drawn.to <= rows.length) return;
-    from = Math.max(0, top - 15);
-    to = Math.min(rows.length, top + inView + 15);
+    from = Math.max(0, top - 6);
+    to = Math.min(rows.length, top + inView + 6);
   }
   const focused = body.contains(document.activeElement);
   const made = [];
@@ -239,11 +251,20 @@ function drawRows(force) {
   place(focused);
 }
 
-const elementAt = (row, column) => body.querySelector(`tr[data-row="${row}"] > [data-column="${column}"]`);
+function elementAt(row, column) {
+  const element = body.querySelector(`tr[data-row="${row}"]`);
+  return element && element.cells[column + 1];
+}
+
+// The row and column of an element of the grid; column -1 is the release.
+function positionOf(target) {
+  const element = target.closest("td, th"), row = target.closest("tr[data-row]");
+  return element && row ? { element, row: Number(row.dataset.row), column: element.cellIndex - 1 } : null;
+}
 
 // Exactly one cell of the grid can be reached by Tab: the active one, or else the first that is drawn.
 function place(focus) {
-  for (const element of body.querySelectorAll('[tabindex="0"]')) element.tabIndex = -1;
+  for (const element of body.querySelectorAll('[tabindex="0"]')) element.removeAttribute("tabindex");
   const element = elementAt(active.row, active.column) || elementAt(drawn.from, Math.min(active.column, shown.length - 1));
   if (!element) return;
   element.tabIndex = 0;
@@ -300,9 +321,9 @@ function press(event) {
 }
 
 function clickGrid(event) {
-  const element = event.target.closest("[data-column]"), row = event.target.closest("tr[data-row]");
-  if (!element || !row) return;
-  active = { row: Number(row.dataset.row), column: Number(element.dataset.column) };
+  const at = positionOf(event.target);
+  if (!at) return;
+  active = { row: at.row, column: at.column };
   place(true);
   if (active.column < 0) { if (event.target.closest(".fold")) fold(active.row); return; }
   const cell = cellIn(rows[active.row], active.column);
@@ -311,9 +332,9 @@ function clickGrid(event) {
 
 // What a cell is, when the pointer is over it: only then, because most never are.
 function hover(event) {
-  const element = event.target.closest("td[data-column]"), row = event.target.closest("tr[data-row]");
-  if (!element || !row || element.title) return;
-  const cell = cellIn(rows[Number(row.dataset.row)], Number(element.dataset.column));
+  const at = positionOf(event.target);
+  if (!at || at.column < 0 || at.element.title) return;
+  const { element } = at, cell = cellIn(rows[at.row], at.column);
   if (cell < 0) return;
   const cause = cells.cause[cell] >= 0 ? `\n${line(causes[cells.cause[cell]].text)}` : "";
   element.title = `${line(idOf(cell))}: ${element.getAttribute("aria-label")}${cause}${turns(cell).map((text) => `\n${text}`).join("")}`;
@@ -323,11 +344,15 @@ function refresh() {
   const { asked, levels } = columnsAsked();
   shown = asked;
   levelsShown = levels;
-  steps = numberSteps();
+  const wanted = JSON.stringify([view.show, view.test, shown]);
+  if (wanted !== stepsFor) steps = numberSteps();
+  stepsFor = wanted;
   layRows();
   active = { row: Math.min(active.row, Math.max(0, rows.length - 1)), column: Math.min(active.column, shown.length - 1) };
-  const focused = body.contains(document.activeElement);
-  table.replaceChildren(...makeHead(), body);
+  patterns = new Map();
+  const focused = body.contains(document.activeElement), head = JSON.stringify([shown, levels, view.show, view.fold, innerWidth < 600]);
+  if (head !== headDrawn) table.replaceChildren(...makeHead(), body);
+  headDrawn = head;
   table.setAttribute("aria-rowcount", rows.length + levels.length);
   table.setAttribute("aria-colcount", shown.length + 1);
   frame.scrollTop = Math.min(frame.scrollTop, rows.length * (drawn.height || 26));
@@ -371,7 +396,7 @@ function makeControls() {
   const words = [...new Set(marks.map((mark) => mark.word))].map((word) => [word, word]);
   if (changedCells.size) words.unshift(["changed against", "changed since the other results"]);
   const foldBox = check("Fold equal releases", view.fold, change("fold"));
-  const all = [];
+  const all = [], rest = make("span");
   const main = make("div", { class: "controls" },
     tests.length > 1 && choice("Test", [[-1, "all tests, summed"], ...tests.map((test, index) => [index, test])], -1, (value) => { change("test", Number)(value); showTestInPlot(); }),
     choice("Show", [["mark", "outcome"], ...measures.map((measure) => [measure.key, measure.unit ? `${measure.name} (${measure.unit})` : measure.name])], "mark", (value) => {
@@ -381,7 +406,7 @@ function makeControls() {
     choice("Outcome", [["", "any"], ...words], "", change("word")),
     make("label", { class: "search" }, "Search", searchBox = make("input", { type: "search", placeholder: "release, Python, cause, 2.1*/3.9", autocomplete: "off", spellcheck: "false",
       oninput: () => { view.text = searchBox.value; refresh(); } })),
-    foldBox);
+    foldBox, rest);
   if (axes.length > 1) {
     all.push(choice("Columns by", axes.map((axis, index) => [index, `${axis.name} first`]), 0, change("outer", Number)));
   }
@@ -389,23 +414,25 @@ function makeControls() {
     if (axis.values.length < 2) return;
     all.push(choice(line(axis.name), [[-1, "all"], ...axis.values.map((value, at) => [at, value])], view.only[index], (value) => { view.only[index] = Number(value); unfolded = new Set(); refresh(); }));
   });
-  all.push(make("button", { type: "button", onclick: () => {
+  const reset = make("button", { type: "button", onclick: () => {
     Object.assign(view, { test: -1, show: "mark", outer: 0, only: axes.map(() => -1), word: "", cause: -1, text: "", fold: true });
     unfolded = new Set();
     makeControls();
     refresh();
-  } }, "Reset"));
+  } }, "Reset");
+  if (all.length) all.push(reset);
+  else rest.replaceWith(reset);
   // On a narrow screen the matrix should not begin below the fold.
-  const narrow = innerWidth < 600, axesRow = make("div", { class: "controls" }, all);
+  const narrow = innerWidth < 600, axesRow = all.length ? [make("div", { class: "controls" }, all)] : [];
   document.getElementById("controls").replaceChildren(...(narrow
-    ? [make("details", { class: "filters" }, make("summary", {}, "Choose and filter"), main, axesRow)] : [main, axesRow]));
+    ? [make("details", { class: "filters" }, make("summary", {}, "Choose and filter"), main, axesRow)] : [main, ...axesRow]));
 }
 
 function startMatrix() {
   // With very many columns the first value of the other axes is enough to begin with.
   if (columns.length > 60) axes.forEach((axis, index) => { if (index > 0) view.only[index] = 0; });
   statusLine = make("p", { class: "status", role: "status", "aria-live": "polite" });
-  body = make("tbody", { role: "rowgroup" });
+  body = make("tbody");
   table = make("table", { class: "matrix", role: "grid", "aria-label": "Matrix of releases and Pythons. Arrow keys move, Enter opens the evidence." }, body);
   frame = make("div", { class: "frame", tabindex: -1 }, table);
   grid.replaceChildren(statusLine, frame, make("p", { id: "no-rows", class: "nothing", hidden: true }, "No cell fits the filters."), make("div", { id: "scale", class: "scale", hidden: true }));

@@ -67,6 +67,7 @@ function drawPlot() {
   if (!domain.length) { holder.replaceChildren(make("p", { class: "note" }, "No numbers for this choice.")); return; }
   let low = Infinity, high = -Infinity, runCount = 0;
   for (const { at } of points) for (const point of at) { low = Math.min(low, point.low); high = Math.max(high, point.high); runCount += point.values.length; }
+  if (!Number.isFinite((high - low) * 1.2)) { holder.replaceChildren(make("p", { class: "note" }, "These numbers are too far apart to be drawn; the table below has them.")); plotTable(measure); return; }
   if (plotView.zero) { low = Math.min(0, low); high = Math.max(0, high); }
   if (high === low) { const margin = Math.abs(high) * 0.1 || 1; high += margin; low -= margin; } else { const margin = (high - low) * 0.06; high += margin; if (low !== 0 || !plotView.zero) low -= margin; }
   const width = Math.max(300, holder.clientWidth), height = width < 500 ? 240 : 300, left = 68, right = 14, top = 22, bottom = 34;
@@ -178,6 +179,23 @@ function chooseSeries() {
   return possible;
 }
 
+// A test that decides marks, if one has numbers.
+function firstTest(measure) {
+  const of = [...holders(measure).keys()];
+  return of.find((test) => data.judged[test]) ?? of[0];
+}
+
+// How far the medians of the first column spread along the releases, in units of their noise.
+function drift(measure) {
+  if (measure.drift === undefined) {
+    const test = firstTest(measure), { at } = seriesOf(measure, test, Math.min(...holders(measure).get(test)));
+    const range = Math.max(...at.map((point) => point.median)) - Math.min(...at.map((point) => point.median));
+    const noise = at.reduce((sum, point) => sum + point.high - point.low, 0) / at.length;
+    measure.drift = range === 0 || !Number.isFinite(range) ? 0 : range / (noise + range / 100);
+  }
+  return measure.drift;
+}
+
 function makePlot() {
   const possible = chooseSeries(), of = holders(plotView.measure), again = (key, convert) => (value) => { plotView[key] = convert(value); cursor = -1; makePlot(); };
   const controls = make("div", { class: "controls" },
@@ -206,20 +224,22 @@ function makePlot() {
 
 // The plot follows the test that is chosen above it, if that has numbers.
 function showTestInPlot() {
-  if (plotSection.hidden || view.test < 0 || !holders(plotView.measure).has(view.test)) return;
+  if (plotSection.hidden || !plotView.measure || view.test < 0 || !holders(plotView.measure).has(view.test)) return;
   plotView.test = view.test;
   makePlot();
 }
 
 function startPlot() {
-  const plotted = measures.filter((measure) => holders(measure).size);
-  if (!plotted.length || releases.length < 2) return;
-  // What tests report themselves is looked at first: it is what drifts.
-  plotView.measure = plotted.find((measure) => measure.reported) || plotted[0];
-  const judged = [...holders(plotView.measure).keys()].find((test) => data.judged[test]);
-  if (judged !== undefined) plotView.test = judged;
+  if (!measures.length || releases.length < 2) return;
   plotSection.hidden = false;
   const start = () => {
+    const plotted = measures.filter((measure) => holders(measure).size);
+    plotSection.hidden = !plotted.length;
+    if (!plotted.length) return;
+    // What tests report themselves is looked at first, and of that what drifts most.
+    const reported = plotted.filter((measure) => measure.reported).slice(0, 50);
+    plotView.measure = reported.sort((one, other) => drift(other) - drift(one))[0] || plotted[0];
+    plotView.test = firstTest(plotView.measure);
     makePlot();
     let width = plotDrawn.holder.clientWidth;
     // The section, as its holder is made anew for each choice.

@@ -1,6 +1,7 @@
 // What changed against other results, the theme, and the start.
 
-const kinds = ["regressed", "changed", "flaky", "fixed", "new", "gone"];
+const kinds = ["regressed", "changed", "flaky", "undecided", "fixed", "new", "gone"];
+const kindClass = (kind) => `kind-${kinds.includes(kind) ? kind : "other"}`;
 
 function makeChanges() {
   const section = document.getElementById("changes");
@@ -12,13 +13,13 @@ function makeChanges() {
     const term = chosen.text.toLowerCase();
     const fit = changes.filter((change) => (!chosen.kind || change.kind === chosen.kind) && (!term || `${change.id} ${change.test} ${change.was} ${change.now}`.toLowerCase().includes(term)));
     found.textContent = `${fit.length.toLocaleString("en")} of ${count(changes.length, "change")}`;
-    body.replaceChildren(...fit.slice(0, chosen.most).map((change) => make("tr", {}, make("td", { class: `kind-${kinds.includes(change.kind) ? change.kind : "other"}` }, line(change.kind)),
+    body.replaceChildren(...fit.slice(0, chosen.most).map((change) => make("tr", {}, make("td", { class: kindClass(change.kind) }, line(change.kind)),
       make("th", { scope: "row", class: "mono" }, change.cell >= 0 ? make("a", { href: linkOf(change.cell, tests.indexOf(change.test)) }, line(change.id)) : line(change.id)),
       make("td", {}, line(change.test)), make("td", {}, line(change.was)), make("td", {}, line(change.now)))));
     more.hidden = fit.length <= chosen.most;
   };
   const search = make("input", { type: "search", autocomplete: "off", spellcheck: "false", oninput: () => { chosen.text = search.value; list(); } });
-  const present = kinds.filter((kind) => changes.some((change) => change.kind === kind));
+  const all = new Set(changes.map((change) => change.kind)), present = [...kinds.filter((kind) => all.has(kind)), ...[...all].filter((kind) => !kinds.includes(kind))];
   section.replaceChildren(make("div", { class: "controls" }, choice("Change", [["", "any"], ...present.map((kind) => [kind, kind])], "", (value) => { chosen.kind = value; list(); }), make("label", { class: "search" }, "Search", search)),
     found, make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Changes" }, make("table", { class: "list" },
       make("thead", {}, make("tr", {}, ["change", "cell", "test", "was", "now"].map((name) => make("th", { scope: "col" }, name)))), body)), more);
