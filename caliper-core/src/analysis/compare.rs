@@ -21,6 +21,7 @@ mod format;
 mod items;
 mod judged;
 mod judgement;
+mod named;
 mod noise;
 mod number;
 mod outputs;
@@ -38,6 +39,7 @@ pub use comparison::{
 pub use evidence::{Evidence, Method, Noise};
 pub use format::compare;
 pub use judged::{Judged, Verdicts};
+pub use named::named_numbers;
 pub use outputs::Outputs;
 pub use same::Pair;
 pub use verdict::Verdict;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Against;
 use crate::analysis::causes::Cause;
 use crate::analysis::changes::{Change, Difference};
-use crate::analysis::compare::Verdicts;
+use crate::analysis::compare::{Verdicts, named_numbers};
 use crate::analysis::results::Results;
 use crate::analysis::row::TransitionKind;
 use crate::facts::record::{Record, Run, State, TestOutcome, test_names};
@@ -170,8 +170,9 @@ impl Data {
     }
 
     fn take_runs(&mut self, records: &[(&Record, bool)]) {
+        let tests = self.tests.clone();
         let names: HashMap<&str, usize> =
-            self.tests.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+            tests.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         let mut outcomes: Vec<TestOutcome> = Vec::new();
         for (cell, (record, _)) in records.iter().enumerate() {
             for (test, run) in record.runs() {
@@ -190,6 +191,59 @@ impl Data {
             }
         }
         self.outcomes = outcomes.iter().map(ToString::to_string).collect();
+        self.take_printed(records, &names);
+    }
+
+    /// Takes the numbers that tests print as further measures: of each test those that differ most between its runs.
+    fn take_printed(&mut self, records: &[(&Record, bool)], names: &HashMap<&str, usize>) {
+        let mut printed: BTreeMap<(usize, String), Sparse> = BTreeMap::new();
+        let mut place = 0;
+        for (test, run) in records.iter().flat_map(|(record, _)| record.runs()) {
+            let Some(number) = names.get(test.name.as_str()) else { continue };
+            // What fails prints half of its numbers, and names of lines then.
+            if test.kind.is_command() && run.outcome == TestOutcome::Passed {
+                for (name, value) in named_numbers(&run.output) {
+                    let measure = printed.entry((*number, name)).or_default();
+                    measure.run.push(place);
+                    measure.value.push(Some(eight_digits(value)));
+                }
+            }
+            place += 1;
+        }
+        let mut runs = vec![0_usize; self.tests.len()];
+        self.runs.test.iter().for_each(|test| runs[*test] += 1);
+        let mut left: HashMap<usize, usize> = HashMap::new();
+        let mut ranked: Vec<(f64, (usize, String), Sparse)> = printed
+            .into_iter()
+            // What is in few runs is no row to draw.
+            .filter(|((test, _), numbers)| numbers.run.len() * 10 >= runs[*test])
+            .map(|(key, numbers)| (numbers.spread(), key, numbers))
+            .filter(|(spread, ..)| *spread > 0.0)
+            .collect();
+        ranked.sort_by(|(one, ..), (other, ..)| other.total_cmp(one));
+        let several = names.len() > 1;
+        for (_, (test, name), numbers) in ranked {
+            let count = left.entry(test).or_default();
+            *count += 1;
+            if *count <= MOST_PRINTED {
+                let test = if several { format!(" ({})", self.tests[test]) } else { String::new() };
+                self.measures.entry(format!("prints: {name}{test}")).or_insert(numbers);
+            }
+        }
+    }
+}
+
+/// How many of the numbers that a test prints are drawn.
+const MOST_PRINTED: usize = 12;
+
+impl Sparse {
+    /// How far the numbers lie apart, as a part of their size.
+    fn spread(&self) -> f64 {
+        let numbers = || self.value.iter().flatten().copied();
+        let (low, high) =
+            (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
+        let size = low.abs().max(high.abs());
+        if size > 0.0 { (high - low) / size } else { 0.0 }
     }
 }
 
@@ -299,6 +353,11 @@ impl Runs {
         self.memory.push(run.peak_memory);
         self.cell.len() - 1
     }
+}
+
+/// The number with eight significant digits: results may differ in few of them.
+fn eight_digits(number: f64) -> f64 {
+    format!("{number:.7e}").parse().unwrap_or(number)
 }
 
 /// The number with four significant digits: more is noise, and room.
