@@ -38,7 +38,10 @@ function columnsAsked() {
 function fitting() {
   const fit = new Uint8Array(cellCount).fill(1);
   const exact = /\//.test(view.text) ? cellOf(view.text.trim()) : -1;
-  const terms = exact >= 0 ? [] : view.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = view.text.trim().toLowerCase(), said = [...causes.map((cause) => cause.text), ...marks.map((mark) => mark.word)];
+  // Words that stand together somewhere are one term; others are several, which may be in different places.
+  const isPhrase = /\s/.test(text) && said.some((each) => each.toLowerCase().includes(text));
+  const terms = exact >= 0 || !text ? [] : isPhrase ? [text] : text.split(/\s+/);
   if (exact >= 0) { fit.fill(0); fit[exact] = 1; }
   if (view.word || view.cause >= 0) {
     for (let cell = 0; cell < cellCount; cell++) {
@@ -49,7 +52,7 @@ function fitting() {
     }
   }
   for (const term of terms) {
-    if (/[*/[]/.test(term)) {
+    if (!isPhrase && /[*/[]/.test(term)) {
       const escaped = term.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*");
       const pattern = new RegExp(`^${escaped}${/[\]*]$/.test(term) ? "$" : ""}`);
       for (let cell = 0; cell < cellCount; cell++) if (fit[cell] && !pattern.test(idOf(cell).toLowerCase())) fit[cell] = 0;
@@ -215,8 +218,11 @@ function makeHead() {
   const groupWidth = levelsShown.length > 1 ? Math.ceil(Math.max(...levelsShown.slice(0, -1).map((axis) => Math.max(...axes[axis].values.map((value) => value.length)))) / 2) : 0;
   const width = (column) => Math.max(signs, Math.min(11, (axes[inner].values[axisValues[column][inner]] || "").length), shown.length < 40 ? Math.min(groupWidth, 8) : 0);
   const widths = [Math.min(longestLabel, innerWidth < 600 ? 22 : 40), ...shown.map(width)];
-  const group = make("colgroup", {}, widths.map((each) => { const column = make("col"); column.style.width = `calc(${each}ch + 1.1rem)`; return column; }));
-  table.style.width = `calc(${widths.reduce((sum, each) => sum + each, 0)}ch + ${(widths.length * 1.1).toFixed(1)}rem)`;
+  const group = make("colgroup", {}, widths.map((each) => { const column = make("col"); column.style.width = `calc(${each}ch + 1.2em)`; return column; }));
+  const characters = widths.reduce((sum, each) => sum + each, 0);
+  table.style.width = `calc(${characters}ch + ${(widths.length * 1.2).toFixed(1)}em)`;
+  // A wide matrix is made smaller in print: a sheet holds about 74 em.
+  table.style.setProperty("--print", Math.max(0.45, Math.min(1, 74 / (characters * 0.61 + widths.length * 1.2))).toFixed(2));
   return [group, make("thead", {}, lines)];
 }
 

@@ -1,6 +1,6 @@
 // Numbers along the releases: a line through the medians, the noise as whiskers or a band, and a dot for each run.
 
-const plotView = { measure: null, test: 0, series: [], zero: false };
+const plotView = { measure: null, test: 0, series: [], zero: false, others: false };
 const plotSection = document.getElementById("plot");
 const palette = 8, mostDots = 4000, mostWhiskers = 80;
 const dashes = ["", "7 3", "2 3", "9 3 2 3", "4 2", "12 4", "1 2", "6 2 1 2 1 2"];
@@ -90,8 +90,8 @@ function drawPlot() {
   });
   const shapesOf = points.map((series, index) => drawSeries(series, index, (release) => x(place.get(release)), y, place, runCount));
   const cross = draw("line", { class: "cross", y1: top, y2: height - bottom, visibility: "hidden" });
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", tabindex: 0, "aria-labelledby": "plot-name", "aria-describedby": "plot-read" },
-    draw("title", { id: "plot-name" }, `${line(measure.name)} of ${line(tests[plotView.test])} along ${count(domain.length, "release")}. ${describe(measure)}`), axis, shapesOf, cross);
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", tabindex: 0, "aria-describedby": "plot-read",
+    "aria-label": `${line(measure.name)} of ${line(tests[plotView.test])} along ${count(domain.length, "release")}. ${describe(measure)}` }, axis, shapesOf, cross);
   svg.addEventListener("pointermove", (event) => {
     const at = (event.clientX - svg.getBoundingClientRect().left) * width / svg.getBoundingClientRect().width;
     moveCursor(Math.round((at - left - 8) / ((width - right - left - 16) / Math.max(1, domain.length - 1))), cross, x);
@@ -110,11 +110,26 @@ function drawPlot() {
   plotTable(measure);
 }
 
+// Points of neighbouring releases: line and band are broken where a release in between has no number in this column.
+function stretches(at, place) {
+  const found = [];
+  let before = -2;
+  for (const point of at) {
+    const here = place.get(point.release);
+    if (here !== before + 1) found.push([]);
+    found[found.length - 1].push(point);
+    before = here;
+  }
+  return found;
+}
+
 function drawSeries({ column, at }, index, x, y, place, runCount) {
   const shape = shapes[index % shapes.length], parts = [];
   if (domain.length > mostWhiskers) {
     const edge = (key, list) => list.map((point) => `${x(point.release).toFixed(1)},${y(point[key]).toFixed(1)}`);
-    if (at.length > 1) parts.push(draw("polygon", { class: "band", points: [...edge("high", at), ...edge("low", [...at].reverse())].join(" ") }));
+    for (const stretch of stretches(at, place)) {
+      parts.push(draw("polygon", { class: "band", points: [...edge("high", stretch), ...edge("low", [...stretch].reverse())].join(" ") }));
+    }
   } else {
     parts.push(draw("path", { class: "noise", fill: "none", d: at.filter((point) => point.high > point.low).map((point) => {
       const middle = x(point.release), [high, low] = [y(point.high), y(point.low)];
@@ -124,13 +139,7 @@ function drawSeries({ column, at }, index, x, y, place, runCount) {
   if (runCount <= mostDots) {
     parts.push(draw("path", { class: "dot", d: at.flatMap((point) => point.values.length > 1 ? point.values.map((value) => `M${(x(point.release) - 1.5).toFixed(1)} ${y(value).toFixed(1)}a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0z`) : []).join("") }));
   }
-  // The line is broken where a release in between has no number in this column.
-  let before = -2;
-  const lineOf = at.map((point) => {
-    const here = place.get(point.release), letter = here === before + 1 ? "L" : "M";
-    before = here;
-    return `${letter}${x(point.release).toFixed(1)} ${y(point.median).toFixed(1)}`;
-  }).join("");
+  const lineOf = stretches(at, place).map((stretch) => `M${stretch.map((point) => `${x(point.release).toFixed(1)} ${y(point.median).toFixed(1)}`).join("L")}`).join("");
   parts.push(draw("path", { class: "median", d: lineOf, "stroke-dasharray": dashes[index % dashes.length] || null }));
   if (domain.length <= 150) parts.push(draw("path", { class: "center", d: at.map((point) => shape(x(point.release), y(point.median))).join("") }));
   return draw("g", { class: `s${index % palette}` }, parts);
@@ -202,7 +211,7 @@ function makePlot() {
     choice("Number", measures.filter((measure) => holders(measure).size).map((measure) => [measure.key, measure.unit ? `${measure.name} (${measure.unit})` : measure.name]), plotView.measure.key, again("measure", (key) => measures.find((measure) => measure.key === key))),
     of.size > 1 && choice("Test", [...of.keys()].sort((one, other) => one - other).map((test) => [test, tests[test]]), plotView.test, again("test", Number)),
     check("Axis from zero", plotView.zero, again("zero", Boolean)));
-  const keys = make("fieldset", { class: "keys" }, make("legend", { class: "unseen" }, "Columns"), possible.map((column) => {
+  const key = (column) => {
     const index = plotView.series.indexOf(column);
     const box = make("input", { type: "checkbox", onchange: () => {
       plotView.series = box.checked ? [...plotView.series, column] : plotView.series.filter((each) => each !== column);
@@ -213,11 +222,16 @@ function makePlot() {
     box.checked = index >= 0;
     return make("label", {}, box, index >= 0 && draw("svg", { class: `s${index}`, "aria-hidden": "true", viewBox: "0 0 26 14" },
       draw("path", { class: "median", d: "M0 7h26", "stroke-dasharray": dashes[index] || null }), draw("path", { class: "center", d: shapes[index % shapes.length](13, 7) })), line(columns[column].label));
-  }));
+  };
+  // The chosen columns are the legend of the plot; with many columns the others are folded away.
+  const many = possible.length > 12, rest = possible.filter((column) => !plotView.series.includes(column));
+  const keys = make("fieldset", { class: "keys" }, make("legend", { class: "unseen" }, "Columns"), (many ? plotView.series : possible).map(key));
+  const others = many && make("details", { class: "others", open: plotView.others, ontoggle: (event) => { plotView.others = event.target.open; } },
+    make("summary", {}, `Other columns (${rest.length}; up to ${palette} at once)`), make("div", { class: "keys" }, rest.map(key)));
   const holder = make("div", {});
   plotDrawn.holder = holder;
   plotSection.classList.add("plot");
-  plotSection.replaceChildren(plotSection.querySelector("h2"), controls, keys, possible.length > palette ? make("p", { class: "note" }, `Up to ${palette} columns at once.`) : "", holder,
+  plotSection.replaceChildren(plotSection.querySelector("h2"), controls, keys, ...there(others), holder,
     make("p", { class: "readout", id: "plot-read", "aria-live": "polite" }), make("p", { class: "note", id: "plot-note" }), make("div", { id: "plot-numbers" }));
   drawPlot();
 }
