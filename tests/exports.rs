@@ -72,7 +72,7 @@ fn results_are_printed_for_other_tools() {
       breaks between 1.0 and 1.1 (adjacent; a single run)
     ```
 
-    **Suggested:** `demo<1.1`; it allows all that passes, and nothing that fails.
+    **Suggested:** `demo<1.1`; it allows what passes everywhere, and nothing that fails somewhere.
     ");
     assert_eq!(
         world.caliper(&["export", "--to", "csv", "../before"]).expect(0).out.lines().count(),

@@ -35,6 +35,7 @@ mod project;
 mod public_api;
 mod pytest;
 mod replay;
+mod report;
 mod source;
 mod support;
 mod third_outcome;

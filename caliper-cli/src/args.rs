@@ -284,6 +284,27 @@ Examples:
         #[arg(long, value_name = "RESULTS")]
         against: Option<PathBuf>,
     },
+    /// Write the recorded results as one page of HTML, which needs no network.
+    #[command(after_help = "\
+Examples:
+  caliper report
+  caliper report study/caliper.yaml -o study.html
+  caliper report --against main/.caliper -o comparison.html
+
+The page shows the matrix, the reasons and the plots, and opens the outputs, logs and packages of each cell. It is read
+without a server, and as a table without JavaScript.")]
+    Report {
+        /// The configuration, or a folder of results.
+        #[arg(default_value = "caliper.yaml")]
+        config: PathBuf,
+        /// The file; default: report.html in the folder of the results.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Results to hold these against, such as those of the default branch: what is fixed, regressed, changed, flaky,
+        /// new and gone.
+        #[arg(long, value_name = "RESULTS")]
+        against: Option<PathBuf>,
+    },
     /// Write a bug report: a folder that reproduces the difference between two cells.
     #[command(after_help = "\
 Example:

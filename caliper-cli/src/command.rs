@@ -18,6 +18,7 @@ mod man;
 mod plan;
 mod recorded;
 mod replay;
+mod report;
 mod resolve;
 mod run;
 mod schema;
@@ -80,6 +81,9 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         }
         Command::Export { config, to, against } => {
             export::run(&config, to, against.as_deref(), terminal)
+        }
+        Command::Report { config, output, against } => {
+            report::run(&config, output.as_deref(), against.as_deref(), terminal)
         }
         Command::Witness { cell, against, test, folder, config } => {
             let (test, config, folder) = (test.as_deref(), &config, &folder);

@@ -2,11 +2,15 @@
 //!
 //! Builds on [`analysis`](crate::analysis). Nothing here draws a conclusion of its own.
 
+pub mod advice;
+pub mod details;
 pub mod export;
 pub mod functions;
 pub mod grid;
 pub mod measures;
 pub mod model;
+#[cfg(feature = "page")]
+pub mod page;
 pub mod ro_crate;
 pub mod rows;
 pub mod schema;

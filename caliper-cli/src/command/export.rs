@@ -21,6 +21,7 @@ pub(super) fn run(
     }
     let (_, results) = recorded(config, terminal)?;
     let others = others.map(|path| before(path, terminal)).transpose()?;
+    let others = others.map(|(_, others)| others);
     let text = match to {
         ExportName::Markdown => {
             let found = || violations(&results.cells, &results.verdicts, FailOn::Failed, None);

@@ -36,15 +36,15 @@ pub(super) fn recorded(path: &Path, terminal: Terminal) -> Result<(DirStore, Res
     Ok((store, results))
 }
 
-/// The results that others are held against.
-pub(super) fn before(path: &Path, terminal: Terminal) -> Result<Results, Failure> {
+/// The results that others are held against, and where their long outputs are.
+pub(super) fn before(path: &Path, terminal: Terminal) -> Result<(DirStore, Results), Failure> {
     if !path.exists() {
         let path = path.display();
         return Err(Failure::question(format!(
             "there is no `{path}` to hold the results against: name a folder with `results.json`, or a configuration"
         )));
     }
-    Ok(recorded(path, terminal)?.1)
+    recorded(path, terminal)
 }
 
 /// Says that there will be more of these results, if a run is under way.

@@ -83,7 +83,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     let fail_on = fail_on(how, &layout);
     let found = violations(&results.cells, &results.verdicts, fail_on, config.expect.as_ref());
     let Held { new: found, known } = match &before {
-        Some(before) => against(found, &results, before),
+        Some((_, before)) => against(found, &results, before),
         None => Held { new: found, known: Vec::new() },
     };
     if let Some(path) = how.against.as_ref().filter(|_| !known.is_empty()) {

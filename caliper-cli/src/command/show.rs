@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caliper_core::analysis::Analysis;
-use caliper_core::analysis::compare::{
-    Comparison, Evidence, Extent, Judged, PartComparison, Rung, Verdicts,
-};
+use caliper_core::analysis::compare::{Judged, Verdicts};
 use caliper_core::analysis::results::Results;
 use caliper_core::facts::functions::FunctionDetails;
 use caliper_core::facts::lock;
@@ -17,7 +15,8 @@ use caliper_core::facts::record::{
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::Bytes;
 use caliper_core::question::criteria::Criteria;
-use caliper_core::question::grid::{CellId, FileKind};
+use caliper_core::question::grid::CellId;
+use caliper_core::report::details::{command_line, facts, lines, single_line};
 use caliper_core::report::measures::{self, Measure, three_digits};
 use pep440_rs::Version;
 
@@ -205,67 +204,8 @@ fn details(
 ) -> Result<String, Failure> {
     let mut text = String::new();
     let _ = writeln!(text, "{}: {}", record.id(), record.outcome);
-    let mut line = |name: &str, value: String| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "  {name:<12} {value}");
-        }
-    };
-    if is_stale {
-        line("stale", "it answered another question; `caliper plan` says what changed".to_owned());
-    }
-    line("reason", record.reason.clone().unwrap_or_default());
-    if record.failed_import().is_some() {
-        line("note", "the import fails, and all tests pass: it decides nothing".to_owned());
-    }
-    if record.interrupted {
-        line("interrupted", "runs are missing; `caliper run` makes them".to_owned());
-    }
-    if let Some(missing) = &record.missing {
-        line("missing", missing.reason.to_string());
-        line("nearest", missing.nearest.clone().unwrap_or_default());
-    }
-    line("index", record.environment.index.clone().unwrap_or_default());
-    line("as of", record.environment.as_of.map(|date| date.to_string()).unwrap_or_default());
-    if let Some(file) = &record.environment.file {
-        let built = match file.kind {
-            FileKind::Wheel => "",
-            FileKind::Sdist => " (built from source)",
-        };
-        line("file", format!("{}{built}", file.filename));
-        line("from", file.url.clone());
-        line("digest", file.sha256.map(|digest| digest.to_string()).unwrap_or_default());
-    }
-    if let Some(base) = &record.environment.base {
-        line("base", format!("{} ({})", base.name, base.digest));
-    }
-    if let Some(interpreter) = &record.environment.interpreter {
-        line("python", format!("{} ({})", interpreter.version, interpreter.abi));
-    }
-    line("backend", record.environment.backend.clone());
-    let tools = record.environment.tools.iter().map(|(name, version)| format!("{name} {version}"));
-    line("built by", tools.collect::<Vec<_>>().join(", "));
-    line("machine", record.machine.as_ref().map(ToString::to_string).unwrap_or_default());
-    line("measured", record.started.to_string());
-    line("key", record.key.to_string());
-    let installed: Vec<String> = record
-        .environment
-        .installed
-        .iter()
-        .map(|each| format!("{} {}", each.name, each.version))
-        .collect();
-    line("installed", installed.join(", "));
-    if let Some(build) = &record.build {
-        let how = match build.reason {
-            Some(reason) => format!("failed: {reason} in {} s", three_digits(build.seconds())),
-            None if build.reused => "built by an earlier run or for another cell".to_owned(),
-            None => format!("built in {} s", three_digits(build.seconds())),
-        };
-        line("environment", how);
-    }
-    // The import has no limits of its own: the last run shows what the tests were granted.
-    if let Some(limits) = record.runs().filter_map(|(_, run)| run.limits.as_ref()).last() {
-        line("asked", limits.asked.to_string());
-        line("granted", format!("{} (by {})", limits.granted, limits.by));
+    for (name, value) in facts(record, is_stale) {
+        let _ = writeln!(text, "  {name:<12} {value}");
     }
     if let Some(dockerfile) = &record.environment.dockerfile {
         let _ = writeln!(text, "\nDockerfile:\n{}", texts.indented(dockerfile));
@@ -304,13 +244,7 @@ fn run_details(
         run.outcome,
         three_digits(run.seconds())
     );
-    // A runner of Caliper's own is a long program, and JSON has all of it.
-    let word = |word: &String| match word.split_once('\n') {
-        Some((first, _)) if !test.kind.is_command() => format!("'{first} …'"),
-        _ => word.clone(),
-    };
-    let words: Vec<String> = test.command.iter().map(word).collect();
-    let _ = writeln!(text, "  $ {}", words.join(" "));
+    let _ = writeln!(text, "  $ {}", command_line(test));
     let used = [
         run.cpu_nanoseconds.map(|time| {
             // What no process waited for is in no account, unless a control group counts.
@@ -327,7 +261,9 @@ fn run_details(
     if let Some(evidence) = judged.and_then(|judged| judged.evidence.as_ref())
         && run.attempt == 1
     {
-        text += &why(evidence);
+        for line in lines(evidence) {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     if let Some(functions) = &run.functions {
         text += &functions_details(functions, texts)?;
@@ -376,76 +312,3 @@ fn functions_details(functions: &RecordedFunctions, texts: &Texts<'_>) -> Result
 
 /// How many functions that fail in a cell are shown.
 const MOST_FUNCTIONS: usize = 20;
-
-/// What a verdict rests on.
-fn why(evidence: &Evidence) -> String {
-    let Evidence { baseline, of_baseline, part, comparison, others, others_left_out, noise } =
-        evidence;
-    let mut text = if *of_baseline {
-        format!("  equal to the first run of {baseline}, whose runs differ\n")
-    } else {
-        format!("  compared with {baseline}, which comes first\n")
-    };
-    text += &compared(part, comparison);
-    for PartComparison { part, comparison } in others {
-        text += &compared(part, comparison);
-    }
-    if *others_left_out > 0 {
-        let _ = writeln!(text, "    … and {others_left_out} more that differ");
-    }
-    if let Some(noise) = noise {
-        let _ = writeln!(text, "  {noise}");
-    }
-    text
-}
-
-/// How a part compares, and what was looked past where it is not the same.
-fn compared(part: &str, comparison: &Comparison) -> String {
-    if part == "exit status" {
-        return "    only the exit status is compared (`compare: exit-status`)\n".to_owned();
-    }
-    let mut text = format!("    {}: {comparison}\n", single_line(part));
-    for sentence in &comparison.unread {
-        let _ = writeln!(text, "      {sentence}");
-    }
-    if matches!(comparison.extent, Some(Extent::Bytes { .. })) {
-        text += "      nothing is known of these bytes; text, JSON, CSV, .npy, PNG and JPEG are compared by what they hold\n";
-    }
-    if comparison.rung > Rung::WithinTolerance && !comparison.looked_past.is_empty() {
-        let _ = writeln!(text, "      looking past {}", comparison.past());
-    }
-    text
-}
-
-/// A name that holds no line of its own.
-fn single_line(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_parts_that_differ_are_told() {
-        let compared = |rung: &str, rules: &[&str]| serde_json::json!({"rung": rung, "read_as": "text", "rules": rules});
-        let mut worst = compared("other_numbers", &[]);
-        let mut normalised = compared("same_normalised", &["durations"]);
-        normalised["looked_past"] = serde_json::json!({"durations": 2});
-        worst["numbers"] = serde_json::json!({"compared": 9, "beyond": 2});
-        let evidence = serde_json::json!({
-            "baseline": "1.1", "part": "out/loss.csv", "comparison": worst,
-            "noise": {"runs": [1, 1], "p": null, "adjusted": null, "permutations": 0,
-                      "comparisons": 1, "alpha": 0.05, "needed": 4},
-            "others": [{"part": "stdout", "comparison": normalised}],
-            "others_left_out": 3,
-        });
-        insta::assert_snapshot!(why(&serde_json::from_value(evidence).unwrap()), @"
-        compared with 1.1, which comes first
-          out/loss.csv: 2 of 9 numbers differ
-          stdout: same, looking past durations (2)
-          … and 3 more that differ
-        1 run here, 1 at the baseline; 4 runs of each would decide
-        ");
-    }
-}

@@ -3,14 +3,12 @@ use std::path::Path;
 
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::suggest::{
-    Candidate, Columns, OtherBound, Overtaken, ProjectFile, Suggested, check, held, held_python,
-    releases,
+    Columns, ProjectFile, Suggested, check, held, held_python, releases,
 };
 use caliper_core::report;
+use caliper_core::report::advice::{besides, list};
 use caliper_core::report::grid::Span;
 use caliper_core::report::model::{Advice, Checked, VariantAdvice};
-use caliper_core::report::suspects::command;
-use pep440_rs::Version;
 
 use super::no_such_test;
 use super::recorded::recorded;
@@ -137,8 +135,9 @@ fn text(advice: &Advice) -> String {
     text.push('\n');
     text += &listed("what the bounds rest on", &report::rows::lines(&advice.rests_on));
     text += &listed("not the release alone", &report::rows::by_date(&advice.clocks));
-    text += &elsewhere(name, &advice.candidates);
-    text += &advice.overtaken.as_ref().map(|one| newer(name, one)).unwrap_or_default();
+    for line in besides(advice) {
+        text += &format!("{line}\n");
+    }
     if advice.stale > 0 {
         let stale = advice.stale;
         text += &format!(
@@ -152,74 +151,6 @@ fn text(advice: &Advice) -> String {
         }
     }
     text
-}
-
-/// Which other package may be bounded instead, and by which command that is shown.
-fn elsewhere(name: &str, candidates: &[Candidate]) -> String {
-    const NAMED: usize = 3;
-    let mut text = String::new();
-    let (shown, open): (Vec<&Candidate>, Vec<&Candidate>) =
-        candidates.iter().partition(|one| one.is_shown);
-    if !shown.is_empty() {
-        text += &format!(
-            "or, in place of a bound on {name}, as cells show that differ in nothing else\n"
-        );
-    }
-    for Candidate { bounds, releases, .. } in shown {
-        for OtherBound { name, specifier, fails_with, .. } in bounds {
-            let (es, span) = (if releases.len() == 1 { "es" } else { "" }, span(releases));
-            text +=
-                &format!("  {name}{specifier}, with which {span} pass{es}; {fails_with} fails\n");
-        }
-    }
-    if !open.is_empty() {
-        text += &format!("candidates for a bound in place of one on {name}, as blame would show\n");
-    }
-    for Candidate { bounds, releases, decide, .. } in open {
-        let named = match bounds.as_slice() {
-            [OtherBound { name, specifier, fails_with, .. }] => {
-                format!("{name}{specifier} ({fails_with} fails)")
-            }
-            // Which of them it is decides what to bound, so that no bound can be named.
-            several => {
-                let names: Vec<&str> = several.iter().take(NAMED).map(|one| &*one.name).collect();
-                let more = match several.len().saturating_sub(NAMED) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                format!("one of {}{more} moved, and which it is only runs tell", names.join(", "))
-            }
-        };
-        text += &format!("  {}, for {}: {}\n", named, span(releases), command(decide));
-    }
-    text
-}
-
-/// That packages may be at fault that came out after the releases, and how that is found out.
-fn newer(name: &str, overtaken: &Overtaken) -> String {
-    let Overtaken { releases, named, others, .. } = overtaken;
-    let others = match (named.is_empty(), others) {
-        (_, 0) => None,
-        (true, 1) => Some("1 package".to_owned()),
-        (true, many) => Some(format!("{many} packages")),
-        (false, more) => Some(format!("{more} more")),
-    };
-    let packages: Vec<String> = named.iter().cloned().chain(others).collect();
-    let verb = if releases.len() == 1 { "was" } else { "were" };
-    format!(
-        "not known: whether {name} is at fault. Of what fails, {} {verb} measured only with packages that came out later: {}\n  \
-         at their own dates: caliper run --as-of release,today\n",
-        span(releases),
-        packages.join(", ")
-    )
-}
-
-/// The first and the last of several.
-fn span(releases: &[Version]) -> String {
-    match releases {
-        [first, .., last] => format!("{first} … {last} ({} releases)", releases.len()),
-        one => list(one),
-    }
 }
 
 /// Lines as `show` tells them, below a title.
@@ -253,14 +184,4 @@ fn short(name: &str, suggested: &Suggested) -> String {
             format!("no specifier can exclude {} alone", list(failing))
         }
     }
-}
-
-/// The first few of many.
-fn list(versions: &[Version]) -> String {
-    const LISTED: usize = 10;
-    let mut names: Vec<String> = versions.iter().take(LISTED).map(ToString::to_string).collect();
-    if versions.len() > LISTED {
-        names.push(format!("… and {} more", versions.len() - LISTED));
-    }
-    names.join(", ")
 }

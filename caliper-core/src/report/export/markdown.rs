@@ -3,7 +3,6 @@ use std::fmt::Write as _;
 use crate::analysis::causes::Cause;
 use crate::analysis::expect::Held;
 use crate::analysis::results::Results;
-use crate::analysis::suggest::Suggested;
 use crate::report::grid::Span;
 use crate::report::model::{Advice, GridView, Legend, OpenQuestions, Totals};
 use crate::report::{functions, rows};
@@ -51,22 +50,11 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn of(results: &'a Results, held: Option<&'a Held>) -> Self {
-        let Advice { all, stale, .. } = Advice::of(results, &|_| true);
-        let suggested = match &all {
-            Suggested::Specifier(suggestion) => {
-                let name = results.dependency.normalized();
-                let specifier = code(&format!("{name}{}", suggestion.specifier));
-                let why = if suggestion.nothing_fails {
-                    "nothing that was measured fails"
-                } else {
-                    "it allows all that passes, and nothing that fails"
-                };
-                format!("{specifier}; {why}")
-            }
-            Suggested::NothingPasses => "none, because nothing that was measured passes".to_owned(),
-            Suggested::Inseparable { .. } => {
-                "none, because no specifier allows exactly what passes".to_owned()
-            }
+        let advice = Advice::of(results, &|_| true);
+        let stale = advice.stale;
+        let suggested = match advice.answer() {
+            (Some(specifier), why) => format!("{}; {why}", code(&specifier)),
+            (None, why) => format!("none, because {why}"),
         };
         let open = OpenQuestions::of(&results.verdicts).map(|open| open.to_string());
         let blocks = vec![

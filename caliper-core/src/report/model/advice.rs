@@ -79,6 +79,24 @@ pub struct Checked {
 }
 
 impl Advice {
+    /// The requirement that the results support over all tests and Pythons, such as `jinja2>=3.0`, and why; `None` if
+    /// there is none.
+    pub fn answer(&self) -> (Option<String>, &'static str) {
+        match &self.all {
+            Suggested::Specifier(suggestion) => {
+                let name = self.package.normalized();
+                let why = if suggestion.nothing_fails {
+                    "nothing that was measured fails"
+                } else {
+                    "it allows what passes everywhere, and nothing that fails somewhere"
+                };
+                (Some(format!("{name}{}", suggestion.specifier)), why)
+            }
+            Suggested::NothingPasses => (None, "nothing that was measured passes"),
+            Suggested::Inseparable { .. } => (None, "no specifier allows exactly what passes"),
+        }
+    }
+
     /// What `results` support, from the tests whose names `wanted` accepts.
     pub fn of(results: &Results, wanted: &dyn Fn(&str) -> bool) -> Self {
         let tests: BTreeSet<&str> = results

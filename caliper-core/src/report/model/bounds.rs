@@ -61,7 +61,7 @@ pub struct DependencyBounds {
     /// The same for each Python, where they differ.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, [Bound; 2]>")]
-    pub pythons: BTreeMap<String, [Bound; 2]>,
+    pub pythons: BTreeMap<PythonVersion, [Bound; 2]>,
     /// The releases that the declared range allows and with which the suite fails.
     #[schemars(with = "Vec<String>")]
     pub failing: Vec<Version>,
@@ -296,13 +296,13 @@ impl BoundsReport {
 }
 
 /// The bounds of each Python, if they are not the same on all.
-fn by_python(all: &BTreeMap<PythonVersion, [Bound; 2]>) -> BTreeMap<String, [Bound; 2]> {
+fn by_python(all: &BTreeMap<PythonVersion, [Bound; 2]>) -> BTreeMap<PythonVersion, [Bound; 2]> {
     let mut each = all.values();
     let first = each.next();
     if each.all(|one| Some(one) == first) {
         return BTreeMap::new();
     }
-    all.iter().map(|(python, bounds)| (python.to_string(), bounds.clone())).collect()
+    all.clone()
 }
 
 impl DependencyBounds {

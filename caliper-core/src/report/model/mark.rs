@@ -2,7 +2,8 @@ use crate::analysis::compare::{Verdict, Verdicts};
 use crate::facts::record::{CellOutcome, Record, State};
 
 /// How good something is. A renderer chooses the colour by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tone {
     /// Neither good nor bad.
     Plain,

@@ -69,7 +69,7 @@ fn results_are_a_page() {
       breaks between 1.0 and 1.1 (adjacent; a single run)
     ```
 
-    **Suggested:** `demo<1.1`; it allows all that passes, and nothing that fails.
+    **Suggested:** `demo<1.1`; it allows what passes everywhere, and nothing that fails somewhere.
     ");
     let held = against(
         violations(&before.cells, &before.verdicts, FailOn::Failed, None),
@@ -114,7 +114,7 @@ fn what_tests_say_is_neither_markup_nor_a_mention() {
       is fixed between 1.0 and 1.1 (adjacent; a single run)
     ````
 
-    **Suggested:** `demo>=1.1`; it allows all that passes, and nothing that fails.
+    **Suggested:** `demo>=1.1`; it allows what passes everywhere, and nothing that fails somewhere.
     "#);
 }
 
