@@ -45,7 +45,9 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def wait(self, script, *arguments, seconds=20):
-        WebDriverWait(self.driver, seconds, 0.05).until(lambda driver: driver.execute_script(f"return {script}", *arguments), script)
+        WebDriverWait(self.driver, seconds, 0.05).until(
+            lambda driver: driver.execute_script(f"return {script}", *arguments), script
+        )
 
     def select(self, label):
         """The choice with this label above the matrix or the plot, or None."""
@@ -69,7 +71,9 @@ class Page:
         return fragment_of(cell_id(self.data, cell))
 
     def panel(self):
-        return self.run("const panel = document.getElementById('evidence'); return panel.hidden ? null : panel.querySelector('h2').textContent")
+        return self.run(
+            "const panel = document.getElementById('evidence'); return panel.hidden ? null : panel.querySelector('h2').textContent"
+        )
 
     def unpacked(self):
         self.wait("!/^Unpacking/.test(document.querySelector('#evidence .body').textContent)")
@@ -102,7 +106,10 @@ def columns_in_order(page, outer=0, only=None):
 
     def values(column):
         of = page.data["columns"][column]
-        return [axis["values"].index(of["python"] if index == 0 else of["variant"][axis["name"]]) for index, axis in enumerate(axes)]
+        return [
+            axis["values"].index(of["python"] if index == 0 else of["variant"][axis["name"]])
+            for index, axis in enumerate(axes)
+        ]
 
     order = [outer] + [index for index in range(len(axes)) if index != outer]
     kept = [column for column in range(len(page.data["columns"])) if only is None or values(column)[only[0]] == only[1]]
@@ -159,7 +166,9 @@ def switches(page):
         page.select("Test").select_by_value("-1")
     for option in [option.get_attribute("value") for option in page.select("Show").options][1:]:
         page.select("Show").select_by_value(option)
-        assert any(cell["label"][:1].isdigit() or cell["label"][:1] == "-" for cell in page.shown()), f"numbers of {option}"
+        assert any(cell["label"][:1].isdigit() or cell["label"][:1] == "-" for cell in page.shown()), (
+            f"numbers of {option}"
+        )
     page.select("Show").select_by_value("mark")
     for index, axis in enumerate(data["axes"]):
         if len(axis["values"]) < 2:
@@ -169,9 +178,15 @@ def switches(page):
         page.select(axis["name"]).select_by_value("0")
         expected = len(columns_in_order(page, index, (index, 0)))
         if len(data["columns"]) <= 60:
-            same(len({cell["column"] for cell in page.shown()}), expected, f"columns with {axis['name']} {axis['values'][0]}")
+            same(
+                len({cell["column"] for cell in page.shown()}),
+                expected,
+                f"columns with {axis['name']} {axis['values'][0]}",
+            )
         page.select(axis["name"]).select_by_value("-1")
-    page.run("[...document.querySelectorAll('#controls button')].find(button => button.textContent === 'Reset').click()")
+    page.run(
+        "[...document.querySelectorAll('#controls button')].find(button => button.textContent === 'Reset').click()"
+    )
     same(page.select("Show").first_selected_option.get_attribute("value"), "mark", "after a reset")
 
 
@@ -213,7 +228,9 @@ def keyboard(page):
     active.send_keys(Keys.CONTROL, Keys.HOME)
 
     def at():
-        return page.run("const at = document.activeElement; return at.closest('tr[data-row]') ? [+at.parentNode.dataset.row, at.cellIndex - 1] : null")
+        return page.run(
+            "const at = document.activeElement; return at.closest('tr[data-row]') ? [+at.parentNode.dataset.row, at.cellIndex - 1] : null"
+        )
 
     same(at(), [0, 0], "after Control+Home")
     rows, columns = len(page.data["releases"]), len(columns_in_order(page))
@@ -221,8 +238,14 @@ def keyboard(page):
     same(at(), [min(1, rows - 1), min(1, columns - 1)], "after two arrows")
     page.driver.switch_to.active_element.send_keys(Keys.CONTROL, Keys.END)
     same(at(), [rows - 1, columns - 1], "after Control+End")
-    same(page.run("const box = document.activeElement.getBoundingClientRect(), frame = document.querySelector('#grid .frame').getBoundingClientRect();"
-                  "return box.bottom <= frame.bottom + 1 && box.top >= frame.top && box.right <= frame.right + 1"), True, "the last cell is in view")
+    same(
+        page.run(
+            "const box = document.activeElement.getBoundingClientRect(), frame = document.querySelector('#grid .frame').getBoundingClientRect();"
+            "return box.bottom <= frame.bottom + 1 && box.top >= frame.top && box.right <= frame.right + 1"
+        ),
+        True,
+        "the last cell is in view",
+    )
     order, cells = columns_in_order(page), page.data["cells"]
     places = {(release, column): cell for cell, (release, column) in enumerate(zip(cells["release"], cells["column"]))}
     moves = 0
@@ -232,7 +255,9 @@ def keyboard(page):
     expected = places[rows - 1 - moves, order[-1]]
     page.driver.switch_to.active_element.send_keys(Keys.ENTER)
     page.unpacked()
-    assert page.driver.current_url.endswith(page.link(expected)), f"{page.driver.current_url}, expected {page.link(expected)}"
+    assert page.driver.current_url.endswith(page.link(expected)), (
+        f"{page.driver.current_url}, expected {page.link(expected)}"
+    )
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     same(page.panel(), None, "after Escape")
     same(at(), [rows - 1 - moves, columns - 1], "the focus is back")
@@ -250,13 +275,42 @@ def evidence(page):
         for bad in ("cannot be shown:", "[object", "undefined", "NaN", "\x1b", "\x07", "\u202e"):
             if bad in ("undefined", "NaN") and bad in str(page.run(f"return {evidence_source(cell)}")):
                 continue
-            assert bad not in text, f"{cell_id(page.data, cell)} shows {bad!r}: …{text[max(0, text.find(bad) - 80):text.find(bad) + 80]}…"
+            assert bad not in text, (
+                f"{cell_id(page.data, cell)} shows {bad!r}: …{text[max(0, text.find(bad) - 80) : text.find(bad) + 80]}…"
+            )
         inert(page)
 
 
 def evidence_source(_):
     """What tests themselves may have printed: then the word is theirs."""
     return "[...document.querySelectorAll('#evidence pre, #evidence .diff')].map(each => each.textContent).join('')"
+
+
+# The elements that the page is made of.
+NAMES = """
+HTML HEAD META TITLE STYLE SCRIPT BODY A HEADER MAIN FOOTER NOSCRIPT SECTION DIV SPAN P B H1 H2 H3 UL OL LI DL DT DD CODE PRE
+MARK ABBR TABLE THEAD TBODY TR TH TD COLGROUP COL LABEL SELECT OPTION INPUT BUTTON DETAILS SUMMARY FIELDSET LEGEND FIGURE
+FIGCAPTION IMG CANVAS svg path line text g polygon
+"""
+
+INERT = """
+const bad = [], names = new Set(arguments[0]);
+for (const element of document.querySelectorAll('*')) {
+    if (!names.has(element.tagName)) bad.push(`an element ${element.tagName}`);
+    for (const {name, value} of element.attributes) {
+        const leads = /^(href|src|action|formaction|xlink:href)$/i.test(name) && !/^(#|data:image\\/)/.test(value);
+        if (/^on/i.test(name) || leads) bad.push(`${element.tagName} ${name}=${value}`);
+    }
+}
+// The first is the data, the second is the page's own.
+[...document.scripts].forEach((script, index) => {
+    if (script.src || (index > 1 && script.className !== 'chunk')) bad.push('a script');
+});
+for (const box of document.querySelectorAll('#evidence pre, #evidence td, #evidence li')) {
+    if (box.querySelector('b, script, img')) bad.push('an element in a text of a test');
+}
+return bad;
+"""
 
 
 def inert(page):
@@ -266,23 +320,7 @@ def inert(page):
         raise AssertionError(f"a dialog opened: {alert.text}")
     except NoAlertPresentException:
         pass
-    found = page.run("""
-        const all = [...document.querySelectorAll('*')], bad = [];
-        for (const element of all) {
-            for (const attribute of element.attributes) {
-                if (/^on/i.test(attribute.name)) bad.push(`${element.tagName} ${attribute.name}`);
-                if (/^(href|src|action|formaction|xlink:href)$/i.test(attribute.name) && !/^(#|data:image\\/)/.test(attribute.value)) bad.push(`${element.tagName} ${attribute.name}=${attribute.value}`);
-            }
-        }
-        const names = new Set(['HTML', 'HEAD', 'META', 'TITLE', 'STYLE', 'SCRIPT', 'BODY', 'A', 'HEADER', 'MAIN', 'FOOTER', 'NOSCRIPT', 'SECTION', 'DIV', 'SPAN', 'P', 'B', 'BDI', 'H1', 'H2', 'H3', 'UL', 'OL', 'LI',
-            'DL', 'DT', 'DD', 'CODE', 'PRE', 'MARK', 'ABBR', 'TABLE', 'THEAD', 'TBODY', 'TR', 'TH', 'TD', 'COLGROUP', 'COL', 'LABEL', 'SELECT', 'OPTION', 'INPUT', 'BUTTON', 'DETAILS', 'SUMMARY', 'FIELDSET', 'LEGEND',
-            'FIGURE', 'FIGCAPTION', 'IMG', 'CANVAS', 'svg', 'path', 'line', 'text', 'title', 'g', 'polygon']);
-        for (const element of all) if (!names.has(element.tagName)) bad.push(`an element ${element.tagName}`);
-        for (const script of document.scripts) if (script.src || !(script.id === 'data' || script.className === 'chunk' || script === document.scripts[1])) bad.push('a script');
-        for (const box of document.querySelectorAll('#evidence pre, #evidence td, #evidence li')) {
-            if ([...box.querySelectorAll('*')].some(each => /^(B|SCRIPT)$/.test(each.tagName))) bad.push('an element in a text of a test');
-        }
-        return bad""")
+    found = page.run(INERT, NAMES.split())
     assert not found, f"not inert: {found[:5]}"
 
 
@@ -301,7 +339,9 @@ def plots(page):
     page.open()
     page.run("document.getElementById('plot').scrollIntoView()")
     if page.run("return document.getElementById('plot').hidden"):
-        assert len(page.data["releases"]) < 2 or "passed" not in page.data["outcomes"] or not page.data["runs"]["cell"], "no plot"
+        assert (
+            len(page.data["releases"]) < 2 or "passed" not in page.data["outcomes"] or not page.data["runs"]["cell"]
+        ), "no plot"
         return
     page.wait("document.querySelector('#plot svg[role=img]')")
     for value in [option.get_attribute("value") for option in page.select("Number").options]:
@@ -319,8 +359,12 @@ def plots(page):
 
 def themes(page):
     """Light and dark can be chosen, and are kept."""
+
     def lightness():
-        return sum(int(part) for part in page.run("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3)"))
+        return sum(
+            int(part)
+            for part in page.run("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3)")
+        )
 
     page.select("Theme").select_by_value("light")
     light = lightness()
@@ -373,12 +417,19 @@ def axe_source():
 
 def accessibility(page, axe):
     """axe-core finds nothing serious: in light and dark, with and without a cell, with numbers, and on a phone."""
+
     def look(where):
         page.run(axe)
-        found = page.driver.execute_async_script("const done = arguments[arguments.length - 1]; axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations), error => done(String(error)))")
+        found = page.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "axe.run(document, {resultTypes: ['violations']})"
+            ".then(found => done(found.violations), error => done(String(error)))"
+        )
         assert isinstance(found, list), found
         for each in found:
-            told = f"{each['impact']}: {each['id']}: {each['help']}: {each['nodes'][0]['html'][:160]} ({each['nodes'][0]['any'][0]['message'][:200] if each['nodes'][0]['any'] else ''}) and {len(each['nodes']) - 1} more"
+            node = each["nodes"][0]
+            why = node["any"][0]["message"] if node["any"] else ""
+            told = f"{each['impact']}: {each['id']}: {each['help']}: {node['html'][:160]} ({why[:200]})"
             assert each["impact"] not in ("serious", "critical"), f"{where}: {told}"
             print(f"  axe, {where}: {told}")
 
@@ -399,7 +450,20 @@ def accessibility(page, axe):
     page.select("Theme").select_by_value("auto")
 
 
-CHECKS = [starts, filters, switches, links, keyboard, evidence, inert, old_browser, plots, themes, narrow, without_script]
+CHECKS = [
+    starts,
+    filters,
+    switches,
+    links,
+    keyboard,
+    evidence,
+    inert,
+    old_browser,
+    plots,
+    themes,
+    narrow,
+    without_script,
+]
 
 
 def check(path):

@@ -16,6 +16,12 @@ import zlib
 from pathlib import Path
 
 REPEATS = 5
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/project/fit.py", line {line}, in <module>
+    fit()
+ValueError: shape mismatch in block {block}
+"""
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 LIMITS = {"asked": {"timeout": 600.0}, "granted": {"timeout": 600.0}, "by": "caliper: process group"}
 
@@ -63,7 +69,12 @@ def png(shift, width=120, height=80):
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def record(release, python, variant, tests, installed, folder, log, backend="local"):
@@ -130,10 +141,22 @@ def judged(cell, name, state, verdict, baseline=None, part="stdout"):
     one = {"cell": cell, "test": name, "state": state, "verdict": verdict}
     if baseline:
         same = {"rung": "same_bytes", "read_as": "bytes"}
-        other = {"rung": "other_text", "read_as": "text", "divergence": {"place": {"line": {"line": 2, "column": 14}}, "expected": "0.31", "actual": "0.44"}}
+        other = {
+            "rung": "other_text",
+            "read_as": "text",
+            "divergence": {"place": {"line": {"line": 2, "column": 14}}, "expected": "0.31", "actual": "0.44"},
+        }
         one["evidence"] = {"baseline": baseline, "part": part, "comparison": same if verdict == "same" else other}
         if verdict != "same":
-            one["evidence"]["noise"] = {"runs": [5, 5], "p": 0.008, "adjusted": 0.03, "permutations": 252, "comparisons": 4, "alpha": 0.05, "needed": 5}
+            one["evidence"]["noise"] = {
+                "runs": [5, 5],
+                "p": 0.008,
+                "adjusted": 0.03,
+                "permutations": 252,
+                "comparisons": 4,
+                "alpha": 0.05,
+                "needed": 5,
+            }
     return one
 
 
@@ -183,7 +206,9 @@ def generated(folder, runs):
     chance = random.Random(18)
     count, pythons = grid(runs)
     releases = [f"{number // 50}.{number // 5 % 10}.{number % 5}" for number in range(count)]
-    columns = [(f"3.{5 + minor}", {"seed": seed, "cpus": cpus}) for minor in range(pythons) for seed in "01" for cpus in "12"]
+    columns = [
+        (f"3.{5 + minor}", {"seed": seed, "cpus": cpus}) for minor in range(pythons) for seed in "01" for cpus in "12"
+    ]
     cells, verdicts, failing, rows = [], [], {}, {}
     for number, release in enumerate(releases):
         for column, (python, variant) in enumerate(columns):
@@ -196,32 +221,86 @@ def generated(folder, runs):
                 memory = int(chance.gauss(90, 1) * 256) * 4096
                 if fails:
                     block = (number * 3 + column) % 24
-                    error = f'Traceback (most recent call last):\n  File "/project/fit.py", line {10 + number % 40}, in <module>\n    fit()\nValueError: shape mismatch in block {block}\n'
+                    error = TRACEBACK.format(line=10 + number % 40, block=block)
                     of_test.append(run(attempt, "failed", seconds / 8, error=error, memory=memory))
                 else:
                     loss = chance.gauss((0.44 if differs else 0.31) - 0.05 * number / count, 0.004)
-                    of_test.append(run(attempt, "passed", seconds, f"epoch 1\nloss {loss:.6f}\ndone on {python}\n", memory=memory, measures={"loss": loss, "epochs": 1.0}))
-            installed = [("generated", release), ("numpy", f"1.{number % 30}.0"), ("scipy", f"1.{column % 9}.0"), ("pip", "26.3")]
+                    of_test.append(
+                        run(
+                            attempt,
+                            "passed",
+                            seconds,
+                            f"epoch 1\nloss {loss:.6f}\ndone on {python}\n",
+                            memory=memory,
+                            measures={"loss": loss, "epochs": 1.0},
+                        )
+                    )
+            installed = [
+                ("generated", release),
+                ("numpy", f"1.{number % 30}.0"),
+                ("scipy", f"1.{column % 9}.0"),
+                ("pip", "26.3"),
+            ]
             tests = [test("fit.py", ["python", "fit.py"], of_test)]
-            one = record(release, python, variant, tests, installed, folder, f"Resolved 3 packages\nInstalled generated=={release}\n")
+            one = record(
+                release,
+                python,
+                variant,
+                tests,
+                installed,
+                folder,
+                f"Resolved 3 packages\nInstalled generated=={release}\n",
+            )
             if number == count - 1 or number % 40 == 0:
                 for each in of_test[:1]:
                     image = png(0.3 if differs else 0.0)
-                    each["files"] = [{"path": "loss.png", "size": len(image), "sha256": "sha256:" + hashlib.sha256(image).hexdigest(), "content": folder.blob(image)}]
+                    each["files"] = [
+                        {
+                            "path": "loss.png",
+                            "size": len(image),
+                            "sha256": "sha256:" + hashlib.sha256(image).hexdigest(),
+                            "content": folder.blob(image),
+                        }
+                    ]
             cells.append(one)
             id = cell_id(one)
             verdict = None if fails else "different" if differs else "same"
-            verdicts.append(judged(id, "fit.py", "failed" if fails else "passed", verdict, None if fails else releases[-1]))
+            verdicts.append(
+                judged(id, "fit.py", "failed" if fails else "passed", verdict, None if fails else releases[-1])
+            )
             if fails:
                 failing.setdefault(f"ValueError: shape mismatch in block {(number * 3 + column) % 24}", []).append(one)
-            row = rows.setdefault(column, {"test": "fit.py", "python": python, "variant": variant, "transitions": [], "unprobed": [], "monotone": True, "flaky": [], "last": None})
+            row = rows.setdefault(
+                column,
+                {
+                    "test": "fit.py",
+                    "python": python,
+                    "variant": variant,
+                    "transitions": [],
+                    "unprobed": [],
+                    "monotone": True,
+                    "flaky": [],
+                    "last": None,
+                },
+            )
             if row["last"] is not None and row["last"] != fails:
-                row["transitions"].append({"kind": "first_bad" if fails else "good_again", "from": releases[number - 1], "to": release, "where": "adjacent", "sure": {"by": "single_run"}})
+                row["transitions"].append(
+                    {
+                        "kind": "first_bad" if fails else "good_again",
+                        "from": releases[number - 1],
+                        "to": release,
+                        "where": "adjacent",
+                        "sure": {"by": "single_run"},
+                    }
+                )
             row["last"] = fails
     for row in rows.values():
         del row["last"]
         row["monotone"] = len(row["transitions"]) < 2
-    causes = sorted((cause(text, records, [("fit.py in <module>", len(records))]) for text, records in failing.items()), key=lambda one: -one["count"])
+    causes = sorted(
+        (cause(text, records, [("fit.py in <module>", len(records))]) for text, records in failing.items()),
+        key=lambda one: -one["count"],
+    )
     return results(f"A generated study of {len(cells) * REPEATS:,} runs", cells, verdicts, causes, list(rows.values()))
 
 
@@ -231,31 +310,93 @@ def hostile(folder):
     controls = "bell\x07 back\x08 nul\x00 rtl \u202egnp.exe\u2066 line\u2028separator cr\rover \x9b31m"
     long_line = "x" * 5_000_000
     output = f"{EVIL}\n{ansi}\n{controls}\n<!-- <script>\n" + "same\n" * 50
-    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30" onload="alert(7)"><script>alert(8)</script><rect width="40" height="30" fill="#fc0"/><image href="http://evil.invalid/x.png" width="9" height="9"/></svg>'
+    svg = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30" onload="alert(7)"><script>alert(8)</script>'
+        b'<rect width="40" height="30" fill="#fc0"/><image href="http://evil.invalid/x.png" width="9" height="9"/></svg>'
+    )
     cells, verdicts, failing = [], [], []
     releases = ["1.0", "1.1", "1.2"]
     for number, release in enumerate(releases):
         for python in ("3.9", "3.11"):
             last = number == 2
             fails = number == 0
+
             def file(path, content):
-                return {"path": path, "size": len(content), "sha256": "sha256:" + hashlib.sha256(content).hexdigest(), "content": folder.blob(content)}
-            files = [file("../" + EVIL, output.encode()), file("a.svg", svg if not last else svg.replace(b"#fc0", b"#0cf")), file("page.html", EVIL.encode()), file("p.png", png(number / 2)), file("broken.png", png(0)[:90])]
+                return {
+                    "path": path,
+                    "size": len(content),
+                    "sha256": "sha256:" + hashlib.sha256(content).hexdigest(),
+                    "content": folder.blob(content),
+                }
+
+            files = [
+                file("../" + EVIL, output.encode()),
+                file("a.svg", svg if not last else svg.replace(b"#fc0", b"#0cf")),
+                file("page.html", EVIL.encode()),
+                file("p.png", png(number / 2)),
+                file("broken.png", png(0)[:90]),
+            ]
             text = output if not last else "hello\n" * 30 + "same\n" * 20
             blob = folder.blob(text + long_line + "\nend\n")
-            runs = [run(attempt, "failed" if fails else "passed", 0.1 * attempt, text[:3000], f"{EVIL}\n{ansi}\n", output_blob=blob, truncated=True, reason=EVIL, files=files, measures={EVIL: float(attempt), "javascript:alert(9)": 1e308}) for attempt in (1, 2)]
+            runs = [
+                run(
+                    attempt,
+                    "failed" if fails else "passed",
+                    0.1 * attempt,
+                    text[:3000],
+                    f"{EVIL}\n{ansi}\n",
+                    output_blob=blob,
+                    truncated=True,
+                    reason=EVIL,
+                    files=files,
+                    measures={EVIL: float(attempt), "javascript:alert(9)": 1e308},
+                )
+                for attempt in (1, 2)
+            ]
             outcomes = folder.blob(json.dumps({EVIL: "failed", "javascript:alert(5)": "passed"}))
             details = folder.blob(json.dumps([{"id": EVIL, "outcome": "failed", "message": EVIL + ansi}]))
             for one in runs:
                 one["functions"] = {"counts": {"failed": 1, "passed": 1}, "outcomes": outcomes, "details": details}
-            tests = [test(EVIL, ["python", "-c", EVIL, "\u202e"], runs), test("javascript:alert(3)", ["true"], [run(1, "passed", 0.2, ansi)])]
-            one = record(release, python, {"flavour": "plain"}, tests, [(EVIL, "1"), ("javascript:alert(6)", "\u202e2")], folder, f"{output}{long_line}\n")
+            tests = [
+                test(EVIL, ["python", "-c", EVIL, "\u202e"], runs),
+                test("javascript:alert(3)", ["true"], [run(1, "passed", 0.2, ansi)]),
+            ]
+            one = record(
+                release,
+                python,
+                {"flavour": "plain"},
+                tests,
+                [(EVIL, "1"), ("javascript:alert(6)", "\u202e2")],
+                folder,
+                f"{output}{long_line}\n",
+            )
             cells.append(one)
-            verdicts.append(judged(cell_id(one), EVIL, "failed" if fails else "passed", None if fails else "same" if last else "different", None if fails else "1.2"))
+            verdicts.append(
+                judged(
+                    cell_id(one),
+                    EVIL,
+                    "failed" if fails else "passed",
+                    None if fails else "same" if last else "different",
+                    None if fails else "1.2",
+                )
+            )
             verdicts.append(judged(cell_id(one), "javascript:alert(3)", "passed", "same", "1.2"))
             failing += [one] if fails else []
     causes = [cause(f"Error: {EVIL}", failing, [(f"{EVIL} in <module>", 2)])]
-    rows = [{"test": EVIL, "python": python, "variant": {"flavour": "plain"}, "transitions": [{"kind": "good_again", "from": "1.0", "to": "1.1", "where": "adjacent", "sure": {"by": "single_run"}}], "unprobed": [], "monotone": True, "flaky": []} for python in ("3.9", "3.11")]
+    rows = [
+        {
+            "test": EVIL,
+            "python": python,
+            "variant": {"flavour": "plain"},
+            "transitions": [
+                {"kind": "good_again", "from": "1.0", "to": "1.1", "where": "adjacent", "sure": {"by": "single_run"}}
+            ],
+            "unprobed": [],
+            "monotone": True,
+            "flaky": [],
+        }
+        for python in ("3.9", "3.11")
+    ]
     return results(EVIL, cells, verdicts, causes, rows)
 
 

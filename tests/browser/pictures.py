@@ -45,8 +45,11 @@ def main():
         time.sleep(0.5)
         driver.execute_script("document.getElementById('plot').scrollIntoView({block: 'end'})")
         picture(driver, folder / "plot.png")
-        driver.execute_script("scrollTo(0, 0); const show = [...document.querySelectorAll('#controls select')].find(each => [...each.options].some(option => option.value === 'mark'));"
-                              "show.selectedIndex = 1; show.dispatchEvent(new Event('change'))")
+        driver.execute_script(
+            "scrollTo(0, 0);"
+            "const show = document.querySelector('#controls option[value=mark]').parentNode;"
+            "show.selectedIndex = 1; show.dispatchEvent(new Event('change'))"
+        )
         picture(driver, folder / "numbers.png")
         screen(driver, 1280, 1000)
         show(driver, cell)
@@ -58,10 +61,27 @@ def main():
         picture(driver, folder / "phone-cell.png")
         screen(driver, 1280, 800)
         show(driver)
-        sheets = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False, "preferCSSPageSize": False})["data"])
+        sheets = base64.b64decode(
+            driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False, "preferCSSPageSize": False})["data"]
+        )
         (folder / "printed.pdf").write_bytes(sheets)
         if shutil.which("pdftoppm"):
-            subprocess.run(["pdftoppm", "-png", "-r", "80", "-f", "1", "-l", "1", "-singlefile", folder / "printed.pdf", folder / "printed"], check=True)
+            subprocess.run(
+                [
+                    "pdftoppm",
+                    "-png",
+                    "-r",
+                    "80",
+                    "-f",
+                    "1",
+                    "-l",
+                    "1",
+                    "-singlefile",
+                    folder / "printed.pdf",
+                    folder / "printed",
+                ],
+                check=True,
+            )
     with chromium(dark=True) as driver:
         show(driver)
         picture(driver, folder / "dark.png")

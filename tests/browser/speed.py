@@ -18,31 +18,62 @@ from browser import chromium, location
 
 # Uses one filter, and waits for the frame that shows it.
 FILTER = """
-const done = arguments[arguments.length - 1], search = document.querySelector('#controls input[type=search]');
-const selects = [...document.querySelectorAll('#controls select')], by = (label) => selects.find(each => each.parentNode.firstChild.textContent === label);
-const frame = () => new Promise(resolve => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = resolve; channel.port2.postMessage(0); }));
-const type = (text) => () => { search.value = text; search.dispatchEvent(new Event('input')); };
-const choose = (label, index) => () => { const select = by(label); if (!select) return; select.selectedIndex = index; select.dispatchEvent(new Event('change')); };
-const last = (label) => by(label) ? by(label).options.length - 1 : 0;
-const acts = { 'text': type('2'), 'pattern': type('2*/3*'), 'no text': type(''), 'outcome': choose('Outcome', last('Outcome')), 'any outcome': choose('Outcome', 0),
-    'test': choose('Test', 1), 'all tests': choose('Test', 0), 'numbers': choose('Show', 1), 'outcomes': choose('Show', 0),
-    'unfold': () => document.querySelector('#controls input[type=checkbox]').click(), 'fold': () => document.querySelector('#controls input[type=checkbox]').click() };
+const done = arguments[arguments.length - 1], control = (selector) => document.querySelector(`#controls ${selector}`);
+const by = (label) => [...document.querySelectorAll('#controls select')]
+    .find(each => each.parentNode.firstChild.textContent === label);
+// A message that is sent in the frame's callback arrives after the frame was painted.
+const frame = () => new Promise(resolve => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = resolve;
+    channel.port2.postMessage(0);
+}));
+const type = (text) => () => {
+    const search = control('input[type=search]');
+    search.value = text;
+    search.dispatchEvent(new Event('input'));
+};
+const choose = (label, which) => () => {
+    const select = by(label);
+    if (!select) return;
+    select.selectedIndex = which < 0 ? select.options.length - 1 : which;
+    select.dispatchEvent(new Event('change'));
+};
+const fold = () => control('input[type=checkbox]').click();
+const acts = {
+    'text': type('2'), 'pattern': type('2*/3*'), 'no text': type(''),
+    'outcome': choose('Outcome', -1), 'any outcome': choose('Outcome', 0),
+    'test': choose('Test', 1), 'all tests': choose('Test', 0),
+    'numbers': choose('Show', 1), 'outcomes': choose('Show', 0),
+    'unfold': fold, 'fold': fold,
+};
 (async () => {
-    const act = acts[arguments[0]];
     await frame();
     const start = performance.now();
-    act();
+    acts[arguments[0]]();
     const script = performance.now() - start;
     await frame();
     done([script, performance.now() - start]);
 })();
 """
 
-ACTS = ["text", "pattern", "no text", "outcome", "any outcome", "test", "all tests", "numbers", "outcomes", "unfold", "fold"]
+ACTS = [
+    "text",
+    "pattern",
+    "no text",
+    "outcome",
+    "any outcome",
+    "test",
+    "all tests",
+    "numbers",
+    "outcomes",
+    "unfold",
+    "fold",
+]
 
 LOADED = """
-const paint = performance.getEntriesByName('first-contentful-paint')[0], ready = performance.getEntriesByName('caliper-interactive')[0], load = performance.getEntriesByType('navigation')[0];
-return [paint ? paint.startTime : null, ready ? ready.startTime : null, load.loadEventEnd];
+const at = (name) => (performance.getEntriesByName(name)[0] || {startTime: null}).startTime;
+const load = performance.getEntriesByType('navigation')[0].loadEventEnd;
+return [at('first-contentful-paint'), at('caliper-interactive'), load];
 """
 
 
@@ -72,7 +103,8 @@ def main():
                 loads.append([*driver.execute_script(LOADED), busy(driver)])
                 filters.append({name: measure(driver, name) for name in ACTS})
         paint, ready, load, work = (statistics.median(each[index] for each in loads) for index in range(4))
-        print(f"{path}: {Path(path).stat().st_size:,} bytes; first paint {paint:.0f} ms, usable {ready:.0f} ms, read {load:.0f} ms, processor {work:.0f} ms")
+        print(f"{path}: {Path(path).stat().st_size:,} bytes")
+        print(f"  first paint {paint:.0f} ms, usable {ready:.0f} ms, read {load:.0f} ms, processor {work:.0f} ms")
         for name in ACTS:
             script, painted, work = (statistics.median(each[name][index] for each in filters) for index in range(3))
             print(f"  {name}: script {script:.0f} ms, painted {painted:.0f} ms, processor {work:.0f} ms")

@@ -19,11 +19,14 @@ for (let cell = 0; cell < cellCount; cell++) firstRun[cell + 1] += firstRun[cell
 
 // Of each column, which value it has on each axis.
 const axisValues = columns.map((column) =>
-  axes.map((axis, index) => axis.values.indexOf(index === 0 ? column.python : (column.variant || {})[axis.name])));
+  axes.map((axis, index) => axis.values.indexOf(index === 0 ? column.python : (column.variant || {})[axis.name])),
+);
 
 function idOf(cell) {
   const column = columns[cells.column[cell]];
-  const labels = axes.slice(1).filter((axis) => axis.name in (column.variant || {}))
+  const labels = axes
+    .slice(1)
+    .filter((axis) => axis.name in (column.variant || {}))
     .map((axis) => `${axis.name}=${column.variant[axis.name]}`);
   return `${releases[cells.release[cell]]}/${column.python}${labels.length ? `[${labels.join(",")}]` : ""}`;
 }
@@ -53,7 +56,9 @@ const parsed = new Promise((resolve) => {
 async function chunk(number) {
   if (unpacked.has(number)) return unpacked.get(number);
   if (typeof DecompressionStream === "undefined") {
-    throw new Error("this browser cannot unpack the evidence (it has no DecompressionStream); a browser of 2023 or newer can");
+    throw new Error(
+      "this browser cannot unpack the evidence (it has no DecompressionStream); a browser of 2023 or newer can",
+    );
   }
   await parsed; // The chunks stand behind the script, so that the matrix need not wait for them.
   const element = document.getElementsByClassName("chunk")[number];
@@ -68,10 +73,12 @@ async function chunk(number) {
 
 // The last of the sorted `starts` that is not after `number`.
 function lastNotAfter(starts, number) {
-  let low = 0, high = starts.length - 1;
+  let low = 0,
+    high = starts.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (starts[middle] <= number) low = middle; else high = middle - 1;
+    if (starts[middle] <= number) low = middle;
+    else high = middle - 1;
   }
   return low;
 }
@@ -89,7 +96,8 @@ async function content(number) {
 }
 
 // Escape sequences of terminals. An unfinished one loses only its introduction, so that it hides nothing.
-const sequences = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|[PX^_][^\u001b\n]*\u001b\\|[ -/]*[0-Z\\^-~])|\u009b[0-?]*[ -/]*[@-~]/g;
+const sequences =
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|[PX^_][^\u001b\n]*\u001b\\|[ -/]*[0-Z\\^-~])|\u009b[0-?]*[ -/]*[@-~]/g;
 const invisible = /[\p{Cc}\p{Cs}\p{Cf}\u2028\u2029]/gu;
 
 function visible(character) {
@@ -103,7 +111,10 @@ function visible(character) {
 // Text that can be shown, and how many escape sequences were taken out of it.
 function plain(text) {
   let stripped = 0;
-  const without = text.replace(/\r\n/g, "\n").replace(sequences, () => { stripped++; return ""; });
+  const without = text.replace(/\r\n/g, "\n").replace(sequences, () => {
+    stripped++;
+    return "";
+  });
   return { text: without.replace(invisible, visible), stripped };
 }
 
@@ -114,7 +125,8 @@ const line = (text) => plain(String(text)).text.replace(/[\n\t]+/g, " ");
 // the largest memory.
 function median(numbers) {
   if (!numbers.length) return NaN;
-  const sorted = Float64Array.from(numbers).sort(), middle = sorted.length >> 1;
+  const sorted = Float64Array.from(numbers).sort(),
+    middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : sorted[middle - 1] / 2 + sorted[middle] / 2;
 }
 
@@ -122,16 +134,28 @@ const measures = [
   { key: "seconds", name: "time", unit: "s", values: runs.seconds },
   { key: "cpu", name: "processor time", unit: "s", values: runs.cpu },
   { key: "memory", name: "peak memory", unit: "MiB", values: runs.memory, scale: 1 / 1048576 },
-  ...Object.keys(data.measures || {}).map((key) => ({ key: `measure ${key}`, name: key, unit: "", reported: data.measures[key] })),
-].filter((measure) => measure.reported ? measure.reported.run.length : measure.values.some((value) => value !== null));
+  ...Object.keys(data.measures || {}).map((key) => ({
+    key: `measure ${key}`,
+    name: key,
+    unit: "",
+    reported: data.measures[key],
+  })),
+].filter((measure) =>
+  measure.reported ? measure.reported.run.length : measure.values.some((value) => value !== null),
+);
 
 // The values of all runs as one array, with NaN where there is none.
 function valuesOf(measure) {
   if (!measure.all) {
     const all = new Float64Array(runs.cell.length).fill(NaN);
     const scale = measure.scale || 1;
-    if (measure.reported) measure.reported.run.forEach((run, index) => { all[run] = measure.reported.value[index] ?? NaN; });
-    else for (let run = 0; run < all.length; run++) if (measure.values[run] !== null) all[run] = measure.values[run] * scale;
+    if (measure.reported)
+      measure.reported.run.forEach((run, index) => {
+        all[run] = measure.reported.value[index] ?? NaN;
+      });
+    else
+      for (let run = 0; run < all.length; run++)
+        if (measure.values[run] !== null) all[run] = measure.values[run] * scale;
     measure.all = all;
   }
   return measure.all;
@@ -140,7 +164,8 @@ function valuesOf(measure) {
 // The numbers of one test in one cell, from the runs that passed: how long a test took to fail says little.
 const passed = data.outcomes.indexOf("passed");
 function numbersOf(measure, cell, test) {
-  const all = valuesOf(measure), found = [];
+  const all = valuesOf(measure),
+    found = [];
   for (let run = firstRun[cell]; run < firstRun[cell + 1]; run++) {
     if (runs.test[run] === test && runs.outcome[run] === passed && !Number.isNaN(all[run])) found.push(all[run]);
   }
@@ -153,14 +178,19 @@ function heatOf(measure, test) {
   if (measure[key]) return measure[key];
   const heat = new Float64Array(cellCount).fill(NaN);
   for (let cell = 0; cell < cellCount; cell++) {
-    for (let run = firstRun[cell]; run < firstRun[cell + 1];) {
+    for (let run = firstRun[cell]; run < firstRun[cell + 1]; ) {
       const of = runs.test[run];
       let end = run;
       while (end < firstRun[cell + 1] && runs.test[end] === of) end++;
       if (test < 0 ? data.judged[of] : of === test) {
-        const value = median(valuesOf(measure).subarray(run, end).filter((number) => !Number.isNaN(number)));
+        const value = median(
+          valuesOf(measure)
+            .subarray(run, end)
+            .filter((number) => !Number.isNaN(number)),
+        );
         if (Number.isNaN(heat[cell])) heat[cell] = value;
-        else if (!Number.isNaN(value)) heat[cell] = measure.key === "memory" ? Math.max(heat[cell], value) : heat[cell] + value;
+        else if (!Number.isNaN(value))
+          heat[cell] = measure.key === "memory" ? Math.max(heat[cell], value) : heat[cell] + value;
       }
       run = end;
     }

@@ -3,7 +3,8 @@
 const svgNamespace = "http://www.w3.org/2000/svg";
 
 // Nested lists of elements and texts, without what is absent.
-const there = (children) => [children].flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== "");
+const there = (children) =>
+  [children].flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== "");
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
@@ -16,12 +17,16 @@ function fill(element, attributes, children) {
 }
 
 const make = (name, attributes, ...children) => fill(document.createElement(name), attributes, children);
-const draw = (name, attributes, ...children) => fill(document.createElementNS(svgNamespace, name), attributes, children);
+const draw = (name, attributes, ...children) =>
+  fill(document.createElementNS(svgNamespace, name), attributes, children);
 
 // A choice with a label. `options` are pairs of a value and its text.
 function choice(label, options, value, change) {
-  const select = make("select", { onchange: () => change(select.value) },
-    options.map(([key, text]) => make("option", { value: key }, line(text))));
+  const select = make(
+    "select",
+    { onchange: () => change(select.value) },
+    options.map(([key, text]) => make("option", { value: key }, line(text))),
+  );
   select.value = String(value);
   return make("label", {}, label, select);
 }
@@ -34,16 +39,27 @@ function check(label, checked, change) {
 
 // A button that copies. Where the clipboard is out of reach, it selects the text instead.
 function copies(text, what, source, name = "Copy") {
-  const button = make("button", { type: "button", class: "small", "aria-label": `${name}: ${what}`, onclick: async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      if (source) getSelection().selectAllChildren(source);
-      button.textContent = source ? "Selected" : "Not possible here";
-    }
-    setTimeout(() => { button.textContent = name; }, 1500);
-  } }, name);
+  const button = make(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      "aria-label": `${name}: ${what}`,
+      onclick: async () => {
+        try {
+          await navigator.clipboard.writeText(text);
+          button.textContent = "Copied";
+        } catch {
+          if (source) getSelection().selectAllChildren(source);
+          button.textContent = source ? "Selected" : "Not possible here";
+        }
+        setTimeout(() => {
+          button.textContent = name;
+        }, 1500);
+      },
+    },
+    name,
+  );
   return button;
 }
 
@@ -60,12 +76,20 @@ function part(title, content, open) {
   const load = () => {
     if (done) return;
     done = true;
-    Promise.resolve(content()).then((made) => body.replaceChildren(...there(made)), (error) => {
-      body.replaceChildren(make("p", { class: "bad" }, error.message));
-    });
+    Promise.resolve(content()).then(
+      (made) => body.replaceChildren(...there(made)),
+      (error) => {
+        body.replaceChildren(make("p", { class: "bad" }, error.message));
+      },
+    );
   };
-  details.addEventListener("toggle", () => { if (details.open) load(); });
-  if (open) { details.open = true; load(); }
+  details.addEventListener("toggle", () => {
+    if (details.open) load();
+  });
+  if (open) {
+    details.open = true;
+    load();
+  }
   return details;
 }
 
@@ -75,31 +99,65 @@ const longest = 2000;
 function textBox(raw, label) {
   const { text, stripped } = plain(raw);
   let shortened = 0;
-  const brief = text.split("\n").map((each) => {
-    if (each.length <= longest) return each;
-    shortened++;
-    return `${each.slice(0, longest)}[… ${each.length - longest} more characters in this line]`;
-  }).join("\n");
+  const brief = text
+    .split("\n")
+    .map((each) => {
+      if (each.length <= longest) return each;
+      shortened++;
+      return `${each.slice(0, longest)}[… ${each.length - longest} more characters in this line]`;
+    })
+    .join("\n");
   const box = make("pre", { class: "text", tabindex: 0, role: "group", "aria-label": label }, brief);
   const said = [];
-  if (stripped) said.push(`${count(stripped, "escape sequence")} of a terminal ${stripped === 1 ? "is" : "are"} left out.`);
+  if (stripped)
+    said.push(`${count(stripped, "escape sequence")} of a terminal ${stripped === 1 ? "is" : "are"} left out.`);
   if (text === "") said.push("Empty.");
-  const wrap = make("button", { type: "button", class: "small", "aria-pressed": "false", onclick: () => {
-    wrap.setAttribute("aria-pressed", String(box.classList.toggle("wrap")));
-  } }, "Wrap lines");
+  const wrap = make(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      "aria-pressed": "false",
+      onclick: () => {
+        wrap.setAttribute("aria-pressed", String(box.classList.toggle("wrap")));
+      },
+    },
+    "Wrap lines",
+  );
   const isWide = text.split("\n", 5000).some((each) => each.length > 90);
-  const whole = shortened > 0 && make("button", { type: "button", class: "small", onclick: () => {
-    box.textContent = text;
-    whole.remove();
-  } }, `Show ${count(shortened, "long line")} completely`);
+  const whole =
+    shortened > 0 &&
+    make(
+      "button",
+      {
+        type: "button",
+        class: "small",
+        onclick: () => {
+          box.textContent = text;
+          whole.remove();
+        },
+      },
+      `Show ${count(shortened, "long line")} completely`,
+    );
   if (text === "") return make("p", { class: "note" }, said.join(" "));
-  return [(said.length > 0 || isWide) && make("p", { class: "note above" }, make("span", {}, said.join(" ")), whole, isWide && wrap), box];
+  return [
+    (said.length > 0 || isWide) &&
+      make("p", { class: "note above" }, make("span", {}, said.join(" ")), whole, isWide && wrap),
+    box,
+  ];
 }
 
 // A text by its number, or why it is not there.
 async function numbered(number, label, show) {
   const raw = await content(number);
-  if (raw === null) return make("p", { class: "note" }, "Left out to keep the page small; ", make("code", {}, line(show)), " shows it.");
+  if (raw === null)
+    return make(
+      "p",
+      { class: "note" },
+      "Left out to keep the page small; ",
+      make("code", {}, line(show)),
+      " shows it.",
+    );
   if (typeof raw !== "string") return make("p", { class: "note" }, "This is no text.");
   return textBox(raw, label);
 }

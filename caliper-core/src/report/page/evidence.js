@@ -1,189 +1,113 @@
-// The evidence of one cell, in a panel beside the matrix.
-
-const panel = document.getElementById("evidence");
-let asking = 0;      // the latest request, so that a slow one is not shown over a newer one
-let cameFrom = null; // where the focus goes back to
-
-const linkOf = (cell, test) => `#cell=${encodeURIComponent(idOf(cell))}${test >= 0 ? `&test=${encodeURIComponent(tests[test])}` : ""}`;
-
-// Opens a cell with an entry in the history, so that the back button closes it.
-function go(cell, test, replace) {
-  const link = linkOf(cell, test);
-  try {
-    if (replace) history.replaceState(null, "", link); else history.pushState(null, "", link);
-    route();
-  } catch {
-    location.hash = link;
-  }
-}
-
-function leave() {
-  try {
-    history.pushState(null, "", "#");
-    route();
-  } catch {
-    location.hash = "";
-  }
-}
-
-// What the address asks for.
-function asked() {
-  const parts = new Map(location.hash.replace(/^#/, "").split("&").map((each) => {
-    const at = each.indexOf("=");
-    try { return [each.slice(0, at), decodeURIComponent(each.slice(at + 1))]; } catch { return ["", ""]; }
-  }));
-  return { id: parts.get("cell"), cell: parts.has("cell") ? cellOf(parts.get("cell")) : -1, test: tests.indexOf(parts.get("test")) };
-}
-
-function route() {
-  const { id, cell, test } = asked();
-  if (cell >= 0) show(cell, test);
-  else {
-    close();
-    const problem = document.getElementById("problem");
-    problem.hidden = id === undefined;
-    if (id !== undefined) problem.textContent = `This page has no cell ${line(id)}.`;
-  }
-}
-
-const chip = (mark) => make("span", { class: `chip tone-${mark.stale ? "dim" : mark.tone}` }, make("span", { class: "mono" }, mark.sign), ` ${mark.word}`);
-
-// What changes at the release of a cell.
-function turns(cell) {
-  const [release, column] = [cells.release[cell], cells.column[cell]];
-  return (data.transitions || []).filter((each) => each.column === column && (each.from === release || each.to === release))
-    .map((each) => line(`${tests[each.test]}: ${each.text}`));
-}
-
-function markOpen(cell) {
-  openCell = cell;
-  for (const element of grid.querySelectorAll("td.open")) element.classList.remove("open");
-  if (cell < 0) return;
-  const at = placeOf(cell);
-  if (at.row < 0 || at.column < 0) return;
-  reveal(at.row, at.column, false);
-  const element = elementAt(at.row, at.column);
-  if (element) element.classList.add("open");
-}
-
-function setBehind(inert) {
-  for (const element of document.querySelectorAll("body > header, body > main, body > footer")) element.inert = inert;
-}
-
-function close() {
-  if (panel.hidden) return;
-  asking++;
-  const last = openCell;
-  panel.hidden = true;
-  panel.replaceChildren();
-  document.body.classList.remove("reading");
-  setBehind(false);
-  markOpen(-1);
-  const at = last >= 0 ? placeOf(last) : { row: -1 };
-  if (cameFrom && cameFrom !== document.body && document.contains(cameFrom) && !grid.contains(cameFrom)) cameFrom.focus();
-  else if (at.row >= 0 && at.column >= 0) reveal(at.row, at.column, true);
-}
-
-// The next cell in a direction, over places without one.
-function neighbour(cell, down, right) {
-  let release = cells.release[cell] + down, column = shown.indexOf(cells.column[cell]);
-  if (column < 0) column = 0;
-  column += right;
-  while (release >= 0 && release < releases.length && column >= 0 && column < shown.length) {
-    const found = cellAt(release, shown[column]);
-    if (found >= 0) return found;
-    release += down;
-    column += right;
-  }
-  return -1;
-}
-
-function show(cell, test) {
-  const request = ++asking;
-  if (panel.hidden) cameFrom = document.activeElement;
-  panel.hidden = false;
-  document.body.classList.add("reading");
-  // Where it covers everything, nothing behind it can be reached.
-  setBehind(matchMedia("(max-width: 60rem)").matches);
-  panel.setAttribute("role", "dialog");
-  panel.setAttribute("aria-labelledby", "evidence-title");
-  const title = make("h2", { id: "evidence-title", tabindex: -1, class: "mono" }, line(idOf(cell)));
-  const mark = marks[cells.mark[cell]], shownTest = test >= 0 ? test : view.test;
-  const to = (name, symbol, down, right) => {
-    const other = neighbour(cell, down, right);
-    return make("button", { type: "button", class: "small", disabled: other < 0, "aria-label": name, title: name, onclick: () => {
-      go(other, test, true);
-      const again = panel.querySelector(`[aria-label="${name}"]`);
-      (again && !again.disabled ? again : panel.querySelector("h2")).focus();
-    } }, symbol);
-  };
-  const head = make("div", { class: "head" },
-    make("div", { class: "row" }, title, make("div", { class: "row" }, to("Older release", "▲", -1, 0), to("Newer release", "▼", 1, 0), to("Column to the left", "◀", 0, -1), to("Column to the right", "▶", 0, 1),
-      copies(new URL(linkOf(cell, test), location.href).href, "the link of this cell", null, "Copy link"), make("button", { type: "button", class: "small", onclick: leave, "aria-label": "Close the evidence" }, "Close"))),
-    make("p", {}, chip(mark),
-      mark.stale && " stale: it answers an earlier question", cells.cause[cell] >= 0 && [" ", make("span", { class: "bad" }, line(causes[cells.cause[cell]].text))]));
-  const content = make("div", { class: "body" }, make("p", { class: "note" }, "Unpacking …"));
-  panel.replaceChildren(head, content);
-  panel.scrollTop = 0;
-  markOpen(cell);
-  title.focus({ preventScroll: true });
-  evidenceOf(cell).then(async (evidence) => {
-    const made = await evidenceBody(cell, evidence, shownTest);
-    if (request === asking) content.replaceChildren(...there(made));
-  }).catch((error) => {
-    if (request === asking) content.replaceChildren(make("p", { class: "bad" }, `The evidence cannot be shown: ${error.message}.`));
-  });
-}
+// What the panel shows of a cell: its tests with their runs, texts and files, and its environment.
 
 async function evidenceBody(cell, evidence, shownTest) {
   const changes = changedCells.get(cell) || [];
   const against = evidence.tests.map((test) => test.against).find(Boolean);
-  const baseline = against && against.cell >= 0 && against.cell !== cell ? { cell: against.cell, evidence: await evidenceOf(against.cell) } : null;
+  const baseline =
+    against && against.cell >= 0 && against.cell !== cell
+      ? { cell: against.cell, evidence: await evidenceOf(against.cell) }
+      : null;
   const failedBuild = !evidence.tests.length;
   const attention = evidence.tests.some((test) => data.judged[test.test] && wantsALook(test));
   return [
-    changes.length > 0 && make("ul", { class: "sentences" }, changes.map((change) => make("li", { class: kindClass(change.kind) }, line(`${change.kind}${change.test ? `, ${change.test}` : ""}: was ${change.was}, now ${change.now}`)))),
-    failedBuild && evidence.state !== marks[cells.mark[cell]].word && make("p", { class: "note" }, line(evidence.state)),
+    changes.length > 0 &&
+      make(
+        "ul",
+        { class: "sentences" },
+        changes.map((change) =>
+          make(
+            "li",
+            { class: kindClass(change.kind) },
+            line(`${change.kind}${change.test ? `, ${change.test}` : ""}: was ${change.was}, now ${change.now}`),
+          ),
+        ),
+      ),
+    failedBuild &&
+      evidence.state !== marks[cells.mark[cell]].word &&
+      make("p", { class: "note" }, line(evidence.state)),
     turns(cell).map((text) => make("p", { class: "note" }, text)),
-    evidence.tests.map((test) => testPart(cell, test, evidence, evidence.tests.length === 1 || test.test === shownTest || (shownTest < 0 && (attention ? wantsALook(test) && data.judged[test.test] : data.judged[test.test])))),
+    evidence.tests.map((test) =>
+      testPart(
+        cell,
+        test,
+        evidence,
+        evidence.tests.length === 1 ||
+          test.test === shownTest ||
+          (shownTest < 0 && (attention ? wantsALook(test) && data.judged[test.test] : data.judged[test.test])),
+      ),
+    ),
     make("h3", {}, "Environment"),
-    make("dl", { class: "facts" }, evidence.facts.map(([name, value]) => [make("dt", {}, line(name)), make("dd", {}, line(value))])),
-    baseline && part(`Packages that differ from the baseline ${line(idOf(baseline.cell))}`, () => packageDifference(evidence.installed, baseline.evidence.installed), true),
+    make(
+      "dl",
+      { class: "facts" },
+      evidence.facts.map(([name, value]) => [make("dt", {}, line(name)), make("dd", {}, line(value))]),
+    ),
+    baseline &&
+      part(
+        `Packages that differ from the baseline ${line(idOf(baseline.cell))}`,
+        () => packageDifference(evidence.installed, baseline.evidence.installed),
+        true,
+      ),
     part(`Installed packages (${evidence.installed.length})`, () => packages(evidence.installed)),
-    evidence.dockerfile !== null && evidence.dockerfile !== undefined && part("Dockerfile", () => numbered(evidence.dockerfile, "Dockerfile", evidence.show)),
-    evidence.log !== null && evidence.log !== undefined && part("Build log", () => numbered(evidence.log, "Build log", evidence.show), failedBuild),
+    evidence.dockerfile !== null &&
+      evidence.dockerfile !== undefined &&
+      part("Dockerfile", () => numbered(evidence.dockerfile, "Dockerfile", evidence.show)),
+    evidence.log !== null &&
+      evidence.log !== undefined &&
+      part("Build log", () => numbered(evidence.log, "Build log", evidence.show), failedBuild),
     make("h3", {}, "Look again"),
     make("p", { class: "note" }, "In the folder of the configuration:"),
     [evidence.show, evidence.replay].filter(Boolean).map(command),
   ];
 }
 
-const toneOfVerdict = (test, cell) => { const mark = markOf(cell, test.test); return mark === null ? null : marks[mark]; };
+const toneOfVerdict = (test, cell) => {
+  const mark = markOf(cell, test.test);
+  return mark === null ? null : marks[mark];
+};
 const passes = (run) => outcomeName(run.outcome) === "passed";
 // Among several tests the ones that failed or differ are open, and all if none did.
-const wantsALook = (test) => test.verdict === "different" || test.verdict === "undecided" || test.runs.some((run) => !passes(run));
-const outcomeName = (outcome) => typeof outcome === "number" ? data.outcomes[outcome] : outcome;
+const wantsALook = (test) =>
+  test.verdict === "different" || test.verdict === "undecided" || test.runs.some((run) => !passes(run));
+const outcomeName = (outcome) => (typeof outcome === "number" ? data.outcomes[outcome] : outcome);
 
 function testPart(cell, test, evidence, open) {
   const mark = toneOfVerdict(test, cell);
   const body = make("div", {});
-  const details = make("details", { class: "test" }, make("summary", {}, mark && chip(mark), " ", line(tests[test.test])), body);
+  const details = make(
+    "details",
+    { class: "test" },
+    make("summary", {}, mark && chip(mark), " ", line(tests[test.test])),
+    body,
+  );
   let done = false;
   const load = () => {
     if (done) return;
     done = true;
-    body.append(...there([
-      make("p", {}, make("code", {}, line(test.command))),
-      test.why.length > 0 && make("ul", { class: "sentences" }, test.why.map((sentence) => make("li", {}, line(sentence)))),
-      differencePart(test, evidence),
-      runsTable(test),
-      outputs(test, evidence),
-      functionsPart(test),
-      filesPart(test, evidence),
-    ]));
+    body.append(
+      ...there([
+        make("p", {}, make("code", {}, line(test.command))),
+        test.why.length > 0 &&
+          make(
+            "ul",
+            { class: "sentences" },
+            test.why.map((sentence) => make("li", {}, line(sentence))),
+          ),
+        differencePart(test, evidence),
+        runsTable(test),
+        outputs(test, evidence),
+        functionsPart(test),
+        filesPart(test, evidence),
+      ]),
+    );
   };
-  details.addEventListener("toggle", () => { if (details.open) load(); });
-  if (open) { details.open = true; load(); }
+  details.addEventListener("toggle", () => {
+    if (details.open) load();
+  });
+  if (open) {
+    details.open = true;
+    load();
+  }
   return details;
 }
 
@@ -191,28 +115,77 @@ function differencePart(test, evidence) {
   const { against } = test;
   if (!against || (against.here === null && against.there === null)) return null;
   const where = against.cell >= 0 ? line(idOf(against.cell)) : "the baseline";
-  if (against.here === against.there && against.here >= 0) return make("p", { class: "note" }, `${line(against.part)} is the same text as at ${where}.`);
-  return part(`Difference to the baseline ${where}: ${line(against.part)}`, async () => {
-    const [here, there] = [await content(against.here ?? -1), await content(against.there ?? -1)];
-    if (typeof here !== "string" || typeof there !== "string") return make("p", { class: "note" }, "A text of the difference was left out to keep the page small; ", make("code", {}, line(evidence.show)), " shows it.");
-    return diffTable(there, here, [where, "this cell"]);
-  }, true);
+  if (against.here === against.there && against.here >= 0)
+    return make("p", { class: "note" }, `${line(against.part)} is the same text as at ${where}.`);
+  return part(
+    `Difference to the baseline ${where}: ${line(against.part)}`,
+    async () => {
+      const [here, there] = [await content(against.here ?? -1), await content(against.there ?? -1)];
+      if (typeof here !== "string" || typeof there !== "string")
+        return make(
+          "p",
+          { class: "note" },
+          "A text of the difference was left out to keep the page small; ",
+          make("code", {}, line(evidence.show)),
+          " shows it.",
+        );
+      return diffTable(there, here, [where, "this cell"]);
+    },
+    true,
+  );
 }
 
 function runsTable(test) {
-  const seconds = (value) => value === null || value === undefined ? "" : `${short(value)} s`;
+  const seconds = (value) => (value === null || value === undefined ? "" : `${short(value)} s`);
   const most = 50;
-  const rowsOf = test.runs.slice(0, most).map((run) => make("tr", {}, make("th", { scope: "row", class: "n" }, run.attempt), make("td", { class: passes(run) ? "good" : "bad" }, line(outcomeName(run.outcome))),
-    make("td", { class: "n" }, run.exit ?? ""), make("td", { class: "n" }, seconds(run.seconds)), make("td", { class: "n" }, seconds(run.cpu)), make("td", { class: "n" }, run.memory ? `${short(run.memory / 1048576)} MiB` : ""), make("td", {}, run.problem ? line(run.problem) : "")));
-  return [make("h3", {}, "Runs"), make("div", { class: "scroll" }, make("table", { class: "list" },
-    make("thead", {}, make("tr", {}, ["run", "outcome", "exit", "time", "processor", "memory", "problem"].map((name, index) => make("th", { scope: "col", class: index === 0 || (index > 1 && index < 6) ? "n" : null }, name)))),
-    make("tbody", {}, rowsOf))), test.runs.length > most && make("p", { class: "note" }, `The first ${most} of ${test.runs.length} runs.`)];
+  const rowsOf = test.runs
+    .slice(0, most)
+    .map((run) =>
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row", class: "n" }, run.attempt),
+        make("td", { class: passes(run) ? "good" : "bad" }, line(outcomeName(run.outcome))),
+        make("td", { class: "n" }, run.exit ?? ""),
+        make("td", { class: "n" }, seconds(run.seconds)),
+        make("td", { class: "n" }, seconds(run.cpu)),
+        make("td", { class: "n" }, run.memory ? `${short(run.memory / 1048576)} MiB` : ""),
+        make("td", {}, run.problem ? line(run.problem) : ""),
+      ),
+    );
+  return [
+    make("h3", {}, "Runs"),
+    make(
+      "div",
+      { class: "scroll" },
+      make(
+        "table",
+        { class: "list" },
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            ["run", "outcome", "exit", "time", "processor", "memory", "problem"].map((name, index) =>
+              make("th", { scope: "col", class: index === 0 || (index > 1 && index < 6) ? "n" : null }, name),
+            ),
+          ),
+        ),
+        make("tbody", {}, rowsOf),
+      ),
+    ),
+    test.runs.length > most && make("p", { class: "note" }, `The first ${most} of ${test.runs.length} runs.`),
+  ];
 }
 
 // Equal texts have equal numbers, so runs with the same output are named together.
 function outputs(test, evidence) {
   const parts = [];
-  for (const [key, name] of [["error", "Errors"], ["output", "Output"]]) {
+  for (const [key, name] of [
+    ["error", "Errors"],
+    ["output", "Output"],
+  ]) {
     const byNumber = new Map();
     for (const run of test.runs) {
       if (run[key] === null || run[key] === undefined) continue;
@@ -221,12 +194,21 @@ function outputs(test, evidence) {
     }
     let first = true;
     for (const [number, of] of [...byNumber].slice(0, 30)) {
-      const title = test.runs.length === 1 ? name : byNumber.size === 1 ? `${name} (the same in ${of.length === 2 ? "both" : `all ${of.length}`} runs)` : `${name} of run ${of.slice(0, 20).map((run) => run.attempt).join(", ")}${of.length > 20 ? " …" : ""}`;
+      const title =
+        test.runs.length === 1
+          ? name
+          : byNumber.size === 1
+            ? `${name} (the same in ${of.length === 2 ? "both" : `all ${of.length}`} runs)`
+            : `${name} of run ${of
+                .slice(0, 20)
+                .map((run) => run.attempt)
+                .join(", ")}${of.length > 20 ? " …" : ""}`;
       const failed = of.some((run) => !passes(run));
       parts.push(part(title, () => numbered(number, title, evidence.show), first && (failed || key === "output")));
       first = false;
     }
-    if (byNumber.size > 30) parts.push(make("p", { class: "note" }, `${byNumber.size - 30} more texts are not listed.`));
+    if (byNumber.size > 30)
+      parts.push(make("p", { class: "note" }, `${byNumber.size - 30} more texts are not listed.`));
   }
   return parts;
 }
@@ -235,25 +217,75 @@ function functionsPart(test) {
   const run = test.runs.find((each) => each.functions && each.functions.length);
   if (!run) return null;
   const all = [...run.functions].sort((one, other) => (one.outcome === "passed") - (other.outcome === "passed"));
-  const bad = all.filter((each) => each.outcome !== "passed").length, most = 300;
-  return part(`Functions (${all.length}${bad ? `, ${bad} not passed` : ""})`, () => [make("div", { class: "scroll" }, make("table", { class: "list" },
-    make("thead", {}, make("tr", {}, ["outcome", "function", "message"].map((name) => make("th", { scope: "col" }, name)))),
-    make("tbody", {}, all.slice(0, most).map((each) => make("tr", {}, make("td", { class: each.outcome === "passed" ? "good" : "bad" }, line(each.outcome)), make("th", { scope: "row", class: "mono" }, line(each.id)), make("td", {}, each.message ? line(each.message) : "")))))),
-    all.length > most && make("p", { class: "note" }, `The first ${most} of ${all.length}.`)], bad > 0);
+  const bad = all.filter((each) => each.outcome !== "passed").length,
+    most = 300;
+  return part(
+    `Functions (${all.length}${bad ? `, ${bad} not passed` : ""})`,
+    () => [
+      make(
+        "div",
+        { class: "scroll" },
+        make(
+          "table",
+          { class: "list" },
+          make(
+            "thead",
+            {},
+            make(
+              "tr",
+              {},
+              ["outcome", "function", "message"].map((name) => make("th", { scope: "col" }, name)),
+            ),
+          ),
+          make(
+            "tbody",
+            {},
+            all
+              .slice(0, most)
+              .map((each) =>
+                make(
+                  "tr",
+                  {},
+                  make("td", { class: each.outcome === "passed" ? "good" : "bad" }, line(each.outcome)),
+                  make("th", { scope: "row", class: "mono" }, line(each.id)),
+                  make("td", {}, each.message ? line(each.message) : ""),
+                ),
+              ),
+          ),
+        ),
+      ),
+      all.length > most && make("p", { class: "note" }, `The first ${most} of ${all.length}.`),
+    ],
+    bad > 0,
+  );
 }
 
 function filesPart(test, evidence) {
   const run = test.runs.find((each) => each.files && each.files.length);
   if (!run) return null;
-  return [make("h3", {}, "Files that the test left"), run.files.slice(0, 100).map((file) => {
-    const size = file.size < 1024 ? count(file.size, "byte") : file.size < 1048576 ? `${short(file.size / 1024)} KiB` : `${short(file.size / 1048576)} MiB`;
-    const title = `${line(file.path)} (${size})`;
-    if (file.image !== null && file.image !== undefined && file.image >= 0) {
-      return part(title, async () => imagePair(file.path, file.image, await baselineImage(test, file.path)), true);
-    }
-    return part(title, async () => [make("p", { class: "note mono" }, `sha256 ${line(file.sha256 || "not known")}`),
-      file.image === -1 ? await numbered(-1, "", evidence.show) : file.text === null || file.text === undefined ? make("p", { class: "note" }, "Its content is not text, so it is not shown.") : await numbered(file.text, title, evidence.show)]);
-  })];
+  return [
+    make("h3", {}, "Files that the test left"),
+    run.files.slice(0, 100).map((file) => {
+      const size =
+        file.size < 1024
+          ? count(file.size, "byte")
+          : file.size < 1048576
+            ? `${short(file.size / 1024)} KiB`
+            : `${short(file.size / 1048576)} MiB`;
+      const title = `${line(file.path)} (${size})`;
+      if (file.image !== null && file.image !== undefined && file.image >= 0) {
+        return part(title, async () => imagePair(file.path, file.image, await baselineImage(test, file.path)), true);
+      }
+      return part(title, async () => [
+        make("p", { class: "note mono" }, `sha256 ${line(file.sha256 || "not known")}`),
+        file.image === -1
+          ? await numbered(-1, "", evidence.show)
+          : file.text === null || file.text === undefined
+            ? make("p", { class: "note" }, "Its content is not text, so it is not shown.")
+            : await numbered(file.text, title, evidence.show),
+      ]);
+    }),
+  ];
 }
 
 async function baselineImage(test, path) {
@@ -268,14 +300,65 @@ async function baselineImage(test, path) {
 
 function packages(installed) {
   const lock = installed.map(([name, version]) => `${line(name)}==${line(version)}`).join("\n");
-  return [make("p", {}, copies(lock, "the list as requirements", null)), make("div", { class: "scroll" }, make("table", { class: "list" }, make("thead", { class: "unseen" }, make("tr", {}, make("th", { scope: "col" }, "package"), make("th", { scope: "col" }, "version"))),
-    make("tbody", {}, installed.map(([name, version]) => make("tr", {}, make("th", { scope: "row" }, line(name)), make("td", { class: "mono" }, line(version)))))))];
+  return [
+    make("p", {}, copies(lock, "the list as requirements", null)),
+    make(
+      "div",
+      { class: "scroll" },
+      make(
+        "table",
+        { class: "list" },
+        make(
+          "thead",
+          { class: "unseen" },
+          make("tr", {}, make("th", { scope: "col" }, "package"), make("th", { scope: "col" }, "version")),
+        ),
+        make(
+          "tbody",
+          {},
+          installed.map(([name, version]) =>
+            make("tr", {}, make("th", { scope: "row" }, line(name)), make("td", { class: "mono" }, line(version))),
+          ),
+        ),
+      ),
+    ),
+  ];
 }
 
 function packageDifference(here, there) {
   const [mine, theirs] = [new Map(here), new Map(there)];
-  const names = [...new Set([...mine.keys(), ...theirs.keys()])].sort().filter((name) => mine.get(name) !== theirs.get(name));
+  const names = [...new Set([...mine.keys(), ...theirs.keys()])]
+    .sort()
+    .filter((name) => mine.get(name) !== theirs.get(name));
   if (!names.length) return make("p", { class: "note" }, "None: the same packages are installed.");
-  return make("div", { class: "scroll" }, make("table", { class: "list" }, make("thead", {}, make("tr", {}, ["package", "baseline", "here"].map((name) => make("th", { scope: "col" }, name)))),
-    make("tbody", {}, names.map((name) => make("tr", {}, make("th", { scope: "row" }, line(name)), make("td", { class: "mono" }, line(theirs.get(name) || "not installed")), make("td", { class: "mono" }, line(mine.get(name) || "not installed")))))));
+  return make(
+    "div",
+    { class: "scroll" },
+    make(
+      "table",
+      { class: "list" },
+      make(
+        "thead",
+        {},
+        make(
+          "tr",
+          {},
+          ["package", "baseline", "here"].map((name) => make("th", { scope: "col" }, name)),
+        ),
+      ),
+      make(
+        "tbody",
+        {},
+        names.map((name) =>
+          make(
+            "tr",
+            {},
+            make("th", { scope: "row" }, line(name)),
+            make("td", { class: "mono" }, line(theirs.get(name) || "not installed")),
+            make("td", { class: "mono" }, line(mine.get(name) || "not installed")),
+          ),
+        ),
+      ),
+    ),
+  );
 }
