@@ -197,8 +197,7 @@ function makeControls() {
 
 function startMatrix() {
   // With very many columns the first value of the other axes is enough to begin with.
-  if (columns.length > 60)
-    view.only = axes.map((_, index) => (index > 0 ? 0 : -1));
+  if (columns.length > 60) view.only = axes.map((_, index) => (index > 0 ? 0 : -1));
   statusLine = make("p", { class: "status", role: "status", "aria-live": "polite" });
   body = make("tbody");
   table = make(

@@ -124,7 +124,7 @@ const line = (text) => plain(String(text)).text.replace(/[\n\t]+/g, " ");
 // Numbers of a cell, by measure and test. Of a test the median of its runs counts; of all judged tests the sum of times, and
 // the largest memory.
 function median(numbers) {
-  if (!numbers.length) return NaN;
+  if (numbers.length < 2) return numbers.length ? numbers[0] : NaN;
   const sorted = Float64Array.from(numbers).sort(),
     middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : sorted[middle - 1] / 2 + sorted[middle] / 2;
@@ -177,17 +177,16 @@ function heatOf(measure, test) {
   const key = `heat ${test}`;
   if (measure[key]) return measure[key];
   const heat = new Float64Array(cellCount).fill(NaN);
+  const all = valuesOf(measure);
   for (let cell = 0; cell < cellCount; cell++) {
     for (let run = firstRun[cell]; run < firstRun[cell + 1]; ) {
       const of = runs.test[run];
       let end = run;
       while (end < firstRun[cell + 1] && runs.test[end] === of) end++;
       if (test < 0 ? data.judged[of] : of === test) {
-        const value = median(
-          valuesOf(measure)
-            .subarray(run, end)
-            .filter((number) => !Number.isNaN(number)),
-        );
+        const numbers = [];
+        for (let at = run; at < end; at++) if (!Number.isNaN(all[at])) numbers.push(all[at]);
+        const value = median(numbers);
         if (Number.isNaN(heat[cell])) heat[cell] = value;
         else if (!Number.isNaN(value))
           heat[cell] = measure.key === "memory" ? Math.max(heat[cell], value) : heat[cell] + value;

@@ -94,7 +94,7 @@ function testPart(cell, test, evidence, open) {
             test.why.map((sentence) => make("li", {}, line(sentence))),
           ),
         differencePart(test, evidence),
-        runsTable(test),
+        runsTable(cell, test),
         outputs(test, evidence),
         functionsPart(test),
         filesPart(test, evidence),
@@ -135,47 +135,52 @@ function differencePart(test, evidence) {
   );
 }
 
-function runsTable(test) {
+function runsTable(cell, test) {
+  const most = 50,
+    mostMeasures = 8;
   const seconds = (value) => (value === null || value === undefined ? "" : `${short(value)} s`);
-  const most = 50;
-  const rowsOf = test.runs
-    .slice(0, most)
-    .map((run) =>
-      make(
-        "tr",
-        {},
-        make("th", { scope: "row", class: "n" }, run.attempt),
-        make("td", { class: passes(run) ? "good" : "bad" }, line(outcomeName(run.outcome))),
-        make("td", { class: "n" }, run.exit ?? ""),
-        make("td", { class: "n" }, seconds(run.seconds)),
-        make("td", { class: "n" }, seconds(run.cpu)),
-        make("td", { class: "n" }, run.memory ? `${short(run.memory / 1048576)} MiB` : ""),
-        make("td", {}, run.problem ? line(run.problem) : ""),
-      ),
-    );
+  // The numbers that the test reported stand with those of all cells, in the same order of runs.
+  const places = [];
+  for (let run = firstRun[cell]; run < firstRun[cell + 1]; run++) if (runs.test[run] === test.test) places.push(run);
+  const reported = measures.filter(
+    (measure) => measure.reported && places.some((run) => !Number.isNaN(valuesOf(measure)[run])),
+  );
+  const hasProblem = test.runs.some((run) => run.problem);
+  const names = ["run", "outcome", "exit", "time", "processor", "memory"];
+  const numbers = reported.slice(0, mostMeasures).map((measure) => line(measure.name));
+  const head = [...names, ...numbers].map((name, index) =>
+    make("th", { scope: "col", class: index === 1 ? null : "n" }, name),
+  );
+  const cellOf = (measure, run) => {
+    const value = valuesOf(measure)[run];
+    return make("td", { class: "n" }, value === undefined || Number.isNaN(value) ? "" : short(value));
+  };
+  const body = test.runs.slice(0, most).map((run, index) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", class: "n" }, run.attempt),
+      make("td", { class: passes(run) ? "good" : "bad" }, line(outcomeName(run.outcome))),
+      make("td", { class: "n" }, run.exit ?? ""),
+      make("td", { class: "n" }, seconds(run.seconds)),
+      make("td", { class: "n" }, seconds(run.cpu)),
+      make("td", { class: "n" }, run.memory ? `${short(run.memory / 1048576)} MiB` : ""),
+      reported.slice(0, mostMeasures).map((measure) => cellOf(measure, places[index])),
+      hasProblem && make("td", {}, run.problem ? line(run.problem) : ""),
+    ),
+  );
+  const table = make(
+    "table",
+    { class: "list" },
+    make("thead", {}, make("tr", {}, head, hasProblem && make("th", { scope: "col" }, "problem"))),
+    make("tbody", {}, body),
+  );
   return [
     make("h3", {}, "Runs"),
-    make(
-      "div",
-      { class: "scroll" },
-      make(
-        "table",
-        { class: "list" },
-        make(
-          "thead",
-          {},
-          make(
-            "tr",
-            {},
-            ["run", "outcome", "exit", "time", "processor", "memory", "problem"].map((name, index) =>
-              make("th", { scope: "col", class: index === 0 || (index > 1 && index < 6) ? "n" : null }, name),
-            ),
-          ),
-        ),
-        make("tbody", {}, rowsOf),
-      ),
-    ),
+    make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Runs" }, table),
     test.runs.length > most && make("p", { class: "note" }, `The first ${most} of ${test.runs.length} runs.`),
+    reported.length > mostMeasures &&
+      make("p", { class: "note" }, `The first ${mostMeasures} of ${reported.length} reported numbers.`),
   ];
 }
 
