@@ -5,6 +5,7 @@
 pub mod export;
 pub mod functions;
 pub mod grid;
+pub mod history;
 pub mod measures;
 pub mod model;
 pub mod ro_crate;
