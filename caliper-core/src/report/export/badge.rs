@@ -89,33 +89,4 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::facts::record::TestOutcome::{self, Failed, Passed};
-    use crate::facts::record::tests::{record, test};
-
-    fn said(outcomes: &[(&str, TestOutcome)]) -> String {
-        let cells = outcomes
-            .iter()
-            .map(|(version, outcome)| record(version, "3.11").with_runs([test("t", *outcome, "")]));
-        let results = Results::new("a", "demo".parse().unwrap(), "local", cells.collect());
-        answer(&results.unwrap()).0
-    }
-
-    #[test]
-    fn the_answer_is_one_line() {
-        assert_eq!(said(&[("1.0", Passed), ("2.0", Passed)]), "1.0 to 2.0 work");
-        assert_eq!(said(&[("1.0", Failed), ("2.0", Passed)]), "≥2.0 works");
-        assert_eq!(said(&[("1.0", Passed), ("2.0", Failed)]), "<2.0 works");
-        assert_eq!(said(&[("1.0", Failed)]), "no release works");
-    }
-
-    #[test]
-    fn a_badge_is_an_image_with_a_title() {
-        let cells = vec![record("1.0", "3.11").with_runs([test("t", Failed, "")]), {
-            record("2.0", "3.11").with_runs([test("t", Passed, "")])
-        }];
-        let results = Results::new("a", "Jinja2".parse().unwrap(), "local", cells).unwrap();
-        insta::assert_snapshot!(badge(&results), @"");
-    }
-}
+mod tests;

@@ -197,32 +197,4 @@ pub(super) fn object(numbers: &[(String, f64)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::export::tests::hostile;
-
-    #[test]
-    fn a_value_is_of_the_kind_of_its_column() {
-        let mut seen = 0;
-        for row in rows(&hostile()) {
-            for (column, value) in Column::ALL.iter().zip(&row) {
-                let fits = match (column.kind, value) {
-                    (_, Value::Nothing) => true,
-                    (ColumnKind::Text, Value::Text(_)) => true,
-                    (ColumnKind::Integer, Value::Integer(_) | Value::Status(_)) => true,
-                    (ColumnKind::Number, Value::Nanoseconds(_)) => true,
-                    (ColumnKind::Boolean, Value::Boolean(_)) => true,
-                    (ColumnKind::Object, Value::Numbers(_)) => true,
-                    _ => false,
-                };
-                assert!(fits, "{}: {value:?}", column.name);
-            }
-            seen += 1;
-        }
-        assert!(seen > 3);
-        for column in Column::ALL {
-            let is_name = |one: char| one.is_ascii_lowercase() || one == '_';
-            assert!(column.name.chars().all(is_name) && !column.about.is_empty());
-        }
-    }
-}
+mod tests;

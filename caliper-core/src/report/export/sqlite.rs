@@ -188,31 +188,4 @@ fn conclusions(connection: &Connection, results: &Results) -> Result<(), Databas
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::export::tests::hostile;
-
-    #[test]
-    fn a_database_has_what_the_results_have() {
-        let results = hostile();
-        let database = sqlite(&results).unwrap();
-        let mut connection = Connection::open_in_memory().unwrap();
-        let length = database.len();
-        connection.deserialize_read_exact("main", &*database, length, true).unwrap();
-        let count = |table: &str| -> usize {
-            let count = format!("SELECT count(*) FROM {table}");
-            let count: i64 = connection.query_row(&count, [], |row| row.get(0)).unwrap();
-            usize::try_from(count).unwrap()
-        };
-        assert_eq!(count("runs"), rows(&results).count());
-        assert_eq!(count("cells"), results.cells.len() + results.stale.len());
-        assert_eq!(count("verdicts"), results.verdicts.iter().count());
-        assert_eq!(count("causes"), results.causes.len());
-        assert!(count("cause_cells") > 0 && count("installed") > 0 && count("transitions") > 0);
-        // A text comes back as it is, whatever is in it.
-        let analysis: String = connection
-            .query_row("SELECT value FROM about WHERE name = 'analysis'", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(analysis, results.analysis);
-    }
-}
+mod tests;

@@ -1,0 +1,42 @@
+use super::*;
+use crate::analysis::compare::Verdict;
+use crate::analysis::history::{SCHEMA, SnapshotInfo};
+
+#[test]
+fn changes_that_are_alike_are_one_line() {
+    let moment = |day: i64| Timestamp::from_unix_seconds(1_600_000_000 + day * 86_400);
+    let standing = |state, verdict, at| Standing { state, verdict, measured: moment(at) };
+    let change = |cell: &str, from, to, question_changed| VerdictChange {
+        cell: cell.to_owned(),
+        test: "t".to_owned(),
+        from,
+        to,
+        measured_anew: from.measured != to.measured,
+        question_changed,
+        packages: vec![PackageChange {
+            name: "markupsafe".to_owned(),
+            from: Some("2.0.1".to_owned()),
+            to: Some("2.1.0".to_owned()),
+        }],
+    };
+    let same = standing(State::Passed, Some(Verdict::Same), 0);
+    let failed = standing(State::Failed, None, 30);
+    let cells = ["1.0/3.9", "1.1/3.9", "1.2/3.9", "1.3/3.9"];
+    let mut changes: Vec<VerdictChange> =
+        cells.iter().map(|cell| change(cell, same, failed, false)).collect();
+    let different = standing(State::Passed, Some(Verdict::Different), 0);
+    changes.push(change("2.0/3.9", same, different, true));
+    let info = |day| SnapshotInfo { finished: moment(day), caliper: "0.1.0".into(), cells: 5 };
+    let study = |snapshots, changes| StudyHistory {
+        dependency: "jinja2".to_owned(),
+        analysis: "render".to_owned(),
+        snapshots,
+        changes,
+        unchanged: 3,
+    };
+    let studies = vec![study(vec![info(0), info(30)], changes), study(vec![info(0)], vec![])];
+    let lines = lines(&History { schema: SCHEMA, studies });
+    let text: Vec<String> =
+        lines.iter().map(|line| line.iter().map(|(_, text)| text.as_str()).collect()).collect();
+    insta::assert_snapshot!(text.join("\n"), @"");
+}
