@@ -1,6 +1,8 @@
 //! `caliper history`: how verdicts changed over several sets of results.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "sqlite")]
+use std::path::Path;
+use std::path::PathBuf;
 
 use crate::args::FormatName;
 use crate::exit::Outcome;
