@@ -126,7 +126,8 @@ fn a_failure_is_told_at_its_line_and_reads_back_from_the_format_of_the_original(
         panic!("{text}")
     };
     let place = &result["locations"][0]["physicalLocation"];
-    let folder = world.project().file_name().unwrap().to_str().unwrap();
+    let folder = world.project();
+    let folder = folder.file_name().unwrap().to_string_lossy();
     assert_eq!(place["artifactLocation"]["uri"], format!("{folder}/t.py"));
     assert_eq!(place["region"]["startLine"], 2);
     world.caliper(&["export", "--to", "legacy", "-o", "../old"]).expect(0);

@@ -74,9 +74,11 @@ fn alike(changes: &[VerdictChange]) -> Vec<(&VerdictChange, Vec<&str>)> {
 
 fn line(change: &VerdictChange, cells: &[&str]) -> Vec<Span> {
     let VerdictChange { test, from, to, measured_anew, question_changed, packages, .. } = change;
-    let mut which = cells.iter().take(MOST_CELLS).copied().collect::<Vec<_>>().join(", ");
-    if cells.len() > MOST_CELLS {
-        which += &format!(" and {} more cells", cells.len() - MOST_CELLS);
+    // To count a single cell would take as much room as to name it.
+    let shown = if cells.len() == MOST_CELLS + 1 { cells.len() } else { MOST_CELLS };
+    let mut which = cells.iter().take(shown).copied().collect::<Vec<_>>().join(", ");
+    if cells.len() > shown {
+        which += &format!(" and {} more cells", cells.len() - shown);
     }
     let test = if test.is_empty() { String::new() } else { format!("{test} in ") };
     let mut text = format!(

@@ -34,7 +34,10 @@ fn a_change_says_what_moved_with_it() {
         )
     };
     let lines: Vec<String> = history.changes.iter().map(line).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    1.1/3.11: passes -> fails, anew true, other question false, [PackageChange { name: "other", from: Some("1"), to: Some("2") }]
+    1.2/3.11: fails -> cannot be built, anew true, other question true, []
+    "#);
     assert_eq!((history.unchanged, history.snapshots.len()), (1, 3));
 }
 

@@ -38,5 +38,13 @@ fn changes_that_are_alike_are_one_line() {
     let lines = lines(&History { schema: SCHEMA, studies });
     let text: Vec<String> =
         lines.iter().map(|line| line.iter().map(|(_, text)| text.as_str()).collect()).collect();
-    insta::assert_snapshot!(text.join("\n"), @"");
+    insta::assert_snapshot!(text.join("\n"), @"
+    render (jinja2): 2 results, 2020-09-13 to 2020-10-13
+      t in 1.0/3.9, 1.1/3.9, 1.2/3.9, 1.3/3.9: fails (2020-10-13), before: same result (2020-09-13); markupsafe 2.0.1 → 2.1.0
+      t in 2.0/3.9: different result (2020-09-13), before: same result (2020-09-13); nothing was measured in between, only the comparison changed; the test, or what it runs in, was changed; markupsafe 2.0.1 → 2.1.0
+      3 tests of cells never changed
+
+    render (jinja2): one set of results, 2020-09-13; add another, for example after the next run, to see what changes
+      3 tests of cells never changed
+    ");
 }

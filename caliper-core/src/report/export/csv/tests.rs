@@ -15,8 +15,15 @@ fn each_run_of_each_test_has_a_line() {
     let lines = csv(&results).replace('\r', "");
     let short = lines.lines().map(|line| line.splitn(15, ',').take(14).collect::<Vec<_>>());
     let short: Vec<String> = short.map(|fields| fields.join(",")).collect();
-    insta::assert_snapshot!(short.join("\n"), @"");
-    insta::assert_snapshot!(lines.lines().nth(2).unwrap(), @"");
+    insta::assert_snapshot!(short.join("\n"), @r#"
+    cell,release,python,variant,test,state,verdict,runs,outcome,seconds,cpu_seconds,peak_memory_bytes,stale,attempt
+    1.0/3.11,1.0,3.11,,,cannot be built,,,,,,,false,
+    1.1/3.11,1.1,3.11,,a,flaky,,2,passed,0.500000000,,,false,1
+    1.1/3.11,1.1,3.11,,a,flaky,,2,failed,0.500000000,,,false,2
+    1.1/3.11,1.1,3.11,,"'=b,""c""�",fails,,1,failed,0.500000000,,,false
+    1.2/3.11,1.2,3.11,,a,passes,,1,passed,0.500000000,,,true,1
+    "#);
+    insta::assert_snapshot!(lines.lines().nth(2).unwrap(), @"1.1/3.11,1.1,3.11,,a,flaky,,2,passed,0.500000000,,,false,1,,,,0,,false,,1.000000000,fake,,2020-09-13T12:26:40Z");
 }
 
 #[test]

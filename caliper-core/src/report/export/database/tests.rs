@@ -53,5 +53,12 @@ fn what_is_no_history_is_told() {
         say(&bytes(&mut damaged).unwrap()),
         say(&cut),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    it is no history that Caliper wrote
+    it is no history that Caliper wrote
+    it is no history that Caliper wrote
+    it has format 7, and this Caliper reads up to 1; use a newer Caliper
+    it is damaged: unknown variant `odd`, expected one of `unavailable`, `excluded`, `build_failed`, `failed`, `flaky`, `passed`, `not_measured`
+    SQLite could not work on it: database disk image is malformed
+    ");
 }

@@ -53,5 +53,24 @@ fn further_failures_stand_beside_the_first() {
     ];
     let cells = vec![record("1.2", "3.11").with_runs(tests)];
     let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
-    insta::assert_snapshot!(junit(&results), @"");
+    insta::assert_snapshot!(junit(&results), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="a (demo)">
+      <testsuite name="1.2/3.11" tests="2" skipped="0" failures="1" errors="0">
+        <testcase name="flaky" classname="1.2/3.11" time="0.500">
+          <flakyFailure message="run 1: failed" type="failed">
+            <system-out>no</system-out>
+          </flakyFailure>
+          <system-out>yes</system-out>
+        </testcase>
+        <testcase name="bad" classname="1.2/3.11" time="0.500">
+          <failure message="failed"/>
+          <rerunFailure message="run 2: failed" type="failed">
+            <system-out>two�</system-out>
+          </rerunFailure>
+          <system-out>one</system-out>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#);
 }

@@ -46,7 +46,13 @@ fn a_cause_is_a_result_at_the_line_that_it_came_through() {
             one["message"]["text"]
         )
     };
-    insta::assert_snapshot!(found.iter().map(line).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(found.iter().map(line).collect::<Vec<_>>().join("\n"), @r#"
+    "error" "fails" "study/sub/t.py":3 ["1.0/3.11","1.1/3.11"] "ImportError: cannot import name 'x' from 'demo' [click] (https://evil.example)\nIn 2 cells of demo, 2 releases from 1.0 to 1.1 (tests: t).\nIt surfaces at t.py in <module>."
+    "error" "fails" "study/caliper.yaml":1 ["1.2/3.11"] "exit status 1, no output\nIn 1 cell of demo, release 1.2 (tests: t)."
+    "error" "cannot-be-built" "study/caliper.yaml":1 ["0.9/3.11"] "build: unknown, see the log\nIn 1 cell of demo, release 0.9."
+    "warning" "flaky" "study/caliper.yaml":1 ["1.2/3.11"] "`t` passes in some runs and fails in others\nIn 1 cell of demo, release 1.2 (tests: t)."
+    "note" "could-not-be-measured" "study/caliper.yaml":1 ["1.3/3.11"] "no network\nIn 1 cell of demo, release 1.3."
+    "#);
     for one in found {
         let rule = usize::try_from(one["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(document["runs"][0]["tool"]["driver"]["rules"][rule]["id"], one["ruleId"]);

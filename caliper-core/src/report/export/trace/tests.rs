@@ -44,7 +44,13 @@ fn what_ran_at_once_is_in_lanes_of_its_own() {
         of("1.1", vec![at(Passed, "b", 2)]),
     ];
     let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
-    insta::assert_snapshot!(events(&results).join("\n"), @"");
+    insta::assert_snapshot!(events(&results).join("\n"), @r#"
+    1 1 "build 1.0/3.11" 0+1000000
+    1 2 "build 1.1/3.11" 0+1000000
+    1 1 "t 1.0/3.11" 1000000+500000
+    1 1 "t 1.1/3.11" 2000000+500000
+    2 1 "t 1.0/3.11" 60000000+500000
+    "#);
 }
 
 #[test]
@@ -52,5 +58,9 @@ fn without_moments_runs_follow_each_other() {
     let cells =
         vec![record("1.0", "3.11").with_runs([test("a", Passed, ""), test("b", Failed, "")])];
     let results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
-    insta::assert_snapshot!(events(&results).join("\n"), @"");
+    insta::assert_snapshot!(events(&results).join("\n"), @r#"
+    1 1 "build 1.0/3.11" 0+1000000 estimated
+    1 1 "a 1.0/3.11" 1000000+500000 estimated
+    1 1 "b 1.0/3.11" 1500000+500000 estimated
+    "#);
 }
