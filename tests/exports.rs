@@ -110,7 +110,17 @@ fn files_are_written_and_nothing_is_lost() {
             world.caliper(&["export", "--to", "legacy", "-o", ".caliper"]).error(2),
         ])
         .collect();
-    insta::assert_snapshot!(refused.join("\n"), @"");
+    insta::assert_snapshot!(refused.join("\n"), @"
+    error: `caliper.yaml` is the configuration; name another file
+
+    error: `.caliper/results.json` is in the folder of the results; name another file
+
+    error: `.` is a folder; name another file
+
+    error: this format is not for a terminal; name a file with `-o`
+
+    error: `.caliper` is not empty; name a folder that does not exist
+    ");
     // What was written is no part of the project: nothing is measured again.
     let said = world.caliper(&["run"]).expect(0);
     assert!(said.err.contains("0 measured, 2 reused"), "{}", said.err);
@@ -167,7 +177,13 @@ fn a_history_tells_what_changed_between_runs() {
         world.caliper(&["history", "--db", "no.sqlite"]).error(2),
         world.caliper(&["history", "--db", "caliper.yaml"]).error(2),
     ];
-    insta::assert_snapshot!(refused.join("\n"), @"");
+    insta::assert_snapshot!(refused.join("\n"), @"
+    error: a folder of results alone has no history of its own; name a database with `--db`
+
+    error: `no.sqlite` cannot be used: it is no history that Caliper wrote
+
+    error: `caliper.yaml` is the configuration; name another file
+    ");
 }
 
 #[test]

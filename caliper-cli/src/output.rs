@@ -97,7 +97,13 @@ mod tests {
         assert!(check("new").is_ok() && check("old").is_ok());
         let refused = ["caliper.yaml", "link", ".caliper/results.json", ".caliper/records/x", "."];
         let told: Vec<String> = refused.iter().map(|name| check(name).unwrap_err()).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        `/caliper.yaml` is the configuration; name another file
+        `/link` is the configuration; name another file
+        `/.caliper/results.json` is in the folder of the results; name another file
+        `/.caliper/records/x` is in the folder of the results; name another file
+        `/.` is a folder; name another file
+        ");
         replace(&at("old"), b"new").unwrap();
         assert_eq!(fs::read(at("old")).unwrap(), b"new");
         let _lock = lock(&at("old")).unwrap();

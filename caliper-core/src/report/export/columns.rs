@@ -2,7 +2,6 @@
 
 use crate::analysis::results::Results;
 use crate::facts::record::{CellOutcome, Record, Run, TestRecord};
-use crate::names::Timestamp;
 
 /// A column of a table with a row for each run of each test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +159,7 @@ fn row(
         build.map_or(Value::Nothing, |build| Value::Nanoseconds(build.nanoseconds)),
         Value::Text(record.environment.backend.clone()),
         text(record.environment.as_of),
-        Value::Text(Timestamp::to_string(&record.finished)),
+        Value::Text(record.finished.to_string()),
     ]
 }
 

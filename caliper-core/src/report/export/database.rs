@@ -128,13 +128,12 @@ fn add_lines(
     let mut see = connection.prepare("INSERT OR IGNORE INTO seen VALUES (?, ?)")?;
     for line in lines {
         let packages = json!(line.packages).to_string();
-        let environment = match environments.get(&packages) {
-            Some(known) => *known,
-            None => {
-                let number = environment(connection, &packages)?;
-                environments.insert(packages, number);
-                number
-            }
+        let environment = if let Some(known) = environments.get(&packages) {
+            *known
+        } else {
+            let number = environment(connection, &packages)?;
+            environments.insert(packages, number);
+            number
         };
         let Standing { state, verdict, measured } = line.standing;
         let verdict = verdict.map(|verdict| word(&verdict)).unwrap_or_default();

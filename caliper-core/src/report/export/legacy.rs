@@ -3,7 +3,9 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::analysis::results::Results;
-use crate::facts::record::{BlobRef, CellOutcome, Record, Run, State, TestOutcome, TestRecord};
+use crate::facts::record::{
+    BlobRef, BuildRecord, CellOutcome, Record, Run, State, TestOutcome, TestRecord,
+};
 use crate::names::Timestamp;
 
 /// Results in the format of caliper 0.0, the Python program: what goes into its folder `.caliper/data`.
@@ -118,7 +120,7 @@ fn file(
         }
         CellOutcome::Tested => {
             let mut all = Map::new();
-            let seconds = record.build.as_ref().map_or(0.0, |build| build.seconds());
+            let seconds = record.build.as_ref().map_or(0.0, BuildRecord::seconds);
             all.insert(BUILD.to_owned(), json!({"retval": 0, "seconds": seconds}));
             for (test, name) in tests.iter().zip(names) {
                 if let Some(value) = ended(test, logs, counts) {

@@ -1,7 +1,6 @@
 use super::*;
 use crate::facts::legacy::read;
 use crate::facts::record::BuildReason;
-use crate::facts::record::BuildRecord;
 use crate::facts::record::Installed;
 use crate::facts::record::TestOutcome::{Failed, Idle, OutOfMemory, Passed, TimedOut};
 use crate::facts::record::tests::{record, test};
