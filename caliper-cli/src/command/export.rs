@@ -54,23 +54,20 @@ pub(super) fn run(
         ExportName::Csv => export::csv(&results),
         ExportName::Ndjson => export::ndjson(&results),
         ExportName::Trace => export::trace(&results),
-        ExportName::Parquet => return bytes(parquet(&results)?, file, terminal),
-        ExportName::Sqlite => return bytes(sqlite(&results)?, file, terminal),
+        ExportName::Parquet => return written(&parquet(&results)?, file, terminal),
+        ExportName::Sqlite => return written(&sqlite(&results)?, file, terminal),
         ExportName::Legacy => return legacy(&results, &store, file, terminal),
     };
-    match file {
-        Some(_) => bytes(content.into_bytes(), file, terminal),
-        None => {
-            terminal.data(&content);
-            Ok(Exit::Done)
-        }
-    }
+    written(content.as_bytes(), file, terminal)
 }
 
-fn bytes(content: Vec<u8>, file: Option<&Path>, terminal: Terminal) -> Outcome {
+/// Writes to a file, or else to standard output.
+fn written(content: &[u8], file: Option<&Path>, terminal: Terminal) -> Outcome {
     if let Some(file) = file {
-        output::replace(file, &content)?;
+        output::replace(file, content)?;
         terminal.note(&printable(&format!("wrote `{}`", file.display())));
+    } else {
+        terminal.data(&String::from_utf8_lossy(content));
     }
     Ok(Exit::Done)
 }
