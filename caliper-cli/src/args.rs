@@ -267,12 +267,14 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Print the results for another tool: Markdown for the page of a CI job or a comment, or a table.
+    /// Write the results for another tool: a CI system, a README, a table, a database, a viewer.
     #[command(after_help = "\
 Examples:
   caliper export --to markdown >> \"$GITHUB_STEP_SUMMARY\"
-  caliper export study/caliper.yaml --to csv > cells.csv
-  caliper export --to markdown --against main/.caliper > comment.md")]
+  caliper export study/caliper.yaml --to csv > runs.csv
+  caliper export --to markdown --against main/.caliper > comment.md
+  caliper export --to sarif -o caliper.sarif
+  caliper export --to trace -o trace.json     # open it at https://ui.perfetto.dev")]
     Export {
         /// The configuration, or a folder of results.
         #[arg(default_value = "caliper.yaml")]
@@ -283,6 +285,28 @@ Examples:
         /// Results to hold these against, such as those of the default branch: what fails there too is not new.
         #[arg(long, value_name = "RESULTS")]
         against: Option<PathBuf>,
+        /// The file to write, which is replaced if it exists; for `legacy` a folder, which must not exist or be empty.
+        /// Default: standard output.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show how verdicts changed over several sets of results, such as those of nightly runs.
+    #[command(after_help = "\
+Examples:
+  caliper run && caliper history
+  caliper history --db history.sqlite            # the results of this folder are added
+  caliper history monday/.caliper tuesday/.caliper --db history.sqlite
+
+The results are added to FILE, an SQLite database, unless they are in it already; nothing is measured.")]
+    History {
+        /// Configurations, or folders of results, to add; default: caliper.yaml, if it is there.
+        #[arg(value_name = "RESULTS")]
+        results: Vec<PathBuf>,
+        /// The database; default: history.sqlite in the folder of the first results.
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+        #[command(flatten)]
+        format: FormatArg,
     },
     /// Write the recorded results as one page of HTML, which needs no network.
     #[command(after_help = "\

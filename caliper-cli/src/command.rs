@@ -11,6 +11,7 @@ mod completions;
 mod doctor;
 mod export;
 mod heal;
+mod history;
 mod import;
 mod index;
 mod init;
@@ -79,8 +80,11 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
         }
-        Command::Export { config, to, against } => {
-            export::run(&config, to, against.as_deref(), terminal)
+        Command::Export { config, to, against, output } => {
+            export::run(&config, to, against.as_deref(), output.as_deref(), terminal)
+        }
+        Command::History { results, db, format } => {
+            history::run(&results, db, format.format, terminal)
         }
         Command::Report { config, output, against } => {
             report::run(&config, output.as_deref(), against.as_deref(), terminal)
@@ -245,6 +249,14 @@ fn no_such_test(test: &str, of: &str, known: &[&str]) -> Failure {
         more => format!("there are {}", more.join(", ")),
     };
     Failure::question(format!("there is no test `{test}`{of}; {are}"))
+}
+
+/// The error for what this program was built without.
+#[cfg(not(all(feature = "parquet", feature = "sqlite")))]
+fn not_built_in(lacks: &str, feature: &str) -> Failure {
+    Failure::question(format!(
+        "this build of Caliper {lacks}; build it with `--features {feature}`"
+    ))
 }
 
 /// More problems of a kind than these are counted, not listed.

@@ -7,6 +7,7 @@ mod exit;
 mod index_of_builds;
 mod layout;
 mod left_out;
+mod output;
 mod own;
 mod package;
 mod progress;

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod expect;
 pub mod functions;
 pub mod heal;
+pub mod history;
 pub mod replay;
 pub mod results;
 pub mod row;

@@ -7,6 +7,7 @@ pub mod details;
 pub mod export;
 pub mod functions;
 pub mod grid;
+pub mod history;
 pub mod measures;
 pub mod model;
 #[cfg(feature = "page")]

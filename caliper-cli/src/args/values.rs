@@ -13,10 +13,26 @@ pub(crate) enum FormatName {
 pub(crate) enum ExportName {
     /// GitHub Flavored Markdown of at most 60,000 bytes: the grid, causes, changes and the suggested specifier.
     Markdown,
-    /// A line for each test of each cell.
-    Csv,
+    /// The grid alone as a small table in Markdown, for a README.
+    MarkdownTable,
+    /// The answer in one line as an image (SVG), for a README.
+    Badge,
     /// JUnit XML: a suite for each cell, a case for each test.
     Junit,
+    /// SARIF 2.1.0 for code scanning: a result for each cause of failures.
+    Sarif,
+    /// A line for each run of each test.
+    Csv,
+    /// A JSON object on a line for each run of each test.
+    Ndjson,
+    /// A row for each run of each test, as Parquet; needs -o.
+    Parquet,
+    /// An SQLite database of runs, cells, installed packages, verdicts, transitions and causes; needs -o.
+    Sqlite,
+    /// Trace events for Perfetto: what took the time.
+    Trace,
+    /// The folder of files that caliper 0.0, the Python program, wrote; needs -o.
+    Legacy,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,4 +161,8 @@ pub(crate) enum SchemaName {
     Selftest,
     /// replay --format json.
     Replay,
+    /// A line of export --to ndjson.
+    Row,
+    /// history --format json.
+    History,
 }

@@ -16,6 +16,7 @@ use crate::args::{self, FormatName, HowToReplay, IndexArgs};
 use crate::cache_lock::CacheLock;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout;
+use crate::output;
 use crate::own;
 use crate::setting::{self, Setting};
 use crate::sources::Index;
@@ -67,7 +68,7 @@ pub(super) fn write(asked: &args::Bundle, terminal: Terminal) -> Outcome {
         .map_err(failed)?;
     let written = bundle::write(study, unfinished.as_file_mut(), &path)?;
     let size = unfinished.as_file().metadata().map_err(failed)?.len();
-    readable(unfinished.as_file()).map_err(failed)?;
+    output::readable(unfinished.as_file()).map_err(failed)?;
     unfinished.persist(&path).map_err(|error| failed(error.error))?;
     // It is no part of the project that is measured.
     own::remember_file(&path);
@@ -109,12 +110,6 @@ fn usual_name(setting: &Setting) -> PathBuf {
     let name = name.trim_matches(['-', '.']);
     let name = if name.is_empty() { "study" } else { name };
     setting.folder().join(format!("{name}.zip"))
-}
-
-/// Lets others read it, as they can what is written in the usual way.
-fn readable(file: &std::fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 /// The file that says which bundle a folder was unpacked from.

@@ -84,7 +84,7 @@ pub(super) fn make_again(config: &Path, terminal: Terminal) -> Result<(), Failur
 }
 
 /// The configuration that a path names, or that stands beside the folder of results that it names.
-fn configuration(path: &Path, results: &Path) -> Option<PathBuf> {
+pub(super) fn configuration(path: &Path, results: &Path) -> Option<PathBuf> {
     if path.is_dir() {
         let beside = path.join(setting::FILE);
         return (beside.is_file() && setting::results(&beside) == results).then_some(beside);

@@ -19,6 +19,8 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Doctor => Format::Diagnosis,
         SchemaName::Selftest => Format::Selftest,
         SchemaName::Replay => Format::Replay,
+        SchemaName::Row => Format::Row,
+        SchemaName::History => Format::History,
     }));
     Exit::Done
 }

@@ -145,10 +145,13 @@ impl Running<'_> {
                 results: &self.plan.setup_of(cell.task.cell).results,
                 interrupt: self.context.interrupt,
             };
+            // Of the last attempt, as the time that it took.
+            let mut started = SystemTime::now();
             let ran = self.retry(
                 &format!("{id} `{name}`"),
                 || {
                     let _gate = self.gate.test();
+                    started = SystemTime::now();
                     run(&request)
                 },
                 |run| {
@@ -159,7 +162,10 @@ impl Running<'_> {
             );
             match ran {
                 Ok(mut ended) => match self.recorded(cell, planned, &mut ended) {
-                    Ok(run) => self.test_ended(cell, which, run),
+                    Ok(mut run) => {
+                        run.started = Some(started.into());
+                        self.test_ended(cell, which, run)
+                    }
                     Err(error) => {
                         self.give_up(error);
                         Some(NotMeasured::Interrupted)

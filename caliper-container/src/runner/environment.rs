@@ -92,7 +92,7 @@ impl<'a> Running<'a> {
         let source = first.cell.is_built_from_source();
         let source = source.then(|| format!("{} {}", self.plan.dependency, first.cell.id.version));
         self.report(&Event::BuildStarted { cell: cell.clone(), source });
-        let begun = Instant::now();
+        let (begun, started) = (Instant::now(), SystemTime::now());
         let built = self.build(&cell, &request, group[0]);
         let elapsed = begun.elapsed();
         let seconds = rounded(elapsed.as_secs_f64());
@@ -108,7 +108,7 @@ impl<'a> Running<'a> {
                 return None;
             }
         };
-        let facts = match self.facts(&built, elapsed) {
+        let facts = match self.facts(&built, started, elapsed) {
             Ok(facts) => facts,
             Err(error) => {
                 self.give_up(error);
@@ -243,14 +243,19 @@ impl<'a> Running<'a> {
         }
     }
 
-    fn facts(&self, built: &Built<'_>, elapsed: Duration) -> Result<BuildFacts, StoreError> {
+    fn facts(
+        &self,
+        built: &Built<'_>,
+        started: SystemTime,
+        elapsed: Duration,
+    ) -> Result<BuildFacts, StoreError> {
         let log = match built.log.as_slice() {
             [] => None,
             log => Some(self.context.store.save_blob(log)?),
         };
         let reason = built.environment.as_ref().err().copied();
         let mut build = BuildRecord::new(reason, nanoseconds(elapsed));
-        (build.reused, build.log) = (built.reused, log);
+        (build.reused, build.log, build.started) = (built.reused, log, Some(started.into()));
         let (tools, without_upload_time) = (built.tools.clone(), built.without_upload_time.clone());
         Ok(BuildFacts { build, tools, without_upload_time })
     }

@@ -28,6 +28,11 @@ impl Timestamp {
     pub fn unix_seconds(self) -> i64 {
         self.0.as_second()
     }
+
+    /// Whole microseconds since 1970-01-01T00:00:00Z.
+    pub(crate) fn unix_microseconds(self) -> i64 {
+        self.0.as_microsecond()
+    }
 }
 
 impl From<std::time::SystemTime> for Timestamp {
@@ -37,6 +42,14 @@ impl From<std::time::SystemTime> for Timestamp {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX));
         Self(jiff::Timestamp::from_millisecond(milliseconds).unwrap_or(jiff::Timestamp::MAX))
+    }
+}
+
+impl From<Timestamp> for std::time::SystemTime {
+    /// A moment before 1970 becomes that of 1970.
+    fn from(time: Timestamp) -> Self {
+        let microseconds = u64::try_from(time.unix_microseconds()).unwrap_or_default();
+        Self::UNIX_EPOCH + std::time::Duration::from_micros(microseconds)
     }
 }
 

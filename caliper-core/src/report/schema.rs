@@ -31,11 +31,15 @@ pub enum Format {
     Selftest,
     /// `replay --format json`.
     Replay,
+    /// A line of `export --to ndjson`.
+    Row,
+    /// `history --format json`.
+    History,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Config,
         Self::Results,
         Self::Record,
@@ -49,6 +53,8 @@ impl Format {
         Self::Diagnosis,
         Self::Selftest,
         Self::Replay,
+        Self::Row,
+        Self::History,
     ];
 }
 
@@ -68,6 +74,8 @@ pub fn schema(format: Format) -> String {
         Format::Diagnosis => schemars::schema_for!(model::Diagnosis),
         Format::Selftest => schemars::schema_for!(model::SelftestReport),
         Format::Replay => schemars::schema_for!(model::Replays),
+        Format::Row => return format!("{:#}\n", super::export::schema_of_rows()),
+        Format::History => schemars::schema_for!(crate::analysis::history::History),
     };
     // A schema is plain JSON; printing it cannot fail.
     format!("{:#}\n", schema.as_value())

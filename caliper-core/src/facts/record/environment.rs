@@ -220,6 +220,9 @@ impl Installed {
 pub struct BuildRecord {
     /// Whether there was an environment in the end.
     pub ok: bool,
+    /// When it was begun; `None` for imported records and for those of older versions of Caliper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// Wall-clock time, in nanoseconds.
     pub nanoseconds: u64,
     /// Whether the environment was built already: by an earlier run, or for another cell of this run, which
@@ -236,7 +239,7 @@ pub struct BuildRecord {
 impl BuildRecord {
     /// A build that took so many nanoseconds, and failed if there is a reason.
     pub fn new(reason: Option<BuildReason>, nanoseconds: u64) -> Self {
-        Self { ok: reason.is_none(), nanoseconds, reused: false, reason, log: None }
+        Self { ok: reason.is_none(), started: None, nanoseconds, reused: false, reason, log: None }
     }
 
     /// Wall-clock time, in seconds.

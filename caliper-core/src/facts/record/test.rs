@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{BlobRef, RecordedFunctions, State, TestOutcome};
-use crate::names::Sha256;
+use crate::names::{Sha256, Timestamp};
 use crate::question::limits::Limits;
 use crate::question::plan::TestKind;
 
@@ -73,6 +73,9 @@ pub struct Run {
     /// The number of the signal that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
+    /// When it was started; `None` for imported records and for those of older versions of Caliper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// Wall-clock time, in nanoseconds.
     pub nanoseconds: u64,
     /// Processor time, in nanoseconds, if the backend can tell. Without a control group it does not
@@ -130,6 +133,7 @@ impl Run {
             reason: None,
             retval: None,
             signal: None,
+            started: None,
             nanoseconds: 0,
             cpu_nanoseconds: None,
             peak_memory: None,

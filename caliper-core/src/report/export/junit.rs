@@ -11,9 +11,16 @@ const ENVIRONMENT: &str = "environment";
 /// How much of an output is told, in characters.
 const MOST_OUTPUT: usize = 10_000;
 
+/// How many further runs of a test are told.
+const MOST_RERUNS: usize = 100;
+
 /// Results as `JUnit` XML, of which there is [no standard](https://github.com/testmoapp/junitxml): a suite for each cell, a
 /// case for each test. A test that fails is a failure, and so is a result that differs from the baseline's; a cell that
 /// could not be built or measured is an error; a cell with nothing to install, and a stale one, is skipped.
+///
+/// Runs of a test that failed beside the one that is told are a `rerunFailure` each, or a `flakyFailure` if it passes in
+/// others, as [Maven Surefire](https://maven.apache.org/surefire/maven-surefire-plugin/examples/rerun-failing-tests.html)
+/// writes them.
 ///
 /// In place of characters that XML cannot hold stands `\u{fffd}`.
 pub fn junit(results: &Results) -> String {
@@ -37,8 +44,15 @@ enum Ending {
     Error(String),
 }
 
-/// A case: its name, how it ended, and the run that tells.
-type Case<'a> = (&'a str, Ending, Option<&'a Run>);
+/// What is told of a test, or of a cell without tests.
+struct Case<'a> {
+    name: &'a str,
+    ending: Ending,
+    /// The run that tells.
+    run: Option<&'a Run>,
+    /// The name of the elements for further runs that failed, and these runs.
+    reruns: (&'static str, Vec<&'a Run>),
+}
 
 fn written(
     writer: &mut Writer<Vec<u8>>,
@@ -52,7 +66,7 @@ fn written(
         for (id, cases) in suites {
             let id = clean(id);
             let count = |is_it: fn(&Ending) -> bool| {
-                cases.iter().filter(|(_, ending, _)| is_it(ending)).count().to_string()
+                cases.iter().filter(|case| is_it(&case.ending)).count().to_string()
             };
             let suite = writer.create_element("testsuite").with_attributes([
                 ("name", id.as_str()),
@@ -71,16 +85,15 @@ fn written(
 }
 
 fn write_case(writer: &mut Writer<Vec<u8>>, suite: &str, case: &Case<'_>) -> std::io::Result<()> {
-    let (name, ending, run) = case;
-    let time = run.map_or(0, |run| run.nanoseconds);
+    let time = case.run.map_or(0, |run| run.nanoseconds);
     let time = format!("{}.{:03}", time / 1_000_000_000, time / 1_000_000 % 1_000);
     let tag = writer.create_element("testcase").with_attributes([
-        ("name", clean(name).as_str()),
+        ("name", clean(case.name).as_str()),
         ("classname", suite),
         ("time", &time),
     ]);
     tag.write_inner_content(|writer| {
-        let told = match ending {
+        let told = match &case.ending {
             Ending::Passed => None,
             Ending::Skipped(why) => Some(("skipped", why)),
             Ending::Failure(what) => Some(("failure", what)),
@@ -93,15 +106,29 @@ fn write_case(writer: &mut Writer<Vec<u8>>, suite: &str, case: &Case<'_>) -> std
                 .with_attribute(("message", message.as_str()))
                 .write_empty()?;
         }
-        let outputs = run.map(|run| [("system-out", &run.output), ("system-err", &run.error)]);
-        for (tag, output) in outputs.into_iter().flatten().filter(|(_, text)| !text.is_empty()) {
-            // Errors stand at the end.
+        let (tag, reruns) = &case.reruns;
+        for run in reruns.iter().take(MOST_RERUNS) {
+            let outcome = run.outcome.to_string();
+            let message = clean(run.reason.as_ref().unwrap_or(&outcome));
+            let message = format!("run {}: {message}", run.attempt);
+            let attributes = [("message", message.as_str()), ("type", &outcome)];
+            let element = writer.create_element(*tag).with_attributes(attributes);
+            element.write_inner_content(|writer| outputs(writer, run))?;
+        }
+        case.run.map_or(Ok(()), |run| outputs(writer, run))
+    })?;
+    Ok(())
+}
+
+/// The end of what a run printed: errors stand there.
+fn outputs(writer: &mut Writer<Vec<u8>>, run: &Run) -> std::io::Result<()> {
+    for (tag, output) in [("system-out", &run.output), ("system-err", &run.error)] {
+        if !output.is_empty() {
             let skipped = output.chars().count().saturating_sub(MOST_OUTPUT);
             let text: String = output.chars().skip(skipped).collect();
             writer.create_element(tag).write_text_content(BytesText::new(&clean(&text)))?;
         }
-        Ok(())
-    })?;
+    }
     Ok(())
 }
 
@@ -112,7 +139,9 @@ fn clean(text: &str) -> String {
 }
 
 fn cases<'a>(record: &'a Record, results: &Results, is_stale: bool) -> Vec<Case<'a>> {
-    let environment = |ending| vec![(ENVIRONMENT, ending, None)];
+    let environment = |ending| {
+        vec![Case { name: ENVIRONMENT, ending, run: None, reruns: ("rerunFailure", Vec::new()) }]
+    };
     if is_stale {
         return environment(Ending::Skipped("stale: it answers an earlier question".to_owned()));
     }
@@ -131,8 +160,19 @@ fn cases<'a>(record: &'a Record, results: &Results, is_stale: bool) -> Vec<Case<
 }
 
 fn case<'a>(test: &'a TestRecord, record: &Record, results: &Results) -> Case<'a> {
-    let failing = test.runs.iter().find(|run| State::over([run.outcome]) == Some(State::Failed));
-    let told = failing.or(test.runs.first());
+    let failed = |run: &&Run| State::over([run.outcome]) == Some(State::Failed);
+    let mut failing: Vec<&Run> = test.runs.iter().filter(failed).collect();
+    let passing = || test.runs.iter().find(|run| State::over([run.outcome]) == Some(State::Passed));
+    // A flaky test is told by a run that passes, and all that fail are beside it.
+    let is_flaky = test.state() == Some(State::Flaky);
+    let told = match failing.first() {
+        Some(first) if !is_flaky => Some(*first),
+        _ => passing().or(test.runs.first()),
+    };
+    if !is_flaky {
+        failing.drain(..failing.len().min(1));
+    }
+    let reruns = (if is_flaky { "flakyFailure" } else { "rerunFailure" }, failing);
     let ending = match test.state() {
         Some(State::Failed) => {
             Ending::Failure(told.map(|run| run.outcome.to_string()).unwrap_or_default())
@@ -146,53 +186,8 @@ fn case<'a>(test: &'a TestRecord, record: &Record, results: &Results) -> Case<'a
         }
         _ => Ending::Error(State::NotMeasured.to_string()),
     };
-    (&test.name, ending, told)
+    Case { name: &test.name, ending, run: told, reruns }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::facts::record::TestOutcome::{Failed, Passed};
-    use crate::facts::record::tests::{record, test};
-
-    #[test]
-    fn cells_are_suites_and_tests_are_cases() {
-        let mut unbuilt = record("1.0", "3.11");
-        unbuilt.outcome = CellOutcome::BuildFailed;
-        let mut nothing = record("1.1", "3.11");
-        nothing.outcome = CellOutcome::Unavailable;
-        let hostile = "]]><case>&\u{1b}[2J\u{0}\u{ffff}";
-        let tests = [test("a", Passed, hostile), test("<b>\"&\n", Failed, "")];
-        let cells = vec![unbuilt, nothing, record("1.2", "3.11").with_runs(tests.clone())];
-        let mut results = Results::new("a", "demo".parse().unwrap(), "local", cells).unwrap();
-        results.stale.push(record("1.3", "3.11").with_runs(tests));
-        insta::assert_snapshot!(junit(&results), @r#"
-        <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="a (demo)">
-          <testsuite name="1.0/3.11" tests="1" skipped="0" failures="0" errors="1">
-            <testcase name="environment" classname="1.0/3.11" time="0.000">
-              <error message="cannot be built"/>
-            </testcase>
-          </testsuite>
-          <testsuite name="1.1/3.11" tests="1" skipped="1" failures="0" errors="0">
-            <testcase name="environment" classname="1.1/3.11" time="0.000">
-              <skipped message="nothing to install"/>
-            </testcase>
-          </testsuite>
-          <testsuite name="1.2/3.11" tests="2" skipped="0" failures="1" errors="0">
-            <testcase name="a" classname="1.2/3.11" time="0.500">
-              <system-out>]]&gt;&lt;case&gt;&amp;�[2J��</system-out>
-            </testcase>
-            <testcase name="&lt;b&gt;&quot;&amp;&#10;" classname="1.2/3.11" time="0.500">
-              <failure message="failed"/>
-            </testcase>
-          </testsuite>
-          <testsuite name="1.3/3.11" tests="1" skipped="1" failures="0" errors="0">
-            <testcase name="environment" classname="1.3/3.11" time="0.000">
-              <skipped message="stale: it answers an earlier question"/>
-            </testcase>
-          </testsuite>
-        </testsuites>
-        "#);
-    }
-}
+mod tests;

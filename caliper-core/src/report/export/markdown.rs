@@ -29,6 +29,20 @@ pub fn markdown(results: &Results, held: Option<&Held>) -> String {
     }
 }
 
+/// The grid alone as a table in GitHub Flavored Markdown, for the README of a project: at most 16 lines and 12 columns, the
+/// newest releases, with what the marks mean, and when and by what it was measured.
+pub fn markdown_table(results: &Results) -> String {
+    let view = GridView::of(results);
+    let table = table(&view, Cut { rows: 16, columns: 12, lines: 0 });
+    let day = results.finished.to_string();
+    let day = day.split('T').next().unwrap_or_default();
+    format!(
+        "{table}{} by release and Python, measured until {day} with Caliper {}.\n",
+        code(results.dependency.normalized()),
+        cell(&results.caliper),
+    )
+}
+
 /// How much of each list is shown.
 #[derive(Debug, Clone, Copy)]
 struct Cut {

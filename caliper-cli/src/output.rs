@@ -1,0 +1,112 @@
+//! Files that a command is told to write.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::exit::Failure;
+use crate::own;
+
+/// Writes a file that the user named, in place of what it held: a reader sees all of the old content or all of the new. It
+/// stays no part of the project that it may lie in.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let failed = |error: io::Error| {
+        Failure::infrastructure(format!("could not write `{}`", path.display()), error)
+    };
+    let mut unfinished = tempfile::Builder::new()
+        .prefix(".caliper-output-")
+        .tempfile_in(folder(path))
+        .map_err(failed)?;
+    let file = unfinished.as_file_mut();
+    file.write_all(content).and_then(|()| readable(file)).map_err(failed)?;
+    unfinished.persist(path).map_err(|error| failed(error.error))?;
+    own::remember_file(path);
+    Ok(())
+}
+
+/// The folder of a file.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Lets others read it, as they can what is written in the usual way.
+pub(crate) fn readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+/// Refuses to write over a configuration, into a folder of results, or over a folder.
+pub(crate) fn check(
+    path: &Path,
+    configuration: Option<&Path>,
+    results: &Path,
+) -> Result<(), Failure> {
+    let refused = |why: &str| {
+        Err(Failure::question(format!("`{}` {why}; name another file", path.display())))
+    };
+    let real = real(path);
+    if configuration.is_some_and(|one| fs::canonicalize(one).is_ok_and(|one| real == one)) {
+        return refused("is the configuration");
+    }
+    if fs::canonicalize(results).is_ok_and(|results| real.starts_with(results)) {
+        return refused("is in the folder of the results");
+    }
+    if real.is_dir() {
+        return refused("is a folder");
+    }
+    Ok(())
+}
+
+/// Where a file is, that need not exist.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = fs::canonicalize(folder(path)).unwrap_or_else(|_| folder(path).to_owned());
+        path.file_name().map_or(folder.clone(), |name| folder.join(name))
+    })
+}
+
+/// Keeps other processes from replacing a file between reading and writing it, as long as what is returned lives. The lock is
+/// on its folder, because the file itself is replaced.
+pub(crate) fn lock(path: &Path) -> Result<File, Failure> {
+    let folder = folder(path);
+    let locked = File::open(folder).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| {
+        Failure::infrastructure(format!("could not lock `{}`", folder.display()), error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_not_be_lost_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at(".caliper/records")).unwrap();
+        fs::write(at("caliper.yaml"), "").unwrap();
+        fs::write(at("old"), "old").unwrap();
+        std::os::unix::fs::symlink(at("caliper.yaml"), at("link")).unwrap();
+        let (config, results) = (at("caliper.yaml"), at(".caliper"));
+        let check = |name: &str| {
+            let checked = check(&at(name), Some(&config), &results);
+            checked.map_err(|failure| {
+                failure.error.to_string().replace(&*folder.path().to_string_lossy(), "")
+            })
+        };
+        assert!(check("new").is_ok() && check("old").is_ok());
+        let refused = ["caliper.yaml", "link", ".caliper/results.json", ".caliper/records/x", "."];
+        let told: Vec<String> = refused.iter().map(|name| check(name).unwrap_err()).collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        `/caliper.yaml` is the configuration; name another file
+        `/link` is the configuration; name another file
+        `/.caliper/results.json` is in the folder of the results; name another file
+        `/.caliper/records/x` is in the folder of the results; name another file
+        `/.` is a folder; name another file
+        ");
+        replace(&at("old"), b"new").unwrap();
+        assert_eq!(fs::read(at("old")).unwrap(), b"new");
+        let _lock = lock(&at("old")).unwrap();
+        assert!(File::open(folder.path()).unwrap().try_lock().is_err());
+    }
+}
