@@ -219,7 +219,13 @@ impl Found {
             let need = Need {
                 name: one.name.clone(),
                 text: one.text.clone(),
-                specifier: one.declared.as_ref().ok().map(|declared| declared.specifier.clone()),
+                // What a configuration cannot hold, such as a marker that is none, is not written into one.
+                specifier: one
+                    .declared
+                    .as_ref()
+                    .ok()
+                    .filter(|_| list::is_requirement(&one.text))
+                    .map(|declared| declared.specifier.clone()),
                 has_marker: one.text.contains(';'),
                 place: match one.section {
                     Section::Requirements => file.clone(),

@@ -44,6 +44,16 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn what_is_no_marker_is_not_written_into_a_configuration() {
+    let setup = r#"setup(name="a", install_requires=["a", "B;$"])"#;
+    is_readable(&[
+        ("setup.py".to_owned(), setup.to_owned()),
+        ("tests/test_a.py".to_owned(), String::new()),
+    ])
+    .unwrap();
+}
+
 proptest! {
     #[test]
     fn whatever_a_project_says_the_configuration_can_be_read(
