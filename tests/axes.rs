@@ -123,23 +123,20 @@ fn every_combination_is_a_cell_that_every_command_understands() {
     };
     assert_eq!(built(&results), 6);
     insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"
-    2x AssertionError (show.py in <module>) in 1.0
-
-         X.YZ as_of=release,helper=1.0,seed=0  X.YZ as_of=release,helper=1.0,seed=1
-    1.0  ✓                                     ✓
-    2.0  ✓
-
-         X.YZ as_of=today,helper=1.0,seed=0  X.YZ as_of=today,helper=1.0,seed=1
-    1.0  ✓                                   ✓
-    2.0  ✓
-
-         X.YZ as_of=today,helper=2.0,seed=0  X.YZ as_of=today,helper=2.0,seed=1
-    1.0  ✗                                   ✗
-    2.0  ✓
+    Python  X.YZ
+    as_of   release  today
+    helper  1.0      1.0   2.0
+    seed    0  1     0  1  0  1
+    1.0     ✓  ✓     ✓  ✓  ✗  ✗
+    2.0     ✓        ✓     ✓
 
     ✓ same result   ✗ fails: no test passes
     9 cells · 7 same result · 2 fails
 
+    why tests fail
+    2x AssertionError (show.py in <module>) in 1.0
+
+    what changes along the releases
     show.py on X.YZ as_of=release,helper=1.0,seed=1, X.YZ as_of=today,helper=1.0,seed=1, X.YZ as_of=today,helper=2.0,seed=1
       not measured after 1.0 (1 release)
     show.py on X.YZ as_of=today,helper=2.0,seed=0
@@ -150,6 +147,15 @@ fn every_combination_is_a_cell_that_every_command_understands() {
       fine: 1.0 … 2.0 (2 releases) pass at their date and today
     show.py on X.YZ helper=1.0,seed=1
       fine: 1.0 passes at its date and today
+
+    suggestion: demo>=2.0 (it allows what passes everywhere, and nothing that fails somewhere)
+    or, in place of a bound on demo, as cells show that differ in nothing else
+      helper<2, with which 1.0 passes; 2.0 fails
+
+    look further
+      caliper show '1.0/X.YZ[as_of=today,helper=2.0,seed=0]'  a cell that fails, with its output
+      caliper suggest                                         what the suggestion rests on
+      caliper report                                          all of it as a page
     ");
     let cell = |variant: &str| format!("1.0/{python}[{variant}]");
 

@@ -42,9 +42,6 @@ fn every_rung_of_the_ladder() {
         ]
     );
     insta::assert_snapshot!(said.out.replace(&python, "X.YZ"), @"
-    1x ImportError: broken (demo.py in <module>) in 1.1
-    1x build: Because nosuch was not found in the package registry and demo==N depends on nosuch, we can conclude that demo==N cannot be used. And because you require demo, we can conclude that your requirements ar… in 1.4
-
               X.YZ
     1.0       ≠?
     1.1       ✗
@@ -55,6 +52,11 @@ fn every_rung_of_the_ladder() {
     ✓ same result   ✗ fails: no test passes
     5 cells · 2 same result · 1 undecided · 1 fails · 1 cannot be built
 
+    why tests fail
+    1x ImportError: broken (demo.py in <module>) in 1.1
+    1x build: Because nosuch was not found in the package registry and demo==N depends on nosuch, we can conclude that demo==N cannot be used. And because you require demo, we can conclude that your requirements ar… in 1.4
+
+    what changes along the releases
     show.py on X.YZ
       breaks between 1.0 and 1.1 (adjacent; a single run)
       is fixed between 1.1 and 1.2 (adjacent; a single run)
@@ -62,6 +64,13 @@ fn every_rung_of_the_ladder() {
       goes back and forth: a bisection would have been wrong here
 
     1 result is not that of the baseline, which may be noise; 3 runs of each would tell, and `caliper run --confirm` makes them
+
+    suggestion: demo<1.4,!=1.1 (it allows what passes everywhere, and nothing that fails somewhere)
+
+    look further
+      caliper show 1.1/X.YZ  a cell that fails, with its output
+      caliper suggest        what the suggestion rests on
+      caliper report         all of it as a page
     ");
 
     let results = world.results();

@@ -60,9 +60,13 @@ fn a_partial_run_takes_nothing_away() {
     ○ passes, nothing to compare with   ✓ same result   ✗ fails: no test passes
     3 cells · 1 same result · 2 stale
 
+    what changes along the releases
     show.py on X.YZ
       not measured before 1.1 (1 release)
       not measured after 1.1 (1 release)
+
+    look further
+      caliper report  all of it as a page
     ");
     let results = world.results();
     assert_eq!(releases(&results, "cells"), ["1.1"]);

@@ -86,10 +86,6 @@ fn each_function_of_pytest_has_a_row() {
     let world = world("    - {name: suite, pytest: tests/}\n");
     let said = world.caliper(&["run", "--progress", "none"]).expect(0);
     insta::assert_snapshot!(said.out.replace(&python(), "[PYTHON]"), @"
-    2x AssertionError: value (tests/test_a.py) in 2.0, 2.1
-    2x AttributeError: module 'demo' has no attribute 'old' (tests/test_a.py) in 2.0, 2.1
-    2x ImportError: cannot import name 'old' from 'demo' (tests/test_b.py) in 2.0, 2.1
-
               [PYTHON]
     1.0, 1.1  ✓
     2.0, 2.1  ✗
@@ -102,8 +98,21 @@ fn each_function_of_pytest_has_a_row() {
       2 fail from 2.0 on: ImportError: cannot import name 'old' from 'demo' (tests/test_b.py::test_b, tests/test_b.py::test_c)
       1 fails from 2.0 on: AssertionError: value (tests/test_a.py::test_value)
 
+    why tests fail
+    2x AssertionError: value (tests/test_a.py) in 2.0, 2.1
+    2x AttributeError: module 'demo' has no attribute 'old' (tests/test_a.py) in 2.0, 2.1
+    2x ImportError: cannot import name 'old' from 'demo' (tests/test_b.py) in 2.0, 2.1
+
+    what changes along the releases
     suite on [PYTHON]
       breaks between 1.1 and 2.0 (adjacent; a single run)
+
+    suggestion: demo<2 (it allows what passes everywhere, and nothing that fails somewhere)
+
+    look further
+      caliper show 2.0/[PYTHON]  a cell that fails, with its output
+      caliper suggest        what the suggestion rests on
+      caliper report         all of it as a page
     ");
     let results = world.results();
     world.follows("results", &results.to_string());
@@ -252,8 +261,24 @@ fn unittest_and_doctest_have_functions_too() {
       1 fails from 2.0 on: expected N, got N (README.rst)
       1 fails from 2.0 on: AttributeError: module 'demo' has no attribute 'old' (docs/guide.py::docs.guide.f)
 
+    why tests fail
+    2x AssertionError: N not less than N (unit/test_u.py in test_sub) in 2.0, 2.1
+    2x AttributeError: module 'demo' has no attribute 'old' in 2.0, 2.1
+      2x docs/guide.py in docs.guide.f
+      2x unit/test_u.py in test_old
+    2x ImportError: cannot import name 'old' from 'demo' (unit/test_m.py in <module>) in 2.0, 2.1
+    2x expected N, got N (README.rst in README.rst) in 2.0, 2.1
+
+    what changes along the releases
     doctest README.rst docs, unittest discover -s unit -t . on [PYTHON]
       breaks between 1.1 and 2.0 (adjacent; a single run)
+
+    suggestion: demo<2 (it allows what passes everywhere, and nothing that fails somewhere)
+
+    look further
+      caliper show 2.0/[PYTHON]  a cell that fails, with its output
+      caliper suggest        what the suggestion rests on
+      caliper report         all of it as a page
     ");
     let shown = world.caliper(&["show", &format!("2.0/{}", python())]).expect(0).out;
     let told: Vec<&str> = shown

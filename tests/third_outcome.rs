@@ -205,8 +205,6 @@ fn results_of_the_original_are_imported() {
     world.write("old/.caliper/data/other.json", "{}");
     let said = world.caliper(&["import", "old"]).expect(0);
     insta::assert_snapshot!(said.out, @"
-    1x KeyError: N (a.py) in 1.3
-
           2.7
     1.2   ✓
     1.3   ✗
@@ -216,13 +214,24 @@ fn results_of_the_original_are_imported() {
     · nothing to install   ✓ same result   ✗ fails: no test passes
     4 cells · 2 same result · 1 fails · 1 nothing to install
 
-    a.py: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value
-    `keep` under `compare` in the configuration looks past less
+    why tests fail
+    1x KeyError: N (a.py) in 1.3
 
+    what changes along the releases
     a.py on 2.7
       breaks between 1.2 and 1.3 (adjacent; a single run)
       is fixed between 1.3 and 1.10 (adjacent; a single run)
       goes back and forth: a bisection would have been wrong here
+
+    a.py: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value
+    `keep` under `compare` in the configuration looks past less
+
+    suggestion: demo!=1.3 (it allows what passes everywhere, and nothing that fails somewhere)
+
+    look further
+      caliper show imported 1.3/2.7  a cell that fails, with its output
+      caliper suggest imported       what the suggestion rests on
+      caliper report imported        all of it as a page
     ");
     insta::assert_snapshot!(said.err, @"
     warning: `old/.caliper/data/other.json`: this is no result of caliper 0.0: missing field `inputs` at line 1 column 2

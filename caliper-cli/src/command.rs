@@ -17,6 +17,7 @@ mod index;
 mod init;
 mod man;
 mod plan;
+mod print;
 mod recorded;
 mod replay;
 mod report;
@@ -30,18 +31,13 @@ mod witness;
 
 use std::io::Write as _;
 
-use caliper_core::analysis::results::Results;
-use caliper_core::facts::record::{CellOutcome, Record};
-use caliper_core::question::grid::FileKind;
-use caliper_core::report::model::{GridView, LookedPast, OpenQuestions, Tone};
-use caliper_core::report::{functions, grid, rows, suspects};
 use serde::Serialize;
 use serde_json::Error;
 
 use crate::args::{Args, Command, FromBundle, HowToReplay, IndexCommand};
 use crate::exit::{Failure, Outcome};
 use crate::layout;
-use crate::terminal::{Terminal, printable};
+use crate::terminal::Terminal;
 
 /// Does what was asked for.
 pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
@@ -117,124 +113,6 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Man { folder } => man::run(&folder, terminal),
     }
 }
-
-/// Prints results: why things fail, the grid, and at the end what changes along the releases.
-fn print_results(results: &Results, terminal: Terminal) {
-    for cause in results.causes.iter().take(MOST_CAUSES) {
-        for line in cause.lines() {
-            terminal.lines(&[vec![(Tone::Plain, printable(&line))]]);
-        }
-    }
-    if results.causes.len() > MOST_CAUSES {
-        let more = results.causes.len() - MOST_CAUSES;
-        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} other causes"))]]);
-    }
-    if !results.causes.is_empty() {
-        terminal.data("\n");
-    }
-    terminal.lines(&grid::lines(&GridView::of(results)));
-    print_by_test(results, terminal);
-    let mut of_functions = functions::lines(&results.functions);
-    if !of_functions.is_empty() {
-        terminal.data("\n");
-    }
-    for (_, text) in of_functions.iter_mut().flatten() {
-        *text = printable(text);
-    }
-    print_first(&of_functions, terminal);
-    for note in results.notes.iter().take(MOST_NOTES) {
-        let line = format!("note: the import fails where all tests pass: {note}");
-        terminal.lines(&[vec![(Tone::Dim, printable(&line))]]);
-    }
-    let not_built = results.cells.iter().filter(|record| is_failed_source_build(record)).count();
-    if not_built >= MANY_SOURCE_BUILDS {
-        let line = format!(
-            "note: {not_built} cells could not be built from source; `sdist: never` leaves out what has no wheel"
-        );
-        terminal.lines(&[vec![(Tone::Dim, line)]]);
-    }
-    let past = LookedPast::of(&results.verdicts);
-    if !past.is_empty() {
-        let told = past.iter().take(MOST_PAST).map(|one| printable(&one.to_string()));
-        let mut lines: Vec<String> = told.collect();
-        let more = past.len().saturating_sub(MOST_PAST);
-        if more > 0 {
-            lines.push(format!("… and {more} more such lines (`--format json`)"));
-        }
-        lines.push("`keep` under `compare` in the configuration looks past less".to_owned());
-        terminal.data("\n");
-        for line in lines {
-            terminal.lines(&[vec![(Tone::Dim, line)]]);
-        }
-    }
-    if let Some(blind) = &results.blind {
-        terminal.data(&printable(&format!("\n{blind}\n")));
-    }
-    // Last, because a terminal shows the end: what the grid was measured for.
-    let changes = rows::lines(&results.rows);
-    if !changes.is_empty() {
-        terminal.data("\n");
-    }
-    print_first(&changes, terminal);
-    let by_date = rows::by_date(&results.clocks);
-    if !by_date.is_empty() {
-        terminal.lines(&[Vec::new(), vec![(Tone::Plain, "by the date of the index".to_owned())]]);
-        print_first(&by_date, terminal);
-    }
-    let suspected = suspects::lines(&results.suspects);
-    if !suspected.is_empty() {
-        let title = "what failing goes with, over all cells; only runs prove it".to_owned();
-        terminal.lines(&[Vec::new(), vec![(Tone::Plain, title)]]);
-        print_first(&suspected, terminal);
-    }
-    if let Some(open) = OpenQuestions::of(&results.verdicts) {
-        terminal.lines(&[Vec::new(), vec![(Tone::Notable, open.to_string())]]);
-    }
-}
-
-/// Prints the first lines of a long list, and counts the others.
-fn print_first(lines: &[Vec<grid::Span>], terminal: Terminal) {
-    let more = lines.len().saturating_sub(MOST_LINES);
-    terminal.lines(&lines[..lines.len() - more]);
-    if more > 0 {
-        terminal.lines(&[vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]]);
-    }
-}
-
-/// Says how each test fares, where the marks of the grid are not those of every test.
-fn print_by_test(results: &Results, terminal: Terminal) {
-    let mut lines = grid::by_test(results);
-    if lines.is_empty() {
-        return;
-    }
-    let more = lines.len().saturating_sub(MOST_TESTS);
-    lines.truncate(MOST_TESTS);
-    if more > 0 {
-        lines.push(vec![(Tone::Dim, format!("  … and {more} more tests"))]);
-    }
-    for (_, text) in lines.iter_mut().flatten() {
-        *text = printable(text);
-    }
-    terminal
-        .lines(&[vec![(Tone::Dim, "of these, by test (`caliper show --test NAME`):".to_owned())]]);
-    terminal.lines(&lines);
-}
-
-fn is_failed_source_build(record: &Record) -> bool {
-    let is_sdist =
-        record.environment.file.as_ref().is_some_and(|file| file.kind == FileKind::Sdist);
-    record.outcome == CellOutcome::BuildFailed && !record.is_excluded() && is_sdist
-}
-
-/// From this many on, failed builds from source are no accident.
-const MANY_SOURCE_BUILDS: usize = 3;
-
-/// What of a long list is shown on a terminal.
-const MOST_CAUSES: usize = 8;
-const MOST_NOTES: usize = 3;
-const MOST_LINES: usize = 24;
-const MOST_TESTS: usize = 8;
-const MOST_PAST: usize = 6;
 
 /// The error for a test that there is none of `of`, which says what was looked through.
 fn no_such_test(test: &str, of: &str, known: &[&str]) -> Failure {

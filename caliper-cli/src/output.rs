@@ -7,20 +7,26 @@ use std::path::{Path, PathBuf};
 use crate::exit::Failure;
 use crate::own;
 
-/// Writes a file that the user named, in place of what it held: a reader sees all of the old content or all of the new. It
-/// stays no part of the project that it may lie in.
+/// Writes a file that the user named, in place of what it held: a reader sees all of the old content or all of the new. A
+/// symbolic link stays one, and what is no file, such as `/dev/stdout`, is written to. The file stays no part of the
+/// project that it may lie in.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
+    write(path, content).map_err(|error| {
         Failure::infrastructure(format!("could not write `{}`", path.display()), error)
-    };
-    let mut unfinished = tempfile::Builder::new()
-        .prefix(".caliper-output-")
-        .tempfile_in(folder(path))
-        .map_err(failed)?;
-    let file = unfinished.as_file_mut();
-    file.write_all(content).and_then(|()| readable(file)).map_err(failed)?;
-    unfinished.persist(path).map_err(|error| failed(error.error))?;
+    })?;
     own::remember_file(path);
+    Ok(())
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
+        return fs::write(&path, content);
+    }
+    let mut new = tempfile::Builder::new();
+    let mut new = readable(new.prefix(".caliper-output-")).tempfile_in(folder(&path))?;
+    new.write_all(content)?;
+    new.persist(&path).map_err(|error| error.error)?;
     Ok(())
 }
 
@@ -29,10 +35,12 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Lets others read it, as they can what is written in the usual way.
-pub(crate) fn readable(file: &File) -> io::Result<()> {
+/// Temporary files are for their owner alone; these are for whom the umask lets read.
+pub(crate) fn readable<'a, 'b>(
+    builder: &'a mut tempfile::Builder<'b, 'b>,
+) -> &'a mut tempfile::Builder<'b, 'b> {
     use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
+    builder.permissions(fs::Permissions::from_mode(0o666))
 }
 
 /// Refuses to write over a configuration, into a folder of results, or over a folder.

@@ -1,11 +1,14 @@
 //! What a person sees: data on standard output, everything else on standard error.
 
+mod wrap;
+
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use caliper_core::report::grid::Span;
+use caliper_core::report::grid::{Span, USUAL_WIDTH};
 use caliper_core::report::model::Tone;
+use wrap::wrapped;
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
@@ -61,16 +64,31 @@ impl Terminal {
         io::BufWriter::new(io::stdout().lock())
     }
 
-    /// Prints lines of data with their tones.
+    /// How many characters fit a line of data: of the terminal, if it goes to one.
+    #[expect(clippy::unused_self, reason = "only code that holds a terminal may ask")]
+    pub(crate) fn width(self) -> usize {
+        let size = terminal_size::terminal_size_of(io::stdout());
+        size.map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0))
+    }
+
+    /// Prints lines of data with their tones. On a terminal, those that are too long are broken between words: a program
+    /// that reads them gets each in one piece.
     pub(crate) fn lines(self, lines: &[Vec<Span>]) {
+        let width = if io::stdout().is_terminal() { self.width() } else { usize::MAX };
         let mut text = String::new();
-        for line in lines {
-            for (tone, piece) in line {
+        for line in lines.iter().flat_map(|line| wrapped(line, width)) {
+            for (tone, piece) in &line {
                 text += &paint(self.colours_out, style(*tone), piece);
             }
             text.push('\n');
         }
         self.data(&text);
+    }
+
+    /// Prints text that has nothing but lines of prose, as [`Terminal::lines`] does, without what could redraw a terminal.
+    pub(crate) fn prose(self, text: &str) {
+        let line = |line: &str| vec![(Tone::Plain, printable(line))];
+        self.lines(&text.lines().map(line).collect::<Vec<_>>());
     }
 
     /// Says something to a person, unless they want quiet.

@@ -17,4 +17,5 @@ pub mod rows;
 pub mod schema;
 pub mod starter;
 pub mod suspects;
+mod table;
 pub mod witness;

@@ -200,7 +200,7 @@ impl Around<'_> {
         match self.format {
             FormatName::Json => super::print_json(&report, self.terminal)?,
             FormatName::Text => {
-                self.terminal.data(&printable(&format!("{}\n", report.lines().join("\n"))));
+                self.terminal.prose(&report.lines().join("\n"));
             }
         }
         self.witness(answer, sides.test)

@@ -126,7 +126,7 @@ fn measure(how: &Bounds, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
     match how.format.format {
         FormatName::Json => super::print_json(&report, terminal)?,
         FormatName::Text => {
-            terminal.data(&printable(&format!("{}\n", report.lines().join("\n"))));
+            terminal.prose(&report.lines().join("\n"));
         }
     }
     if how.write || how.diff {

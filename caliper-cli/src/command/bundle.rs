@@ -62,13 +62,12 @@ pub(super) fn write(asked: &args::Bundle, terminal: Terminal) -> Outcome {
         Failure::infrastructure(format!("could not write `{}`", path.display()), source)
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut unfinished = tempfile::Builder::new()
-        .prefix(".caliper-bundle-")
+    let mut unfinished = tempfile::Builder::new();
+    let mut unfinished = output::readable(unfinished.prefix(".caliper-bundle-"))
         .tempfile_in(folder.unwrap_or(Path::new(".")))
         .map_err(failed)?;
     let written = bundle::write(study, unfinished.as_file_mut(), &path)?;
     let size = unfinished.as_file().metadata().map_err(failed)?.len();
-    output::readable(unfinished.as_file()).map_err(failed)?;
     unfinished.persist(&path).map_err(|error| failed(error.error))?;
     // It is no part of the project that is measured.
     own::remember_file(&path);

@@ -18,7 +18,7 @@ use super::recorded::recorded;
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting::Setting;
-use crate::terminal::{Terminal, printable};
+use crate::terminal::Terminal;
 
 /// More than these of a kind are counted, not listed.
 const LISTED: usize = 20;
@@ -72,7 +72,7 @@ pub(super) fn run(
     let comparison = Comparison::new(first, second, found);
     match format {
         FormatName::Json => super::print_json(&comparison, terminal)?,
-        FormatName::Text => terminal.data(&printable(&text(&comparison))),
+        FormatName::Text => terminal.prose(&text(&comparison)),
     }
     Ok(Exit::Done)
 }

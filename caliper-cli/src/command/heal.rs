@@ -104,7 +104,7 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
             healing => healing?,
         };
         if how.format.format == FormatName::Text {
-            terminal.data(&printable(&format!("{healing}\n")));
+            terminal.prose(&healing.to_string());
         }
         let works = healing.works();
         if matches!(healing.state, HealState::Healed { .. }) {

@@ -79,7 +79,7 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
         store.save_summary(&results)?;
         match format {
             FormatName::Json => super::print_json(&results, terminal)?,
-            FormatName::Text => super::print_results(&results, terminal),
+            FormatName::Text => super::print::results(&results, into, terminal),
         }
     }
     let into = into.display();

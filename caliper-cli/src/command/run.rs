@@ -68,7 +68,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     store.save_summary(&results)?;
     match format {
         FormatName::Json => super::print_json(&results, terminal)?,
-        FormatName::Text => super::print_results(&results, terminal),
+        FormatName::Text => super::print::results(&results, work.config(), terminal),
     }
     if let (FormatName::Text, Some(goal)) = (format, how.search) {
         say_answers(&layout, &results, how, goal, terminal);

@@ -76,8 +76,10 @@ pub(super) fn run(
                 results.analysis, results.dependency, results.backend, results.finished
             )));
             match measure {
-                None => super::print_results(&results, terminal),
-                Some(measure) => terminal.lines(&measures::lines(&results, measure.into())),
+                None => super::print::results(&results, &config, terminal),
+                Some(measure) => {
+                    terminal.lines(&measures::lines(&results, measure.into(), terminal.width()));
+                }
             }
         }
     }

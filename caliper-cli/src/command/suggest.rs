@@ -14,7 +14,7 @@ use super::no_such_test;
 use super::recorded::recorded;
 use crate::args::FormatName;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::terminal::{Terminal, printable};
+use crate::terminal::Terminal;
 
 pub(super) fn run(
     config: &Path,
@@ -42,7 +42,7 @@ pub(super) fn run(
     }
     match format {
         FormatName::Json => super::print_json(&advice, terminal)?,
-        FormatName::Text => terminal.data(&printable(&text(&advice))),
+        FormatName::Text => terminal.prose(&text(&advice)),
     }
     let holds = advice.declared.iter().all(|checked| checked.declared.holds());
     Ok(if holds { Exit::Done } else { Exit::Unexpected })

@@ -108,6 +108,15 @@ pub fn facts(record: &Record, is_stale: bool) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// A word for a shell. What is not surely harmless stands in single quotes.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// The command of a test. A runner of Caliper's own is a long program, of which this has the first line; JSON has all of
 /// it.
 pub fn command_line(test: &TestRecord) -> String {

@@ -3,24 +3,25 @@
 //! Neighbouring releases that ended alike share a line, so that five hundred cells are as easy to
 //! read as five.
 
-use std::ops::Range;
+use unicode_width::UnicodeWidthStr as _;
 
-use super::model::{Column, GridView, Legend, Tone, Totals};
+use super::model::{GridView, Tone, Totals};
+pub use super::table::{Span, USUAL_WIDTH};
+use super::table::{legend, pad, table};
 use crate::analysis::results::Results;
 use crate::facts::record::{Record, test_names};
 
-/// A piece of text with its tone.
-pub type Span = (Tone, String);
-
-/// Draws a grid: a heading, the lines, a legend, and the totals.
-pub fn lines(view: &GridView) -> Vec<Vec<Span>> {
+/// Draws a grid for a terminal of `width` characters: headings, the lines, a legend, and the totals. Columns that do not
+/// fit stand below the others. Single lines are longer than `width` if a label leaves no room for a column, and the legend
+/// and the totals if they have no place to break.
+pub fn lines(view: &GridView, width: usize) -> Vec<Vec<Span>> {
     let rows = view.rows.iter().map(|row| {
         let marks = row.marks.iter().map(|mark| (mark.tone(), mark.to_string()));
         (row.to_string(), marks.collect())
     });
-    let mut lines = table(&view.columns, &rows.collect::<Vec<_>>());
+    let mut lines = table(&view.columns, &rows.collect::<Vec<_>>(), width);
     lines.push(Vec::new());
-    lines.extend(legend(&view.legend));
+    lines.extend(legend(&view.legend, width));
     lines.push(totals(&view.totals));
     lines
 }
@@ -34,7 +35,7 @@ pub fn by_test(results: &Results) -> Vec<Vec<Span>> {
     if views.windows(2).all(|pair| pair[0].1.rows == pair[1].1.rows) {
         return Vec::new();
     }
-    let width = views.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    let width = views.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     let line = |(name, view): (&str, GridView)| {
         let name = (Tone::Plain, format!("  {}", pad(name, width)));
         [name].into_iter().chain(counts(&view.totals, "  ")).collect()
@@ -42,103 +43,16 @@ pub fn by_test(results: &Results) -> Vec<Vec<Span>> {
     views.into_iter().map(line).collect()
 }
 
-/// The signs in use and their meaning, in lines that fit a terminal.
-pub(super) fn legend(legend: &[Legend]) -> Vec<Vec<Span>> {
-    const APART: &str = "   ";
-    let mut lines: Vec<String> = Vec::new();
-    for text in legend.iter().map(Legend::to_string) {
-        match lines.last_mut() {
-            Some(line) if width(line) + APART.len() + width(&text) <= TERMINAL => {
-                *line += &format!("{APART}{text}");
-            }
-            _ => lines.push(text),
-        }
-    }
-    lines.into_iter().map(|line| vec![(Tone::Dim, line)]).collect()
-}
-
-/// The usual width of a terminal, in characters.
-const TERMINAL: usize = 80;
-
-/// A heading, and lines with their labels in front. What does not fit a terminal follows below, with a heading of its
-/// own.
-pub(super) fn table(columns: &[Column], rows: &[(String, Vec<Span>)]) -> Vec<Vec<Span>> {
-    let headings: Vec<String> = columns.iter().map(ToString::to_string).collect();
-    let label_width = rows.iter().map(|(label, _)| width(label)).max().unwrap_or(0);
-    let widths: Vec<usize> = headings
-        .iter()
-        .enumerate()
-        .map(|(index, heading)| {
-            let texts = rows.iter().map(|(_, cells)| width(&cells[index].1));
-            texts.max().unwrap_or(0).max(width(heading))
-        })
-        .collect();
-    let mut lines = Vec::new();
-    for block in blocks(label_width, &widths) {
-        if !lines.is_empty() {
-            lines.push(Vec::new());
-        }
-        let line = |label: &str, cells: &mut dyn Iterator<Item = (Tone, &String)>| {
-            let mut line = vec![(Tone::Plain, pad(label, label_width))];
-            let padded = cells.zip(&widths[block.clone()]);
-            line.extend(padded.map(|((tone, text), to)| (tone, format!("  {}", pad(text, *to)))));
-            trimmed(line)
-        };
-        lines.push(line("", &mut headings[block.clone()].iter().map(|text| (Tone::Dim, text))));
-        for (label, cells) in rows {
-            let cells = cells[block.clone()].iter();
-            lines.push(line(label, &mut cells.map(|(tone, text)| (*tone, text))));
-        }
-    }
-    lines
-}
-
-/// The columns that stand side by side behind a label, so that a line fits a terminal; at least one each.
-fn blocks(label: usize, widths: &[usize]) -> Vec<Range<usize>> {
-    let mut blocks: Vec<Range<usize>> = Vec::new();
-    let mut used = 0;
-    for (column, width) in widths.iter().enumerate() {
-        used += width + 2;
-        match blocks.last_mut() {
-            Some(block) if label + used <= TERMINAL => block.end = column + 1,
-            _ => {
-                blocks.push(column..column + 1);
-                used = width + 2;
-            }
-        }
-    }
-    blocks
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-fn pad(text: &str, to: usize) -> String {
-    format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
-}
-
-/// The same without tones.
+/// The same without tones, [`USUAL_WIDTH`] wide.
 pub fn plain(view: &GridView) -> String {
     let mut text = String::new();
-    for line in lines(view) {
+    for line in lines(view, USUAL_WIDTH) {
         for (_, piece) in line {
             text.push_str(&piece);
         }
         text.push('\n');
     }
     text
-}
-
-fn trimmed(mut line: Vec<Span>) -> Vec<Span> {
-    while let Some((_, text)) = line.last_mut() {
-        text.truncate(text.trim_end().len());
-        if !text.is_empty() {
-            break;
-        }
-        line.pop();
-    }
-    line
 }
 
 fn totals(totals: &Totals) -> Vec<Span> {
@@ -213,7 +127,7 @@ mod tests {
 
         let between = ["2.1.1/3.11", "2.1.2/3.11"].map(|cell| cell.parse().unwrap());
         let between = BTreeSet::from(between);
-        let text: Vec<String> = lines(&GridView::new(&records, &verdicts, &between))
+        let text: Vec<String> = lines(&GridView::new(&records, &verdicts, &between), USUAL_WIDTH)
             .into_iter()
             .map(|line| line.into_iter().map(|(_, text)| text).collect())
             .collect();
@@ -226,20 +140,62 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_grid_is_drawn_in_parts() {
-        assert_eq!(blocks(10, &[30, 30, 30]), [0..2, 2..3]);
-        assert_eq!(blocks(10, &[90, 5, 5]), [0..1, 1..3]);
-        assert!(blocks(10, &[]).is_empty());
-        let cell = |seed: u32| {
-            let mut record = record("1.0", "3.11").with_runs([test("t", TestOutcome::Passed, "")]);
-            record.variant.insert("a_long_name_of_an_axis", seed.to_string());
+    fn a_grid_fits_its_terminal_and_says_once_what_columns_share() {
+        let cell = |python: &str, clock: &str, seed: u32, failed: u32| {
+            let of = 12;
+            let runs = (0..of).map(|one| {
+                let passes = if one < failed { TestOutcome::Failed } else { TestOutcome::Passed };
+                test(&format!("t{one}"), passes, "")
+            });
+            let mut record = record("2024.10.1", python).with_runs(runs.collect::<Vec<_>>());
+            record.variant.insert("as_of", clock);
+            record.variant.insert("seed_of_numpy", seed.to_string());
             record
         };
-        let records: Vec<Record> = (0..4).map(cell).collect();
+        let mut records = Vec::new();
+        for python in ["3.9", "3.11"] {
+            for (clock, failed) in [("release", 0), ("today", 2)] {
+                records.extend((1..=3).map(|seed| cell(python, clock, seed, failed)));
+            }
+        }
         let view = GridView::new(&records, &Verdicts::default(), &BTreeSet::new());
-        let text = super::plain(&view);
-        assert!(text.lines().all(|line| width(line) <= TERMINAL), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("1.0")).count(), 2, "{text}");
+        let text = |width| -> String {
+            let line = |line: Vec<Span>| line.into_iter().map(|(_, text)| text).collect();
+            let lines: Vec<String> = lines(&view, width).into_iter().map(line).collect();
+            let wide: Vec<_> =
+                lines.iter().map(|line| (line.width(), line)).filter(|one| one.0 > width).collect();
+            assert!(wide.is_empty(), "{wide:#?}");
+            lines.join("\n")
+        };
+        insta::assert_snapshot!(text(100), @"
+        Python         3.9                                 3.11
+        as_of          release  today                      release  today
+        seed_of_numpy  1  2  3  1        2        3        1  2  3  1        2        3
+        2024.10.1      ○  ○  ○  ✗ 10/12  ✗ 10/12  ✗ 10/12  ○  ○  ○  ✗ 10/12  ✗ 10/12  ✗ 10/12
+
+        ○ passes, nothing to compare with   ✗ n/m fails: n of m tests pass
+        12 cells · 6 passes · 6 fails
+        ");
+        insta::assert_snapshot!(text(40), @"
+        Python         3.9
+        as_of          release  today
+        seed_of_numpy  1  2  3  1        2
+        2024.10.1      ○  ○  ○  ✗ 10/12  ✗ 10/12
+
+        Python         3.9      3.11
+        as_of          today    release  today
+        seed_of_numpy  3        1  2  3  1
+        2024.10.1      ✗ 10/12  ○  ○  ○  ✗ 10/12
+
+        Python         3.11
+        as_of          today
+        seed_of_numpy  2        3
+        2024.10.1      ✗ 10/12  ✗ 10/12
+
+        ○ passes, nothing to compare with
+        ✗ n/m fails: n of m tests pass
+        12 cells · 6 passes · 6 fails
+        ");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 
-use super::grid::{Span, legend, table};
 use super::model::{CellMark, Column, Legend, Mark, RowView, Tone};
+use super::table::{Span, legend, table};
 use crate::analysis::compare::Verdicts;
 use crate::analysis::results::Results;
 use crate::facts::record::{BuildRecord, CellOutcome, Record, Run, State};
@@ -90,8 +90,8 @@ pub fn three_digits(number: f64) -> String {
 }
 
 /// Draws the grid with a number for each cell whose tests pass, or that was built; for other cells it has
-/// their marks.
-pub fn lines(results: &Results, measure: Measure) -> Vec<Vec<Span>> {
+/// their marks. It is as wide as [`grid::lines`](super::grid::lines).
+pub fn lines(results: &Results, measure: Measure, width: usize) -> Vec<Vec<Span>> {
     let mut columns: BTreeSet<Column> = BTreeSet::new();
     let mut releases: BTreeMap<&Version, BTreeMap<Column, Span>> = BTreeMap::new();
     let mut used: BTreeMap<String, Legend> = BTreeMap::new();
@@ -141,9 +141,9 @@ pub fn lines(results: &Results, measure: Measure) -> Vec<Vec<Span>> {
     let mut lines = vec![vec![(Tone::Plain, measure.title().to_owned())], Vec::new()];
     let columns: Vec<Column> = columns.into_iter().collect();
     let rows: Vec<_> = rows.into_iter().map(|(row, cells)| (row.to_string(), cells)).collect();
-    lines.extend(table(&columns, &rows));
+    lines.extend(table(&columns, &rows, width));
     lines.push(Vec::new());
-    lines.extend(legend(&used.into_values().collect::<Vec<_>>()));
+    lines.extend(legend(&used.into_values().collect::<Vec<_>>(), width));
     numbers.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     lines.push(vec![match (numbers.first(), numbers.last()) {
         (Some((least, at)), Some((most, there))) => {
@@ -197,7 +197,7 @@ mod tests {
         results.stale = vec![timed("1.5", &[7])];
         let text = |measure| -> String {
             let line = |line: Vec<Span>| line.into_iter().map(|(_, text)| text).collect();
-            let lines: Vec<String> = lines(&results, measure).into_iter().map(line).collect();
+            let lines: Vec<String> = lines(&results, measure, 80).into_iter().map(line).collect();
             lines.join("\n")
         };
         insta::assert_snapshot!(text(Measure::Time), @"

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::details::shell_word;
 use super::grid::Span;
 use super::model::Tone;
 use crate::analysis::suspects::{Pairing, Suspects};
@@ -41,8 +42,7 @@ const MOST: usize = 3;
 
 /// The command that finds by runs which of two cells' packages decide.
 pub fn command(Pairing { failing, passing, .. }: &Pairing) -> String {
-    let quoted = |id: String| if id.contains('[') { format!("'{id}'") } else { id };
-    let [failing, passing] = [failing, passing].map(|id| quoted(id.to_string()));
+    let [failing, passing] = [failing, passing].map(|id| shell_word(&id.to_string()));
     format!("caliper blame {failing} --against {passing}")
 }
 

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 
+use super::details::shell_word;
+
 use crate::analysis::blame::Pin;
 use crate::names::{PackageName, PythonVersion, Timestamp};
 use crate::question::grid::CellId;
@@ -137,7 +139,7 @@ impl Witness {
             }
             Means::Engine { program, has_network } => {
                 let network = if has_network { "" } else { " --network none" };
-                let one = |(name, value)| format!(" -e {}", quoted(&format!("{name}={value}")));
+                let one = |(name, value)| format!(" -e {}", shell_word(&format!("{name}={value}")));
                 let variables: String = self.variables.iter().map(one).collect();
                 let image = Self::image(which);
                 format!(
@@ -189,7 +191,8 @@ impl Witness {
     fn with_uv(&self, which: Which) -> String {
         let (python, folder) = (self.side(which).python, which.folder());
         // `uv run` does not read the index of a requirements file.
-        let index = self.index.iter().map(|index| format!(" --default-index {}", quoted(index)));
+        let index =
+            self.index.iter().map(|index| format!(" --default-index {}", shell_word(index)));
         let index: String = index.collect();
         format!(
             "uv run -q --isolated --no-project --python {python}{index} --with-requirements {folder}/requirements.txt"
@@ -209,12 +212,12 @@ impl Witness {
     }
 
     fn words(&self) -> String {
-        let words: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> = self.command.iter().map(|word| shell_word(word)).collect();
         words.join(" ")
     }
 
     fn assignments(&self) -> String {
-        let one = |(name, value)| format!("{} ", quoted(&format!("{name}={value}")));
+        let one = |(name, value)| format!("{} ", shell_word(&format!("{name}={value}")));
         self.variables.iter().map(one).collect()
     }
 
@@ -369,15 +372,6 @@ fn harmless(c: char) -> char {
 
 fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
-}
-
-/// A word for a shell. What is not surely harmless stands in single quotes.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use super::data::{Data, four_digits, sorted};
-use super::first::quoted;
 use super::pack;
 use super::texts::{Number, Texts, is_readable};
 use crate::analysis::compare::{Judged, Verdict};
@@ -15,6 +14,7 @@ use crate::facts::record::{
 };
 use crate::question::grid::CellId;
 use crate::report::details;
+use crate::report::details::shell_word;
 use crate::report::model::{Mark, Tone};
 
 /// How many functions that fail are told of one run.
@@ -148,7 +148,7 @@ impl Gathering<'_> {
     fn cell(&self, place: usize, texts: &mut Texts<'_>) -> Cell {
         let (record, is_stale) = self.records[place];
         let id = record.id().to_string();
-        let command = |name: &str| format!("caliper {name} {}", quoted(&id));
+        let command = |name: &str| format!("caliper {name} {}", shell_word(&id));
         // They have a list of their own.
         let mut facts = details::facts(record, is_stale);
         facts.retain(|(name, _)| *name != "installed");

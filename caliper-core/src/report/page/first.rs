@@ -10,6 +10,7 @@ use crate::analysis::clocks::Course;
 use crate::analysis::results::Results;
 use crate::names::printable;
 use crate::report::advice::besides;
+use crate::report::details::shell_word;
 use crate::report::grid::Span;
 use crate::report::model::{Advice, CellMark, GridView, LookedPast, OpenQuestions, Tone};
 use crate::report::{functions, rows, suspects};
@@ -314,13 +315,8 @@ fn line(spans: Vec<Span>) -> Line {
 /// How to look further: at the first failing cell, and at what the results support.
 fn commands(results: &Results) -> Vec<String> {
     let example = results.causes.first().map(|cause| cause.example.cell.as_str());
-    let show = example.map(|cell| clean(&format!("caliper show {}", quoted(cell))));
+    let show = example.map(|cell| clean(&format!("caliper show {}", shell_word(cell))));
     show.into_iter().chain(["caliper suggest".to_owned()]).collect()
-}
-
-/// The name of a cell as a shell takes it.
-pub(super) fn quoted(cell: &str) -> String {
-    if cell.contains('[') { format!("'{cell}'") } else { cell.to_owned() }
 }
 
 impl Comparison {

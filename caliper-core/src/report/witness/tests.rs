@@ -205,6 +205,6 @@ fn words_are_safe_in_a_shell() {
     for (word, wanted) in
         [("a-b_c/d.py", "a-b_c/d.py"), ("", "''"), ("it's", r"'it'\''s'"), ("*", "'*'")]
     {
-        assert_eq!(quoted(word), wanted);
+        assert_eq!(shell_word(word), wanted);
     }
 }

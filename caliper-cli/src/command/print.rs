@@ -1,0 +1,167 @@
+//! Results as text: the grid, why things fail, what changes along the releases, what follows, and where to look further.
+
+use std::path::Path;
+
+use caliper_core::analysis::results::Results;
+use caliper_core::facts::record::{CellOutcome, Record};
+use caliper_core::question::grid::FileKind;
+use caliper_core::report::advice::besides;
+use caliper_core::report::details::shell_word;
+use caliper_core::report::grid::Span;
+use caliper_core::report::model::{Advice, GridView, LookedPast, OpenQuestions, Tone};
+use caliper_core::report::{functions, grid, rows, suspects};
+
+use crate::setting;
+use crate::terminal::{Terminal, printable};
+
+/// Prints results. `path` is what a command names them by.
+pub(super) fn results(results: &Results, path: &Path, terminal: Terminal) {
+    terminal.lines(&grid::lines(&GridView::of(results), terminal.width()));
+    by_test(results, terminal);
+    part(None, functions::lines(&results.functions), MOST_LINES, terminal);
+    causes(results, terminal);
+    part(Some("what changes along the releases"), rows::lines(&results.rows), MOST_LINES, terminal);
+    part(Some("by the date of the index"), rows::by_date(&results.clocks), MOST_LINES, terminal);
+    let title = "what failing goes with, over all cells; only runs prove it";
+    part(Some(title), suspects::lines(&results.suspects), MOST_LINES, terminal);
+    let past = LookedPast::of(&results.verdicts);
+    if !past.is_empty() {
+        let mut lines: Vec<String> = past.iter().take(MOST_PAST).map(ToString::to_string).collect();
+        let more = past.len().saturating_sub(MOST_PAST);
+        if more > 0 {
+            lines.push(format!("… and {more} more such lines (`--format json`)"));
+        }
+        lines.push("`keep` under `compare` in the configuration looks past less".to_owned());
+        part(None, all(Tone::Dim, lines), usize::MAX, terminal);
+    }
+    if let Some(blind) = &results.blind {
+        let lines = blind.to_string().lines().map(str::to_owned).collect();
+        part(None, all(Tone::Plain, lines), usize::MAX, terminal);
+    }
+    if let Some(open) = OpenQuestions::of(&results.verdicts) {
+        part(None, all(Tone::Notable, vec![open.to_string()]), 1, terminal);
+    }
+    suggestion(results, terminal);
+    part(Some("look further"), further(results, path), usize::MAX, terminal);
+}
+
+/// Prints a part of the results below a blank line: its title and its first lines. The others are counted.
+fn part(title: Option<&str>, mut lines: Vec<Vec<Span>>, most: usize, terminal: Terminal) {
+    if lines.is_empty() {
+        return;
+    }
+    let more = lines.len().saturating_sub(most);
+    lines.truncate(lines.len() - more);
+    if more > 0 {
+        lines.push(vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]);
+    }
+    for (_, text) in lines.iter_mut().flatten() {
+        *text = printable(text);
+    }
+    let title = title.map(|title| vec![(Tone::Plain, title.to_owned())]);
+    let whole: Vec<Vec<Span>> = [Vec::new()].into_iter().chain(title).chain(lines).collect();
+    terminal.lines(&whole);
+}
+
+fn all(tone: Tone, lines: Vec<String>) -> Vec<Vec<Span>> {
+    lines.into_iter().map(|line| vec![(tone, line)]).collect()
+}
+
+/// Says how each test fares, where the marks of the grid are not those of every test.
+fn by_test(results: &Results, terminal: Terminal) {
+    let mut lines = grid::by_test(results);
+    if lines.is_empty() {
+        return;
+    }
+    let more = lines.len().saturating_sub(MOST_TESTS);
+    lines.truncate(MOST_TESTS);
+    if more > 0 {
+        lines.push(vec![(Tone::Dim, format!("  … and {more} more tests"))]);
+    }
+    for (_, text) in lines.iter_mut().flatten() {
+        *text = printable(text);
+    }
+    terminal
+        .lines(&[vec![(Tone::Dim, "of these, by test (`caliper show --test NAME`):".to_owned())]]);
+    terminal.lines(&lines);
+}
+
+/// Why things fail, each cause with the places where it surfaces.
+fn causes(results: &Results, terminal: Terminal) {
+    let mut lines: Vec<Vec<Span>> = Vec::new();
+    for cause in results.causes.iter().take(MOST_CAUSES) {
+        lines.extend(all(Tone::Plain, cause.lines()));
+    }
+    let more = results.causes.len().saturating_sub(MOST_CAUSES);
+    if more > 0 {
+        lines.push(vec![(Tone::Dim, format!("… and {more} other causes"))]);
+    }
+    for note in results.notes.iter().take(MOST_NOTES) {
+        let line = format!("note: the import fails where all tests pass: {note}");
+        lines.push(vec![(Tone::Dim, line)]);
+    }
+    let not_built = results.cells.iter().filter(|record| is_failed_source_build(record)).count();
+    if not_built >= MANY_SOURCE_BUILDS {
+        let line = format!(
+            "note: {not_built} cells could not be built from source; `sdist: never` leaves out what has no wheel"
+        );
+        lines.push(vec![(Tone::Dim, line)]);
+    }
+    part(Some("why tests fail"), lines, usize::MAX, terminal);
+}
+
+fn is_failed_source_build(record: &Record) -> bool {
+    let is_sdist =
+        record.environment.file.as_ref().is_some_and(|file| file.kind == FileKind::Sdist);
+    record.outcome == CellOutcome::BuildFailed && !record.is_excluded() && is_sdist
+}
+
+/// The requirement that the results support, and what else may be at fault.
+fn suggestion(results: &Results, terminal: Terminal) {
+    let fails = |record: &Record| !record.passed() && record.outcome != CellOutcome::NotMeasured;
+    if !results.cells.iter().any(fails) {
+        return;
+    }
+    let advice = Advice::of(results, &|_| true);
+    let (requirement, why) = advice.answer();
+    let answer = match requirement {
+        Some(requirement) => format!("suggestion: {requirement} ({why})"),
+        None => format!("suggestion: none, because {why}"),
+    };
+    let mut lines = vec![vec![(Tone::Plain, answer)]];
+    lines.extend(all(Tone::Notable, besides(&advice)));
+    part(None, lines, MOST_LINES, terminal);
+}
+
+/// The commands that tell more: of the most frequent failure, of the specifier, and of all.
+fn further(results: &Results, path: &Path) -> Vec<Vec<Span>> {
+    let named = if path == Path::new(setting::FILE) {
+        String::new()
+    } else {
+        format!(" {}", shell_word(&path.to_string_lossy()))
+    };
+    let mut commands = Vec::new();
+    if let Some(cause) = results.causes.first() {
+        let cell = shell_word(&cause.example.cell);
+        commands
+            .push((format!("caliper show{named} {cell}"), "a cell that fails, with its output"));
+        commands.push((format!("caliper suggest{named}"), "what the suggestion rests on"));
+    }
+    commands.push((format!("caliper report{named}"), "all of it as a page"));
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let line = |(command, what): (String, &str)| {
+        let gap = " ".repeat(width.saturating_sub(command.chars().count()) + 2);
+        vec![(Tone::Plain, format!("  {command}")), (Tone::Dim, format!("{gap}{what}"))]
+    };
+    commands.into_iter().map(line).collect()
+}
+
+/// From this many on, failed builds from source are no accident.
+const MANY_SOURCE_BUILDS: usize = 3;
+
+/// What of a long list is shown on a terminal.
+const MOST_CAUSES: usize = 8;
+const MOST_NOTES: usize = 3;
+const MOST_LINES: usize = 24;
+const MOST_TESTS: usize = 8;
+const MOST_PAST: usize = 6;
