@@ -182,15 +182,20 @@ mod tests {
         seed_of_numpy  1  2  3  1        2
         2024.10.1      ○  ○  ○  ✗ 10/12  ✗ 10/12
 
-        Python         3.9      3.11
-        as_of          today    release  today
-        seed_of_numpy  3        1  2  3  1
-        2024.10.1      ✗ 10/12  ○  ○  ○  ✗ 10/12
+        Python         3.9
+        as_of          today
+        seed_of_numpy  3
+        2024.10.1      ✗ 10/12
+
+        Python         3.11
+        as_of          release  today
+        seed_of_numpy  1  2  3  1        2
+        2024.10.1      ○  ○  ○  ✗ 10/12  ✗ 10/12
 
         Python         3.11
         as_of          today
-        seed_of_numpy  2        3
-        2024.10.1      ✗ 10/12  ✗ 10/12
+        seed_of_numpy  3
+        2024.10.1      ✗ 10/12
 
         ○ passes, nothing to compare with
         ✗ n/m fails: n of m tests pass

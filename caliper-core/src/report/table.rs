@@ -121,7 +121,12 @@ fn part(
         }
         fits = (first..end, widths);
     }
-    fits
+    // What shares the outermost heading stays together, if any of it fits.
+    let outermost = groups(&levels[..1], &(first..all));
+    match outermost.iter().map(|group| group.end).rfind(|end| *end <= fits.0.end) {
+        Some(end) => (first..end, widths(levels, cells, first..end)),
+        None => fits,
+    }
 }
 
 /// How wide the columns of a part are, so that their cells, which are this wide, and their headings fit.
