@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use caliper_core::question::modules::ImportChoice;
+
 use crate::exit::{Exit, Outcome};
 use crate::layout::read_project;
 use crate::left_out;
@@ -26,13 +28,19 @@ fn check(config: &Path, terminal: Terminal) -> Outcome {
     for test in &setting.config.tests {
         project.for_test(test)?;
     }
-    let tests = setting.config.tests.len();
+    let tests = match setting.config.tests.len() {
+        1 => "1 test".to_owned(),
+        tests => format!("{tests} tests"),
+    };
+    let tests = match setting.config.import {
+        ImportChoice::Off => tests,
+        _ => format!("an import and {tests}"),
+    };
     terminal.note(&format!(
-        "{}: fine; {} of {}, an import and {tests} {}; the project has {} KiB",
+        "{}: fine; {} of {}, {tests}; the project has {} KiB",
         setting.path.display(),
         setting.config.selection.versions,
         setting.config.dependency,
-        if tests == 1 { "test" } else { "tests" },
         project.bytes().div_ceil(1024),
     ));
     left_out::note(&project.left_out(), &setting.path, terminal);

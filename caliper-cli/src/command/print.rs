@@ -94,7 +94,8 @@ fn causes(results: &Results, terminal: Terminal) {
     }
     let more = results.causes.len().saturating_sub(MOST_CAUSES);
     if more > 0 {
-        lines.push(vec![(Tone::Dim, format!("… and {more} other causes"))]);
+        let causes = if more == 1 { "cause" } else { "causes" };
+        lines.push(vec![(Tone::Dim, format!("… and {more} other {causes}"))]);
     }
     for note in results.notes.iter().take(MOST_NOTES) {
         let line = format!("note: the import fails where all tests pass: {note}");

@@ -81,7 +81,8 @@ fn counted(count: usize) -> String {
     if count == 1 { "1 function".to_owned() } else { format!("{count} functions") }
 }
 
-/// A line for each thing that happens to a group: `3 fail from 2.0 on: ImportError: … (tests/test_a.py::test_b, …)`.
+/// A line for each thing that happens to a group: `3 fail from 2.0 on: ImportError: … (tests/test_a.py::test_b, …)`. If
+/// the columns differ, the causes stand on a line before those of the columns, because which has which is not told.
 fn of_group(group: &FunctionGroup) -> Vec<Span> {
     let mut said: BTreeMap<Vec<Span>, Vec<String>> = BTreeMap::new();
     for row in &group.rows {
@@ -91,23 +92,25 @@ fn of_group(group: &FunctionGroup) -> Vec<Span> {
     let all = said.len() == 1;
     // Where they only pass nothing is told.
     said.retain(|happens, _| !happens.is_empty());
-    let line = |(place, (happens, columns)): (usize, (Vec<Span>, Vec<String>))| {
+    let (count, causes, named) = (group.functions.len(), causes(group), named(group));
+    let mut lines = Vec::new();
+    if said.len() > 1 {
+        let fail = if count == 1 { "fails" } else { "fail" };
+        lines.push((Tone::Bad, format!("{count} {fail} in some cells{causes} ({named})")));
+    }
+    for (happens, columns) in &said {
         let tone = happens.iter().map(|(tone, _)| *tone).max().unwrap_or(Tone::Plain);
-        let told: Vec<String> = happens.into_iter().map(|(_, text)| text).collect();
+        let told: Vec<&str> = happens.iter().map(|(_, text)| text.as_str()).collect();
+        let told = told.join("; ");
         // Where functions fare alike in all columns the columns need no names.
-        let on = if all { String::new() } else { format!(", on {}", listed(&columns)) };
-        let line = format!("{}{on}", told.join("; "));
-        (
-            tone,
-            match place {
-                0 => {
-                    format!("{} {line}{} ({})", group.functions.len(), causes(group), named(group))
-                }
-                _ => format!("  and {line}"),
-            },
-        )
-    };
-    said.into_iter().enumerate().map(line).collect()
+        let on = if all { String::new() } else { format!(", on {}", listed(columns)) };
+        let line = match said.len() {
+            1 => format!("{count} {told}{on}{causes} ({named})"),
+            _ => format!("  {told}{on}"),
+        };
+        lines.push((tone, line));
+    }
+    lines
 }
 
 fn column(python: PythonVersion, variant: &Variant) -> String {
@@ -193,7 +196,10 @@ fn causes(group: &FunctionGroup) -> String {
     match (told.is_empty(), more) {
         (true, _) => String::new(),
         (false, 0) => format!(": {}", told.join("; or ")),
-        (false, more) => format!(": {}; or {more} other causes", told.join("; or ")),
+        (false, more) => {
+            let causes = if more == 1 { "cause" } else { "causes" };
+            format!(": {}; or {more} other {causes}", told.join("; or "))
+        }
     }
 }
 

@@ -92,23 +92,23 @@ pub fn page(
 }
 
 const NAME: &str = "page.html";
-const TEMPLATE: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
+const TEMPLATE: &str = include_str!("page/front/page.html");
+const STYLE: &str = include_str!("page/front/page.css");
 /// The parts share one scope, which is closed to the rest of the page.
 const SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\n",
-    include_str!("page/data.js"),
-    include_str!("page/dom.js"),
-    include_str!("page/filter.js"),
-    include_str!("page/matrix.js"),
-    include_str!("page/controls.js"),
-    include_str!("page/diff.js"),
-    include_str!("page/images.js"),
-    include_str!("page/panel.js"),
-    include_str!("page/evidence.js"),
-    include_str!("page/plot.js"),
-    include_str!("page/series.js"),
-    include_str!("page/start.js"),
+    include_str!("page/front/data.js"),
+    include_str!("page/front/dom.js"),
+    include_str!("page/front/filter.js"),
+    include_str!("page/front/matrix.js"),
+    include_str!("page/front/controls.js"),
+    include_str!("page/front/diff.js"),
+    include_str!("page/front/images.js"),
+    include_str!("page/front/panel.js"),
+    include_str!("page/front/evidence.js"),
+    include_str!("page/front/plot.js"),
+    include_str!("page/front/series.js"),
+    include_str!("page/front/start.js"),
     "})();\n",
 );
 

@@ -23,6 +23,7 @@ pub(super) fn signature(record: &Record, log: Option<&str>) -> Signature {
         | BuildReason::RequiresPython => said(log, &version).map(Signature::new),
         BuildReason::CompilerMissing
         | BuildReason::SourceBuildFailed
+        | BuildReason::ArchiveRefused
         | BuildReason::HashMismatch
         | BuildReason::Network
         | BuildReason::Disk

@@ -32,6 +32,8 @@ pub enum BuildReason {
     RequiresPython,
     /// The build of a source distribution failed in another way.
     SourceBuildFailed,
+    /// The installer refuses the kind of archive that a source distribution is: uv takes no `.tar.bz2` (PEP 625).
+    ArchiveRefused,
     /// A file is not the one that was asked for.
     HashMismatch,
     /// The network, or a server in it, did not answer.
@@ -88,6 +90,7 @@ const TELLTALES: &[(BuildReason, &[&str])] = &[
             "the network was disabled",
         ],
     ),
+    (BuildReason::ArchiveRefused, &["`.tar.gz` and `.zip` archives are accepted"]),
     // uv ends all of its explanations with "your requirements are unsatisfiable": the rest tells.
     (BuildReason::RequiresPython, &["does not satisfy python"]),
     (
@@ -277,6 +280,7 @@ impl BuildReason {
             | Self::CompilerMissing
             | Self::RequiresPython
             | Self::SourceBuildFailed
+            | Self::ArchiveRefused
             | Self::TimedOut
             | Self::Unknown => false,
             Self::HashMismatch | Self::Network | Self::Disk => true,
@@ -293,6 +297,7 @@ impl fmt::Display for BuildReason {
             Self::CompilerMissing => "compiler or header missing",
             Self::RequiresPython => "requires another Python",
             Self::SourceBuildFailed => "source build failed",
+            Self::ArchiveRefused => "the installer refuses this kind of archive",
             Self::HashMismatch => "hash mismatch",
             Self::Network => "network",
             Self::Disk => "disk full",
@@ -452,6 +457,11 @@ mod tests {
             (
                 "error: Failed to build `x`\n  cause: The build backend returned an error",
                 BuildReason::SourceBuildFailed,
+            ),
+            (
+                "error: Source distribution `x-1.tar.bz2` has a non-PEP 625-compliant filename; only `.tar.gz` and `.zip` \
+                 archives are accepted",
+                BuildReason::ArchiveRefused,
             ),
             ("", BuildReason::Unknown),
         ] {

@@ -68,8 +68,9 @@ fn functions_are_told_by_what_happens_to_them() {
       1 fails everywhere, on 3.9: TypeError: never (tests/test_a.py::test_5)
       1 fails now and then (5 changes), first at 1.1: KeyError: odd (tests/test_a.py::test_6)
       1 fails from 1.2 to 1.3: KeyError: short (tests/test_a.py::test_7)
-      1 fails at 1.3, on 3.11: KeyError: both (tests/test_a.py::test_8)
-        and fails from 1.3 on, on 3.9
+      1 fails in some cells: KeyError: both (tests/test_a.py::test_8)
+        fails at 1.3, on 3.11
+        fails from 1.3 on, on 3.9
     ");
 }
 

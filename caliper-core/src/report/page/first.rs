@@ -265,8 +265,10 @@ fn causes(results: &Results) -> Vec<CauseLines> {
     let mut causes: Vec<CauseLines> = cut.collect();
     let more = results.causes.len().saturating_sub(MOST);
     if more > 0 {
-        causes
-            .push(CauseLines { text: format!("… and {more} other causes"), places: Vec::new() });
+        causes.push(CauseLines {
+            text: format!("… and {more} other {}", if more == 1 { "cause" } else { "causes" }),
+            places: Vec::new(),
+        });
     }
     causes
 }
