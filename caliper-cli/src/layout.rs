@@ -20,7 +20,6 @@ use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellPattern;
 use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::plan::{Plan, PlannedCell, Setup};
-use caliper_core::question::project::ProjectChoice;
 use caliper_core::question::selection::Selection;
 use caliper_pypi::index::{PackageIndex as _, Project};
 use caliper_pypi::resolve::{self, Question, ResolveError, pythons_wanted};
@@ -116,11 +115,7 @@ pub(crate) fn lay_out(
         let mut pythons = during(reporter, Phase::Pythons, || {
             pythons(config, &setup, &selection, work, &offered, &*backend)
         })?;
-        if let Some(choice) = &config.project {
-            during(reporter, Phase::Wheel, || {
-                add_project(&mut setup, choice, &mut pythons, work, around)
-            })?;
-        }
+        add_project(&mut setup, &mut pythons, work, around, reporter)?;
         let axes = axes(config, work, backend.name());
         let today = today(&axes, &setting)?;
         let plan = during(reporter, Phase::Grid, || {
@@ -172,17 +167,19 @@ pub(crate) fn lay_out(
     })
 }
 
-/// Adds the project's own package to what is done in every cell.
+/// Adds the project's own package to what is done in every cell, if the configuration asks for it.
 fn add_project(
     setup: &mut Setup,
-    choice: &ProjectChoice,
     pythons: &mut Vec<Interpreter>,
     work: &Work,
     around: Around<'_>,
+    reporter: &dyn Reporter,
 ) -> Result<(), Failure> {
     let config = around.config;
+    let Some(choice) = &config.project else { return Ok(()) };
     let chosen = !work.selection.python.is_empty() || !config.python_versions.is_empty();
-    let package = Package::build(choice, around, pythons, chosen)?;
+    let package =
+        during(reporter, Phase::Wheel, || Package::build(choice, around, pythons, chosen))?;
     let files = around.index.downloader(around.cache);
     let measured = std::slice::from_ref(&config.dependency);
     let (installed, lifted) = package.without_ranges(measured, around.cache, &files)?;

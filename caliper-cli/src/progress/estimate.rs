@@ -163,7 +163,9 @@ mod tests {
 
     fn took(times: &[f64]) -> Took {
         let mut took = Took::default();
-        times.iter().for_each(|seconds| took.add(*seconds));
+        for seconds in times {
+            took.add(*seconds);
+        }
         took
     }
 

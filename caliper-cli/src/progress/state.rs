@@ -40,6 +40,9 @@ pub(super) enum Ended {
     NotMeasured,
 }
 
+/// From when on a phase is shown while cells are measured.
+const LONG_ENOUGH: Duration = Duration::from_millis(500);
+
 impl Ended {
     /// How the cell of a record ended; `None` if there was nothing to install.
     pub(super) fn of(record: &Record) -> Option<Self> {
@@ -152,7 +155,9 @@ impl State {
 
     /// Takes what was recorded before, for the estimate.
     pub(super) fn remember(&mut self, records: &[Record]) {
-        records.iter().for_each(|record| self.rest.remember(record));
+        for record in records {
+            self.rest.remember(record);
+        }
     }
 
     fn begin(&mut self, of: &str, doing: Doing, since: Duration) {
@@ -192,7 +197,9 @@ impl State {
 
     /// What is to be shown now; `None` if nothing goes on.
     pub(super) fn view(&mut self, now: Duration) -> Option<View> {
-        if let Some((phase, since)) = self.phase {
+        // Between the rounds of a search there are short ones, which would only flicker.
+        let is_short = |since| self.is_measuring && now.saturating_sub(since) < LONG_ENOUGH;
+        if let Some((phase, since)) = self.phase.filter(|(_, since)| !is_short(*since)) {
             let files = self.removing.map(|files| format!(" ({files} files left)"));
             let age = now.saturating_sub(since);
             let doing = Now { what: phase.to_string(), detail: files.unwrap_or_default(), age };

@@ -36,9 +36,8 @@ impl Told {
         record: &Record,
         logs: &dyn Fn(&BlobRef) -> Option<String>,
     ) -> Vec<New> {
-        let ended = match Ended::of(record) {
-            Some(ended @ (Ended::Failed | Ended::NotMeasured)) => ended,
-            _ => return Vec::new(),
+        let Some(ended @ (Ended::Failed | Ended::NotMeasured)) = Ended::of(record) else {
+            return Vec::new();
         };
         let cell = record.id().to_string();
         let mut new = Vec::new();

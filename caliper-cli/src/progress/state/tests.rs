@@ -48,6 +48,12 @@ pub(in crate::progress) fn run(cells: usize, jobs: usize) -> [Event; 2] {
     [started, round(cells)]
 }
 
+fn begin(state: &mut State, cells: usize, jobs: usize) {
+    for event in run(cells, jobs) {
+        state.take(&event, seconds(0));
+    }
+}
+
 fn built(cell: &str, now: u64, state: &mut State) {
     let cell = cell.to_owned();
     let started = Event::BuildStarted { cell: cell.clone(), source: None };
@@ -72,10 +78,14 @@ fn nothing_is_shown_before_and_after() {
     let [started, _] = run(1, 1);
     state.take(&started, seconds(1));
     assert!(state.view(seconds(1)).is_some());
-    let counts = (1, 0, 0, 0, false, 1.0);
-    let (measured, reused, not_measured, left, interrupted, seconds_) = counts;
-    let ended =
-        Event::RunFinished { measured, reused, not_measured, left, interrupted, seconds: seconds_ };
+    let ended = Event::RunFinished {
+        measured: 1,
+        reused: 0,
+        not_measured: 0,
+        left: 0,
+        interrupted: false,
+        seconds: 1.0,
+    };
     state.take(&ended, seconds(2));
     assert_eq!(state.view(seconds(3)), None);
 }
@@ -95,7 +105,7 @@ fn a_phase_is_shown_with_its_age() {
 #[test]
 fn a_cell_that_is_measured_again_counts_once() {
     let mut state = State::default();
-    run(3, 1).iter().for_each(|event| state.take(event, seconds(0)));
+    begin(&mut state, 3, 1);
     for (cell, outcome) in [
         ("1.0/3.11", TestOutcome::Passed),
         ("2.0/3.11", TestOutcome::Failed),
@@ -110,7 +120,7 @@ fn a_cell_that_is_measured_again_counts_once() {
 #[test]
 fn a_file_of_a_build_is_told_in_its_place() {
     let mut state = State::default();
-    run(3, 2).iter().for_each(|event| state.take(event, seconds(0)));
+    begin(&mut state, 3, 2);
     let build = |cell: &str| Event::BuildStarted { cell: cell.to_owned(), source: None };
     let file = |file: &str, bytes| Event::DownloadProgress {
         file: file.to_owned(),
@@ -140,7 +150,7 @@ fn a_file_of_a_build_is_told_in_its_place() {
 #[test]
 fn the_rest_is_estimated_from_what_was_seen() {
     let mut state = State::default();
-    run(10, 2).iter().for_each(|event| state.take(event, seconds(0)));
+    begin(&mut state, 10, 2);
     assert_eq!(state.view(seconds(0)).unwrap().left, None);
     built("1.0/3.11", 1, &mut state);
     state.take(&test("1.0/3.11"), seconds(1));
@@ -164,6 +174,6 @@ fn what_is_recorded_gives_an_estimate_at_once() {
     let build = caliper_core::facts::record::BuildRecord::new(None, 1_000_000_000);
     known.build = Some(build);
     state.remember(&[known]);
-    run(10, 1).iter().for_each(|event| state.take(event, seconds(0)));
+    begin(&mut state, 10, 1);
     assert_eq!(state.view(seconds(0)).unwrap().left, Some(30.0));
 }
