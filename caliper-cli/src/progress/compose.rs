@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use caliper_core::report::model::Tone;
 
-use super::estimate::{about, clock};
+use super::estimate::{about, clock, short};
 use super::state::{Now, View};
 use crate::terminal::line::{cut, width};
 use crate::terminal::{Terminal, printable};
@@ -150,16 +150,9 @@ fn times(view: &View, stopping: bool) -> Vec<String> {
         return Vec::new();
     }
     let elapsed = clock(view.elapsed);
-    match view.left.filter(|_| !stopping).map(about) {
-        None => vec![elapsed],
-        Some(left) => {
-            vec![
-                format!("{elapsed}, {left} left"),
-                format!("{left} left"),
-                left.replace("about ", "~"),
-            ]
-        }
-    }
+    let Some(seconds) = view.left.filter(|_| !stopping) else { return vec![elapsed] };
+    let left = format!("{} left", about(seconds));
+    vec![format!("{elapsed}, {left}"), left, short(seconds)]
 }
 
 #[cfg(test)]

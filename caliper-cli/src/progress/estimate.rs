@@ -148,6 +148,14 @@ pub(super) fn about(seconds: f64) -> String {
     }
 }
 
+/// The same in as few columns as it takes: `~3 min`.
+pub(super) fn short(seconds: f64) -> String {
+    match about(seconds).strip_prefix("about ") {
+        Some(time) => format!("~{time}"),
+        None => "<10 s".to_owned(),
+    }
+}
+
 /// A time as clocks show it: `1:05`.
 pub(super) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -251,6 +259,7 @@ mod tests {
         about 14 h
         about 2 days
         ");
+        assert_eq!([3.0, 170.0].map(short), ["<10 s", "~3 min"]);
         let clocks = [5, 65, 3723].map(|seconds| clock(Duration::from_secs(seconds)));
         assert_eq!(clocks, ["0:05", "1:05", "1:02:03"]);
     }

@@ -260,7 +260,7 @@ impl Running {
             }
             Doing::Build { from_source: false } => (format!("building {of}"), String::new()),
             Doing::Build { from_source: true } => {
-                (format!("building {of}"), " from source".to_owned())
+                (format!("building {of} from source"), String::new())
             }
             Doing::Test(test, 1) => (format!("{of} {test}"), String::new()),
             Doing::Test(test, attempt) => (format!("{of} {test}"), format!(" #{attempt}")),

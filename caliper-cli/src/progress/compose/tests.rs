@@ -22,7 +22,7 @@ fn view() -> View {
     let now = vec![
         now("3.0.3/3.11[seed=1] test_filters", "", 134),
         now("2.11.3/3.9 import", "", 1),
-        now("building 3.1.6/3.12", " from source", 4),
+        now("building 3.1.6/3.12 from source", "", 4),
     ];
     View {
         cells: Some((12, Some(51))),
