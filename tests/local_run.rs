@@ -306,8 +306,11 @@ fn the_events_follow_their_schema() {
         assert!(validator.is_valid(event), "{event}");
     }
     let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(names.first(), Some(&"run_started"));
-    assert_eq!(names.last(), Some(&"run_finished"));
+    // The index is read before it is known what there is to run.
+    assert_eq!(names.first(), Some(&"phase_started"));
+    let of_run: Vec<&str> =
+        names.iter().copied().filter(|name| !name.starts_with("phase_")).collect();
+    assert_eq!((of_run.first(), of_run.last()), (Some(&"run_started"), Some(&"run_finished")));
     assert_eq!(names.iter().filter(|name| **name == "cell_finished").count(), 5);
 }
 

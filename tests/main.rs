@@ -31,6 +31,7 @@ mod looks;
 mod mirror;
 mod partial;
 mod private_index;
+mod progress;
 mod project;
 mod public_api;
 mod pytest;

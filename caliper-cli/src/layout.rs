@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use caliper_container::backend::{BackendError, ContainerBackend};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project;
-use caliper_container::runner::{Rerun, Retry, RunOptions, Schedule};
+use caliper_container::runner::{Rerun, Retry, RunOptions, Schedule, during};
+use caliper_core::facts::event::{Phase, Reporter};
 use caliper_core::facts::store::DirStore;
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::axes::{AsOf, Axes, Axis, AxisValue};
@@ -61,6 +62,7 @@ pub(crate) fn lay_out(
     work: &Work,
     purpose: Purpose,
     interrupt: &Interrupt,
+    reporter: &dyn Reporter,
     terminal: Terminal,
 ) -> Result<Layout, Failure> {
     let begun = SystemTime::now();
@@ -83,7 +85,7 @@ pub(crate) fn lay_out(
     let index = Index::open(&work.selection.index, &cache, terminal)?;
     let backend = sources::backend(work, purpose, config, &index, &cache, terminal)?;
     backend.check(&setup)?;
-    let project = read_project(&setting)?;
+    let project = during(reporter, Phase::Project, || read_project(&setting))?;
     for test in &setup.tests {
         project.for_test(test)?;
     }
@@ -105,16 +107,20 @@ pub(crate) fn lay_out(
     }
     let (mut plan, offered) = if let Some(file) = &work.plan {
         let plan = plan_of_file(file, config)?;
-        built_for(&plan, around)?;
+        during(reporter, Phase::Wheel, || built_for(&plan, around))?;
         (plan, None)
     } else {
         // Asked first: a package that does not exist is told before anything is started.
-        let offered = index.client.project(&config.dependency)?;
-        let mut pythons = pythons(config, &setup, &selection, work, &offered, &*backend)?;
-        add_project(&mut setup, &mut pythons, work, around)?;
+        let offered = during(reporter, Phase::Index, || index.client.project(&config.dependency))?;
+        let mut pythons = during(reporter, Phase::Pythons, || {
+            pythons(config, &setup, &selection, work, &offered, &*backend)
+        })?;
+        add_project(&mut setup, &mut pythons, work, around, reporter)?;
         let axes = axes(config, work, backend.name());
         let today = today(&axes, &setting)?;
-        let plan = resolved(config, &setup, &selection, (&axes, today), &offered, pythons, &index)?;
+        let plan = during(reporter, Phase::Grid, || {
+            resolved(config, &setup, &selection, (&axes, today), &offered, pythons, &index)
+        })?;
         (plan, Some((offered, axes, today)))
     };
     for setup in plan.setups() {
@@ -124,7 +130,9 @@ pub(crate) fn lay_out(
         Some((offered, axes, today)) if purpose == Purpose::Run => {
             let is_usual = backend.name() == sources::usual(config);
             let asked = rest::Asked { plan: &plan, setup: &setup, axes, today: *today, is_usual };
-            rest::of(&asked, &setting, &work.selection, offered, &index)?
+            during(reporter, Phase::Grid, || {
+                rest::of(&asked, &setting, &work.selection, offered, &index)
+            })?
         }
         Some(_) | None => (plan.part(|_| false), false),
     };
@@ -165,11 +173,13 @@ fn add_project(
     pythons: &mut Vec<Interpreter>,
     work: &Work,
     around: Around<'_>,
+    reporter: &dyn Reporter,
 ) -> Result<(), Failure> {
     let config = around.config;
     let Some(choice) = &config.project else { return Ok(()) };
     let chosen = !work.selection.python.is_empty() || !config.python_versions.is_empty();
-    let package = Package::build(choice, around, pythons, chosen)?;
+    let package =
+        during(reporter, Phase::Wheel, || Package::build(choice, around, pythons, chosen))?;
     let files = around.index.downloader(around.cache);
     let measured = std::slice::from_ref(&config.dependency);
     let (installed, lifted) = package.without_ranges(measured, around.cache, &files)?;

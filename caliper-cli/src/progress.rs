@@ -1,77 +1,94 @@
 //! Shows a run while it goes on.
 
 mod bar;
+mod compose;
+mod estimate;
 mod json;
 mod plain;
+mod state;
+mod ticking;
+mod told;
 
 use std::io::{self, IsTerminal as _};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use caliper_container::cache::Taken;
 use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
-use caliper_core::facts::record::{BuildReason, CellOutcome, Record, TestOutcome};
-use indicatif::ProgressBar;
+use caliper_core::facts::record::{BlobRef, BuildReason, CellOutcome, Record, TestOutcome};
+use caliper_core::facts::store::{DirStore, ResultStore as _};
 
 use crate::args::ProgressName;
 use crate::terminal::Terminal;
+use ticking::Ticking;
 
-/// The reporter for what was asked for.
-pub(crate) fn reporter(name: ProgressName, terminal: Terminal) -> Box<dyn Reporter> {
+/// A reporter that shows a run.
+pub(crate) trait Progress: Reporter {
+    /// Takes the results in this folder as known, to estimate from them how much time is left.
+    fn remember(&self, results: &Path) {
+        let _ = results;
+    }
+}
+
+/// The reporter for what was asked for. It is made before anything is done, so that a person sees that it has begun.
+pub(crate) fn reporter(name: ProgressName, terminal: Terminal) -> Box<dyn Progress> {
     match name {
         ProgressName::None => Box::new(Silent(terminal)),
         ProgressName::Auto if terminal.is_quiet() => Box::new(Silent(terminal)),
         ProgressName::Json => Box::new(json::Json),
-        ProgressName::Bar => Box::new(bar::Bar::new(terminal)),
-        ProgressName::Auto if io::stderr().is_terminal() => Box::new(bar::Bar::new(terminal)),
-        ProgressName::Auto | ProgressName::Plain => Box::new(plain::Plain::new(terminal)),
+        ProgressName::Bar if can_redraw() => Box::new(Ticking::start(bar::Bar::new(terminal))),
+        ProgressName::Auto if can_redraw() && !is_ci() => {
+            Box::new(Ticking::start(bar::Bar::new(terminal)))
+        }
+        ProgressName::Auto | ProgressName::Bar | ProgressName::Plain => {
+            Box::new(Ticking::start(plain::Plain::new(terminal)))
+        }
     }
 }
 
-/// Says what is still being removed after a run.
-pub(crate) struct Removal {
-    terminal: Terminal,
-    how: How,
-    line: OnceLock<ProgressBar>,
+/// The reporter of a command that only looks, and says nothing in a log.
+pub(crate) fn of_look(terminal: Terminal) -> Box<dyn Progress> {
+    let name = if can_redraw() { ProgressName::Auto } else { ProgressName::None };
+    reporter(name, terminal)
 }
 
-enum How {
-    Nothing,
-    Once,
-    Line,
+/// Whether standard error is a terminal that can draw a line again.
+fn can_redraw() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
 }
 
-impl Removal {
-    pub(crate) fn new(name: ProgressName, terminal: Terminal) -> Self {
-        let how = match name {
-            ProgressName::None | ProgressName::Json => How::Nothing,
-            ProgressName::Bar => How::Line,
-            ProgressName::Auto if io::stderr().is_terminal() => How::Line,
-            ProgressName::Auto | ProgressName::Plain => How::Once,
-        };
-        let how = if terminal.is_quiet() { How::Nothing } else { how };
-        Self { terminal, how, line: OnceLock::new() }
+/// Whether this is a job of a CI service, some of which have a terminal, and keep all that is written to it.
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Reports how many files are still being removed, a few times in a second at most.
+pub(crate) struct Removal<'a> {
+    reporter: &'a dyn Reporter,
+    told: Mutex<Option<Instant>>,
+}
+
+impl<'a> Removal<'a> {
+    pub(crate) fn new(reporter: &'a dyn Reporter) -> Self {
+        Self { reporter, told: Mutex::default() }
     }
 
-    /// Says what is left; on a line of its own, which changes, or once.
     pub(crate) fn say(&self, left: Taken) {
-        let text = format!("removing {} files of environments that are not kept", left.files);
-        let is_first = self.line.get().is_none();
-        let line = self.line.get_or_init(|| match self.how {
-            How::Line => ProgressBar::new_spinner(),
-            How::Nothing | How::Once => ProgressBar::hidden(),
-        });
-        line.set_message(text.clone());
-        if is_first && matches!(self.how, How::Once) {
-            self.terminal.note(&text);
+        const EVERY: Duration = Duration::from_millis(300);
+        let Ok(mut told) = self.told.lock() else { return };
+        if told.is_none_or(|told| told.elapsed() >= EVERY) {
+            *told = Some(Instant::now());
+            self.reporter.report(&Event::Removing { files: left.files });
         }
     }
 }
 
-impl Drop for Removal {
-    fn drop(&mut self) {
-        if let Some(line) = self.line.get() {
-            line.finish_and_clear();
-        }
+/// Reads the logs of builds from where they are kept.
+fn logs_of(store: Option<&DirStore>) -> impl Fn(&BlobRef) -> Option<String> {
+    move |blob| {
+        let log = store?.blob(*blob).ok()?;
+        Some(String::from_utf8_lossy(&log).into_owned())
     }
 }
 
@@ -85,6 +102,8 @@ impl Reporter for Silent {
         }
     }
 }
+
+impl Progress for Silent {}
 
 /// What a round is for, where it is not simply the measurement of the plan.
 fn round(purpose: RoundPurpose, cells: usize) -> Option<String> {

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure};
+use crate::terminal::line;
 
 /// How long after the first signal others are taken for the same request.
 const SAME: Duration = Duration::from_secs(1);
@@ -36,10 +37,14 @@ impl Watch {
                         asked = Some(Instant::now());
                         first.store(signal, Ordering::SeqCst);
                         interrupt.raise();
+                        line::stop();
                     }
                     Some(asked) if asked.elapsed() < SAME => {}
                     // What is in flight is swept by the next run.
-                    Some(_) => std::process::exit(if signal == SIGINT { 130 } else { 143 }),
+                    Some(_) => {
+                        line::leave();
+                        std::process::exit(if signal == SIGINT { 130 } else { 143 })
+                    }
                 }
             }
         });

@@ -1,5 +1,6 @@
 //! What a person sees: data on standard output, everything else on standard error.
 
+pub(crate) mod line;
 mod wrap;
 
 use std::error::Error;
@@ -54,6 +55,7 @@ impl Terminal {
     /// Prints data. A reader that has gone away (`| head`) is no error.
     #[expect(clippy::unused_self, reason = "only code that holds a terminal may print")]
     pub(crate) fn data(self, text: &str) {
+        line::make_room();
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
@@ -61,7 +63,13 @@ impl Terminal {
     /// Where data goes that is printed piece by piece.
     #[expect(clippy::unused_self, reason = "only code that holds a terminal may print")]
     pub(crate) fn writer(self) -> impl io::Write {
+        line::make_room();
         io::BufWriter::new(io::stdout().lock())
+    }
+
+    /// The text in the colour of its tone, for standard error.
+    pub(crate) fn painted(self, tone: Tone, text: &str) -> String {
+        paint(self.colours_err, style(tone), text)
     }
 
     /// How many characters fit a line of data: of the terminal, if it goes to one.
@@ -132,7 +140,7 @@ impl Terminal {
 }
 
 fn err(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    line::above(text);
 }
 
 fn style(tone: Tone) -> Style {

@@ -14,6 +14,7 @@ mod schedule;
 mod search;
 mod session;
 mod task;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -35,6 +36,7 @@ pub use retry::Retry;
 pub use schedule::Schedule;
 pub use search::{Recorded, SearchedRow, Searching, rows, search};
 pub use session::Session;
+pub use watched::during;
 
 use parts::Manifests;
 use schedule::Gate;

@@ -299,7 +299,15 @@ impl Downloader {
 
 impl FileSource for Downloader {
     fn fetch(&self, file: &DistFile) -> Result<PathBuf, FileError> {
-        self.fetch_with_progress(file, &mut |_| {})
+        Downloader::fetch_with_progress(self, file, &mut |_| {})
+    }
+
+    fn fetch_with_progress(
+        &self,
+        file: &DistFile,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<PathBuf, FileError> {
+        Downloader::fetch_with_progress(self, file, &mut |now| progress(now.done, now.total))
     }
 
     fn kept(&self, file: &DistFile) -> Option<PathBuf> {

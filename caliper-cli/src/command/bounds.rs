@@ -10,9 +10,10 @@ use std::path::Path;
 use caliper_container::backend::ContainerBackend as _;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
-use caliper_container::runner::{Retry, RunContext, RunOptions};
+use caliper_container::runner::{Retry, RunContext, RunOptions, during};
 use caliper_container::study::{Bounding, BoundsWorld, Mixtures, PinnedError, bounds};
 use caliper_core::analysis::bounds::{Declared, Direct, Mixture, Question, Verdict};
+use caliper_core::facts::event::Phase;
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::{PythonVersion, Timestamp};
 use caliper_core::question::grid::{Choice, GridCell};
@@ -62,6 +63,7 @@ fn measure(how: &Bounds, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
     let cache = setting::cache(&folder.join(setting::FILE));
     let _in_use = CacheLock::open(&folder, &cache)?;
     let index = Index::open(&how.index, &cache, terminal)?;
+    let reporter = progress::reporter(how.progress, terminal);
     let backend = sources::local(&index, &cache, None);
     let files = Project::read_without(&folder, None, &own::outputs(&folder))?;
     let kept = folder.join(OWN).join(FOLDER);
@@ -76,9 +78,10 @@ fn measure(how: &Bounds, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
         interrupt,
         terminal,
     };
-    let asked = project::Asked::of(&around, &backend)?;
+    let asked = during(&*reporter, Phase::Wheel, || project::Asked::of(&around, &backend))?;
     let mut left_out = asked.left_out.clone();
-    let (chosen, directs) = dependencies(how, &asked, &index, &mut left_out)?;
+    let (chosen, directs) =
+        during(&*reporter, Phase::Index, || dependencies(how, &asked, &index, &mut left_out))?;
     let plan = with_day(asked.plan.clone(), how, &kept, terminal)?;
     for setup in plan.setups() {
         backend.check(setup)?;
@@ -92,7 +95,6 @@ fn measure(how: &Bounds, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
         count(directs.len(), "dependency", "dependencies"),
         names.join(", ")
     )));
-    let reporter = progress::reporter(how.progress, terminal);
     let downloader = index.downloader(&cache);
     let context = RunContext {
         backend: &backend,

@@ -6,9 +6,10 @@ use caliper_container::backend::ContainerBackend as _;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::local::date_of_build_tools;
 use caliper_container::project::Project;
-use caliper_container::runner::{RunContext, RunOptions};
+use caliper_container::runner::{RunContext, RunOptions, during};
 use caliper_container::study::{HealQuestion, PinnedError, heal};
 use caliper_core::analysis::heal::{HealState, Healing, day, moments};
+use caliper_core::facts::event::Phase;
 use caliper_core::facts::store::DirStore;
 use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::grid::{Choice, GridCell};
@@ -41,6 +42,7 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
         let output = output.display();
         return Err(Failure::question(format!("`{output}` exists already: choose another name")));
     }
+    let reporter = progress::reporter(how.progress, terminal);
     let cache = setting::cache(&folder.join(setting::FILE));
     let _in_use = CacheLock::open(&folder, &cache)?;
     let index = Index::open(&how.index, &cache, terminal)?;
@@ -49,7 +51,8 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
     let subject = Subject::of(&project, &cache)?;
     let setup = setup(how)?;
     let wanted: BTreeSet<PythonVersion> = how.python.iter().copied().collect();
-    let mut interpreters = backend.interpreters(&wanted, &setup)?;
+    let mut interpreters =
+        during(&*reporter, Phase::Pythons, || backend.interpreters(&wanted, &setup))?;
     let asked = |one: &Interpreter| how.python.iter().position(|python| *python == one.python);
     interpreters.sort_by_key(|one| (asked(one), std::cmp::Reverse(one.python)));
     if !subject.is_package && how.with.is_empty() && how.requirements.is_empty() {
@@ -59,7 +62,7 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
             folder.display()
         )));
     }
-    let (came_out, says) = came_out(how, &subject, &index)?;
+    let (came_out, says) = during(&*reporter, Phase::Index, || came_out(how, &subject, &index))?;
     terminal.note(&format!(
         "it came out on {}, as {says} says; `--came-out DATE` says another day",
         day(came_out)
@@ -67,7 +70,6 @@ pub(super) fn run(how: &Heal, terminal: Terminal) -> Outcome {
     let kept = folder.join(OWN).join("heal");
     let store = DirStore::open(&kept)?;
     let today = today::of(&kept, terminal)?;
-    let reporter = progress::reporter(how.progress, terminal);
     let mut found = Vec::new();
     for interpreter in interpreters {
         let python = interpreter.python;

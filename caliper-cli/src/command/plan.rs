@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use caliper_container::backend::BuildEstimate;
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{CellAction, RunContext, estimate, preview};
-use caliper_core::facts::event::Collected;
+use caliper_container::runner::{CellAction, RunContext, during, estimate, preview};
+use caliper_core::facts::event::Phase;
 use caliper_core::facts::identity::Stale;
 use caliper_core::facts::store::DirStore;
 use caliper_core::report::model::{Forecast, WhyMeasured};
@@ -14,12 +14,14 @@ use crate::args::{FormatName, Work};
 use crate::exit::{Exit, Outcome};
 use crate::layout::lay_out;
 use crate::left_out;
+use crate::progress;
 use crate::sources::{self, Purpose};
 use crate::terminal::{Terminal, printable};
 
 pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
-    let layout = lay_out(work, Purpose::Look, &interrupt, terminal)?;
+    let reporter = progress::of_look(terminal);
+    let layout = lay_out(work, Purpose::Look, &interrupt, &*reporter, terminal)?;
     let store = DirStore::read_only(layout.setting.results());
     let downloader = layout.index.downloader(&layout.cache);
     let context = RunContext {
@@ -27,10 +29,11 @@ pub(super) fn run(work: &Work, format: FormatName, terminal: Terminal) -> Outcom
         project: &layout.project,
         files: &downloader,
         store: &store,
-        reporter: &Collected::default(),
+        reporter: &*reporter,
         interrupt: &interrupt,
     };
-    let actions = preview(&layout.plan, context, &layout.options)?;
+    let actions =
+        during(&*reporter, Phase::Recorded, || preview(&layout.plan, context, &layout.options))?;
     let mut forecast = Forecast::new(layout.backend.name(), layout.plan.clone());
     forecast.left_out = layout.project.left_out_with_sizes();
     let mut fetched = BTreeSet::new();

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use caliper_container::backend::ContainerBackend;
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{Retry, RunContext, RunOptions};
+use caliper_container::runner::{Retry, RunContext, RunOptions, during};
 use caliper_container::study::{differs, replay};
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::changes::{Change, Difference};
 use caliper_core::analysis::replay::{self, Rebuilding, Replayed};
 use caliper_core::analysis::row::AlsoDiffers;
+use caliper_core::facts::event::Phase;
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
@@ -173,6 +174,7 @@ impl Replaying<'_> {
         let Self { setting, cache, stores: [first, second], how, index, interrupt, terminal } =
             self;
         let pythons: BTreeSet<PythonVersion> = records.iter().map(|record| record.python).collect();
+        let reporter = progress::reporter(how.progress, terminal);
         let index_args = index;
         let index = Index::open(&index_args, cache, terminal)?;
         let selection = Select::of(index_args, pythons.iter().copied().collect(), Vec::new());
@@ -184,7 +186,8 @@ impl Replaying<'_> {
         };
         let backend =
             sources::backend(&work, Purpose::Run, &setting.config, &index, cache, terminal)?;
-        let interpreters = interpreters(&*backend, &pythons, setting)?;
+        let interpreters =
+            during(&*reporter, Phase::Pythons, || interpreters(&*backend, &pythons, setting))?;
         let Rebuilding { plan, left_out } = replay::plan(&setting.config, records, interpreters);
         for (cell, why) in left_out {
             let (cell, reason) = (cell.to_string(), why.to_string());
@@ -200,9 +203,8 @@ impl Replaying<'_> {
         for setup in plan.setups() {
             backend.check(setup)?;
         }
-        let project = layout::read_project(setting)?;
+        let project = during(&*reporter, Phase::Project, || layout::read_project(setting))?;
         let downloader = index.downloader(cache);
-        let reporter = progress::reporter(how.progress, terminal);
         let context = RunContext {
             backend: &*backend,
             project: &project,
@@ -252,8 +254,10 @@ impl Replaying<'_> {
         for remark in backend.remarks() {
             terminal.note(&format!("note: {remark}"));
         }
-        let removal = Removal::new(how.progress, terminal);
-        backend.finish(interrupt, &|left| removal.say(left));
+        during(&*reporter, Phase::Removing, || {
+            let removal = Removal::new(&*reporter);
+            backend.finish(interrupt, &|left| removal.say(left));
+        });
         Ok(())
     }
 }

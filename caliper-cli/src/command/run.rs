@@ -1,12 +1,13 @@
 mod tidy;
 
 use caliper_container::interrupt::Interrupt;
-use caliper_container::runner::{self, RunContext};
+use caliper_container::runner::{self, RunContext, during};
 use caliper_container::study::{BlindCheck, Method, Question, RowSearch, Study, measure};
 use caliper_core::analysis::expect::{FailOn, Held, against, violations};
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::row::Transition;
 use caliper_core::analysis::search::{Answer, Goal, Search};
+use caliper_core::facts::event::Phase;
 use caliper_core::facts::record::{Record, TestOutcome};
 use caliper_core::facts::store::DirStore;
 use caliper_core::question::config::Config;
@@ -28,12 +29,13 @@ use crate::terminal::{Terminal, printable};
 pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal) -> Outcome {
     let interrupt = Interrupt::default();
     let watch = Watch::start(&interrupt)?;
+    let reporter = progress::reporter(how.progress, terminal);
     // Before hours are spent on measuring.
     let before = how.against.as_ref().map(|path| before(path, terminal)).transpose()?;
-    let layout = lay_out(work, Purpose::Run, &interrupt, terminal)?;
+    let layout = lay_out(work, Purpose::Run, &interrupt, &*reporter, terminal)?;
     let store = DirStore::open(layout.setting.results())?;
+    reporter.remember(&layout.setting.results());
     let downloader = layout.index.downloader(&layout.cache);
-    let reporter = progress::reporter(how.progress, terminal);
     let context = RunContext {
         backend: &*layout.backend,
         project: &layout.project,
@@ -62,7 +64,9 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
     say_of_releases(config, &study, terminal);
     let second = blind::Second::open(&store, terminal)?;
     let blobs = second.blobs(&store);
-    let Some(results) = study.results(&question, &second.records, &blobs) else {
+    let results =
+        during(&*reporter, Phase::Results, || study.results(&question, &second.records, &blobs));
+    let Some(results) = results else {
         return Ok(watch.exit().unwrap_or(Exit::Done));
     };
     store.save_summary(&results)?;
@@ -74,7 +78,7 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         say_answers(&layout, &results, how, goal, terminal);
     }
     say_not_measured(&study.not_measured, terminal);
-    tidy::up(&layout, work, how, &study, &interrupt, terminal)?;
+    tidy::up(&layout, work, &study, &*reporter, &interrupt, terminal)?;
     if let Some(exit) = watch.exit() {
         terminal
             .note("interrupted; what was measured is kept, and `caliper run` goes on from there");

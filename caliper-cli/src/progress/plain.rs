@@ -1,61 +1,145 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use caliper_core::facts::event::{Event, Reporter, RoundPurpose};
-use caliper_core::facts::record::CellOutcome;
+use caliper_core::facts::event::{Event, Phase, RoundPurpose};
+use caliper_core::facts::record::{CellOutcome, Record};
+use caliper_core::facts::store::DirStore;
 
-use crate::terminal::{Terminal, printable};
+use super::compose;
+use super::state::{Ended, State};
+use super::ticking::Shows;
+use crate::terminal::{Terminal, line, printable};
 
-/// A line for every cell that ends: for log files and CI.
+/// Lines for log files, CI and screen readers: nothing moves.
 pub(super) struct Plain {
     terminal: Terminal,
-    done: AtomicUsize,
-    all: AtomicUsize,
+    lines: Lines,
 }
+
+/// Decides which lines are printed, and needs no clock for that.
+#[derive(Default)]
+struct Lines {
+    state: State,
+    /// The phase that was told, by when it began.
+    told_phase: Option<Duration>,
+    removal_told: bool,
+    /// When the counts were told last.
+    counted: Duration,
+}
+
+/// When a phase is told if nothing was printed before it: the first sign of life.
+const FIRST_SIGN: Duration = Duration::from_millis(150);
+
+/// From when on a phase is told.
+const LONG: Duration = Duration::from_secs(1);
+
+/// When it is told what goes on, if nothing was printed meanwhile.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// With more cells than these, not each of them has a line, but the counts do, every so often.
+const MANY: usize = 200;
+const COUNTS: Duration = Duration::from_secs(10);
 
 impl Plain {
     pub(super) fn new(terminal: Terminal) -> Self {
-        Self { terminal, done: AtomicUsize::new(0), all: AtomicUsize::new(0) }
+        Self { terminal, lines: Lines::default() }
     }
 }
 
-impl Reporter for Plain {
-    fn report(&self, event: &Event) {
-        match event {
-            Event::RunStarted { analysis, backend, cells, jobs, .. } => {
-                self.terminal.note(&printable(&format!(
-                    "{analysis}: {cells} cells on {backend}, {jobs} at once"
-                )));
-            }
-            Event::RoundStarted { purpose, cells, to_measure, from_source, .. } => {
-                self.all.fetch_add(*to_measure, Ordering::SeqCst);
-                let line = super::round(*purpose, *cells);
-                if matches!(purpose, RoundPurpose::Pinned { .. }) {
-                    // Of one cell, which has a line of its own.
-                    return;
-                }
-                let line = line.map_or_else(String::new, |line| format!("{line}: "));
-                let source = super::of_source(*from_source);
-                self.terminal.note(&format!("{line}{to_measure} cells to measure{source}"));
-            }
-            Event::BuildStarted { cell, source: Some(source) } => {
-                self.terminal.note(&printable(&format!("{cell}: building {source} from source")));
-            }
-            Event::CellFinished { record } if record.outcome != CellOutcome::Unavailable => {
-                let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
-                let all = self.all.load(Ordering::SeqCst);
-                let width = all.to_string().len();
-                let summary = super::summary(record);
-                self.terminal.note(&printable(&format!(
-                    "[{done:>width$}/{all}] {}  {summary}",
-                    record.id()
-                )));
-            }
-            Event::Warning { message } => self.terminal.warning(message),
-            Event::RunFinished { measured, reused, not_measured, left, interrupted, seconds } => {
-                let counts = [*measured, *reused, *not_measured, *left];
-                self.terminal.note(&super::ended(counts, *interrupted, *seconds));
-            }
-            _ => {}
+impl Shows for Plain {
+    fn event(&mut self, event: &Event, now: Duration) {
+        if let Event::Warning { message } = event {
+            self.terminal.warning(message);
+        }
+        if let Some(line) = self.lines.event(event, now) {
+            self.terminal.note(&printable(&line));
         }
     }
+
+    fn tick(&mut self, now: Duration) {
+        if let Some(line) = self.lines.tick(now, line::quiet_for()) {
+            self.terminal.note(&printable(&line));
+        }
+    }
+
+    fn read_from(&mut self, _: DirStore) {}
+
+    fn remember(&mut self, records: &[Record]) {
+        self.lines.state.remember(records);
+    }
+
+    fn end(&mut self) {}
 }
+
+impl Lines {
+    fn event(&mut self, event: &Event, now: Duration) -> Option<String> {
+        self.state.take(event, now);
+        match event {
+            Event::RunStarted { analysis, backend, cells, jobs, .. } => {
+                Some(format!("{analysis}: {cells} cells on {backend}, {jobs} at once"))
+            }
+            // Of one cell, which has a line of its own.
+            Event::RoundStarted { purpose: RoundPurpose::Pinned { .. }, .. } => None,
+            Event::RoundStarted { purpose, cells, to_measure, from_source, .. } => {
+                let line = super::round(*purpose, *cells);
+                let line = line.map_or_else(String::new, |line| format!("{line}: "));
+                let source = super::of_source(*from_source);
+                Some(format!("{line}{to_measure} cells to measure{source}"))
+            }
+            Event::BuildStarted { cell, source: Some(source) } if self.is_few() => {
+                Some(format!("{cell}: building {source} from source"))
+            }
+            Event::CellFinished { record } if record.outcome != CellOutcome::Unavailable => {
+                self.cell(record, now)
+            }
+            Event::Removing { files } if !std::mem::replace(&mut self.removal_told, true) => {
+                Some(format!("removing {files} files of environments that are not kept"))
+            }
+            Event::RunFinished { measured, reused, not_measured, left, interrupted, seconds } => {
+                let counts = [*measured, *reused, *not_measured, *left];
+                Some(super::ended(counts, *interrupted, *seconds))
+            }
+            _ => None,
+        }
+    }
+
+    /// The line of a cell that ended.
+    fn cell(&mut self, record: &Record, now: Duration) -> Option<String> {
+        let (done, all) = self.state.cells();
+        let fails = matches!(Ended::of(record), Some(Ended::Failed | Ended::NotMeasured));
+        if self.is_few() || fails {
+            let (width, summary) = (all.to_string().len(), super::summary(record));
+            return Some(format!("[{done:>width$}/{all}] {}  {summary}", record.id()));
+        }
+        if now.saturating_sub(self.counted) < COUNTS && done < all {
+            return None;
+        }
+        self.counted = now;
+        self.state.view(now).map(|view| compose::plain(&view))
+    }
+
+    fn is_few(&self) -> bool {
+        self.state.cells().1 <= MANY
+    }
+
+    /// What is to be said now if nothing was printed for `quiet_for`, or nothing at all.
+    fn tick(&mut self, now: Duration, quiet_for: Option<Duration>) -> Option<String> {
+        if let Some((phase, since)) = self.state.phase()
+            && self.told_phase != Some(since)
+            // Its first line says it.
+            && phase != Phase::Removing
+        {
+            let age = now.saturating_sub(since);
+            if age >= LONG || (quiet_for.is_none() && now >= FIRST_SIGN) {
+                self.told_phase = Some(since);
+                return Some(format!("{phase} …"));
+            }
+        }
+        if quiet_for.unwrap_or(now) < HEARTBEAT {
+            return None;
+        }
+        self.state.view(now).map(|view| compose::plain(&view))
+    }
+}
+
+#[cfg(test)]
+mod tests;

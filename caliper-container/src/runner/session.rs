@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use caliper_core::facts::event::{self, Event, Reporter, RoundPurpose};
+use caliper_core::facts::event::{self, Event, InOrder, Phase, Reporter, RoundPurpose};
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::grid::CellId;
@@ -13,7 +13,8 @@ use caliper_core::question::plan::Plan;
 
 use super::parts::Manifests;
 use super::schedule::{Gate, Schedule};
-use super::task::{Task, found, request, tasks};
+use super::task::{Found, Task, found, request, tasks, wanted};
+use super::watched::{Watched, during};
 use super::{CellAction, Done, Outcome, RunContext, RunError, RunOptions, Running, rounded};
 use crate::backend::RunId;
 
@@ -72,11 +73,12 @@ impl<'a> Session<'a> {
         options: &RunOptions,
         purpose: RoundPurpose,
     ) -> Result<Outcome, RunError> {
-        let found = found(plan, context.project)?;
-        let mut tasks = tasks(plan, context, options, &self.run, &found)?;
-        Manifests::of(&found).keep(plan, &mut tasks, context.store)?;
+        let reporter = InOrder::new(context.reporter);
+        let files = Watched { files: context.files, reporter: &reporter };
+        let context = RunContext { reporter: &reporter, files: &files, ..context };
+        let (found, tasks) = self.decide(plan, context, options)?;
         let groups = groups(&tasks);
-        let round = self.start_round(plan, context, options, purpose, &tasks);
+        let round = self.start_round(plan, context, options, purpose, &tasks, groups.len());
         let running = Running {
             plan,
             context,
@@ -126,6 +128,21 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Decides what to do about each cell.
+    fn decide<'plan>(
+        &self,
+        plan: &'plan Plan,
+        context: RunContext<'plan>,
+        options: &RunOptions,
+    ) -> Result<(Found, Vec<Task<'plan>>), RunError> {
+        during(context.reporter, Phase::Recorded, || {
+            let found = found(plan, context.project)?;
+            let mut tasks = tasks(plan, context, options, &self.run, &found)?;
+            Manifests::of(&found).keep(plan, &mut tasks, context.store)?;
+            Ok((found, tasks))
+        })
+    }
+
     /// Tells the backend which environments of `plan` the rounds to come may build.
     pub(super) fn prepare(
         &self,
@@ -154,6 +171,7 @@ impl<'a> Session<'a> {
         options: &RunOptions,
         purpose: RoundPurpose,
         tasks: &[Task<'_>],
+        environments: usize,
     ) -> u32 {
         let to_measure = tasks.iter().filter(|task| is_to_measure(task));
         let from_source = to_measure.clone().filter(|task| task.cell.is_built_from_source());
@@ -181,6 +199,8 @@ impl<'a> Session<'a> {
             cells,
             to_measure,
             from_source,
+            environments,
+            runs: runs(plan, tasks),
         });
         round
     }
@@ -232,6 +252,19 @@ impl Drop for Session<'_> {
 
 fn is_to_measure(task: &Task<'_>) -> bool {
     matches!(task.action, CellAction::ToMeasure(_) | CellAction::NotMeasurable(_))
+}
+
+/// How many runs of each test are to be made.
+fn runs(plan: &Plan, tasks: &[Task<'_>]) -> BTreeMap<String, usize> {
+    let mut runs = BTreeMap::new();
+    for task in tasks.iter().filter(|task| matches!(task.action, CellAction::ToMeasure(_))) {
+        for test in plan.setup_of(task.cell).all_tests() {
+            let had = task.older.as_ref().map_or(0, |older| older.attempts(&test.name));
+            let lacks = wanted(&task.attempts, &test).saturating_sub(had);
+            *runs.entry(test.name.clone()).or_default() += lacks as usize;
+        }
+    }
+    runs
 }
 
 /// The places of the tasks that measure, with those that share an environment together; in the order of

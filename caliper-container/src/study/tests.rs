@@ -36,6 +36,8 @@ fn study(
     let before = bench.reporter.events().len();
     let study = measure(&question, bench.context(&project), &options, method).unwrap();
     let mut events = bench.reporter.events().split_off(before);
+    events
+        .retain(|event| !matches!(event, Event::PhaseStarted { .. } | Event::PhaseFinished { .. }));
     // One run, whatever it takes.
     let ends = events.iter().filter(|event| matches!(event, Event::RunFinished { .. })).count();
     assert_eq!((matches!(events.remove(0), Event::RunStarted { .. }), ends), (true, 1));

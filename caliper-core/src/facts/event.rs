@@ -1,5 +1,7 @@
 //! The events of a run: the only interface between the runner and its observers.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -9,8 +11,9 @@ use crate::names::PackageName;
 
 /// The version of the format that [`Event`] is written in, as lines of JSON.
 ///
-/// 1: the first.
-pub const SCHEMA: u32 = 1;
+/// 1: the first. 2: phases, downloads and removals; phases come also before [`Event::RunStarted`] and after
+/// [`Event::RunFinished`]. A round tells how many environments and runs of tests it plans.
+pub const SCHEMA: u32 = 2;
 
 /// Something that happened in a run.
 ///
@@ -20,6 +23,18 @@ pub const SCHEMA: u32 = 1;
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
+    /// Something begins that is no part of a cell. Phases do not overlap.
+    PhaseStarted {
+        /// What begins.
+        phase: Phase,
+    },
+    /// A phase ended, well or badly.
+    PhaseFinished {
+        /// What ended.
+        phase: Phase,
+        /// Wall-clock time, in seconds.
+        seconds: f64,
+    },
     /// The run begins.
     RunStarted {
         /// The version of this format: [`SCHEMA`].
@@ -54,6 +69,32 @@ pub enum Event {
         /// it needs is not known before.
         #[serde(default)]
         from_source: usize,
+        /// How many environments those need; cells can share one.
+        #[serde(default)]
+        environments: usize,
+        /// How many runs of each test are planned, by the name of the test. A cell whose build fails has none
+        /// of them, and a package without modules has no import.
+        #[serde(default)]
+        runs: BTreeMap<String, usize>,
+    },
+    /// A file is being fetched; told a few times in a second at most.
+    DownloadProgress {
+        /// The name of the file.
+        file: String,
+        /// How many bytes are here.
+        bytes: u64,
+        /// How many it has, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u64>,
+    },
+    /// A file of which [`Event::DownloadProgress`] told was fetched, or could not be fetched.
+    DownloadFinished {
+        /// The name of the file.
+        file: String,
+        /// Whether it is here now.
+        ok: bool,
+        /// Wall-clock time, in seconds.
+        seconds: f64,
     },
     /// A recorded result with an equal key stands for this cell.
     CellReused {
@@ -109,6 +150,11 @@ pub enum Event {
         /// The record.
         record: Box<Record>,
     },
+    /// Files of environments that are not kept are being removed; told a few times in a second at most.
+    Removing {
+        /// How many files are left.
+        files: u64,
+    },
     /// Something that a person should know and that stops nothing.
     Warning {
         /// What to know.
@@ -160,12 +206,71 @@ pub enum RoundPurpose {
     Replay,
 }
 
+/// What a program that measures does outside of cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// The files of the project are read.
+    Project,
+    /// The package index is asked for the releases.
+    Index,
+    /// The Pythons are looked for, or their images pulled.
+    Pythons,
+    /// The project's own package is built.
+    Wheel,
+    /// The grid is laid out. Files without metadata on the index are looked into.
+    Grid,
+    /// It is decided for each cell what is still to be measured.
+    Recorded,
+    /// Conclusions are drawn from the records.
+    Results,
+    /// Environments that are not kept are removed.
+    Removing,
+}
+
+impl fmt::Display for Phase {
+    /// What happens, such as `reading the index`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Project => "reading the project",
+            Self::Index => "reading the index",
+            Self::Pythons => "looking for Pythons",
+            Self::Wheel => "building the project's wheel",
+            Self::Grid => "laying out the grid",
+            Self::Recorded => "looking for recorded results",
+            Self::Results => "comparing the results",
+            Self::Removing => "removing environments that are not kept",
+        })
+    }
+}
+
 /// An observer of a run.
 ///
 /// Calls are never concurrent. A reporter should return quickly, because the run waits for it.
 pub trait Reporter: Send + Sync {
     /// Called for each event.
     fn report(&self, event: &Event);
+}
+
+/// A [`Reporter`] that several threads can call: it makes each wait until the others are done.
+pub struct InOrder<'a> {
+    reporter: &'a dyn Reporter,
+    turn: Mutex<()>,
+}
+
+impl<'a> InOrder<'a> {
+    /// Passes events on to `reporter`, one at a time.
+    pub fn new(reporter: &'a dyn Reporter) -> Self {
+        Self { reporter, turn: Mutex::default() }
+    }
+}
+
+impl Reporter for InOrder<'_> {
+    fn report(&self, event: &Event) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reporter.report(event);
+    }
 }
 
 /// A [`Reporter`] that keeps every event, for tests and for embedders that look afterwards.

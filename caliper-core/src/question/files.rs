@@ -17,6 +17,21 @@ pub trait FileSource: Send + Sync {
     /// [`FileError`] if the file could not be fetched or differs from the index's description.
     fn fetch(&self, file: &DistFile) -> Result<PathBuf, FileError>;
 
+    /// As [`fetch`](Self::fetch), telling `progress` how many bytes are here, and of how many if that is known.
+    /// A file that is on this machine already is not told of.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch).
+    fn fetch_with_progress(
+        &self,
+        file: &DistFile,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<PathBuf, FileError> {
+        let _ = progress;
+        self.fetch(file)
+    }
+
     /// The path of a verified copy that is on this machine already, without any request.
     fn kept(&self, file: &DistFile) -> Option<PathBuf> {
         let _ = file;

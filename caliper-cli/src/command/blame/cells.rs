@@ -6,6 +6,7 @@ use caliper_container::runner::RunContext;
 use caliper_container::study::PinnedCell;
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::blame::{Ends, NoDifference, Pin};
+use caliper_core::facts::event::Reporter;
 use caliper_core::facts::record::{Record, test_names};
 use caliper_core::facts::store::ResultStore as _;
 use caliper_core::names::PackageName;
@@ -54,7 +55,8 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
     let (test, is_swapped) = test(how, &one, &other, &analysis)?;
     let (good, bad) = if is_swapped { (other, one) } else { (one, other) };
 
-    let layout = laid_out(how, &axes, [&good, &bad], around)?;
+    let reporter = progress::reporter(how.progress, around.terminal);
+    let layout = laid_out(how, &axes, [&good, &bad], around, &*reporter)?;
     let dependency = &layout.setting.config.dependency;
     let mut sides = sides(&good, &bad, dependency, &test)?;
     let planned = layout.plan.cells.iter().find(|cell| cell.id == bad.id());
@@ -90,7 +92,6 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
     );
 
     let store = Around::store(&layout.setting.results())?;
-    let reporter = progress::reporter(how.progress, terminal);
     let context = RunContext {
         backend: &*layout.backend,
         project: &layout.project,
@@ -160,6 +161,7 @@ fn laid_out(
     axes: &Axes,
     [good, bad]: [&Record; 2],
     around: &Around<'_>,
+    reporter: &dyn Reporter,
 ) -> Result<Layout, Failure> {
     let backend = match bad.environment.backend.as_str() {
         "docker" => BackendName::Docker,
@@ -186,7 +188,7 @@ fn laid_out(
         retries: how.retries,
         ..Work::of(how.config.clone(), backend, selection)
     };
-    lay_out(&work, Purpose::Run, around.interrupt, around.terminal)
+    lay_out(&work, Purpose::Run, around.interrupt, reporter, around.terminal)
 }
 
 /// What is installed on both sides. Only the bad side's own release is measured if both have the same.

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use caliper_container::backend::ContainerBackend as _;
 use caliper_container::project::Project;
-use caliper_container::runner::RunContext;
+use caliper_container::runner::{RunContext, during};
 use caliper_container::study::PinnedCell;
 use caliper_core::analysis::blame::Pin;
+use caliper_core::facts::event::Phase;
 use caliper_core::names::{PackageName, PythonVersion, Sha256};
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::interpreter::Interpreter;
@@ -42,12 +43,13 @@ pub(super) fn run(from: &Path, to: &Path, around: &Around<'_>) -> Outcome {
     let cache = setting::cache(&folder.join(setting::FILE));
     let _in_use = CacheLock::open(&folder, &cache)?;
     let index = Index::open(&how.index, &cache, terminal)?;
+    let reporter = progress::reporter(how.progress, terminal);
     let backend = sources::local(&index, &cache, None);
     let setup = subject::setup(&how.command, how.timeout, how.repeats);
     backend.check(&setup)?;
     let wanted: BTreeSet<_> = how.python.or_else(|| usual_python(&folder)).into_iter().collect();
-    let interpreter =
-        python(backend.interpreters(&wanted, &setup)?, [(from, &files[0]), (to, &files[1])])?;
+    let found = during(&*reporter, Phase::Pythons, || backend.interpreters(&wanted, &setup))?;
+    let interpreter = python(found, [(from, &files[0]), (to, &files[1])])?;
     let [first, second] = [(from, &files[0]), (to, &files[1])]
         .map(|(path, file)| file.pins(&interpreter).map_err(|error| told(path, &error)));
     let (first, second) = (first?, second?);
@@ -58,8 +60,9 @@ pub(super) fn run(from: &Path, to: &Path, around: &Around<'_>) -> Outcome {
     sides.hold(&how.except)?;
     let downloader = index.downloader(&cache);
     if sides.requires.is_empty() {
-        sides.requires =
-            order::requires(&sides.differing(), None, &interpreter, &index, &downloader);
+        sides.requires = during(&*reporter, Phase::Index, || {
+            order::requires(&sides.differing(), None, &interpreter, &index, &downloader)
+        });
     }
     let kind = if subject.is_package {
         "with the package of this folder"
@@ -69,7 +72,6 @@ pub(super) fn run(from: &Path, to: &Path, around: &Around<'_>) -> Outcome {
     terminal.note(&format!("Python {}, {kind}", interpreter.version));
 
     let store = Around::store(&folder.join(OWN))?;
-    let reporter = progress::reporter(how.progress, terminal);
     let context = RunContext {
         backend: &backend,
         project: &project,

@@ -3,11 +3,13 @@
 use caliper_container::cache::KEPT;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::local::{Needed, keep_within};
+use caliper_container::runner::during;
 use caliper_container::study::Study;
+use caliper_core::facts::event::{Phase, Reporter};
 use caliper_core::facts::record::Record;
 use caliper_core::names::Bytes;
 
-use crate::args::{How, Work};
+use crate::args::Work;
 use crate::exit::Failure;
 use crate::layout::Layout;
 use crate::progress::Removal;
@@ -17,18 +19,18 @@ use crate::terminal::Terminal;
 pub(super) fn up(
     layout: &Layout,
     work: &Work,
-    how: &How,
     study: &Study,
+    reporter: &dyn Reporter,
     interrupt: &Interrupt,
     terminal: Terminal,
 ) -> Result<(), Failure> {
     for remark in layout.backend.remarks() {
         terminal.note(&format!("note: {remark}"));
     }
-    {
-        let removal = Removal::new(how.progress, terminal);
+    during(reporter, Phase::Removing, || {
+        let removal = Removal::new(reporter);
         layout.backend.finish(interrupt, &|left| removal.say(left));
-    }
+    });
     // Without a build the cache did not grow. After Ctrl-C nothing more is begun.
     let begun = layout.begun.into();
     let is_new = |record: &Record| record.build.as_ref().is_some_and(|build| !build.reused);
