@@ -287,7 +287,7 @@ fn what_only_a_build_tells_is_told_before_any_cell() {
     insta::assert_snapshot!(refused(&world), @"error: `project` installs weather-kit itself, whose releases are measured; leave `project` out");
     world.write("caliper.yaml", "analysis: {dependency: demo, project: true}\n");
     world.write("METADATA.in", &format!("{METADATA}Requires-Python: >=3.99\n"));
-    insta::assert_snapshot!(refused(&world), @"error: weather-kit requires Python >=3.99, and [PYTHON] is asked for; leave it out of `python_versions`");
+    insta::assert_snapshot!(refused(&world), @"error: weather-kit requires Python >=3.99, and [PYTHON] is asked for; ask for those that it allows");
 }
 
 #[test]

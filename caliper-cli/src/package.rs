@@ -342,7 +342,7 @@ fn only_supported(
     let (range, others) = (text, others.join(", "));
     if chosen {
         return Err(Failure::question(format!(
-            "{name} requires Python {range}, and {others} is asked for; leave it out of `python_versions`"
+            "{name} requires Python {range}, and {others} is asked for; ask for those that it allows"
         )));
     }
     pythons.retain(fits);

@@ -245,7 +245,14 @@ fn exit(how: &Bounds, report: &BoundsReport, bounding: &Bounding, terminal: Term
             .warning("some environments could not be measured; the same command tries them again");
         return Exit::Infrastructure;
     }
-    if how.check && report.is_refuted() { Exit::Unexpected } else { Exit::Done }
+    match (how.check, report.is_refuted(), report.is_decided()) {
+        (true, true, _) => Exit::Unexpected,
+        (true, false, false) => {
+            terminal.verdict("not decided: it is not known of each range whether it holds");
+            Exit::Infrastructure
+        }
+        _ => Exit::Done,
+    }
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

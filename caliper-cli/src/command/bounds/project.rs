@@ -12,7 +12,7 @@ use caliper_core::names::PackageName;
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::{CellId, Choice, Grid, GridCell, SCHEMA};
 use caliper_core::question::interpreter::Interpreter;
-use caliper_core::question::plan::{Plan, Setup};
+use caliper_core::question::plan::{Plan, Setup, TestKind};
 use serde_json::json;
 
 use crate::args::Bounds;
@@ -76,10 +76,14 @@ impl Asked {
         };
         let package =
             Package::build(&choice, of_package, &mut interpreters, !how.python.is_empty())?;
-        let (declared, left_out) = declared(&package.requires_dist, &interpreters);
+        let (declared, mut left_out) = declared(&package.requires_dist, &interpreters);
         let names: Vec<PackageName> = declared.iter().map(|one| one.name.clone()).collect();
         let downloader = index.downloader(cache);
-        let (built, _) = package.without_ranges(&names, cache, &downloader)?;
+        let (built, lifted) = package.without_ranges(&names, cache, &downloader)?;
+        let of_extras = lifted.iter().filter(|one| one.requirement.contains("extra"));
+        left_out.extend(of_extras.map(|one| {
+            format!("`{}`: ranges that extras declare are lifted and not judged", one.requirement)
+        }));
         let mut setup = plain;
         if !built.extras.is_empty() {
             // The file is installed by its path, and this asks for its extras.
@@ -117,7 +121,8 @@ fn config(how: &Bounds, folder: &Path) -> Result<Config, Failure> {
     });
     let text = json!({"analysis": analysis}).to_string();
     let read = |name: &str| setting::read_inside(folder, name);
-    Ok(Config::from_yaml("the arguments of `caliper bounds`", &text, &read)?)
+    Config::from_yaml("the arguments of `caliper bounds`", &text, &read)
+        .map_err(|error| Failure::question(error.without_places()))
 }
 
 /// How the project is tested, and what is installed beside it.
@@ -125,11 +130,19 @@ fn setup(how: &Bounds, config: &Config) -> Setup {
     let tested = subject::setup(&how.command, how.timeout, 1);
     let mut setup =
         Setup { tests: tested.tests, as_of: how.as_of, import: tested.import, ..config.setup() };
-    let command = &setup.tests[0].command;
-    let is_pytest =
-        command[0] == "pytest" || command.get(1..3) == Some(&["-m", "pytest"].map(str::to_owned));
+    let test = &mut setup.tests[0];
+    let arguments = match test.command.as_slice() {
+        [pytest, arguments @ ..] if pytest == "pytest" => arguments,
+        [_, module, pytest, arguments @ ..] if module == "-m" && pytest == "pytest" => arguments,
+        _ => return setup,
+    };
+    // Its report tells whether it came to its end: a suite can leave with status 0 in the middle.
+    if !arguments.iter().any(|word| word.starts_with("--junit")) {
+        test.command = TestKind::Pytest.command(arguments.to_vec());
+        test.kind = TestKind::Pytest;
+    }
     let named = |line: &String| PackageName::split(line.trim()).0.eq_ignore_ascii_case("pytest");
-    if is_pytest && !setup.requirements.iter().any(named) {
+    if !setup.requirements.iter().any(named) {
         setup.requirements.push("pytest".to_owned());
     }
     setup

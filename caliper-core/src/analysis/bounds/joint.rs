@@ -139,7 +139,8 @@ fn raise(
         // Where a resolver goes if this one is free.
         let free = search.known(others.clone(), held)?;
         let Some(from) = free.installed.get(&pin.name) else { continue };
-        if judge(free) != Outcome::Good || pin.to.as_ref() == Some(from) {
+        // A resolver may go below the lower end too, to what an older release of this one requires. That is no raise.
+        if judge(free) != Outcome::Good || pin.to.as_ref().is_some_and(|to| from <= to) {
             continue;
         }
         let at = |version: &Version| {

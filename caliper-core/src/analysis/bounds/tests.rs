@@ -56,7 +56,23 @@ impl World<'_> {
             let version = pinned.unwrap_or_else(free);
             (name, version)
         };
-        NAMES.into_iter().zip(self.declared).map(installed).collect()
+        let newest: Pins = NAMES.into_iter().zip(self.declared).map(installed).collect();
+        let goes = |pins: &Pins| {
+            (self.truth)(&|text| pins[&name(text)].release()[0]) != Seen::CannotBeInstalled
+        };
+        let free = NAMES.into_iter().zip(self.declared);
+        let free = free.filter(|(text, _)| !mixture.pins.contains_key(&name(text)));
+        let older = free.flat_map(|(text, (from, to))| {
+            let newest = &newest;
+            (from..to).rev().map(move |number| {
+                let mut pins = newest.clone();
+                pins.insert(name(text), version(number));
+                pins
+            })
+        });
+        // As a resolver, which goes back where the newest do not go together.
+        let all = std::iter::once(newest.clone()).chain(older).find(goes);
+        all.unwrap_or(newest)
     }
 
     fn answer(&self, mixture: &Mixture) -> Answer {
@@ -245,6 +261,27 @@ fn lower_bounds_that_conflict_are_raised_as_a_resolver_does() {
     c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
     lowest Passed, to blame "", raised "b 5 to 7 CannotBeInstalled", in the end Passed with a==5 b==7 c==5
     11 installs
+    "#);
+}
+
+#[test]
+fn a_lower_bound_is_not_raised_to_an_older_release() {
+    let truth = |of: &dyn Fn(&str) -> u64| {
+        let (a, b) = (of("a"), of("b"));
+        match (a >= 8, b) {
+            // From 8 on `a` requires a newer `b`, and a resolver that holds `b` goes back to an older `a`.
+            (true, ..10) => Seen::CannotBeInstalled,
+            (true, 10..13) | (false, 10..) => Seen::Failed,
+            _ => Seen::Passed,
+        }
+    };
+    insta::assert_snapshot!(told(&truth), @r#"
+    today Passed, None
+    a Refuted: 8 Proven (Fails("7")) to 20 Proven (Nothing); fails "5 6 7", unmeasured 10, held "", suggested Some(">=8")
+    b Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested Some(">=13")
+    c Holds: 5 Proven (NotTried) to 20 Proven (Nothing); fails "", unmeasured 14, held "", suggested None
+    lowest Failed, to blame "b==10", raised "b 5 to 10 CannotBeInstalled, b 10 to 13 Fails", in the end Passed with a==8 b==13 c==5
+    21 installs
     "#);
 }
 

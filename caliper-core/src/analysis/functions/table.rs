@@ -212,6 +212,13 @@ impl<'a> Table<'a> {
                 continue;
             }
             let of_module = self.lines[&module].clone();
+            // Where all functions are known, something else of the module failed, and nothing says it but its own line.
+            let has_heirs =
+                |place: usize| within.iter().any(|id| self.lines[id][place] == Fate::Absent);
+            if !of_module.iter().enumerate().all(|(place, fate)| !fate.fails() || has_heirs(place))
+            {
+                continue;
+            }
             for id in within {
                 let Some(line) = self.lines.get_mut(&id) else { continue };
                 for (fate, of_module) in line.iter_mut().zip(&of_module) {

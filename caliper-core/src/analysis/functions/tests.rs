@@ -120,6 +120,25 @@ fn functions_share_the_fate_of_their_module() {
 }
 
 #[test]
+fn a_module_whose_functions_are_all_known_has_a_failure_of_its_own() {
+    let store = MemoryStore::default();
+    let cell = |version, functions: &[&str]| {
+        record(version, "3.11").with_runs([suite(&store, Failed, functions)])
+    };
+    // An item that a plugin adds to each module passes where the module cannot be imported.
+    let records = [
+        cell("1.0", &["!t.py", "+t.py::lint", "+other.py::c"]),
+        cell("1.1", &["!t.py", "+t.py::lint", "+other.py::c"]),
+    ];
+    insta::assert_snapshot!(told(&store, &records), @"
+    suite: 3 functions, 2 pass
+    t.py ImportError: cannot import name 'x'
+      fails in 1.0/3.11 1.1/3.11
+    2x ImportError: cannot import name 'x' in 1.0, 1.1
+    ");
+}
+
+#[test]
 fn what_is_not_known_is_no_failure_and_repeats_tell_what_is_flaky() {
     let store = MemoryStore::default();
     let cell = |version, runs: &[(TestOutcome, &[&str])]| {

@@ -63,6 +63,15 @@ impl ConfigError {
         self.problems.len() + self.more
     }
 
+    /// Each problem with its fix and without its place: for a text that is not the user's.
+    pub fn without_places(&self) -> String {
+        let told = self.problems.iter().map(|problem| match &problem.help {
+            Some(help) => format!("{}\nhelp: {help}", problem.message),
+            None => problem.message.clone(),
+        });
+        told.collect::<Vec<_>>().join("\n")
+    }
+
     /// Each problem as its line and column, from 1 (where it has a place), and its message.
     pub fn problems(&self) -> impl Iterator<Item = (Option<(usize, usize)>, &str)> {
         self.problems.iter().map(|problem| {

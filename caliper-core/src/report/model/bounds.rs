@@ -232,6 +232,14 @@ impl BoundsReport {
             || [self.together.lower, self.together.upper].contains(&TogetherEnd::Fails)
     }
 
+    /// Whether it is known of each declared range whether it holds, and of all together.
+    pub fn is_decided(&self) -> bool {
+        self.dependencies.iter().all(|one| one.check != Check::Undecided)
+            && [self.together.lower, self.together.upper]
+                .iter()
+                .all(|end| *end != TogetherEnd::NotMeasured)
+    }
+
     /// What to declare instead, dependency by dependency.
     pub fn suggestions(&self) -> Vec<(PackageName, String)> {
         let suggested = |one: &DependencyBounds| {
