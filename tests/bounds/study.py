@@ -10,7 +10,7 @@ How they are chosen, before any is tried: the names of candidates.txt, which are
 no applications, in a random order (seed 17). Taken is the newest final sdist of each if
 
 - the newest release has a wheel for any Python (`py3-none-any`),
-- it is smaller than 2 MB and has a folder `tests` or `test`, or files `test_*.py`,
+- it is smaller than 2 MB and has files `test_*.py` or `*_test.py`,
 - it declares two to five direct dependencies that hold on this Python without an extra, and not all of them exactly (`==`);
 
 until there are ten. What its extra, its dependency group or its requirements file named `test`, `tests`, `testing` or `dev`
@@ -99,7 +99,8 @@ def direct(project):
 
 
 def has_tests(project):
-    return any((project / name).is_dir() for name in ("tests", "test")) or any(project.glob("**/test_*.py"))
+    # A folder of tests may be there and be empty.
+    return any(project.glob("**/test_*.py")) or any(project.glob("**/*_test.py"))
 
 
 def choose(folder):

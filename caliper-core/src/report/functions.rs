@@ -30,7 +30,9 @@ fn of_test(summary: &FunctionsSummary) -> Vec<Vec<Span>> {
     let plain = |text: String| vec![(Tone::Plain, text)];
     let indented = |tone, text: String| vec![(Tone::Plain, "  ".to_owned()), (tone, text)];
     let mut lines = Vec::new();
-    if *count > 0 || unknown.is_empty() {
+    if *count == 0 && unknown.is_empty() {
+        lines.push(plain(format!("{test}: it has no functions")));
+    } else if *count > 0 {
         let pass = match (*count, *passing) {
             (1, 1) => "which passes".to_owned(),
             (count, passing) if count == passing => "all pass".to_owned(),

@@ -56,7 +56,8 @@ pub fn plain(view: &GridView) -> String {
 }
 
 fn totals(totals: &Totals) -> Vec<Span> {
-    let cells = (Tone::Plain, format!("{} cells", totals.cells));
+    let cells = if totals.cells == 1 { "cell" } else { "cells" };
+    let cells = (Tone::Plain, format!("{} {cells}", totals.cells));
     [cells].into_iter().chain(counts(totals, BETWEEN)).collect()
 }
 

@@ -47,16 +47,27 @@ pub fn ended(
             let said = usage(&error).or_else(|| usage(&output)).unwrap_or_default();
             not_run(format!("pytest could not start: {}", excerpt::line(said)))
         }
-        (0, Err(problem)) => Some((
-            TestOutcome::Failed,
-            format!("it exited with status 0, and {problem}: nobody knows what was run"),
-        )),
+        (0, Err(problem)) => {
+            Some((TestOutcome::Failed, format!("{LEFT}{problem}: nobody knows what was run")))
+        }
+        (0, Ok(functions)) => match failures(functions) {
+            0 => None,
+            1 => Some((TestOutcome::Failed, format!("{LEFT}1 of its functions fails"))),
+            more => Some((TestOutcome::Failed, format!("{LEFT}{more} of its functions fail"))),
+        },
         (2, _) if is_pytest => Some((TestOutcome::Failed, "pytest was interrupted".to_owned())),
         (3, _) if is_pytest => {
             Some((TestOutcome::Failed, "an internal error of pytest or of a plug-in".to_owned()))
         }
         _ => None,
     }
+}
+
+/// A plug-in, or a module of the tests, can end the process with a status of its own.
+const LEFT: &str = "it exited with status 0, and ";
+
+fn failures(functions: &Functions) -> usize {
+    functions.outcomes.values().filter(|outcome| outcome.is_failure()).count()
 }
 
 const NOTHING: &str = "no test was found: look at the path, at `-k` and at `-m`";

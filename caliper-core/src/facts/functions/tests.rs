@@ -131,6 +131,9 @@ fn how_it_ended_is_told_where_the_status_does_not() {
 
     let none = || Ok(Functions::default());
     let some = || Functions::from_junit(b"<testsuite><testcase name='a'/></testsuite>");
+    let fails = || {
+        Functions::from_junit(b"<testsuite><testcase name='a'><failure/></testcase></testsuite>")
+    };
     let missing = || Err(ReportError::Missing);
     let said = |kind, status, output: &str, error: &str, report: Result<Functions, ReportError>| {
         let (output, error) = (output.as_bytes(), error.as_bytes());
@@ -159,6 +162,8 @@ fn how_it_ended_is_told_where_the_status_does_not() {
         ),
         said(Pytest, 4, "", conftest, missing()),
         said(Pytest, 0, "", "", missing()),
+        said(Pytest, 0, "", "", fails()),
+        said(Pytest, 1, "", "", fails()),
         said(Pytest, 1, "", no_pytest, missing()),
         said(Pytest, 1, "", "ModuleNotFoundError: No module named 'other'\n", missing()),
         said(Notebook, 1, "", "No module named nbclient\n", missing()),
@@ -176,6 +181,8 @@ fn how_it_ended_is_told_where_the_status_does_not() {
     not run: pytest could not start: file or directory not found: nodir
     -
     failed: it exited with status 0, and it left no report of its functions: nobody knows what was run
+    failed: it exited with status 0, and 1 of its functions fails
+    -
     not run: `pytest` is not installed in this environment: add it to `requirements`
     -
     not run: `nbclient` is not installed in this environment: add it to `requirements`
