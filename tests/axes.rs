@@ -150,12 +150,12 @@ fn every_combination_is_a_cell_that_every_command_understands() {
 
     suggestion: demo>=2.0 (it allows what passes everywhere, and nothing that fails somewhere)
     or, in place of a bound on demo, as cells show that differ in nothing else
-      helper<2, with which 1.0 passes; 2.0 fails
+      helper<=1.0, with which 1.0 passes; 2.0 fails, and nothing between was measured
 
     look further
-      caliper show '1.0/X.YZ[as_of=today,helper=2.0,seed=0]'  a cell that fails, with its output
-      caliper suggest                                         what the suggestion rests on
-      caliper report                                          all of it as a page
+      caliper show '1.0/X.YZ[as_of=today,helper=2.0,seed=0]'  # a cell that fails, with its output
+      caliper suggest                                         # what the suggestion rests on
+      caliper report                                          # all of it as a page
     ");
     let cell = |variant: &str| format!("1.0/{python}[{variant}]");
 

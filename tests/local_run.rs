@@ -68,9 +68,9 @@ fn every_rung_of_the_ladder() {
     suggestion: demo<1.4,!=1.1 (it allows what passes everywhere, and nothing that fails somewhere)
 
     look further
-      caliper show 1.1/X.YZ  a cell that fails, with its output
-      caliper suggest        what the suggestion rests on
-      caliper report         all of it as a page
+      caliper show 1.1/X.YZ  # a cell that fails, with its output
+      caliper suggest        # what the suggestion rests on
+      caliper report         # all of it as a page
     ");
 
     let results = world.results();

@@ -172,9 +172,9 @@ fn each_test_has_a_view_and_what_was_measured_is_shown() {
     suggestion: demo>=1.1 (it allows what passes everywhere, and nothing that fails somewhere)
 
     look further
-      caliper show 1.0/X.YZ  a cell that fails, with its output
-      caliper suggest        what the suggestion rests on
-      caliper report         all of it as a page
+      caliper show 1.0/X.YZ  # a cell that fails, with its output
+      caliper suggest        # what the suggestion rests on
+      caliper report         # all of it as a page
     ");
     let show = |arguments: &[&str]| world.caliper(&[&["show"], arguments].concat());
     insta::assert_snapshot!(from_grid(&show(&["--test", "fine"]).expect(0).out), @"
@@ -185,7 +185,7 @@ fn each_test_has_a_view_and_what_was_measured_is_shown() {
     2 cells · 2 same result
 
     look further
-      caliper report  all of it as a page
+      caliper report  # all of it as a page
     ");
     insta::assert_snapshot!(from_grid(&show(&["--test", "new"]).expect(0).out), @"
          X.YZ
@@ -205,9 +205,9 @@ fn each_test_has_a_view_and_what_was_measured_is_shown() {
     suggestion: demo>=1.1 (it allows what passes everywhere, and nothing that fails somewhere)
 
     look further
-      caliper show 1.0/X.YZ  a cell that fails, with its output
-      caliper suggest        what the suggestion rests on
-      caliper report         all of it as a page
+      caliper show 1.0/X.YZ  # a cell that fails, with its output
+      caliper suggest        # what the suggestion rests on
+      caliper report         # all of it as a page
     ");
     insta::assert_snapshot!(show(&["--test", "old"]).error(2), @"error: there is no test `old` in the results; there are `import`, `fine`, `new`");
     let json = show(&["--test", "new", "--format", "json"]).expect(0).out;

@@ -66,7 +66,7 @@ fn a_partial_run_takes_nothing_away() {
       not measured after 1.1 (1 release)
 
     look further
-      caliper report  all of it as a page
+      caliper report  # all of it as a page
     ");
     let results = world.results();
     assert_eq!(releases(&results, "cells"), ["1.1"]);

@@ -110,9 +110,9 @@ fn each_function_of_pytest_has_a_row() {
     suggestion: demo<2 (it allows what passes everywhere, and nothing that fails somewhere)
 
     look further
-      caliper show 2.0/[PYTHON]  a cell that fails, with its output
-      caliper suggest        what the suggestion rests on
-      caliper report         all of it as a page
+      caliper show 2.0/[PYTHON]  # a cell that fails, with its output
+      caliper suggest        # what the suggestion rests on
+      caliper report         # all of it as a page
     ");
     let results = world.results();
     world.follows("results", &results.to_string());
@@ -276,9 +276,9 @@ fn unittest_and_doctest_have_functions_too() {
     suggestion: demo<2 (it allows what passes everywhere, and nothing that fails somewhere)
 
     look further
-      caliper show 2.0/[PYTHON]  a cell that fails, with its output
-      caliper suggest        what the suggestion rests on
-      caliper report         all of it as a page
+      caliper show 2.0/[PYTHON]  # a cell that fails, with its output
+      caliper suggest        # what the suggestion rests on
+      caliper report         # all of it as a page
     ");
     let shown = world.caliper(&["show", &format!("2.0/{}", python())]).expect(0).out;
     let told: Vec<&str> = shown

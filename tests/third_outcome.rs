@@ -226,12 +226,12 @@ fn results_of_the_original_are_imported() {
     a.py: 1 result is the same by looking past distances of numbers of up to 4.0e-11 of their value
     `keep` under `compare` in the configuration looks past less
 
-    suggestion: demo!=1.3 (it allows what passes everywhere, and nothing that fails somewhere)
+    suggestion: demo!=1.3 (it allows what passes everywhere, and nothing that fails somewhere, and 1 release that was not measured)
 
     look further
-      caliper show imported 1.3/2.7  a cell that fails, with its output
-      caliper suggest imported       what the suggestion rests on
-      caliper report imported        all of it as a page
+      caliper show imported 1.3/2.7  # a cell that fails, with its output
+      caliper suggest imported       # what the suggestion rests on
+      caliper report imported        # all of it as a page
     ");
     insta::assert_snapshot!(said.err, @"
     warning: `old/.caliper/data/other.json`: this is no result of caliper 0.0: missing field `inputs` at line 1 column 2

@@ -152,8 +152,10 @@ fn print_json(value: &impl Serialize, terminal: Terminal) -> Result<(), Failure>
     let written = serde_json::to_writer_pretty(&mut out, value)
         .and_then(|()| out.write_all(b"\n").and_then(|()| out.flush()).map_err(Error::io));
     match written {
-        // A reader that has gone away (`| head`) is no error.
-        Err(error) if error.is_io() => Ok(()),
+        Err(error) if error.is_io() => {
+            crate::terminal::note_loss(Err(error.into()));
+            Ok(())
+        }
         written => written.map_err(|error| Failure::infrastructure("could not print JSON", error)),
     }
 }

@@ -29,7 +29,11 @@ fn main() -> ExitCode {
     let terminal =
         terminal::Terminal::new(args.global.no_color, args.global.quiet, args.global.verbose);
     own::remember();
-    match command::run(args, terminal) {
+    let done = command::run(args, terminal).and_then(|exit| match terminal::lost() {
+        Some(error) => Err(exit::Failure::infrastructure("could not print all data", error)),
+        None => Ok(exit),
+    });
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal.error(failure.error.as_ref());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 use crate::own;
+use crate::setting::Setting;
 
 /// Writes a file that the user named, in place of what it held: a reader sees all of the old content or all of the new. A
 /// symbolic link stays one, and what is no file, such as `/dev/stdout`, is written to. The file stays no part of the
@@ -43,7 +44,7 @@ pub(crate) fn readable<'a, 'b>(
     builder.permissions(fs::Permissions::from_mode(0o666))
 }
 
-/// Refuses to write over a configuration, into a folder of results, or over a folder.
+/// Refuses to write over a configuration or one of its tests, into a folder of results, or over a folder.
 pub(crate) fn check(
     path: &Path,
     configuration: Option<&Path>,
@@ -62,7 +63,18 @@ pub(crate) fn check(
     if real.is_dir() {
         return refused("is a folder");
     }
+    if configuration.is_some_and(|one| tests(one).any(|test| real == test)) {
+        return refused("is a test of the configuration");
+    }
     Ok(())
+}
+
+/// The files that the tests of a configuration name. One that cannot be read has none here: reading it tells why.
+fn tests(configuration: &Path) -> impl Iterator<Item = PathBuf> {
+    let config = Setting::open(configuration).ok().map(|setting| setting.config);
+    let words = config.into_iter().flat_map(|config| config.tests).flat_map(|test| test.command);
+    let beside = folder(configuration).to_owned();
+    words.filter_map(move |word| fs::canonicalize(beside.join(word)).ok())
 }
 
 /// Where a file is, that need not exist.
@@ -92,7 +104,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at(".caliper/records")).unwrap();
-        fs::write(at("caliper.yaml"), "").unwrap();
+        let study = "analysis: {name: a, dependency: demo, tests: [test.py]}\n";
+        fs::write(at("caliper.yaml"), study).unwrap();
         fs::write(at("old"), "old").unwrap();
         std::os::unix::fs::symlink(at("caliper.yaml"), at("link")).unwrap();
         let (config, results) = (at("caliper.yaml"), at(".caliper"));
@@ -103,9 +116,12 @@ mod tests {
             })
         };
         assert!(check("new").is_ok() && check("old").is_ok());
-        let refused = ["caliper.yaml", "link", ".caliper/results.json", ".caliper/records/x", "."];
+        fs::write(at("test.py"), "").unwrap();
+        let refused =
+            ["test.py", "caliper.yaml", "link", ".caliper/results.json", ".caliper/records/x", "."];
         let told: Vec<String> = refused.iter().map(|name| check(name).unwrap_err()).collect();
         insta::assert_snapshot!(told.join("\n"), @"
+        `/test.py` is a test of the configuration; name another file
         `/caliper.yaml` is the configuration; name another file
         `/link` is the configuration; name another file
         `/.caliper/results.json` is in the folder of the results; name another file

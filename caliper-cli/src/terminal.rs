@@ -5,6 +5,7 @@ mod wrap;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use caliper_core::report::grid::{Span, USUAL_WIDTH};
@@ -57,7 +58,7 @@ impl Terminal {
     pub(crate) fn data(self, text: &str) {
         line::make_room();
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        note_loss(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
     /// Where data goes that is printed piece by piece.
@@ -137,6 +138,23 @@ impl Terminal {
         }
         err(&text);
     }
+}
+
+/// Why data could not be printed.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Notes that data was lost, unless its reader has gone away (`| head`).
+pub(crate) fn note_loss(printed: io::Result<()>) {
+    if let Err(error) = printed
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error);
+    }
+}
+
+/// Why data could not be printed, if so.
+pub(crate) fn lost() -> Option<&'static io::Error> {
+    LOST.get()
 }
 
 fn err(text: &str) {

@@ -152,7 +152,7 @@ fn further(results: &Results, path: &Path) -> Vec<Vec<Span>> {
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     let line = |(command, what): (String, &str)| {
         let gap = " ".repeat(width.saturating_sub(command.chars().count()) + 2);
-        vec![(Tone::Plain, format!("  {command}")), (Tone::Dim, format!("{gap}{what}"))]
+        vec![(Tone::Plain, format!("  {command}")), (Tone::Dim, format!("{gap}# {what}"))]
     };
     commands.into_iter().map(line).collect()
 }

@@ -11,7 +11,7 @@ use caliper_core::report::page::{Against, Room, page};
 use super::recorded::{before, recorded, say_of_run};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
-use crate::setting::Setting;
+use crate::setting::{self, Setting};
 use crate::terminal::Terminal;
 
 /// The name of the page in the folder of the results.
@@ -49,7 +49,9 @@ pub(super) fn run(
             "there is no folder `{folder}` to write the page to"
         )));
     }
-    let html = page(&results, against, Room::default(), &blobs)
+    let named = config.to_string_lossy();
+    let named = Some(&*named).filter(|named| *named != setting::FILE);
+    let html = page(&results, named, against, Room::default(), &blobs)
         .map_err(|error| Failure::infrastructure("could not make the report", error))?;
     output::replace(&path, html.as_bytes())?;
     terminal.note(&format!("{} in `{}`", Bytes(html.len() as u64), path.display()));

@@ -3,6 +3,9 @@
 use caliper_core::report::grid::Span;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+/// How the commands begin that a person is told to give.
+const COMMAND: &str = "caliper ";
+
 /// How much further a continued line is indented than the line that it continues.
 const FURTHER: usize = 4;
 
@@ -20,7 +23,9 @@ pub(super) fn wrapped(line: &[Span], width: usize) -> Vec<Vec<Span>> {
     let mut lines: Vec<Vec<Span>> = vec![Vec::new()];
     let mut used = 0;
     for (tone, text) in line {
-        for word in text.split_inclusive(' ') {
+        // A command must stay in one piece, to be copied: the terminal itself breaks it.
+        let (prose, command) = text.split_at(text.find(COMMAND).unwrap_or(text.len()));
+        for word in prose.split_inclusive(' ') {
             let mut rest = word;
             if used > 0 && used + rest.trim_end().width() > width && !is_blank(lines.last()) {
                 lines.push(vec![(*tone, " ".repeat(further))]);
@@ -34,6 +39,13 @@ pub(super) fn wrapped(line: &[Span], width: usize) -> Vec<Vec<Span>> {
             }
             push(&mut lines, *tone, rest);
             used += rest.width();
+        }
+        if !command.is_empty() {
+            if used + command.width() > width && !is_blank(lines.last()) {
+                lines.push(vec![(*tone, " ".repeat(further))]);
+            }
+            push(&mut lines, *tone, command);
+            used = width;
         }
     }
     for line in &mut lines {

@@ -64,6 +64,8 @@ pub struct VerdictChange {
     pub from: Standing,
     /// How it stands since.
     pub to: Standing,
+    /// When the set of results ended that is the first to show it.
+    pub seen: Timestamp,
     /// Whether it was measured in between. If not, only what it is compared with, or how, has changed.
     pub measured_anew: bool,
     /// Whether the test, its files, its limits or what is installed was asked for in another way: then the release need not
@@ -183,7 +185,7 @@ impl StudyHistory {
                 if is_same {
                     *seen += usize::from(*seen != usize::MAX);
                 } else {
-                    changes.push(VerdictChange::between(before, line));
+                    changes.push(VerdictChange::between(before, line, snapshot.info.finished));
                     *seen = usize::MAX;
                 }
                 *before = line;
@@ -202,7 +204,7 @@ impl StudyHistory {
 }
 
 impl VerdictChange {
-    fn between(before: &SnapshotLine, after: &SnapshotLine) -> Self {
+    fn between(before: &SnapshotLine, after: &SnapshotLine, seen: Timestamp) -> Self {
         let names = before.packages.keys().chain(after.packages.keys());
         let names: std::collections::BTreeSet<&String> = names.collect();
         let known = !before.packages.is_empty() && !after.packages.is_empty();
@@ -219,6 +221,7 @@ impl VerdictChange {
             test: after.test.clone(),
             from: before.standing,
             to: after.standing,
+            seen,
             measured_anew: before.standing.measured != after.standing.measured,
             question_changed: before.key != after.key,
             packages: packages.collect(),

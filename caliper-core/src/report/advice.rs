@@ -30,7 +30,7 @@ fn elsewhere(name: &str, candidates: &[Candidate]) -> Vec<String> {
         for OtherBound { name, specifier, fails_with, .. } in bounds {
             let (es, span) = (if releases.len() == 1 { "es" } else { "" }, span(releases));
             lines.push(format!(
-                "  {name}{specifier}, with which {span} pass{es}; {fails_with} fails"
+                "  {name}{specifier}, with which {span} pass{es}; {fails_with} fails, and nothing between was measured"
             ));
         }
     }

@@ -56,10 +56,11 @@ fn alike(changes: &[VerdictChange]) -> Vec<(&VerdictChange, Vec<&str>)> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut found: Vec<(&VerdictChange, Vec<&str>)> = Vec::new();
     for change in changes {
-        let VerdictChange { test, from, to, measured_anew, question_changed, packages, .. } =
-            change;
+        let VerdictChange {
+            test, from, to, seen, measured_anew, question_changed, packages, ..
+        } = change;
         let key = format!(
-            "{test}\0{:?}\0{:?}\0{measured_anew}{question_changed}\0{packages:?}",
+            "{test}\0{:?}\0{:?}\0{seen}{measured_anew}{question_changed}\0{packages:?}",
             (from.state, from.verdict, day(from.measured)),
             (to.state, to.verdict, day(to.measured)),
         );
@@ -80,13 +81,16 @@ fn line(change: &VerdictChange, cells: &[&str]) -> Vec<Span> {
     if cells.len() > shown {
         which += &format!(" and {} more cells", cells.len() - shown);
     }
+    // Of one day, the time tells which came first.
+    let is_of_a_day = day(from.measured) == day(to.measured);
+    let moment = |moment: Timestamp| if is_of_a_day { minute(moment) } else { day(moment) };
     let test = if test.is_empty() { String::new() } else { format!("{test} in ") };
     let mut text = format!(
         ": {} ({}), before: {} ({})",
         word(to),
-        day(to.measured),
+        moment(to.measured),
         word(from),
-        day(from.measured)
+        moment(from.measured)
     );
     if !measured_anew {
         text += "; nothing was measured in between, only the comparison changed";
@@ -128,6 +132,12 @@ fn package(change: &PackageChange) -> String {
         (None, Some(to)) => format!("{name} {to} is new"),
         (_, None) => format!("{name} is gone"),
     }
+}
+
+/// The day and the time, to the second.
+fn minute(moment: Timestamp) -> String {
+    let text = moment.to_string().replace('T', " ");
+    text.split('.').next().unwrap_or(&text).trim_end_matches('Z').to_owned()
 }
 
 fn day(moment: Timestamp) -> String {

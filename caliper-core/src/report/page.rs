@@ -59,13 +59,14 @@ impl Default for Room {
 #[error("could not render the page")]
 pub struct PageError(#[from] tera::Error);
 
-/// Renders `results` as HTML. `blobs` finds long outputs, logs and result files; what it does not find is left out.
+/// Renders `results` as HTML. `config` is what commands name the results by, if it is not `caliper.yaml`. `blobs` finds long outputs, logs and result files; what it does not find is left out.
 ///
 /// # Errors
 ///
 /// [`PageError`] if the template is wrong.
 pub fn page(
     results: &Results,
+    config: Option<&str>,
     against: Option<Against<'_>>,
     room: Room,
     blobs: Blobs<'_>,
@@ -78,7 +79,7 @@ pub fn page(
     chunks.extend(text_chunks);
     let starts = pack::Starts { cell_chunks: cell_starts, text_chunks: text_starts };
     let parts = Parts {
-        page: first::First::of(results, against),
+        page: first::First::of(results, config, against),
         policy: policy(),
         style: STYLE,
         script: SCRIPT,

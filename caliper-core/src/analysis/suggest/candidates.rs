@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::{Known, Suggested, suggest};
 use crate::analysis::results::Results;
 use crate::analysis::row::{AlsoDiffers, State};
 use crate::analysis::suspects::{Pairing, Suspects};
@@ -35,8 +34,8 @@ pub struct Candidate {
 pub struct OtherBound {
     /// The package.
     pub name: String,
-    /// The bound: up to the newest version with which one of the releases passed. If the cells show it, it is the
-    /// shortest one that excludes the first version that fails.
+    /// The bound: up to the newest version with which one of the releases passed. What is newer and was not measured is
+    /// excluded: a shorter bound such as `<3` would allow it.
     pub specifier: String,
     /// The oldest version with which they fail. Nothing between the two was measured.
     pub fails_with: String,
@@ -175,24 +174,12 @@ fn candidate(
     let decide = Pairing { failing: failing.id(), passing: passing.id() };
     let told = |(name, passes, fails): (String, Version, Version)| OtherBound {
         name,
-        specifier: Some(&passes)
-            .filter(|_| is_shown)
-            .and_then(|passes| upper(passes, &fails))
-            .unwrap_or_else(|| format!("<={passes}")),
+        specifier: format!("<={passes}"),
         fails_with: fails.to_string(),
     };
     let releases = releases.into_iter().cloned().collect();
     let bounds: Vec<OtherBound> = bounds.into_iter().map(told).collect();
     (!bounds.is_empty()).then_some(Candidate { bounds, is_shown, releases, decide })
-}
-
-/// The shortest upper bound between two versions.
-fn upper(passes: &Version, fails: &Version) -> Option<String> {
-    let known = [(passes.clone(), Known::Passed), (fails.clone(), Known::Failed)];
-    match suggest(&known) {
-        Suggested::Specifier(found) if found.specifier.starts_with('<') => Some(found.specifier),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -240,7 +227,7 @@ mod tests {
     #[test]
     fn the_package_that_moved_is_a_candidate_for_a_bound() {
         let cells = "1.1/3.9[as_of=today], 1.1/3.9[as_of=release]";
-        assert_eq!(told(4, ["1", "1"]), [format!("shown: helper<3 for 2: {cells}")]);
+        assert_eq!(told(4, ["1", "1"]), [format!("shown: helper<=1.1 for 2: {cells}")]);
         assert_eq!(told(4, ["1", "2"]), [format!("helper<=1.1 or other<=1 for 2: {cells}")]);
         // One that went back cannot be bounded from above.
         assert_eq!(told(4, ["2", "1"]), [format!("helper<=1.1 for 2: {cells}")]);

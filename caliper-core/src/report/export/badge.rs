@@ -41,13 +41,21 @@ pub fn badge(results: &Results) -> String {
 /// What works, and the colour for it.
 fn answer(results: &Results) -> (String, &'static str) {
     match Advice::of(results, &|_| true).all {
-        Suggested::Specifier(suggestion) if suggestion.nothing_fails => {
+        // A specifier would promise releases that were not measured.
+        Suggested::Specifier(suggestion)
+            if suggestion.nothing_fails || !suggestion.unproven.is_empty() =>
+        {
+            let colour = if suggestion.nothing_fails { GOOD } else { MIXED };
             let answer = match suggestion.allows.as_slice() {
                 [] => "nothing measured".to_owned(),
                 [one] => format!("{one} works"),
-                [first, .., last] => format!("{first} to {last} work"),
+                [first, second] => format!("{first} and {second} work"),
+                [first, .., last] if suggestion.unproven.is_empty() => {
+                    format!("{first} to {last} work")
+                }
+                all => format!("{} of the measured releases work", all.len()),
             };
-            (answer, GOOD)
+            (answer, colour)
         }
         Suggested::Specifier(suggestion) => {
             let answer = format!("{} works", pretty(&suggestion.specifier));

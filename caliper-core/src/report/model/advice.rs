@@ -81,7 +81,7 @@ pub struct Checked {
 impl Advice {
     /// The requirement that the results support over all tests and Pythons, such as `jinja2>=3.0`, and why; `None` if
     /// there is none.
-    pub fn answer(&self) -> (Option<String>, &'static str) {
+    pub fn answer(&self) -> (Option<String>, String) {
         match &self.all {
             Suggested::Specifier(suggestion) => {
                 let name = self.package.normalized();
@@ -90,10 +90,19 @@ impl Advice {
                 } else {
                     "it allows what passes everywhere, and nothing that fails somewhere"
                 };
-                (Some(format!("{name}{}", suggestion.specifier)), why)
+                let unproven = match suggestion.unproven.len() {
+                    0 => String::new(),
+                    1 => ", and 1 release that was not measured".to_owned(),
+                    more => format!(", and {more} releases that were not measured"),
+                };
+                (Some(format!("{name}{}", suggestion.specifier)), format!("{why}{unproven}"))
             }
-            Suggested::NothingPasses => (None, "nothing that was measured passes"),
-            Suggested::Inseparable { .. } => (None, "no specifier allows exactly what passes"),
+            Suggested::NothingPasses => {
+                (None, "no release that was measured passes all tests everywhere".to_owned())
+            }
+            Suggested::Inseparable { .. } => {
+                (None, "no specifier allows exactly what passes".to_owned())
+            }
         }
     }
 

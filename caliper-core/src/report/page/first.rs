@@ -12,7 +12,7 @@ use crate::names::printable;
 use crate::report::advice::besides;
 use crate::report::details::shell_word;
 use crate::report::grid::Span;
-use crate::report::model::{Advice, CellMark, GridView, LookedPast, OpenQuestions, Tone};
+use crate::report::model::{Advice, CellMark, GridView, LookedPast, Mark, OpenQuestions, Tone};
 use crate::report::{functions, rows, suspects};
 
 /// How many causes, lines of a block and changes the first screen has at most; the rest is counted.
@@ -98,7 +98,7 @@ struct Block {
 #[derive(Serialize)]
 struct Suggestion {
     specifier: Option<String>,
-    why: &'static str,
+    why: String,
     /// Other bounds that may be the better repair, and what is not known.
     besides: Vec<String>,
 }
@@ -126,7 +126,11 @@ struct ChangeLine {
 }
 
 impl First {
-    pub(super) fn of(results: &Results, against: Option<Against<'_>>) -> Self {
+    pub(super) fn of(
+        results: &Results,
+        config: Option<&str>,
+        against: Option<Against<'_>>,
+    ) -> Self {
         let view = GridView::of(results);
         let advice = Advice::of(results, &|_| true);
         let (specifier, why) = advice.answer();
@@ -174,7 +178,7 @@ impl First {
             blocks: blocks(results),
             suggestion,
             against: comparison,
-            commands: commands(results),
+            commands: commands(results, config),
         }
     }
 }
@@ -194,14 +198,17 @@ fn answer(results: &Results, view: &GridView, against: Option<&Comparison>) -> V
     if let Some(newest) = view.rows.last() {
         let mut words: BTreeMap<(Tone, &str), Vec<String>> = BTreeMap::new();
         for (column, mark) in view.columns.iter().zip(&newest.marks) {
-            words.entry((mark.tone(), mark.mark.word())).or_default().push(column.to_string());
+            let word = if mark.is_stale { "stale, not measured again" } else { mark.mark.word() };
+            words.entry((mark.tone(), word)).or_default().push(column.to_string());
         }
         let release = newest.releases.last().map(ToString::to_string).unwrap_or_default();
         let tone = words.keys().map(|(tone, _)| *tone).max().unwrap_or(Tone::Plain);
         let all = words.len() == 1;
         let said = words.into_iter().map(|((_, word), columns)| {
-            if all {
+            if all && *word != *Mark::NoRecord.word() {
                 format!("{word} everywhere")
+            } else if all {
+                word.to_owned()
             } else {
                 format!("{word} on {}", clean(&few(&columns)))
             }
@@ -315,10 +322,11 @@ fn line(spans: Vec<Span>) -> Line {
 }
 
 /// How to look further: at the first failing cell, and at what the results support.
-fn commands(results: &Results) -> Vec<String> {
-    let example = results.causes.first().map(|cause| cause.example.cell.as_str());
-    let show = example.map(|cell| clean(&format!("caliper show {}", shell_word(cell))));
-    show.into_iter().chain(["caliper suggest".to_owned()]).collect()
+fn commands(results: &Results, config: Option<&str>) -> Vec<String> {
+    let named = config.map(|config| format!(" {}", shell_word(config))).unwrap_or_default();
+    let example = results.causes.first().map(|cause| shell_word(&cause.example.cell));
+    let show = example.map(|cell| clean(&format!("caliper show{named} {cell}")));
+    show.into_iter().chain([clean(&format!("caliper suggest{named}"))]).collect()
 }
 
 impl Comparison {

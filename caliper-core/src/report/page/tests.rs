@@ -16,7 +16,8 @@ fn nothing_from_a_test_is_markup() {
     let mut failing = record("1.1", "3.11").with_runs([test(hostile, Failed, hostile)]);
     failing.variant.insert("<i>", "&amp;");
     let passing = record("1.0", "3.11").with_runs([test(hostile, Passed, "a")]);
-    let html = page(&results(vec![passing, failing]), None, Room::default(), &|_| None).unwrap();
+    let html =
+        page(&results(vec![passing, failing]), None, None, Room::default(), &|_| None).unwrap();
     assert!(!html.contains("<img src=x"), "a tag of a test is in the page");
     assert!(html.contains("&lt;b&gt;") || html.contains("&lt;b&#"), "the title is escaped");
     let scripts = html.matches("</script>").count();
@@ -27,7 +28,7 @@ fn nothing_from_a_test_is_markup() {
 #[test]
 fn the_policy_names_the_script_that_the_page_has() {
     let results = results(vec![record("1.0", "3.11").with_runs([test("t", Passed, "a")])]);
-    let html = page(&results, None, Room::default(), &|_| None).unwrap();
+    let html = page(&results, None, None, Room::default(), &|_| None).unwrap();
     let (_, rest) = html.split_once("<script>").unwrap();
     let (script, _) = rest.split_once("</script>").unwrap();
     let digest = BASE64_STANDARD.encode(Sha256::digest(script.as_bytes()));

@@ -12,7 +12,7 @@ fn said(outcomes: &[(&str, TestOutcome)]) -> String {
 
 #[test]
 fn the_answer_is_one_line() {
-    assert_eq!(said(&[("1.0", Passed), ("2.0", Passed)]), "1.0 to 2.0 work");
+    assert_eq!(said(&[("1.0", Passed), ("2.0", Passed)]), "1.0 and 2.0 work");
     assert_eq!(said(&[("1.0", Failed), ("2.0", Passed)]), "≥2.0 works");
     assert_eq!(said(&[("1.0", Passed), ("2.0", Failed)]), "<2 works");
     assert_eq!(said(&[("1.0", Failed)]), "no release works");
