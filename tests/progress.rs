@@ -1,4 +1,4 @@
-//! What a person sees while a run goes on: in terminals of several widths, and where there is none.
+//! What a person sees while a run goes on: in terminals of several widths, and in logs.
 
 use std::path::Path;
 use std::process::Command;

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
-use caliper_core::report::grid::{Span, USUAL_WIDTH};
+use caliper_core::report::grid::Span;
 use caliper_core::report::model::Tone;
 use wrap::wrapped;
 
@@ -76,8 +76,7 @@ impl Terminal {
     /// How many characters fit a line of data: of the terminal, if it goes to one.
     #[expect(clippy::unused_self, reason = "only code that holds a terminal may ask")]
     pub(crate) fn width(self) -> usize {
-        let size = terminal_size::terminal_size_of(io::stdout());
-        size.map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0))
+        line::columns_of(io::stdout())
     }
 
     /// Prints lines of data with their tones. On a terminal, those that are too long are broken between words: a program

@@ -248,7 +248,8 @@ fn exit(how: &Bounds, report: &BoundsReport, bounding: &Bounding, terminal: Term
     match (how.check, report.is_refuted(), report.is_decided()) {
         (true, true, _) => Exit::Unexpected,
         (true, false, false) => {
-            terminal.verdict("not decided: it is not known of each range whether it holds");
+            terminal
+                .verdict("not decided: of some declared ranges it is not known whether they hold");
             Exit::Infrastructure
         }
         _ => Exit::Done,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use caliper_core::analysis::causes::Cause;
 use caliper_core::analysis::results::Results;
 use caliper_core::facts::record::{CellOutcome, Record};
 use caliper_core::question::grid::FileKind;
@@ -26,13 +27,12 @@ pub(super) fn results(results: &Results, path: &Path, terminal: Terminal) {
     part(Some(title), suspects::lines(&results.suspects), MOST_LINES, terminal);
     let past = LookedPast::of(&results.verdicts);
     if !past.is_empty() {
-        let mut lines: Vec<String> = past.iter().take(MOST_PAST).map(ToString::to_string).collect();
-        let more = past.len().saturating_sub(MOST_PAST);
-        if more > 0 {
-            lines.push(format!("… and {more} more such lines (`--format json`)"));
-        }
-        lines.push("`keep` under `compare` in the configuration looks past less".to_owned());
-        part(None, all(Tone::Dim, lines), usize::MAX, terminal);
+        let told = past.iter().map(ToString::to_string).collect();
+        let more = |more| format!("… and {more} more such lines (`--format json`)");
+        let mut lines = first(all(Tone::Dim, told), MOST_PAST, more);
+        let less = "`keep` under `compare` in the configuration looks past less";
+        lines.push(vec![(Tone::Dim, less.to_owned())]);
+        part(None, lines, usize::MAX, terminal);
     }
     if let Some(blind) = &results.blind {
         let lines = blind.to_string().lines().map(str::to_owned).collect();
@@ -46,21 +46,35 @@ pub(super) fn results(results: &Results, path: &Path, terminal: Terminal) {
 }
 
 /// Prints a part of the results below a blank line: its title and its first lines. The others are counted.
-fn part(title: Option<&str>, mut lines: Vec<Vec<Span>>, most: usize, terminal: Terminal) {
+fn part(title: Option<&str>, lines: Vec<Vec<Span>>, most: usize, terminal: Terminal) {
     if lines.is_empty() {
         return;
     }
+    let lines = first(lines, most, |more| format!("… and {more} more lines (`--format json`)"));
+    let title = title.map(|title| vec![(Tone::Plain, title.to_owned())]);
+    say([Vec::new()].into_iter().chain(title).chain(lines).collect(), terminal);
+}
+
+/// The first lines of a list, and a line that counts the others if there are any.
+fn first(
+    mut lines: Vec<Vec<Span>>,
+    most: usize,
+    count: impl Fn(usize) -> String,
+) -> Vec<Vec<Span>> {
     let more = lines.len().saturating_sub(most);
-    lines.truncate(lines.len() - more);
     if more > 0 {
-        lines.push(vec![(Tone::Dim, format!("… and {more} more lines (`--format json`)"))]);
+        lines.truncate(most);
+        lines.push(vec![(Tone::Dim, count(more))]);
     }
+    lines
+}
+
+/// Prints lines without what could redraw a terminal.
+fn say(mut lines: Vec<Vec<Span>>, terminal: Terminal) {
     for (_, text) in lines.iter_mut().flatten() {
         *text = printable(text);
     }
-    let title = title.map(|title| vec![(Tone::Plain, title.to_owned())]);
-    let whole: Vec<Vec<Span>> = [Vec::new()].into_iter().chain(title).chain(lines).collect();
-    terminal.lines(&whole);
+    terminal.lines(&lines);
 }
 
 fn all(tone: Tone, lines: Vec<String>) -> Vec<Vec<Span>> {
@@ -69,21 +83,13 @@ fn all(tone: Tone, lines: Vec<String>) -> Vec<Vec<Span>> {
 
 /// Says how each test fares, where the marks of the grid are not those of every test.
 fn by_test(results: &Results, terminal: Terminal) {
-    let mut lines = grid::by_test(results);
+    let lines = grid::by_test(results);
     if lines.is_empty() {
         return;
     }
-    let more = lines.len().saturating_sub(MOST_TESTS);
-    lines.truncate(MOST_TESTS);
-    if more > 0 {
-        lines.push(vec![(Tone::Dim, format!("  … and {more} more tests"))]);
-    }
-    for (_, text) in lines.iter_mut().flatten() {
-        *text = printable(text);
-    }
-    terminal
-        .lines(&[vec![(Tone::Dim, "of these, by test (`caliper show --test NAME`):".to_owned())]]);
-    terminal.lines(&lines);
+    let lines = first(lines, MOST_TESTS, |more| format!("  … and {more} more tests"));
+    let title = (Tone::Dim, "of these, by test (`caliper show --test NAME`):".to_owned());
+    say([vec![title]].into_iter().chain(lines).collect(), terminal);
 }
 
 /// Why things fail, each cause with the places where it surfaces.
@@ -94,8 +100,7 @@ fn causes(results: &Results, terminal: Terminal) {
     }
     let more = results.causes.len().saturating_sub(MOST_CAUSES);
     if more > 0 {
-        let causes = if more == 1 { "cause" } else { "causes" };
-        lines.push(vec![(Tone::Dim, format!("… and {more} other {causes}"))]);
+        lines.push(vec![(Tone::Dim, format!("… and {}", Cause::others(more)))]);
     }
     for note in results.notes.iter().take(MOST_NOTES) {
         let line = format!("note: the import fails where all tests pass: {note}");

@@ -9,7 +9,7 @@ use super::state::{Now, View};
 use crate::terminal::line::{cut, width};
 use crate::terminal::{Terminal, printable};
 
-/// From this age on it is told how long something has been going on.
+/// What has been going on for longer than this is shown with its age.
 const OLD: Duration = Duration::from_secs(2);
 
 /// From so many columns on, more than one thing that goes on is named.
@@ -32,7 +32,8 @@ pub(super) fn line(view: &View, columns: usize, stopping: bool, terminal: Termin
     if counts_width > room {
         return cut(&counts, room);
     }
-    let all = now(view, if columns >= WIDE { usize::MAX } else { 1 }, stopping, usize::MAX);
+    let most = if columns >= WIDE { usize::MAX } else { 1 };
+    let all = now(view, most, stopping, usize::MAX);
     let gap = if counts.is_empty() { 0 } else { GAP.len() };
     // The first form in which what goes on fits, or can be read at least; else the shortest.
     let times = times(view, stopping);
@@ -44,7 +45,6 @@ pub(super) fn line(view: &View, columns: usize, stopping: bool, terminal: Termin
     let shortest = || times.last().filter(|time| free(time) >= 2 * LEAST);
     let time = times.iter().find(|time| free(time) >= enough).or_else(shortest);
     let time = time.map_or("", String::as_str);
-    let most = if columns >= WIDE { usize::MAX } else { 1 };
     let now = match free(time) {
         free if free >= LEAST => now(view, most, stopping, free),
         _ => String::new(),

@@ -126,7 +126,7 @@ impl Steady {
     }
 }
 
-/// A duration as one tells it who does not know it well: `about 3 min`.
+/// A duration, rounded because it is an estimate: `about 3 min`.
 pub(super) fn about(seconds: f64) -> String {
     const MINUTE: f64 = 60.0;
     const HOUR: f64 = 3600.0;

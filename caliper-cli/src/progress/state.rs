@@ -63,7 +63,7 @@ enum Doing {
     Fetch(u64, Option<u64>),
     /// An environment is made.
     Build { from_source: bool },
-    /// A test runs, for the how manieth time.
+    /// A test runs: its name, and which of its repeats this is.
     Test(String, u32),
 }
 

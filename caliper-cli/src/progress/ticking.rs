@@ -10,10 +10,10 @@ use caliper_core::facts::store::DirStore;
 
 use super::Progress;
 
-/// How often is acted at most: so often is a line drawn.
+/// The time between two ticks: a line is drawn no more often.
 const EVERY: Duration = Duration::from_millis(125);
 
-/// When is acted first: late enough that what is done at once shows nothing, and a person does not wait.
+/// When the first tick comes: late enough that what is done at once shows nothing, and a person does not wait.
 const FIRST: Duration = Duration::from_millis(100);
 
 /// What shows a run.

@@ -5,10 +5,12 @@
 //! terminal is wide, and nothing above it is ever touched.
 
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use caliper_core::report::grid::USUAL_WIDTH;
 use unicode_width::UnicodeWidthChar as _;
 
 static LINE: Mutex<Line> = Mutex::new(Line { drawn: String::new(), printed: None });
@@ -87,13 +89,17 @@ pub(crate) fn leave() {
     }
 }
 
-/// How many columns the terminal has now.
+/// How many columns the terminal has now that standard error goes to.
 pub(crate) fn columns() -> usize {
-    const USUAL: usize = 80;
-    let asked = terminal_size::terminal_size_of(io::stderr());
+    columns_of(io::stderr())
+}
+
+/// How many columns the terminal has now that something is written to, or the usual number if it is written elsewhere.
+pub(super) fn columns_of(stream: impl AsFd) -> usize {
+    let asked = terminal_size::terminal_size_of(stream);
     let asked = asked.map(|(terminal_size::Width(columns), _)| usize::from(columns));
     // A terminal that was made by a program may not know.
-    asked.filter(|columns| *columns > 0).unwrap_or(USUAL)
+    asked.filter(|columns| *columns > 0).unwrap_or(USUAL_WIDTH)
 }
 
 /// How many columns a text takes.
@@ -132,7 +138,7 @@ mod tests {
             ("a b c", 3, "a…"), // no blank before the sign
             ("日本語", 6, "日本語"),
             ("日本語", 5, "日本…"),
-            ("日本語", 4, "日…"), // half a character is none
+            ("日本語", 4, "日…"), // a character of two columns is not cut in half
             ("ab", 1, "…"),
             ("ab", 0, ""),
         ];

@@ -101,6 +101,11 @@ impl Cause {
         }
         lines
     }
+
+    /// How many causes are not told: `3 other causes`.
+    pub fn others(count: usize) -> String {
+        if count == 1 { "1 other cause".to_owned() } else { format!("{count} other causes") }
+    }
 }
 
 impl fmt::Display for Cause {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::grid::Span;
 use super::model::Tone;
 use super::rows::listed;
+use crate::analysis::causes::Cause;
 use crate::analysis::functions::{FunctionGroup, FunctionsSummary};
 use crate::analysis::results::RowSummary;
 use crate::analysis::row::{AlsoDiffers, Transition, TransitionKind, releases};
@@ -198,10 +199,7 @@ fn causes(group: &FunctionGroup) -> String {
     match (told.is_empty(), more) {
         (true, _) => String::new(),
         (false, 0) => format!(": {}", told.join("; or ")),
-        (false, more) => {
-            let causes = if more == 1 { "cause" } else { "causes" };
-            format!(": {}; or {more} other {causes}", told.join("; or "))
-        }
+        (false, more) => format!(": {}; or {}", told.join("; or "), Cause::others(more)),
     }
 }
 

@@ -83,7 +83,7 @@ fn line(change: &VerdictChange, cells: &[&str]) -> Vec<Span> {
     }
     // Of one day, the time tells which came first.
     let is_of_a_day = day(from.measured) == day(to.measured);
-    let moment = |moment: Timestamp| if is_of_a_day { minute(moment) } else { day(moment) };
+    let moment = |moment: Timestamp| if is_of_a_day { second(moment) } else { day(moment) };
     let test = if test.is_empty() { String::new() } else { format!("{test} in ") };
     let mut text = format!(
         ": {} ({}), before: {} ({})",
@@ -134,8 +134,8 @@ fn package(change: &PackageChange) -> String {
     }
 }
 
-/// The day and the time, to the second.
-fn minute(moment: Timestamp) -> String {
+/// The day and the time of day, to the second.
+fn second(moment: Timestamp) -> String {
     let text = moment.to_string().replace('T', " ");
     text.split('.').next().unwrap_or(&text).trim_end_matches('Z').to_owned()
 }

@@ -59,7 +59,8 @@ impl Default for Room {
 #[error("could not render the page")]
 pub struct PageError(#[from] tera::Error);
 
-/// Renders `results` as HTML. `config` is what commands name the results by, if it is not `caliper.yaml`. `blobs` finds long outputs, logs and result files; what it does not find is left out.
+/// Renders `results` as HTML. `config` is what commands name the results by, if it is not `caliper.yaml`. `blobs` finds
+/// long outputs, logs and result files; what it does not find is left out.
 ///
 /// # Errors
 ///

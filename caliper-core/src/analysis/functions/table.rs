@@ -212,11 +212,12 @@ impl<'a> Table<'a> {
                 continue;
             }
             let of_module = self.lines[&module].clone();
-            // Where all functions are known, something else of the module failed, and nothing says it but its own line.
-            let has_heirs =
+            // In a cell that has an outcome for each of its functions, the failure of the module is none of theirs: it keeps
+            // a line of its own.
+            let lacks_one =
                 |place: usize| within.iter().any(|id| self.lines[id][place] == Fate::Absent);
-            if !of_module.iter().enumerate().all(|(place, fate)| !fate.fails() || has_heirs(place))
-            {
+            let fails_itself = |(place, fate): (usize, &Fate)| fate.fails() && !lacks_one(place);
+            if of_module.iter().enumerate().any(fails_itself) {
                 continue;
             }
             for id in within {

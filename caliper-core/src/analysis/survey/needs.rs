@@ -219,7 +219,7 @@ impl Found {
             let need = Need {
                 name: one.name.clone(),
                 text: one.text.clone(),
-                // What a configuration cannot hold, such as a marker that is none, is not written into one.
+                // `init` writes no requirement that a configuration refuses, such as one with a malformed marker.
                 specifier: one
                     .declared
                     .as_ref()

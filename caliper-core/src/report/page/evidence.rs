@@ -13,8 +13,7 @@ use crate::facts::record::{
     BlobRef, FunctionOutcome, Record, RecordedFunctions, RecordedResult, Run, TestRecord,
 };
 use crate::question::grid::CellId;
-use crate::report::details;
-use crate::report::details::shell_word;
+use crate::report::details::{self, shell_word};
 use crate::report::model::{Mark, Tone};
 
 /// How many functions that fail are told of one run.

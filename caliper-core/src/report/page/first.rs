@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Against;
 use super::data::{changed, state};
+use crate::analysis::causes::Cause;
 use crate::analysis::clocks::Course;
 use crate::analysis::results::Results;
 use crate::names::printable;
@@ -273,7 +274,7 @@ fn causes(results: &Results) -> Vec<CauseLines> {
     let more = results.causes.len().saturating_sub(MOST);
     if more > 0 {
         causes.push(CauseLines {
-            text: format!("… and {more} other {}", if more == 1 { "cause" } else { "causes" }),
+            text: format!("… and {}", Cause::others(more)),
             places: Vec::new(),
         });
     }

@@ -72,25 +72,43 @@ function command(text) {
 function part(title, content, open) {
   const body = make("div", {});
   const details = make("details", { class: "part" }, make("summary", {}, title), body);
-  let done = false;
-  const load = () => {
-    if (done) return;
-    done = true;
+  return filled(details, open, () => {
     Promise.resolve(content()).then(
       (made) => body.replaceChildren(...there(made)),
       (error) => {
         body.replaceChildren(make("p", { class: "bad" }, error.message));
       },
     );
+  });
+}
+
+// The same details, which `load` fills once, when they are opened first.
+function filled(details, open, load) {
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    load();
   };
   details.addEventListener("toggle", () => {
-    if (details.open) load();
+    if (details.open) once();
   });
   if (open) {
     details.open = true;
-    load();
+    once();
   }
   return details;
+}
+
+// A table that scrolls by itself. `heads` are names of columns, or elements for them.
+function listTable(heads, body, label) {
+  const head = heads.map((one) => (typeof one === "string" ? make("th", { scope: "col" }, one) : one));
+  const named = label ? { tabindex: 0, role: "region", "aria-label": label } : {};
+  return make(
+    "div",
+    { class: "scroll", ...named },
+    make("table", { class: "list" }, make("thead", {}, make("tr", {}, head)), body),
+  );
 }
 
 const longest = 2000;

@@ -80,10 +80,7 @@ function testPart(cell, test, evidence, open) {
     make("summary", {}, mark && chip(mark), " ", line(tests[test.test])),
     body,
   );
-  let done = false;
-  const load = () => {
-    if (done) return;
-    done = true;
+  return filled(details, open, () => {
     body.append(
       ...there([
         make("p", {}, make("code", {}, line(test.command))),
@@ -100,15 +97,7 @@ function testPart(cell, test, evidence, open) {
         filesPart(test, evidence),
       ]),
     );
-  };
-  details.addEventListener("toggle", () => {
-    if (details.open) load();
   });
-  if (open) {
-    details.open = true;
-    load();
-  }
-  return details;
 }
 
 function differencePart(test, evidence) {
@@ -227,36 +216,22 @@ function functionsPart(test) {
   return part(
     `Functions (${all.length}${bad ? `, ${bad} not passed` : ""})`,
     () => [
-      make(
-        "div",
-        { class: "scroll" },
+      listTable(
+        ["outcome", "function", "message"],
         make(
-          "table",
-          { class: "list" },
-          make(
-            "thead",
-            {},
-            make(
-              "tr",
-              {},
-              ["outcome", "function", "message"].map((name) => make("th", { scope: "col" }, name)),
-            ),
-          ),
-          make(
-            "tbody",
-            {},
-            all
-              .slice(0, most)
-              .map((each) =>
-                make(
-                  "tr",
-                  {},
-                  make("td", { class: each.outcome === "passed" ? "good" : "bad" }, line(each.outcome)),
-                  make("th", { scope: "row", class: "mono" }, line(each.id)),
-                  make("td", {}, each.message ? line(each.message) : ""),
-                ),
+          "tbody",
+          {},
+          all
+            .slice(0, most)
+            .map((each) =>
+              make(
+                "tr",
+                {},
+                make("td", { class: each.outcome === "passed" ? "good" : "bad" }, line(each.outcome)),
+                make("th", { scope: "row", class: "mono" }, line(each.id)),
+                make("td", {}, each.message ? line(each.message) : ""),
               ),
-          ),
+            ),
         ),
       ),
       all.length > most && make("p", { class: "note" }, `The first ${most} of ${all.length}.`),
@@ -336,32 +311,18 @@ function packageDifference(here, there) {
     .sort()
     .filter((name) => mine.get(name) !== theirs.get(name));
   if (!names.length) return make("p", { class: "note" }, "None: the same packages are installed.");
-  return make(
-    "div",
-    { class: "scroll" },
+  return listTable(
+    ["package", "baseline", "here"],
     make(
-      "table",
-      { class: "list" },
-      make(
-        "thead",
-        {},
+      "tbody",
+      {},
+      names.map((name) =>
         make(
           "tr",
           {},
-          ["package", "baseline", "here"].map((name) => make("th", { scope: "col" }, name)),
-        ),
-      ),
-      make(
-        "tbody",
-        {},
-        names.map((name) =>
-          make(
-            "tr",
-            {},
-            make("th", { scope: "row" }, line(name)),
-            make("td", { class: "mono" }, line(theirs.get(name) || "not installed")),
-            make("td", { class: "mono" }, line(mine.get(name) || "not installed")),
-          ),
+          make("th", { scope: "row" }, line(name)),
+          make("td", { class: "mono" }, line(theirs.get(name) || "not installed")),
+          make("td", { class: "mono" }, line(mine.get(name) || "not installed")),
         ),
       ),
     ),

@@ -290,44 +290,30 @@ function openAtCursor() {
 function plotTable(measure) {
   const old = document.getElementById("plot-numbers");
   const details = part("Numbers as a table", () =>
-    make(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Numbers" },
+    listTable(
+      ["release", ...points.map(({ column }) => make("th", { scope: "col", class: "n" }, line(columns[column].label)))],
       make(
-        "table",
-        { class: "list" },
-        make(
-          "thead",
-          {},
+        "tbody",
+        {},
+        domain.map((release) =>
           make(
             "tr",
             {},
-            make("th", { scope: "col" }, "release"),
-            points.map(({ column }) => make("th", { scope: "col", class: "n" }, line(columns[column].label))),
-          ),
-        ),
-        make(
-          "tbody",
-          {},
-          domain.map((release) =>
-            make(
-              "tr",
-              {},
-              make("th", { scope: "row" }, line(releases[release])),
-              points.map(({ at }) => {
-                const point = at.find((each) => each.release === release);
-                return make(
-                  "td",
-                  { class: "n" },
-                  point
-                    ? `${short(point.median)}${measure.unit ? ` ${measure.unit}` : ""}${point.values.length > 1 ? ` (${short(point.low)} … ${short(point.high)})` : ""}`
-                    : "",
-                );
-              }),
-            ),
+            make("th", { scope: "row" }, line(releases[release])),
+            points.map(({ at }) => {
+              const point = at.find((each) => each.release === release);
+              return make(
+                "td",
+                { class: "n" },
+                point
+                  ? `${short(point.median)}${measure.unit ? ` ${measure.unit}` : ""}${point.values.length > 1 ? ` (${short(point.low)} … ${short(point.high)})` : ""}`
+                  : "",
+              );
+            }),
           ),
         ),
       ),
+      "Numbers",
     ),
   );
   details.id = "plot-numbers";

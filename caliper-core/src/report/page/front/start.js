@@ -74,24 +74,7 @@ function makeChanges() {
       make("label", { class: "search" }, "Search", search),
     ),
     found,
-    make(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Changes" },
-      make(
-        "table",
-        { class: "list" },
-        make(
-          "thead",
-          {},
-          make(
-            "tr",
-            {},
-            ["change", "cell", "test", "was", "now"].map((name) => make("th", { scope: "col" }, name)),
-          ),
-        ),
-        body,
-      ),
-    ),
+    listTable(["change", "cell", "test", "was", "now"], body, "Changes"),
     more,
   );
   list();
