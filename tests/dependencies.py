@@ -24,6 +24,7 @@ SEVERAL = {
     "bit-vec": "jsonschema (tests)",
     "bytes": "shiplift",
     "getrandom": "ring; jsonschema (tests)",
+    "glam": "nalgebra, which statrs names and does not build; one feature for each version",
     "http": "hyper 0.14",
     "http-body": "hyper 0.14",
     "hyper": "shiplift",

@@ -38,6 +38,7 @@ mod pytest;
 mod replay;
 mod report;
 mod source;
+mod spread;
 mod support;
 mod third_outcome;
 mod witness;

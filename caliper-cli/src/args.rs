@@ -6,6 +6,7 @@ mod bounds;
 mod heal;
 mod index;
 mod replay;
+mod spread;
 mod values;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(crate) use bounds::Bounds;
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
+pub(crate) use spread::Spread;
 pub(crate) use values::{
     BackendName, ExportName, FailOnName, FormatName, GoalName, MeasureName, ProgressName,
     RerunName, ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
@@ -267,6 +269,20 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Say how much the runs of groups vary, such as those of one seed and those of many seeds, and which vary more.
+    #[command(after_help = "\
+Examples:
+  caliper spread same=same.csv different=different.csv --columns loss,accuracy --planned 50
+  caliper spread
+  caliper spread study/caliper.yaml --by group --metric 'val*'
+
+A table has a row for each run and a column for each metric. Of recorded results, the labels of an axis are the groups.
+If runs are missing or something else is not as planned, it says so and compares nothing, unless --incomplete is given.
+Nothing is measured.
+
+Exit codes: 1 if --expect-larger does not hold; 2 if columns have no names or the groups have other metrics; 3 if runs are
+missing, or have no finite number.")]
+    Spread(Spread),
     /// Write the results for another tool: a CI system, a README, a table, a database, a viewer.
     #[command(after_help = "\
 Examples:

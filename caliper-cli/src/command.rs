@@ -26,6 +26,7 @@ mod run;
 mod schema;
 mod selftest;
 mod show;
+mod spread;
 mod suggest;
 mod witness;
 
@@ -76,6 +77,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
         }
+        Command::Spread(asked) => spread::run(&asked, terminal),
         Command::Export { config, to, against, output } => {
             export::run(&config, to, against.as_deref(), output.as_deref(), terminal)
         }

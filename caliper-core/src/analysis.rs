@@ -16,6 +16,7 @@ pub mod replay;
 pub mod results;
 pub mod row;
 pub mod search;
+pub mod spread;
 pub mod suggest;
 pub mod survey;
 pub mod suspects;

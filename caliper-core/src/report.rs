@@ -15,6 +15,7 @@ pub mod page;
 pub mod ro_crate;
 pub mod rows;
 pub mod schema;
+pub mod spread;
 pub mod starter;
 pub mod suspects;
 mod table;

@@ -165,4 +165,6 @@ pub(crate) enum SchemaName {
     Row,
     /// history --format json.
     History,
+    /// spread --format json.
+    Spread,
 }

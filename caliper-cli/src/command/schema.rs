@@ -21,6 +21,7 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Replay => Format::Replay,
         SchemaName::Row => Format::Row,
         SchemaName::History => Format::History,
+        SchemaName::Spread => Format::Spread,
     }));
     Exit::Done
 }

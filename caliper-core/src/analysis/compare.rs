@@ -21,6 +21,7 @@ mod format;
 mod items;
 mod judged;
 mod judgement;
+mod labelled;
 mod named;
 mod noise;
 mod number;
@@ -39,6 +40,7 @@ pub use comparison::{
 pub use evidence::{Evidence, Method, Noise};
 pub use format::compare;
 pub use judged::{Judged, Verdicts};
+pub use labelled::{Labelled, LabelledRun, labelled};
 pub use named::named_numbers;
 pub use outputs::Outputs;
 pub use same::Pair;

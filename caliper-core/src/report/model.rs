@@ -15,6 +15,7 @@ mod mark;
 mod open_questions;
 mod replays;
 mod selftest;
+mod spread;
 
 pub use advice::{Advice, Checked, VariantAdvice};
 pub use blame::{BlameEvidence, BlameReport, Guilty};
@@ -30,6 +31,7 @@ pub use mark::{CellMark, Legend, Mark, Tone};
 pub use open_questions::OpenQuestions;
 pub use replays::{NotRebuilt, Replays};
 pub use selftest::{ScenarioResult, SelftestReport};
+pub use spread::{SpreadAt, SpreadReport};
 
 /// The version of the formats of this module.
 ///

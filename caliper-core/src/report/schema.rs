@@ -35,11 +35,13 @@ pub enum Format {
     Row,
     /// `history --format json`.
     History,
+    /// `spread --format json`.
+    Spread,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Config,
         Self::Results,
         Self::Record,
@@ -55,6 +57,7 @@ impl Format {
         Self::Replay,
         Self::Row,
         Self::History,
+        Self::Spread,
     ];
 }
 
@@ -76,6 +79,7 @@ pub fn schema(format: Format) -> String {
         Format::Replay => schemars::schema_for!(model::Replays),
         Format::Row => return format!("{:#}\n", super::export::schema_of_rows()),
         Format::History => schemars::schema_for!(crate::analysis::history::History),
+        Format::Spread => schemars::schema_for!(model::SpreadReport),
     };
     // A schema is plain JSON; printing it cannot fail.
     format!("{:#}\n", schema.as_value())

@@ -58,6 +58,10 @@ trait ResultFormat: Sync {
     fn items(&self, _result: &[u8], _lens: &Lens<'_>) -> Option<Vec<Item>> {
         None
     }
+
+    /// Goes through the numbers of a result that have names: fields, columns of a single row, or the words before
+    /// numbers of a text.
+    fn labelled(&self, _result: &[u8], _lens: &Lens<'_>, _found: &mut dyn FnMut(&str, f64)) {}
 }
 
 /// What [`ResultFormat::compare`] returns.
@@ -176,6 +180,17 @@ pub(super) fn compare_numbers(
 /// The lines or fields of a result; `None` if it has none.
 pub(super) fn items(format: Format, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
     format.reader().items(result, lens)
+}
+
+/// Goes through the numbers of a result that have names. A name may occur several times, and a number may be NaN or
+/// infinite.
+pub(super) fn labelled(
+    format: Format,
+    result: &[u8],
+    lens: &Lens<'_>,
+    found: &mut dyn FnMut(&str, f64),
+) {
+    format.reader().labelled(result, lens, found);
 }
 
 /// Both results as they were read, or why one of them could not be read as `what`.

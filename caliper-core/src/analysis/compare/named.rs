@@ -1,6 +1,7 @@
 //! The numbers of a text by name, for plots.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use super::rules::{Lens, Line};
 use super::tokens::{Token, Tokens};
@@ -20,29 +21,42 @@ pub fn named_numbers(text: &str) -> Vec<(String, f64)> {
     let lens = Lens::new(&policy, None);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut found = Vec::new();
+    let _ = labelled(text, &lens, &mut |name, number| {
+        if !number.is_finite() {
+            return ControlFlow::Continue(());
+        }
+        let base = if name.is_empty() { "a line" } else { name };
+        let count = seen.entry(base.to_owned()).or_default();
+        *count += 1;
+        let name = if *count > 1 { format!("{base} ({count})") } else { base.to_owned() };
+        found.push((name, number));
+        if found.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    found
+}
+
+/// Goes through the numbers of a text with the words before each on its line, which are empty without a word. What the
+/// lens leaves out is not there.
+pub(super) fn labelled(
+    text: &str,
+    lens: &Lens<'_>,
+    found: &mut dyn FnMut(&str, f64) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     for line in text.lines().filter(|line| lens.leaves_out(line).is_none()) {
-        let line = Line::under(&lens, line).text;
+        let line = Line::under(lens, line).text;
         let mut name = String::new();
         for (_, token) in Tokens::of(&line) {
-            let number = match token {
-                Token::Text(text) => {
-                    name = short(text);
-                    continue;
+            match token {
+                Token::Text(text) => name = short(text),
+                Token::Number(number) => {
+                    if let Ok(number) = number.parse() {
+                        found(&name, number)?;
+                    }
                 }
-                Token::Number(number) => number.parse::<f64>().ok().filter(|one| one.is_finite()),
-            };
-            let Some(number) = number else { continue };
-            let base = if name.is_empty() { "a line" } else { &name };
-            let count = seen.entry(base.to_owned()).or_default();
-            *count += 1;
-            let name = if *count > 1 { format!("{base} ({count})") } else { base.to_owned() };
-            found.push((name, number));
-            if found.len() == MOST {
-                return found;
             }
         }
     }
-    found
+    ControlFlow::Continue(())
 }
 
 /// The words of a text without the signs around them.

@@ -221,6 +221,32 @@ impl Runs {
         })
     }
 
+    /// Goes through the numbers with names in a run, with the part that each is in. Returns whether the run was kept
+    /// whole.
+    pub(super) fn labelled(
+        &self,
+        run: usize,
+        comparer: &Comparer<'_>,
+        found: &mut dyn FnMut(&str, &str, f64),
+    ) -> bool {
+        let mut is_whole = true;
+        for (part, content) in self.runs.get(run).into_iter().flatten() {
+            // How functions ended has no numbers but counts.
+            if part == FUNCTIONS {
+                continue;
+            }
+            is_whole &= content.is_whole;
+            let Some(bytes) = content.read(comparer) else {
+                is_whole = false;
+                continue;
+            };
+            let format = format(part, &bytes, &bytes);
+            let lens = content.source.lens(comparer);
+            formats::labelled(format, &bytes, &lens, &mut |name, number| found(part, name, number));
+        }
+        is_whole
+    }
+
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.runs.len()).unwrap_or(u32::MAX)
     }

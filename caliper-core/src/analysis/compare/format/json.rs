@@ -41,6 +41,18 @@ impl ResultFormat for Json {
         items(&value, &mut Vec::new(), lens, &mut found);
         Some(found)
     }
+
+    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+        let Ok(value) = read(result) else { return text::labelled(result, lens, found) };
+        leaves(&value, &mut Vec::new(), lens.policy, &mut |steps, leaf| {
+            if let Leaf::Number(number) = leaf
+                && let Ok(number) = number.parse()
+            {
+                let [path, _] = names(steps);
+                found(&path, number);
+            }
+        });
+    }
 }
 
 /// Adds the values in `value` that are not ignored, each with the way there as its key.
@@ -51,6 +63,37 @@ fn items<'a>(
     found: &mut Vec<Item>,
 ) {
     let policy = lens.policy;
+    leaves(value, steps, policy, &mut |steps, leaf| {
+        found.push(match leaf {
+            Leaf::Number(number) => {
+                let tolerance = tolerance(steps, policy);
+                Item::number(hashed(&path(steps)), number, &tolerance)
+            }
+            Leaf::Text(text) => {
+                let tolerance = tolerance(steps, policy);
+                Item::text(Some(hashed(&path(steps))), text, &tolerance, lens)
+            }
+            Leaf::Word(word) => {
+                Item::text(Some(hashed(&path(steps))), word, &policy.tolerance, lens)
+            }
+        });
+    });
+}
+
+/// A value that holds no others.
+enum Leaf<'a> {
+    Word(&'a str),
+    Number(&'a str),
+    Text(&'a str),
+}
+
+/// Goes through the values in `value` that are not ignored.
+fn leaves<'a>(
+    value: &'a Value<'a>,
+    steps: &mut Vec<Step<'a>>,
+    policy: &Policy,
+    each: &mut dyn FnMut(&[Step<'a>], Leaf<'a>),
+) {
     if !policy.ignore.fields.is_empty() {
         let [path, key] = names(steps);
         if policy.ignored(&[&path, &key]).is_some() {
@@ -61,28 +104,20 @@ fn items<'a>(
         Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
                 steps.push(Step::Index(index));
-                items(value, steps, lens, found);
+                leaves(value, steps, policy, each);
                 steps.pop();
             }
         }
         Value::Object(values) => {
             for (key, value) in values {
                 steps.push(Step::Key(key));
-                items(value, steps, lens, found);
+                leaves(value, steps, policy, each);
                 steps.pop();
             }
         }
-        Value::Number(number) => {
-            let tolerance = tolerance(steps, policy);
-            found.push(Item::number(hashed(&path(steps)), number, &tolerance));
-        }
-        Value::Text(text) => {
-            let tolerance = tolerance(steps, policy);
-            found.push(Item::text(Some(hashed(&path(steps))), text, &tolerance, lens));
-        }
-        Value::Word(word) => {
-            found.push(Item::text(Some(hashed(&path(steps))), word, &policy.tolerance, lens));
-        }
+        Value::Number(number) => each(steps, Leaf::Number(number)),
+        Value::Text(text) => each(steps, Leaf::Text(text)),
+        Value::Word(word) => each(steps, Leaf::Word(word)),
     }
 }
 

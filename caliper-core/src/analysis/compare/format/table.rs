@@ -51,6 +51,21 @@ impl ResultFormat for Csv {
         };
         Some((0..table.rows.len()).map(row).collect())
     }
+
+    /// Of a table of several rows, no column has one number.
+    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+        let text = show::decoded(result);
+        let table = read(&text);
+        if table.rows.len() != 2 || header(&table).is_none() {
+            return;
+        }
+        for (name, cell) in table.row(0).cells().zip(table.row(1).cells()) {
+            let number = cell.trim().parse().ok();
+            if let Some(number) = number.filter(|_| lens.policy.ignored(&[name]).is_none()) {
+                found(name, number);
+            }
+        }
+    }
 }
 
 /// The values of a table, one behind the other: a table of many small ones should not take many

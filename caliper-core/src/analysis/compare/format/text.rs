@@ -1,11 +1,13 @@
 //! Text, line by line.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::{Outcome, ResultFormat};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Extent, Place, ReadAs};
 use crate::analysis::compare::items::Item;
+use crate::analysis::compare::named;
 use crate::analysis::compare::rules::{self, LeftOut, Lens};
 use crate::analysis::compare::show;
 use crate::question::criteria::Rule;
@@ -30,6 +32,18 @@ impl ResultFormat for Text {
     fn items(&self, result: &[u8], lens: &Lens<'_>) -> Option<Vec<Item>> {
         Some(items(result, lens))
     }
+
+    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+        labelled(result, lens, found);
+    }
+}
+
+/// The numbers of a text with the words before them.
+pub(super) fn labelled(result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+    let _ = named::labelled(&show::decoded(result), lens, &mut |name, number| {
+        found(name, number);
+        ControlFlow::Continue(())
+    });
 }
 
 /// The lines of a text that are not left out.

@@ -1,0 +1,286 @@
+//! How much the runs of groups vary, as lines for a terminal.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::grid::Span;
+use super::model::{SpreadAt, SpreadReport, Tone};
+use super::table::pad;
+use crate::analysis::spread::{
+    ALPHA, BootstrapInterval, Contrast, Description, MetricSpread, PMethod, POWER, Place,
+    RunsNeeded, Spread, Undefined, Verdict,
+};
+
+/// The report, a place behind the other: first what is not as planned, then each metric with a table of its groups, and
+/// how they compare. A table is at most `width` characters wide, if a group fits that.
+pub fn lines(report: &SpreadReport, width: usize) -> Vec<Vec<Span>> {
+    let mut lines = Vec::new();
+    for SpreadAt { place, spread } in &report.places {
+        if !lines.is_empty() {
+            lines.push(Vec::new());
+        }
+        if let Some(place) = place {
+            lines.push(vec![(Tone::Plain, heading(place))]);
+        }
+        lines.extend(guard(spread));
+        for metric in &spread.metrics {
+            if !lines.is_empty() {
+                lines.push(Vec::new());
+            }
+            lines.extend(table(metric, width));
+            for contrast in &metric.contrasts {
+                lines.push(Vec::new());
+                lines.extend(compared(contrast));
+            }
+        }
+        if spread.metrics.is_empty() {
+            let text =
+                "no number has a name and occurs once in each run, so there is nothing to compare";
+            lines.push(vec![(Tone::Notable, text.to_owned())]);
+        }
+    }
+    lines
+}
+
+fn heading(place: &Place) -> String {
+    let Place { version, python, variant, test } = place;
+    if variant.is_empty() {
+        format!("{test} in {version}/{python}")
+    } else {
+        format!("{test} in {version}/{python}[{variant}]")
+    }
+}
+
+/// What is not as planned, and what follows from it.
+fn guard(spread: &Spread) -> Vec<Vec<Span>> {
+    let mut lines = Vec::new();
+    if !spread.problems.is_empty() {
+        lines.push(vec![(Tone::Bad, "not as planned:".to_owned())]);
+        let told = spread.problems.iter().map(|problem| (Tone::Plain, format!("  {problem}")));
+        lines.extend(told.map(|line| vec![line]));
+        let what = if spread.withheld {
+            "so the groups are not compared; `--incomplete` compares what there is"
+        } else {
+            "the groups are compared by what there is, as `--incomplete` allows; that may mislead"
+        };
+        lines.push(vec![(Tone::Notable, what.to_owned())]);
+    }
+    lines.extend(spread.notes.iter().map(|note| vec![(Tone::Dim, note.clone())]));
+    lines
+}
+
+/// The statistics of the groups, each in a column; those that do not fit stand below.
+fn table(metric: &MetricSpread, width: usize) -> Vec<Vec<Span>> {
+    const BETWEEN: &str = "  ";
+    let rows: [(&str, fn(&Description) -> String); 10] = [
+        ("runs", |one| one.n.to_string()),
+        ("mean", |one| number(one.mean)),
+        ("sd (ddof 0)", |one| number(one.sd_ddof_0)),
+        ("sd (ddof 1)", |one| number(one.sd_ddof_1)),
+        ("median", |one| number(one.median)),
+        ("MAD (raw)", |one| number(one.mad_raw)),
+        ("1st quartile", |one| number(one.q1)),
+        ("3rd quartile", |one| number(one.q3)),
+        ("min", |one| number(one.min)),
+        ("max", |one| number(one.max)),
+    ];
+    let labels = rows.iter().map(|(label, _)| label.width());
+    let label_width = labels.chain([metric.name.width()]).max().unwrap_or(0);
+    let columns: Vec<(Vec<String>, usize)> = metric
+        .groups
+        .iter()
+        .map(|described| {
+            let cells = rows.iter().map(|(_, cell)| cell(&described.description));
+            let cells: Vec<String> = [described.group.clone()].into_iter().chain(cells).collect();
+            let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0);
+            (cells, width)
+        })
+        .collect();
+    let mut lines: Vec<Vec<Span>> = Vec::new();
+    let mut rest = columns.as_slice();
+    while !rest.is_empty() {
+        let mut taken = label_width;
+        let fits = rest.iter().take_while(|(_, column)| {
+            taken += BETWEEN.len() + column;
+            taken <= width
+        });
+        // A group that is too wide by itself stands alone.
+        let count = fits.count().max(1);
+        let (part, below) = rest.split_at(count);
+        rest = below;
+        if !lines.is_empty() {
+            lines.push(Vec::new());
+        }
+        let labels = [metric.name.as_str()].into_iter().chain(rows.iter().map(|(label, _)| *label));
+        for (row, label) in labels.enumerate() {
+            let tone = if row == 0 { Tone::Dim } else { Tone::Plain };
+            let mut line = pad(label, label_width);
+            for (cells, width) in part {
+                line += &format!("{BETWEEN}{}", pad(&cells[row], *width));
+            }
+            lines.push(vec![(tone, line.trim_end().to_owned())]);
+        }
+    }
+    lines
+}
+
+/// A group against another.
+fn compared(contrast: &Contrast) -> Vec<Vec<Span>> {
+    let Contrast { group, reference, .. } = contrast;
+    let mut lines: Vec<Span> = Vec::new();
+    if let Some(ratio) = contrast.ratio {
+        let mut intervals = Vec::new();
+        if let Some([low, high]) = contrast.interval_f {
+            intervals.push(format!("{} to {} by F", digits(low), digits(high)));
+        }
+        if let Some(interval) = &contrast.interval_bootstrap {
+            intervals.push(resampled(interval));
+        }
+        let text = format!("sd of `{group}` / sd of `{reference}`: {}", digits(ratio));
+        lines.push((Tone::Plain, format!("{text} (95 % interval: {})", intervals.join(", "))));
+    }
+    let mut tests = Vec::new();
+    if let Some(p) = contrast.p_f {
+        tests.push(format!("{} by F", probability(p)));
+    }
+    if let Some(p) = contrast.p_levene {
+        tests.push(format!("{} by Levene (from the medians)", probability(p)));
+    }
+    if !tests.is_empty() {
+        lines.push((Tone::Plain, format!("p if both vary alike: {}", tests.join(", "))));
+    }
+    if let Some(test) = contrast.mann_whitney {
+        let method = match test.method {
+            PMethod::Exact => "exact",
+            PMethod::Normal => "normal approximation",
+        };
+        let p = probability(test.p);
+        let text = format!("p if neither tends to larger numbers: {p} by Mann-Whitney ({method})");
+        lines.push((Tone::Plain, text));
+    }
+    lines.extend(contrast.undefined.iter().map(|reason| (Tone::Notable, missing(reason))));
+    if let Some(needed) = contrast.runs_needed {
+        let each = match needed {
+            RunsNeeded::Runs { each } => each.to_string(),
+            RunsNeeded::MoreThan { each } => format!("more than {each}"),
+        };
+        let chance = format!("with power {POWER} at alpha {ALPHA}, if that ratio is the true one");
+        lines.push((
+            Tone::Plain,
+            format!("runs in each group that would decide: {each} ({chance})"),
+        ));
+    }
+    lines.push(verdict(contrast));
+    lines.into_iter().map(|line| vec![line]).collect()
+}
+
+fn resampled(interval: &BootstrapInterval) -> String {
+    let BootstrapInterval { low, high, resamples, dropped, .. } = interval;
+    let ends = match (low, high) {
+        (Some(low), Some(high)) => format!("{} to {}", digits(*low), digits(*high)),
+        (Some(low), None) => format!("{} or more", digits(*low)),
+        (None, _) => "unknown".to_owned(),
+    };
+    let left_out = if *dropped > 0 {
+        format!(", {dropped} of them left out because they do not vary")
+    } else {
+        String::new()
+    };
+    format!("{ends} by {resamples} resamples{left_out}")
+}
+
+/// Why a statistic is missing.
+fn missing(reason: &Undefined) -> String {
+    match reason {
+        Undefined::NoRun { group } => format!("no ratio: `{group}` has no finite number"),
+        Undefined::OneRun { group } => {
+            format!("no ratio: `{group}` has a single number, which has no spread")
+        }
+        Undefined::Constant { group } => {
+            format!("no ratio: every run of `{group}` has the same number (sd 0)")
+        }
+        Undefined::AllEqual => {
+            "no test of position: all runs of both groups have the same number".to_owned()
+        }
+        Undefined::EquallyFar => {
+            "no Levene's test: in each group all numbers are equally far from the median".to_owned()
+        }
+        Undefined::OutOfRange => {
+            "a statistic is too large or too small for a floating point number".to_owned()
+        }
+    }
+}
+
+fn verdict(contrast: &Contrast) -> Span {
+    let Contrast { group, reference, p_f, p_levene, undefined, .. } = contrast;
+    let by = match (p_f, p_levene) {
+        (Some(_), None) => ", by the F test alone, which needs normally distributed numbers",
+        (None, Some(_)) => ", by Levene's test alone",
+        (Some(_), Some(_)) | (None, None) => "",
+    };
+    let constant =
+        undefined.iter().filter(|reason| matches!(reason, Undefined::Constant { .. })).count();
+    match &contrast.verdict {
+        Verdict::Larger { group: larger } => {
+            let other = if larger == group { reference } else { group };
+            (Tone::Good, format!("`{larger}` varies more than `{other}`{by}"))
+        }
+        Verdict::NotSeparated => {
+            let text =
+                format!("the data cannot separate how much `{group}` and `{reference}` vary");
+            (Tone::Notable, format!("{text}{by}"))
+        }
+        Verdict::Disagree => {
+            let text = "the tests do not agree, so the data do not decide whether";
+            let why = "a few far numbers can cause this";
+            (Tone::Notable, format!("{text} `{group}` or `{reference}` varies more; {why}"))
+        }
+        Verdict::Unknown if constant == 2 => {
+            (Tone::Notable, format!("neither `{group}` nor `{reference}` varies"))
+        }
+        Verdict::Unknown => {
+            let text = format!("it cannot be said whether `{group}` or `{reference}` varies more");
+            (Tone::Notable, text)
+        }
+    }
+}
+
+fn number(number: Option<f64>) -> String {
+    number.map_or_else(|| "-".to_owned(), digits)
+}
+
+/// Five significant digits.
+fn digits(number: f64) -> String {
+    let size = number.abs();
+    if size <= 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e6).contains(&size) {
+        return format!("{number:.4e}");
+    }
+    let decimals = match size {
+        small if small < 1e-3 => 8,
+        small if small < 1e-2 => 7,
+        small if small < 0.1 => 6,
+        small if small < 1.0 => 5,
+        small if small < 10.0 => 4,
+        large if large < 100.0 => 3,
+        large if large < 1e3 => 2,
+        large if large < 1e4 => 1,
+        _ => 0,
+    };
+    format!("{number:.decimals$}")
+}
+
+fn probability(p: f64) -> String {
+    match p {
+        small if small < 1e-4 => "below 0.0001".to_owned(),
+        small if small < 0.01 => format!("{small:.4}"),
+        // Never rounded to the side of 0.05 on which it is not.
+        close if (0.0495..0.0505).contains(&close) => format!("{close:.6}"),
+        close if (0.045..0.055).contains(&close) => format!("{close:.4}"),
+        usual => format!("{usual:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
