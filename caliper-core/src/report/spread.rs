@@ -68,10 +68,13 @@ fn guard(spread: &Spread) -> Vec<Vec<Span>> {
     lines
 }
 
+/// Shows one statistic.
+type Cell = fn(&Description) -> String;
+
 /// The statistics of the groups, each in a column; those that do not fit stand below.
 fn table(metric: &MetricSpread, width: usize) -> Vec<Vec<Span>> {
     const BETWEEN: &str = "  ";
-    let rows: [(&str, fn(&Description) -> String); 10] = [
+    let rows: [(&str, Cell); 10] = [
         ("runs", |one| one.n.to_string()),
         ("mean", |one| number(one.mean)),
         ("sd (ddof 0)", |one| number(one.sd_ddof_0)),

@@ -100,7 +100,7 @@ fn statistics_are_those_of_numpy_and_scipy() {
         let needed = found.ratio.map(ratio::runs_needed);
         match (needed, contrast.runs_needed) {
             (Some(RunsNeeded::Runs { each }), expected) => {
-                assert_eq!(Some(each), expected, "{name}")
+                assert_eq!(Some(each), expected, "{name}");
             }
             (Some(RunsNeeded::MoreThan { .. }) | None, expected) => {
                 assert_eq!(expected, None, "{name}");

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::SCHEMA;
-use crate::analysis::spread::{Place, Spread, Verdict};
+use crate::analysis::spread::{Place, Problem, Spread, Verdict};
 
 /// How much the runs of groups vary: `spread --format json`.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
@@ -32,7 +32,7 @@ impl SpreadReport {
     /// Whether groups are not compared somewhere because of a mistake in the question.
     pub fn is_wrong_question(&self) -> bool {
         let withheld = self.places.iter().filter(|at| at.spread.withheld);
-        withheld.flat_map(|at| &at.spread.problems).any(|problem| problem.is_of_question())
+        withheld.flat_map(|at| &at.spread.problems).any(Problem::is_of_question)
     }
 
     /// Whether groups are not compared somewhere.

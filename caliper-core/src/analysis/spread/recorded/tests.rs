@@ -123,7 +123,7 @@ fn files_and_measures_have_numbers_too() {
 fn an_axis_that_is_missing_is_named() {
     let one = |labels: &[(&str, &str)]| cell("1.0", labels, &[(Passed, "loss 1\n")]);
     let told = |records: &[Record], axis: Option<&str>| {
-        groups(records, axis, &[]).map(|(axis, _)| axis).unwrap_or_else(|error| error.to_string())
+        groups(records, axis, &[]).map_or_else(|error| error.to_string(), |(axis, _)| axis)
     };
     let two = [one(&[("seed", "0"), ("host", "a")]), one(&[("seed", "1"), ("host", "a")])];
     let only = [one(&[("seed", "0")]), one(&[("seed", "1")])];

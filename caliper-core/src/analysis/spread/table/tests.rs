@@ -63,7 +63,8 @@ proptest::proptest! {
 
     #[test]
     fn numbers_come_back_as_they_were_written(numbers in proptest::collection::vec(-1e300..1e300, 1..20)) {
-        let text: String = numbers.iter().map(|number| format!("{number:.18e},0\n")).collect();
+        let rows: Vec<String> = numbers.iter().map(|number| format!("{number:.18e},0")).collect();
+        let text = rows.join("\n");
         let columns = ["a".to_owned(), "b".to_owned()];
         let group = group("g", text.as_bytes(), Some(&columns), None).unwrap();
         proptest::prop_assert_eq!(&group.metrics[0].values, &numbers);
