@@ -76,15 +76,15 @@ fn table(metric: &MetricSpread, width: usize) -> Vec<Vec<Span>> {
     const BETWEEN: &str = "  ";
     let rows: [(&str, Cell); 10] = [
         ("runs", |one| one.n.to_string()),
-        ("mean", |one| number(one.mean)),
+        ("mean", |one| position(one.mean)),
         ("sd (ddof 0)", |one| number(one.sd_ddof_0)),
         ("sd (ddof 1)", |one| number(one.sd_ddof_1)),
-        ("median", |one| number(one.median)),
+        ("median", |one| position(one.median)),
         ("MAD (raw)", |one| number(one.mad_raw)),
-        ("1st quartile", |one| number(one.q1)),
-        ("3rd quartile", |one| number(one.q3)),
-        ("min", |one| number(one.min)),
-        ("max", |one| number(one.max)),
+        ("1st quartile", |one| position(one.q1)),
+        ("3rd quartile", |one| position(one.q3)),
+        ("min", |one| position(one.min)),
+        ("max", |one| position(one.max)),
     ];
     let labels = rows.iter().map(|(label, _)| label.width());
     let label_width = labels.chain([metric.name.width()]).max().unwrap_or(0);
@@ -251,26 +251,30 @@ fn number(number: Option<f64>) -> String {
     number.map_or_else(|| "-".to_owned(), digits)
 }
 
-/// Five significant digits.
+/// Numbers that lie close together are often far from 0, so that their positions need more digits than their spread.
+fn position(number: Option<f64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| significant(number, 7))
+}
+
 fn digits(number: f64) -> String {
+    significant(number, 5)
+}
+
+/// A number with this many significant digits.
+fn significant(number: f64, digits: usize) -> String {
     let size = number.abs();
     if size <= 0.0 {
         return "0".to_owned();
     }
+    let scientific = format!("{number:.*e}", digits - 1);
     if !(1e-4..1e6).contains(&size) {
-        return format!("{number:.4e}");
+        return scientific;
     }
-    let decimals = match size {
-        small if small < 1e-3 => 8,
-        small if small < 1e-2 => 7,
-        small if small < 0.1 => 6,
-        small if small < 1.0 => 5,
-        small if small < 10.0 => 4,
-        large if large < 100.0 => 3,
-        large if large < 1e3 => 2,
-        large if large < 1e4 => 1,
-        _ => 0,
-    };
+    // The exponent after rounding, so that 9.99999 has no digit too many.
+    let exponent: i32 =
+        scientific.rsplit_once('e').and_then(|(_, text)| text.parse().ok()).unwrap_or_default();
+    let whole = i32::try_from(digits).unwrap_or(i32::MAX) - 1;
+    let decimals = usize::try_from(whole.saturating_sub(exponent)).unwrap_or(0);
     format!("{number:.decimals$}")
 }
 

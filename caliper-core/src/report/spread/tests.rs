@@ -36,11 +36,11 @@ fn what_is_not_as_planned_comes_first_and_nothing_is_compared() {
 #[test]
 fn groups_that_do_not_fit_stand_below() {
     let groups = ["a", "b", "c"].map(|name| group(name, "x\n1\n2\n", None));
-    let text = shown(&groups, false, 32);
-    assert!(text.starts_with("x             a        b\n"), "{text}");
+    let text = shown(&groups, false, 36);
+    assert!(text.starts_with("x             a         b\n"), "{text}");
     let table = text.lines().take(23).collect::<Vec<_>>();
     assert!(
-        table.iter().all(|line| line.len() <= 32) && table.contains(&"x             c"),
+        table.iter().all(|line| line.len() <= 36) && table.contains(&"x             c"),
         "{text}"
     );
 }
