@@ -4,7 +4,8 @@ use crate::support::{World, has_uv, python};
 
 /// Rows as `numpy.savetxt` writes them: a number of the first metric for each of `values`, and a second metric.
 fn saved(values: impl IntoIterator<Item = f64>) -> String {
-    values.into_iter().map(|value| format!("{value:.18e},{:.18e}\n", value * value)).collect()
+    let row = |value: f64| format!("{value:.18e},{:.18e}", value * value);
+    values.into_iter().map(row).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn numbers(count: u32, wide: f64) -> impl Iterator<Item = f64> {
