@@ -8,6 +8,7 @@ use std::path::Path;
 use caliper_core::analysis::spread::{self, Group, Recording, Studied};
 use caliper_core::facts::store::ResultStore as _;
 use caliper_core::question::axes::AxisValues;
+use caliper_core::question::config::Config;
 use caliper_core::report::model::{SpreadAt, SpreadReport};
 use caliper_core::report::spread::lines;
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -146,7 +147,7 @@ fn of_results(
     }
     let config = configuration(path, store.folder()).map(|path| Setting::open(&path));
     let config = config.transpose()?.map(|setting| setting.config);
-    let setup = config.as_ref().map(|config| config.setup());
+    let setup = config.as_ref().map(Config::setup);
     let repeat = |name: &str| {
         let test = setup.as_ref()?.tests.iter().find(|test| test.name == name)?;
         usize::try_from(test.repeat).ok()
