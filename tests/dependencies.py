@@ -24,6 +24,7 @@ SEVERAL = {
     "bit-vec": "jsonschema (tests)",
     "bytes": "shiplift",
     "getrandom": "ring; jsonschema (tests)",
+    "hashbrown": "lru, which hdf5-reader needs; safetensors",
     "http": "hyper 0.14",
     "http-body": "hyper 0.14",
     "hyper": "shiplift",
