@@ -2,6 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its files")]
 
+#[path = "arrays/hostile.rs"]
+mod hostile;
+
 use std::path::Path;
 
 use caliper_core::analysis::compare::{ArrayComparison, Comparison, Format, ReadAs, Rung, compare};

@@ -142,6 +142,24 @@ def keras(path, group, change):
                 inner.create_dataset(f"{layer}/{name}", data=values, track_times=False)
 
 
+def hostile(folder):
+    """Small files that stand for much: a circle of links, groups in groups, an array that no memory holds."""
+    with h5py.File(folder / "circle.h5", "w", libver="latest") as file:
+        group = file.create_group("a/b")
+        group["back"], group["self"] = file["/"], group
+        file["other"] = file["a"]
+        group.create_dataset("x", data=np.arange(3), track_times=False)
+        file["y"] = group["x"]
+        file["nowhere"] = h5py.SoftLink("/missing")
+        file["elsewhere"] = h5py.ExternalLink("other.h5", "/x")
+    with h5py.File(folder / "deep.h5", "w", libver="latest") as file:
+        group = file
+        for _ in range(300):
+            group = group.create_group("g")
+    with h5py.File(folder / "huge.h5", "w", libver="latest") as file:
+        file.create_dataset("x", shape=(2**60,), chunks=(1024,), dtype="f8", track_times=False)
+
+
 def load(path):
     kind = path.suffix[1:]
     if kind == "npy":
@@ -253,9 +271,12 @@ def main():
     check = parser.parse_args().check
     reference = HERE / "reference.json"
     if not check:
-        for path in (HERE / "files").glob("*"):
-            path.unlink()
+        for folder in ("files", "hostile"):
+            for path in (HERE / folder).glob("*"):
+                path.unlink()
+            (HERE / folder).mkdir(exist_ok=True)
         make(HERE / "files")
+        hostile(HERE / "hostile")
         lines = ",\n".join(json.dumps(case) for case in says(HERE / "files"))
         reference.write_text(f"[\n{lines}\n]\n")
         return
