@@ -60,19 +60,25 @@ fn open(bytes: &[u8]) -> Result<Archive<'_>, String> {
 }
 
 impl Archive<'_> {
-    /// Unpacks a file. Nothing is believed of the size that it says it has.
+    /// Unpacks a file, up to the size that it says it has, of which nothing else is believed.
     fn file(&mut self, name: &str) -> Result<Vec<u8>, String> {
         let explain = |error: &dyn std::fmt::Display| {
             format!("`{}` cannot be unpacked: {error}", show::excerpt(name))
         };
         let place = self.files.get(name).copied().unwrap_or(usize::MAX);
         let file = self.zip.by_index(place).map_err(|error| explain(&error))?;
-        let mut bytes = Vec::new();
-        file.take(self.left + 1).read_to_end(&mut bytes).map_err(|error| explain(&error))?;
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(length).ok_or_else(|| {
+        let size = file.size();
+        // A bomb that tells its size is not unpacked at all, and one that does not is cut off.
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
             format!("an archive holds more than the {MOST} bytes that are unpacked")
         })?;
+        let mut bytes = Vec::new();
+        file.take(size.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| explain(&error))?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > size {
+            return Err(explain(&"it is longer than it says"));
+        }
         Ok(bytes)
     }
 }

@@ -13,8 +13,8 @@ use crate::analysis::compare::show;
 const DEEPEST: usize = 256;
 /// How long a path may be, in bytes.
 const LONGEST: usize = 4096;
-/// How many arrays, attributes and empty groups a file may hold.
-const MOST: usize = 200_000;
+/// How many arrays, attributes and empty groups a file may hold. Each takes some 4 KB of memory.
+const MOST: usize = 100_000;
 
 /// What a file holds, in the order in which it is told.
 pub(super) struct Tree {
