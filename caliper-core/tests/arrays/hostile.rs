@@ -70,7 +70,21 @@ fn what_stands_for_much_is_told() {
     let other = read("files/keras_root.actual.h5");
     let comparison = compared("a.h5", &circle, &other);
     let arrays: Vec<String> = comparison.arrays.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(arrays.join("\n"), @"");
+    insta::assert_snapshot!(arrays.join("\n"), @"
+    a/b/back: nothing instead of a link to `/`
+    a/b/self: nothing instead of a link to `/a/b`
+    a/b/x: nothing instead of a link to `/y`
+    other: nothing instead of a link to `/a`
+    y, <i8 (3,): missing
+    second/second/kernel:0 (layer 1, array 0), <f4 (2, 3): not in the expected result
+    second/second/bias:0 (layer 1, array 1), <f4 (3,): not in the expected result
+    first/first/kernel:0 (layer 2, array 0), <f4 (3, 1): not in the expected result
+    @backend, text (): not in the expected result
+    @layer_names, S6 (3,): not in the expected result
+    first@weight_names, S16 (1,): not in the expected result
+    input@weight_names, S16 (0,): not in the expected result
+    second@weight_names, S16 (2,): not in the expected result
+    ");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub struct ArrayComparison {
     /// Where the first element is that differs in value, or else in its bits: along each axis, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Vec<u64>>,
-    /// Why its elements were not compared: a sentence.
+    /// Why its elements were not compared, or what there is instead of an array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
 }
@@ -93,7 +93,7 @@ impl fmt::Display for ArrayComparison {
             (None, None) => formatter.write_str(": ")?,
         }
         if let Some(unread) = &self.unread {
-            return write!(formatter, "not compared by its values: {unread}");
+            return formatter.write_str(unread);
         }
         let Self { elements, differing, other_bits, .. } = self;
         let verb = if *differing == 1 { "differs" } else { "differ" };

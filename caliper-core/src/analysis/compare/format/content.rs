@@ -42,7 +42,7 @@ const SIGNATURES: &[&[u8]] = &[
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 const JPEG: &[u8] = b"\xff\xd8\xff";
 const NPY: &[u8] = b"\x93NUMPY";
-/// Also NetCDF 4, and MATLAB's files since 7.3 behind 512 bytes of their own.
+/// Also files of `NetCDF` 4, and of `MATLAB` since 7.3 behind 512 bytes of its own.
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// How much of a content is looked at to tell text from binary.

@@ -18,9 +18,6 @@ mod limited;
 mod tree;
 mod types;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 use hdf5_reader::group::Group;
@@ -35,7 +32,7 @@ use crate::analysis::compare::show;
 
 use limited::Limited;
 use tree::{Tree, What};
-use types::Type;
+use types::{Reference, Type};
 
 /// How many bytes the arrays of a file may hold together, unpacked, if the file itself is not larger.
 const MOST: u64 = 1 << 30;
@@ -87,7 +84,7 @@ impl File {
         let tree = Tree::of(&root)?;
         let mut file = Self { root, tree, left };
         let positions = keras::positions(&mut file)?;
-        file.tree.order(positions);
+        file.tree.order(&positions);
         Ok(file)
     }
 
@@ -144,7 +141,7 @@ impl File {
                 match self.root.resolve_vlen_reference_bytes(place, reference.size) {
                     Ok(content) => {
                         self.take(u64::try_from(content.len()).unwrap_or(u64::MAX))?;
-                        reference.settle(place, heap.len(), content.len());
+                        Reference::settle(place, heap.len(), content.len());
                         heap.extend(content);
                     }
                     Err(error) => return Ok(unreadable(&error.to_string())),

@@ -180,21 +180,18 @@ fn unread(
     opaque: &mut Opaque,
 ) {
     let name = show::excerpt(&named.name);
-    match (expected, actual) {
-        (Some(left), Some(right)) => {
-            opaque.add(|| format!("`{name}` was compared as bytes: {reason}"));
-            if left == right {
-                return;
-            }
-            collector.bytes(Some(&named.name), &left, &right);
+    if let (Some(left), Some(right)) = (expected, actual) {
+        opaque.add(|| format!("`{name}` was compared as bytes: {reason}"));
+        if left == right {
+            return;
         }
-        _ => {
-            opaque.add(|| format!("`{name}` was not compared, and counts as other: {reason}"));
-            let place = || Place::Array { array: name.clone() };
-            collector.other(&place, "an array", "one that cannot be compared with it");
-        }
+        collector.bytes(Some(&named.name), &left, &right);
+    } else {
+        opaque.add(|| format!("`{name}` was not compared, and counts as other: {reason}"));
+        let place = || Place::Array { array: name.clone() };
+        collector.other(&place, "an array", "one that cannot be compared with it");
     }
-    let unread = Some(reason.to_owned());
+    let unread = Some(format!("not compared by its values: {reason}"));
     collector.array(ArrayComparison { unread, ..called(named).comparison(None, None) });
 }
 

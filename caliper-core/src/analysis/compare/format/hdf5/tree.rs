@@ -115,10 +115,10 @@ impl Tree {
     }
 
     /// Puts what has a position first, in the order of the positions: a layer and an array in it.
-    pub(super) fn order(&mut self, positions: HashMap<String, (usize, usize)>) {
+    pub(super) fn order(&mut self, positions: &HashMap<String, (usize, usize)>) {
         let last = (usize::MAX, usize::MAX);
         let of = |key: &str| positions.get(key).copied().unwrap_or(last);
-        self.order.sort_by(|(one, _), (other, _)| of(one).cmp(&of(other)));
+        self.order.sort_by_key(|(key, _)| of(key));
         for (key, position) in &mut self.order {
             *position =
                 positions.get(key).map(|(layer, array)| format!("layer {layer}, array {array}"));

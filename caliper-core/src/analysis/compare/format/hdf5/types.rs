@@ -27,7 +27,7 @@ impl Reference {
     }
 
     /// Writes over a reference where on the heap its values are by now: the place in 8 bytes, and the length in 4.
-    pub(super) fn settle(&self, place: &mut [u8], at: usize, length: usize) {
+    pub(super) fn settle(place: &mut [u8], at: usize, length: usize) {
         let at = u64::try_from(at).unwrap_or(u64::MAX).to_le_bytes();
         let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
         let settled = at.into_iter().chain(length);
