@@ -1,6 +1,10 @@
 //! Comparisons of arrays say what NumPy says of them: `arrays/reference.py` made the files and the reference.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads its files")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test, which reads its files"
+)]
 
 #[path = "arrays/hostile.rs"]
 mod hostile;

@@ -53,12 +53,10 @@ fn what_stands_for_much_is_told() {
     let told = ["circle.h5", "deep.h5", "huge.h5"].map(|name| {
         let comparison = with_itself(&format!("hostile/{name}"));
         let arrays = comparison.arrays.iter().map(ToString::to_string);
-        let lines: Vec<String> = comparison.unread.iter().cloned().chain(arrays).collect();
-        format!(
-            "{name}: {}{}",
-            comparison.rung,
-            lines.iter().map(|line| format!("; {line}")).collect::<String>()
-        )
+        let rung = std::iter::once(comparison.rung.to_string());
+        let lines: Vec<String> =
+            rung.chain(comparison.unread.iter().cloned()).chain(arrays).collect();
+        format!("{name}: {}", lines.join("; "))
     });
     insta::assert_snapshot!(told.join("\n"), @"
     circle.h5: same, normalised
