@@ -35,8 +35,10 @@ pub(in crate::analysis::compare::format) enum Kind {
     Span(Unit),
     Void,
     /// A place in the heap of an array, and a length, where bytes of a text lie.
+    #[cfg_attr(not(feature = "hdf5"), expect(dead_code, reason = "only HDF5 has such"))]
     HeapText,
     /// The same with bytes of which nothing is known.
+    #[cfg_attr(not(feature = "hdf5"), expect(dead_code, reason = "only HDF5 has such"))]
     HeapBytes,
     /// A number that means another object of the file, and says nothing by itself.
     Reference,
