@@ -25,6 +25,7 @@ SEVERAL = {
     "bytes": "shiplift",
     "getrandom": "ring; jsonschema (tests)",
     "glam": "nalgebra, which statrs names and does not build; one feature for each version",
+    "hashbrown": "lru, which hdf5-reader needs; safetensors",
     "http": "hyper 0.14",
     "http-body": "hyper 0.14",
     "hyper": "shiplift",

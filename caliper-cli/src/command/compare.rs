@@ -11,6 +11,7 @@ use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::names::PythonVersion;
 use caliper_core::question::criteria::Criteria;
 use caliper_core::question::grid::{CellId, Variant};
+use caliper_core::report::details;
 use caliper_core::report::model::Comparison;
 use pep440_rs::Version;
 
@@ -128,6 +129,9 @@ fn what_differs(evidence: &Evidence) -> String {
             None => String::new(),
         };
         text += &format!("    {part}: {count}{divergence}\n");
+        for line in details::arrays(comparison) {
+            text += &format!("      {line}\n");
+        }
     }
     if let Some(noise) = &evidence.noise {
         text += &format!("    {noise}\n");

@@ -13,6 +13,7 @@ pub(super) mod repeats;
 pub(super) mod same;
 
 mod aligned;
+mod arrays;
 mod collector;
 mod comparison;
 mod divergence;
@@ -33,6 +34,7 @@ mod told;
 mod verdict;
 
 use crate::facts::record::BlobRef;
+pub use arrays::{ArrayComparison, ArrayKind};
 pub use blind::Blind;
 pub use comparison::{
     Comparison, Divergence, Extent, Format, Numbers, PartComparison, Place, ReadAs, Rung,

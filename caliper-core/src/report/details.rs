@@ -34,12 +34,27 @@ fn compared(part: &str, comparison: &Comparison) -> Vec<String> {
     lines.extend(comparison.unread.iter().map(|sentence| format!("    {sentence}")));
     if matches!(comparison.extent, Some(Extent::Bytes { .. })) {
         lines.push(
-            "    nothing is known of these bytes; text, JSON, CSV, .npy, PNG and JPEG are compared by what they hold"
+            "    nothing is known of these bytes; text, JSON, CSV, .npy, .npz, safetensors, HDF5, PNG and JPEG are compared by what they hold"
                 .to_owned(),
         );
     }
+    lines.extend(arrays(comparison).into_iter().map(|line| format!("    {line}")));
     if comparison.rung > Rung::WithinTolerance && !comparison.looked_past.is_empty() {
         lines.push(format!("    looking past {}", comparison.past()));
+    }
+    lines
+}
+
+/// The arrays that differ, a line each. Of many the first are told; JSON has more.
+pub fn arrays(comparison: &Comparison) -> Vec<String> {
+    const SHOWN: usize = 20;
+    let mut lines: Vec<String> =
+        comparison.arrays.iter().take(SHOWN).map(ToString::to_string).collect();
+    let listed = u64::try_from(comparison.arrays.len()).unwrap_or(u64::MAX);
+    let shown = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    let more = listed.saturating_add(comparison.arrays_left_out).saturating_sub(shown);
+    if more > 0 {
+        lines.push(format!("… and {more} more arrays that differ"));
     }
     lines
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::arrays::{ArrayComparison, MOST_ARRAYS};
 use super::comparison::{
     Apart, Comparison, Divergence, Extent, Numbers, Place, ReadAs, Rung, Unlike,
 };
@@ -34,6 +35,9 @@ pub(super) struct Collector<'a> {
     /// How many lines differ in more than numbers.
     pub(super) others: u64,
     pub(super) extent: Option<Extent>,
+    /// The arrays that differ, and how many are not listed.
+    arrays: Vec<ArrayComparison>,
+    arrays_left_out: u64,
     /// What a test for noise is to know.
     unlike: Unlike,
     /// How many lines and values came before: what stands in the same place has the same number,
@@ -117,6 +121,8 @@ impl<'a> Collector<'a> {
             farthest: None,
             others: 0,
             extent: None,
+            arrays: Vec::new(),
+            arrays_left_out: 0,
             unlike: Unlike::default(),
             place: 0,
             within: 0,
@@ -239,23 +245,44 @@ impl<'a> Collector<'a> {
             match (left.next(), right.next()) {
                 (None, None) => return,
                 (Some(one), Some(other)) => self.line(one, other, tolerance, &|_| at()),
-                (None, Some(_)) | (Some(_), None) => self.other(at, expected, actual),
-            }
-            if self.decided() {
-                return;
+                (None, Some(_)) | (Some(_), None) => {
+                    self.others += 1;
+                    self.other(at, expected, actual);
+                    return;
+                }
             }
         }
     }
 
-    /// Two numbers.
+    /// Takes note of an array that differs.
+    pub(super) fn array(&mut self, found: ArrayComparison) {
+        if self.arrays.len() < MOST_ARRAYS {
+            self.arrays.push(found);
+        } else {
+            self.arrays_left_out += 1;
+        }
+    }
+
+    /// How many numbers and texts were found that are not the same. That it has grown says that something in
+    /// between differs.
+    pub(super) fn differences(&self) -> u64 {
+        self.others + self.numbers.beyond
+    }
+
+    /// Two numbers. Returns how far they lie apart; `None` if they are identical and may be.
     pub(super) fn pair(
         &mut self,
         pair: Pair<'_>,
         tolerance: &Tolerance,
         at: At<'_>,
         spelled: &dyn Fn() -> (String, String),
-    ) {
+    ) -> Option<Distance> {
         self.next(1);
+        if pair.identical && tolerance.nan() == Nan::Equal {
+            self.numbers.compared += 1;
+            return None;
+        }
+        let distance = pair.expected.distance(pair.actual, tolerance, pair.precision);
         let (weighed, size) = self.weigh(pair, tolerance, None);
         if let Some((size, distance)) = size {
             let (expected, actual) = spelled();
@@ -265,6 +292,7 @@ impl<'a> Collector<'a> {
             let (expected, actual) = spelled();
             self.take(weighed, at, &expected, &actual);
         }
+        (!pair.identical || !distance.within).then_some(distance)
     }
 
     /// What follows belongs to another part of the result.
@@ -445,6 +473,8 @@ impl<'a> Collector<'a> {
             divergence: self.divergence,
             farthest: self.farthest.map(|(_, farthest)| farthest).filter(|_| decided),
             extent: self.extent.filter(|_| self.rung == Rung::OtherText),
+            arrays: self.arrays,
+            arrays_left_out: self.arrays_left_out,
         };
         (comparison, self.unlike)
     }

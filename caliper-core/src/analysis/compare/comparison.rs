@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use serde::{Deserialize, Serialize};
 
+use super::arrays::ArrayComparison;
 use super::show;
 use crate::question::criteria::{Rule, Tolerance};
 
@@ -65,6 +66,10 @@ pub enum Format {
     Npy,
     /// Several arrays of NumPy.
     Npz,
+    /// Several arrays, as `safetensors` writes them.
+    Safetensors,
+    /// Groups of arrays with attributes.
+    Hdf5,
     /// An SVG image.
     Svg,
     /// Pixels: a PNG or JPEG image.
@@ -89,6 +94,10 @@ pub enum ReadAs {
     Npy,
     /// As arrays with names.
     Npz,
+    /// As arrays with names, of `safetensors`.
+    Safetensors,
+    /// As arrays with paths, and attributes.
+    Hdf5,
     /// As lines of an SVG image.
     Svg,
     /// As pixels.
@@ -129,6 +138,18 @@ pub struct Comparison {
     /// How large the two results are, where they are not alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extent: Option<Extent>,
+    /// Of results that hold arrays each array that differs: those that are missing, those that are too many, and
+    /// then in the order of the result; 200 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrays: Vec<ArrayComparison>,
+    /// How many more arrays differ.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub arrays_left_out: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Comparison {
@@ -144,6 +165,8 @@ impl Comparison {
             numbers: None,
             farthest: None,
             extent: None,
+            arrays: Vec::new(),
+            arrays_left_out: 0,
         }
     }
 

@@ -24,13 +24,19 @@
 
 mod binary;
 mod content;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod image;
 mod json;
+mod named;
 mod npy;
 mod npz;
+mod safetensors;
 mod svg;
 mod table;
 mod text;
+#[cfg(not(feature = "hdf5"))]
+mod without_hdf5;
 
 use super::collector::Collector;
 #[cfg(doc)]
@@ -84,12 +90,14 @@ enum Weaker {
 
 impl Format {
     /// All formats.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Text,
         Self::Json,
         Self::Csv,
         Self::Npy,
         Self::Npz,
+        Self::Safetensors,
+        Self::Hdf5,
         Self::Svg,
         Self::Image,
         Self::Binary,
@@ -102,6 +110,11 @@ impl Format {
             Self::Csv => &table::Csv,
             Self::Npy => &npy::Npy,
             Self::Npz => &npz::Npz,
+            Self::Safetensors => &safetensors::Safetensors,
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => &hdf5::Hdf5,
+            #[cfg(not(feature = "hdf5"))]
+            Self::Hdf5 => &without_hdf5::Hdf5,
             Self::Svg => &svg::Svg,
             Self::Image => &image::Image,
             Self::Binary => &binary::Binary,
@@ -131,7 +144,9 @@ impl Format {
         }
         let is_text = |format| match format {
             Self::Text | Self::Json | Self::Csv | Self::Svg => true,
-            Self::Npy | Self::Npz | Self::Image | Self::Binary => false,
+            Self::Npy | Self::Npz | Self::Safetensors | Self::Hdf5 | Self::Image | Self::Binary => {
+                false
+            }
         };
         if is_text(expected) && is_text(actual) { Self::Text } else { Self::Binary }
     }

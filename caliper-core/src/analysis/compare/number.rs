@@ -25,6 +25,8 @@ pub(super) fn close(expected: f64, actual: f64, tolerance: &Tolerance) -> bool {
 /// The type in which representable numbers are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Precision {
+    /// 16 bits with the range of 32, `bfloat16`: the coarsest.
+    Brain,
     /// 16 bits.
     Half,
     /// 32 bits.
@@ -196,10 +198,19 @@ fn ordinal(number: f64, precision: Precision) -> i64 {
         #[expect(clippy::cast_possible_truncation, reason = "it is rounded to the coarser type")]
         Precision::Single => u64::from((number.abs() as f32).to_bits()),
         Precision::Half => half_bits(number.abs()),
+        #[expect(clippy::cast_possible_truncation, reason = "it is rounded to the coarser type")]
+        Precision::Brain => u64::from(brain_bits(number.abs() as f32)),
     };
     // The highest bit is that of the sign, which is not set.
     let size = i64::try_from(size).unwrap_or(i64::MAX);
     if number.is_sign_negative() { -size } else { size }
+}
+
+/// The bits of the nearest `bfloat16`, which are the upper half of those of a float.
+fn brain_bits(number: f32) -> u32 {
+    let bits = number.to_bits();
+    // Ties go to the even one. What is no number is not asked for.
+    bits.saturating_add(0x7fff + ((bits >> 16) & 1)) >> 16
 }
 
 /// The bits of the nearest number of half precision. All steps but one are exact in doubles.
@@ -315,12 +326,17 @@ mod tests {
     }
 
     #[test]
-    fn every_half_is_its_own_bits() {
+    fn every_number_of_16_bits_is_its_own_bits() {
         for bits in 0..0x7c00u16 {
             assert_eq!(half_bits(from_half(bits)), u64::from(bits));
         }
         assert_eq!(half_bits(1e6), 0x7c00);
         assert_eq!(half_bits(65519.9), 0x7bff); // just below the middle between the last and infinity
+        for bits in 0..0x7f80u32 {
+            assert_eq!(brain_bits(f32::from_bits(bits << 16)), bits);
+        }
+        assert_eq!(brain_bits(1.0 + 1.0 / 256.0), 0x3f80); // a tie, and the even one
+        assert_eq!(brain_bits(f32::MAX), 0x7f80);
         assert!(from_half(0x7c01).is_nan() && from_half(0xfc00) == f64::NEG_INFINITY);
     }
 }

@@ -15,7 +15,6 @@ const SIGNATURES: &[&[u8]] = &[
     b"\x28\xb5\x2f\xfd",   // Zstandard
     b"\x04\x22\x4d\x18",   // LZ4
     b"7z\xbc\xaf\x27\x1c", // 7-Zip
-    b"\x89HDF\r\n\x1a\n",  // HDF5, NetCDF 4
     b"CDF\x01",            // NetCDF
     b"CDF\x02",
     b"CDF\x05",
@@ -43,6 +42,8 @@ const SIGNATURES: &[&[u8]] = &[
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 const JPEG: &[u8] = b"\xff\xd8\xff";
 const NPY: &[u8] = b"\x93NUMPY";
+/// Also files of `NetCDF` 4, and of `MATLAB` since 7.3 behind 512 bytes of its own.
+const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// How much of a content is looked at to tell text from binary.
 const LOOKED_AT: usize = 1 << 20;
@@ -55,11 +56,21 @@ pub(super) fn format(promised: Format, content: &[u8]) -> Format {
     if content.starts_with(NPY) {
         return Format::Npy;
     }
+    if content.starts_with(HDF5) {
+        return Format::Hdf5;
+    }
     match promised {
         // An archive is told from others by its name alone, and an array of no signature is none.
         Format::Npz if content.starts_with(b"PK") => Format::Npz,
+        // Neither begins with a signature that all such files have.
+        Format::Safetensors | Format::Hdf5 if is_binary(content) => promised,
         _ if is_binary(content) => Format::Binary,
-        Format::Npy | Format::Npz | Format::Image | Format::Binary => Format::Text,
+        Format::Npy
+        | Format::Npz
+        | Format::Safetensors
+        | Format::Hdf5
+        | Format::Image
+        | Format::Binary => Format::Text,
         Format::Text if is_svg(content) => Format::Svg,
         Format::Text | Format::Json | Format::Csv | Format::Svg => promised,
     }
@@ -101,7 +112,7 @@ mod tests {
 
     #[test]
     fn content_decides() {
-        use Format::{Binary, Csv, Image, Json, Npy, Npz, Svg, Text};
+        use Format::{Binary, Csv, Hdf5, Image, Json, Npy, Npz, Safetensors, Svg, Text};
         let cases: &[(&str, &[u8], Format)] = &[
             ("a.txt", b"accuracy 0.9\n", Text),
             ("a.txt", "caf\u{e9} 1.0\n".as_bytes(), Text),
@@ -118,7 +129,12 @@ mod tests {
             ("a.npz", b"PK\x03\x04", Npz),
             ("a.xlsx", b"PK\x03\x04", Binary),
             ("a.pdf", b"%PDF-1.7\nreadable\n", Binary),
-            ("a.h5", b"\x89HDF\r\n\x1a\n", Binary),
+            ("a.h5", b"\x89HDF\r\n\x1a\n", Hdf5),
+            ("a.nc", b"\x89HDF\r\n\x1a\n", Hdf5),
+            ("a.h5", b"\0\0\0", Hdf5), // bytes of a user may come first
+            ("a.hdf5", b"could not write\n", Text),
+            ("a.safetensors", b"\x02\0\0\0\0\0\0\0{}", Safetensors),
+            ("a.safetensors", b"version https://git-lfs\n", Text),
             ("a.pickle", b"\x80\x04\x95\x0e\0", Binary),
             ("a.csv", b"1,2\n\0", Binary),
             ("a.bin", b"\x01\x02\xff\xfe", Binary),

@@ -8,25 +8,36 @@
 //!
 //! Source: `numpy.lib.format`, versions 1.0, 2.0 and 3.0.
 
+mod array;
 mod dtype;
 mod header;
 mod item;
 mod literal;
+mod scalar;
+mod tally;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Outcome, ResultFormat, Weaker, both};
+use crate::analysis::compare::arrays::ArrayComparison;
 use crate::analysis::compare::collector::{Collector, Pair};
 use crate::analysis::compare::comparison::{Place, ReadAs};
+use crate::analysis::compare::number::Distance;
 use crate::analysis::compare::show;
 use crate::question::criteria::{Nan, Rule, Tolerance};
 
-use dtype::{Dtype, Leaf};
+use array::Walk;
+use dtype::Leaf;
 use item::Item;
+use tally::{Found, Tally};
 
+pub(super) use array::Array;
+pub(super) use dtype::Dtype;
 pub(super) use header::read;
 #[cfg(test)]
 pub(super) use header::tests;
+pub(super) use scalar::{Kind, Scalar};
 
 /// One array.
 pub(super) struct Npy;
@@ -41,62 +52,38 @@ impl ResultFormat for Npy {
     }
 
     fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
-        let (expected, actual) = both("an array", Weaker::Bytes, read(expected), read(actual))?;
-        compare(None, &expected, &actual, collector);
+        let array = |bytes| read(Cow::Borrowed(bytes)).map_err(|(_, reason)| reason);
+        let (expected, actual) = both("an array", Weaker::Bytes, array(expected), array(actual))?;
+        compare(Name::default(), &expected, &actual, collector);
         Ok(Vec::new())
     }
-}
-
-/// An array, of which only the values are not looked at yet.
-#[derive(Debug)]
-pub(super) struct Array<'a> {
-    shape: Vec<usize>,
-    fortran: bool,
-    dtype: Dtype,
-    /// How many elements there are: the product of the shape.
-    length: usize,
-    data: &'a [u8],
 }
 
 /// The most axes that NumPy knows.
 const AXES: usize = 64;
 
-/// Goes through the elements in C's order, whatever the order in which they lie.
-struct Walk {
-    /// For each axis that is longer than 1, the last first: its length, how far it goes in bytes, and
-    /// where on it we are.
-    axes: Vec<(usize, usize, usize)>,
-    at: usize,
+/// What an array is called.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Name<'a> {
+    /// `None` where there is one array alone.
+    pub(super) name: Option<&'a str>,
+    /// Where it stands in a model.
+    pub(super) position: Option<&'a str>,
 }
 
-impl Walk {
-    fn of(array: &Array<'_>) -> Self {
-        let mut stride = array.dtype.size;
-        let mut axes = Vec::new();
-        let mut add = |length: usize| {
-            if length > 1 {
-                axes.push((length, stride, 0));
-                stride *= length;
-            }
-        };
-        if array.fortran {
-            array.shape.iter().for_each(|length| add(*length));
-            axes.reverse();
-        } else {
-            array.shape.iter().rev().for_each(|length| add(*length));
-        }
-        Self { axes, at: 0 }
-    }
-
-    fn step(&mut self) {
-        for (length, stride, index) in &mut self.axes {
-            *index += 1;
-            self.at += *stride;
-            if *index < *length {
-                return;
-            }
-            self.at -= *length * *stride;
-            *index = 0;
+impl Name<'_> {
+    /// What is told of an array that is so called.
+    pub(super) fn comparison(
+        self,
+        expected: Option<&Array<'_>>,
+        actual: Option<&Array<'_>>,
+    ) -> ArrayComparison {
+        ArrayComparison {
+            name: self.name.map(show::excerpt),
+            position: self.position.map(str::to_owned),
+            expected: expected.map(Array::kind),
+            actual: actual.map(Array::kind),
+            ..ArrayComparison::default()
         }
     }
 }
@@ -108,64 +95,106 @@ struct Match<'a> {
     tolerance: Tolerance,
 }
 
+/// How many bytes are held against each other before their elements are.
+const BLOCK: usize = 1 << 14;
+
 pub(super) fn compare(
-    name: Option<&str>,
+    name: Name<'_>,
     expected: &Array<'_>,
     actual: &Array<'_>,
     collector: &mut Collector<'_>,
 ) {
-    if name.is_some_and(|name| collector.ignores_field(&[name])) {
-        return;
-    }
-    let array = name.map(show::excerpt);
+    let mut comparison = name.comparison(Some(expected), Some(actual));
+    let array = comparison.name.clone();
     if expected.shape != actual.shape {
         let place = || Place::Shape { array: array.clone() };
         collector.other(&place, &shape(&expected.shape), &shape(&actual.shape));
+        collector.array(comparison);
         return;
     }
     let dtype = || Place::Dtype { array: array.clone() };
-    let Some(matches) = matched(name, expected, actual, collector) else {
+    let Some(matches) = matched(name.name, expected, actual, collector) else {
         collector.other(&dtype, &expected.dtype.shown, &actual.dtype.shown);
+        collector.array(comparison);
         return;
     };
     let other_type = expected.dtype.canonical != actual.dtype.canonical;
-    let same = (&expected.dtype.shown, expected.fortran, expected.data)
-        == (&actual.dtype.shown, actual.fortran, actual.data);
-    if same && matches.iter().all(|leaf| leaf.tolerance.nan() == Nan::Equal) {
-        let numbers = matches.iter().filter(|leaf| leaf.left.is_number());
-        let each: usize = numbers.map(|leaf| leaf.left.count).sum();
-        collector.count(u64::try_from(each.saturating_mul(expected.length)).unwrap_or(u64::MAX));
-        return;
-    }
-    // Elements of no size have no value, however many there are said to be.
-    let length = if matches.is_empty() { 0 } else { expected.length };
-    let (mut left, mut right) = (Walk::of(expected), Walk::of(actual));
-    for element in 0..length {
-        for leaf in &matches {
-            for repeat in 0..leaf.left.count {
-                let place = || Place::Element {
-                    array: array.clone(),
-                    index: index(element, &expected.shape, leaf.left, repeat),
-                    field: (!leaf.left.name.is_empty()).then(|| show::excerpt(&leaf.left.name)),
-                };
-                let (one, other) = (
-                    leaf.left.item(expected.data, left.at, repeat),
-                    leaf.right.item(actual.data, right.at, repeat),
-                );
-                items(&one, &other, leaf, &place, other_type, collector);
-            }
-        }
-        if collector.decided() {
-            return;
-        }
-        left.step();
-        right.step();
-    }
+    let tally = elements(&matches, expected, actual, array.as_ref(), other_type, collector);
     if other_type && !collector.looks_past(Rule::Spelling) {
         collector.other(&dtype, &expected.dtype.shown, &actual.dtype.shown);
     } else if other_type {
         collector.spelling(&dtype, &expected.dtype.shown, &actual.dtype.shown);
     }
+    if other_type || tally.found_any() {
+        let length = if matches.is_empty() { 0 } else { expected.length };
+        comparison.elements = u64::try_from(length).unwrap_or(u64::MAX);
+        tally.tell(&mut comparison, |element| index(element, &expected.shape, &[], 0));
+        collector.array(comparison);
+    }
+}
+
+/// Compares the elements of two arrays of one shape, in C's order.
+fn elements(
+    matches: &[Match<'_>],
+    expected: &Array<'_>,
+    actual: &Array<'_>,
+    array: Option<&String>,
+    other_type: bool,
+    collector: &mut Collector<'_>,
+) -> Tally {
+    let mut tally = Tally::default();
+    // Elements of no size have no value, however many there are said to be.
+    let length = if matches.is_empty() { 0 } else { expected.length };
+    let (mut left, mut right) = (Walk::of(expected), Walk::of(actual));
+    // Blocks of equal bytes need no look at their elements: a file of gigabytes with one other number is compared as
+    // fast as its bytes are. Each element counts as many numbers as it holds, so that places stay what they are.
+    let numbers = matches.iter().all(|leaf| {
+        leaf.left.is_number() && leaf.left.size() > 0 && leaf.tolerance.nan() == Nan::Equal
+    });
+    let alike =
+        expected.dtype.shown == actual.dtype.shown && left.is_straight() && right.is_straight();
+    let each: usize = matches.iter().fold(0, |sum, leaf| sum.saturating_add(leaf.left.count));
+    let block =
+        if numbers && alike { (BLOCK / expected.dtype.size.max(1)).max(1) } else { usize::MAX };
+    let mut element = 0;
+    while element < length {
+        let end = element.saturating_add(block).min(length);
+        if block < usize::MAX
+            && left.bytes(expected, end - element) == right.bytes(actual, end - element)
+        {
+            let count = each.saturating_mul(end - element);
+            collector.count(u64::try_from(count).unwrap_or(u64::MAX));
+            left.skip(end - element);
+            right.skip(end - element);
+            element = end;
+            continue;
+        }
+        for element in element..end {
+            let mut found = Found::default();
+            for leaf in matches {
+                for repeat in 0..leaf.left.count {
+                    let place = || Place::Element {
+                        array: array.cloned(),
+                        index: index(element, &expected.shape, &leaf.left.shape, repeat),
+                        field: (!leaf.left.name.is_empty()).then(|| show::excerpt(&leaf.left.name)),
+                    };
+                    let (one, other) = (
+                        leaf.left.item(expected.data(), &expected.heap, left.at(), repeat),
+                        leaf.right.item(actual.data(), &actual.heap, right.at(), repeat),
+                    );
+                    let before = collector.differences();
+                    let distance = items(&one, &other, leaf, &place, other_type, collector);
+                    let is_beyond = collector.differences() > before;
+                    found.add(distance, is_beyond, other_type, &mut tally);
+                }
+            }
+            tally.add(found, element);
+            left.step();
+            right.step();
+        }
+        element = end;
+    }
+    tally
 }
 
 /// The fields that are compared with each other, if both types have the same ones, of kinds that
@@ -202,9 +231,13 @@ fn matched<'a>(
                     .ignores_field(&[&format!("{}.{field}", name.unwrap_or_default()), field])
         });
     }
-    Some(pairs.into_iter().filter(|pair| pair.left.size() > 0 && pair.right.size() > 0).collect())
+    // What takes no place on either side could be there any number of times.
+    let is_some = |leaf: &Leaf| leaf.size() > 0 && leaf.count > 0;
+    Some(pairs.into_iter().filter(|pair| is_some(pair.left) || is_some(pair.right)).collect())
 }
 
+/// Compares two values. Returns how far they lie apart, which is not known of what is no number; `None` if they are
+/// the same.
 fn items(
     expected: &Item<'_>,
     actual: &Item<'_>,
@@ -212,7 +245,7 @@ fn items(
     at: &dyn Fn() -> Place,
     other_type: bool,
     collector: &mut Collector<'_>,
-) {
+) -> Option<Distance> {
     let shown = |item: &Item<'_>, leaf: &Leaf| {
         let value = item.shown(leaf.precision());
         let unit = matches!(item, Item::Moment(_));
@@ -228,38 +261,45 @@ fn items(
                 identifier: false,
                 precision: leaf.left.precision().min(leaf.right.precision()),
             };
-            collector.pair(pair, &leaf.tolerance, at, &spelled);
+            return collector.pair(pair, &leaf.tolerance, at, &spelled);
         }
         (Item::Moment(left), Item::Moment(right)) => {
             let missing = left.is_missing() && leaf.tolerance.nan() == Nan::Different;
             if left.equals(right) && !missing {
                 collector.count(1);
-            } else {
-                let (left, right) = spelled();
-                collector.beyond(at, &left, &right);
+                return None;
+            }
+            let (left, right) = spelled();
+            collector.beyond(at, &left, &right);
+        }
+        (Item::Text(left), Item::Text(right)) => {
+            collector.text(left, right, &leaf.tolerance, at);
+            if left == right {
+                return None;
             }
         }
-        (Item::Text(left), Item::Text(right)) => collector.text(left, right, &leaf.tolerance, at),
         (Item::Long(left), Item::Long(right)) => {
             if left == right {
                 collector.count(1);
-            } else {
-                let (left, right) = spelled();
-                collector.beyond(at, &left, &right);
+                return None;
             }
+            let (left, right) = spelled();
+            collector.beyond(at, &left, &right);
         }
-        (Item::Bytes(left), Item::Bytes(right)) if left == right => {}
+        (Item::Bytes(left), Item::Bytes(right)) if left == right => return None,
         (Item::Number(_) | Item::Moment(_) | Item::Text(_) | Item::Long(_) | Item::Bytes(_), _) => {
             let (left, right) = spelled();
+            collector.others += 1;
             collector.other(at, &left, &right);
         }
     }
+    Some(Distance::unknown(false))
 }
 
 /// The index of an element, from its place in C's order, and of a value in its field.
-fn index(element: usize, shape: &[usize], leaf: &Leaf, repeat: usize) -> Vec<u64> {
+fn index(element: usize, shape: &[usize], inner: &[usize], repeat: usize) -> Vec<u64> {
     let mut index = Vec::new();
-    for (mut place, shape) in [(repeat, &*leaf.shape), (element, shape)] {
+    for (mut place, shape) in [(repeat, inner), (element, shape)] {
         for length in shape.iter().rev() {
             let length = (*length).max(1);
             index.push(u64::try_from(place % length).unwrap_or(u64::MAX));

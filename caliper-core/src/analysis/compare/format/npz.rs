@@ -5,16 +5,14 @@ use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
-use super::{Outcome, ResultFormat, Unread, Weaker, both, npy};
+use super::named::{self, Container, Named, Part};
+use super::{Outcome, ResultFormat, Weaker, both, npy};
 use crate::analysis::compare::collector::Collector;
-use crate::analysis::compare::comparison::{Place, ReadAs};
+use crate::analysis::compare::comparison::ReadAs;
 use crate::analysis::compare::show;
 
 /// How many bytes the files of an archive may hold together, unpacked.
 const MOST: u64 = 1 << 30;
-
-/// Of how many arrays it is told why they were not read.
-const TOLD: usize = 10;
 
 /// Arrays with names.
 pub(super) struct Npz;
@@ -30,11 +28,8 @@ impl ResultFormat for Npz {
 
     fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
         let what = "an archive of arrays";
-        let (expected, actual) = both(what, Weaker::Bytes, open(expected), open(actual))?;
-        compare(expected, actual, collector).map_err(|reason| Unread {
-            reasons: vec![format!("{reason}: compared as bytes")],
-            weaker: Weaker::Bytes,
-        })
+        let (mut expected, mut actual) = both(what, Weaker::Bytes, open(expected), open(actual))?;
+        named::compare(&mut expected, &mut actual, collector)
     }
 }
 
@@ -65,74 +60,45 @@ fn open(bytes: &[u8]) -> Result<Archive<'_>, String> {
 }
 
 impl Archive<'_> {
-    /// Unpacks a file. Nothing is believed of the size that it says it has.
+    /// Unpacks a file, up to the size that it says it has, of which nothing else is believed.
     fn file(&mut self, name: &str) -> Result<Vec<u8>, String> {
         let explain = |error: &dyn std::fmt::Display| {
             format!("`{}` cannot be unpacked: {error}", show::excerpt(name))
         };
         let place = self.files.get(name).copied().unwrap_or(usize::MAX);
         let file = self.zip.by_index(place).map_err(|error| explain(&error))?;
-        let mut bytes = Vec::new();
-        file.take(self.left + 1).read_to_end(&mut bytes).map_err(|error| explain(&error))?;
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(length).ok_or_else(|| {
+        let size = file.size();
+        // A bomb that tells its size is not unpacked at all, and one that does not is cut off.
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
             format!("an archive holds more than the {MOST} bytes that are unpacked")
         })?;
+        let mut bytes = Vec::new();
+        file.take(size.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| explain(&error))?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > size {
+            return Err(explain(&"it is longer than it says"));
+        }
         Ok(bytes)
     }
 }
 
-fn compare(
-    mut expected: Archive<'_>,
-    mut actual: Archive<'_>,
-    collector: &mut Collector<'_>,
-) -> Result<Vec<String>, String> {
-    let mut opaque = Vec::new();
-    let policy = collector.policy();
-    let missing = |one: &Archive<'_>, other: &Archive<'_>| {
-        let mut names = one.files.keys();
-        let compared = |name: &str| policy.ignored(&[array(name)]).is_none();
-        names.find(|name| !other.files.contains_key(*name) && compared(name)).cloned()
-    };
-    for (name, sides) in [
-        (missing(&expected, &actual), ["an array", "nothing"]),
-        (missing(&actual, &expected), ["nothing", "an array"]),
-    ] {
-        if let Some(name) = name {
-            collector.other(
-                &|| Place::Array { array: show::excerpt(array(&name)) },
-                sides[0],
-                sides[1],
-            );
-        }
+impl Container for Archive<'_> {
+    fn names(&self) -> Vec<Named> {
+        let named = |file: &String| Named {
+            name: array(file).to_owned(),
+            key: file.clone(),
+            position: None,
+        };
+        self.files.keys().map(named).collect()
     }
-    let names: Vec<String> = expected.files.keys().cloned().collect();
-    for (array_number, file) in (0..).zip(names) {
-        collector.begin(array_number);
-        if collector.decided() {
-            break;
-        }
-        let name = array(&file);
-        if collector.ignores_field(&[name]) {
-            continue;
-        }
-        let (left, right) = (expected.file(&file)?, actual.file(&file)?);
-        match (npy::read(&left), npy::read(&right)) {
-            (Ok(left), Ok(right)) => npy::compare(Some(name), &left, &right, collector),
-            (one, other) => {
-                let reason = one.err().or(other.err()).unwrap_or_default();
-                opaque.push(format!("`{}` was compared as bytes: {reason}", show::excerpt(name)));
-                collector.bytes(Some(name), &left, &right);
-            }
-        }
+
+    fn open(&mut self, key: &str) -> Result<Part<'_>, String> {
+        Ok(match npy::read(self.file(key)?.into()) {
+            Ok(array) => Part::Array(array),
+            Err((bytes, reason)) => Part::Opaque { bytes: Some(bytes), reason },
+        })
     }
-    // A hostile archive has many files.
-    let more = opaque.len().saturating_sub(TOLD);
-    opaque.truncate(TOLD);
-    if more > 0 {
-        opaque.push(format!("{more} more arrays were compared as bytes"));
-    }
-    Ok(opaque)
 }
 
 /// The name of the array in a file.

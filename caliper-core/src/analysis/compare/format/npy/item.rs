@@ -37,7 +37,9 @@ impl Item<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "it has been of that type")]
         let float = |number: f64| match precision {
             Precision::Double => format!("{number:?}"),
-            Precision::Single | Precision::Half => format!("{:?}", number as f32),
+            Precision::Single | Precision::Half | Precision::Brain => {
+                format!("{:?}", number as f32)
+            }
         };
         match self {
             Self::Number(Number::Whole(number)) => number.to_string(),
@@ -98,7 +100,7 @@ fn divisor(left: i128, right: i128) -> i128 {
 
 /// A unit of time: how many attoseconds it lasts, or months, which have no length in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::analysis::compare::format) enum Unit {
     Attoseconds(i128),
     Months(i128),
     Generic,
