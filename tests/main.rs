@@ -22,6 +22,7 @@ mod far_engine;
 mod folder;
 mod frozen;
 mod grids;
+mod groups;
 mod heal;
 mod imports;
 mod init;

@@ -211,6 +211,7 @@ pub(crate) fn plain_setup() -> Setup {
         allowed_files: Vec::new(),
         import: ImportChoice::default(),
         variables: BTreeMap::new(),
+        group: None,
         tests: Vec::new(),
         results: Vec::new(),
         limits: Limits::default(),

@@ -37,6 +37,7 @@ pub(crate) fn setup(command: &[String], timeout: Duration, repeat: u32) -> Setup
         environment: BTreeMap::new(),
         timeout: Some(timeout),
         repeat,
+        seeds: None,
         files: None,
     };
     Setup { tests: vec![test], import: ImportChoice::Off, ..sources::plain_setup() }

@@ -7,6 +7,7 @@ pub mod config;
 pub mod criteria;
 pub mod files;
 pub mod grid;
+pub mod group;
 pub mod interpreter;
 pub mod left_out;
 pub mod limits;

@@ -16,6 +16,7 @@ pub mod ro_crate;
 pub mod rows;
 pub mod schema;
 pub mod spread;
+pub mod stages;
 pub mod starter;
 pub mod suspects;
 mod table;

@@ -10,7 +10,7 @@ use caliper_core::report::advice::besides;
 use caliper_core::report::details::shell_word;
 use caliper_core::report::grid::Span;
 use caliper_core::report::model::{Advice, GridView, LookedPast, OpenQuestions, Tone};
-use caliper_core::report::{functions, grid, rows, suspects};
+use caliper_core::report::{functions, grid, rows, stages, suspects};
 
 use crate::setting;
 use crate::terminal::{Terminal, printable};
@@ -19,10 +19,13 @@ use crate::terminal::{Terminal, printable};
 pub(super) fn results(results: &Results, path: &Path, terminal: Terminal) {
     terminal.lines(&grid::lines(&GridView::of(results), terminal.width()));
     by_test(results, terminal);
+    interrupted(results, terminal);
     part(None, functions::lines(&results.functions), MOST_LINES, terminal);
     causes(results, terminal);
     part(Some("what changes along the releases"), rows::lines(&results.rows), MOST_LINES, terminal);
     part(Some("by the date of the index"), rows::by_date(&results.clocks), MOST_LINES, terminal);
+    let title = "the runs of each cell, stage by stage, against the first that passed";
+    part(Some(title), stages::lines(&results.stages), usize::MAX, terminal);
     let title = "what failing goes with, over all cells; only runs prove it";
     part(Some(title), suspects::lines(&results.suspects), MOST_LINES, terminal);
     let past = LookedPast::of(&results.verdicts);
@@ -92,6 +95,18 @@ fn by_test(results: &Results, terminal: Terminal) {
     say([vec![title]].into_iter().chain(lines).collect(), terminal);
 }
 
+/// Says that cells lack runs, which the grid does not show.
+fn interrupted(results: &Results, terminal: Terminal) {
+    let lacking = results.cells.iter().filter(|record| record.interrupted).count();
+    let said = match lacking {
+        0 => return,
+        1 => "1 cell was interrupted: it lacks runs".to_owned(),
+        more => format!("{more} cells were interrupted: they lack runs"),
+    };
+    let line = format!("{said}, which `caliper run` makes");
+    part(None, all(Tone::Notable, vec![line]), 1, terminal);
+}
+
 /// Why things fail, each cause with the places where it surfaces.
 fn causes(results: &Results, terminal: Terminal) {
     let mut lines: Vec<Vec<Span>> = Vec::new();
@@ -124,7 +139,12 @@ fn is_failed_source_build(record: &Record) -> bool {
 
 /// The requirement that the results support, and what else may be at fault.
 fn suggestion(results: &Results, terminal: Terminal) {
-    let fails = |record: &Record| !record.passed() && record.outcome != CellOutcome::NotMeasured;
+    // Where there is only nothing to install, no requirement would help.
+    let fails = |record: &Record| match record.outcome {
+        CellOutcome::BuildFailed => true,
+        CellOutcome::Tested => !record.passed(),
+        CellOutcome::Unavailable | CellOutcome::NotMeasured => false,
+    };
     if !results.cells.iter().any(fails) {
         return;
     }

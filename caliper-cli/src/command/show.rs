@@ -232,6 +232,7 @@ fn run_details(
     let mut text = String::new();
     let attempt =
         if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };
+    let seed = run.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
     let reason = run.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let status = run.retval.map(|status| format!(", exit status {status}")).unwrap_or_default();
     let reused = if run.reused { ", taken up from an earlier run" } else { "" };
@@ -241,7 +242,7 @@ fn run_details(
         .unwrap_or_default();
     let _ = writeln!(
         text,
-        "\n{}{attempt}: {}{reason}{status} in {} s{reused}{verdict}",
+        "\n{}{attempt}{seed}: {}{reason}{status} in {} s{reused}{verdict}",
         test.name,
         run.outcome,
         three_digits(run.seconds())

@@ -8,7 +8,7 @@ use std::path::Path;
 use caliper_core::analysis::spread::{self, Group, Recording, Studied};
 use caliper_core::facts::store::ResultStore as _;
 use caliper_core::question::axes::AxisValues;
-use caliper_core::question::config::Config;
+use caliper_core::question::grid::Variant;
 use caliper_core::report::model::{SpreadAt, SpreadReport};
 use caliper_core::report::spread::lines;
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -147,9 +147,11 @@ fn of_results(
     }
     let config = configuration(path, store.folder()).map(|path| Setting::open(&path));
     let config = config.transpose()?.map(|setting| setting.config);
-    let setup = config.as_ref().map(Config::setup);
-    let repeat = |name: &str| {
-        let test = setup.as_ref()?.tests.iter().find(|test| test.name == name)?;
+    let repeat = |name: &str, variant: &Variant| {
+        let config = config.as_ref()?;
+        // A group has its own number of runs. A label that is gone from the configuration was planned elsewhere.
+        let setup = config.axes.setup_of(&config.setup(), variant).ok()?;
+        let test = setup.tests.iter().find(|test| test.name == name)?;
         usize::try_from(test.repeat).ok()
     };
     let labels = |axis: &str| -> Vec<String> {
@@ -163,7 +165,7 @@ fn of_results(
     };
     let criteria = config.as_ref().map(|config| config.compare.clone()).unwrap_or_default();
     let blobs = |blob| store.blob(blob).ok();
-    let planned = |test: &str| asked.planned.or_else(|| repeat(test));
+    let planned = |test: &str, variant: &Variant| asked.planned.or_else(|| repeat(test, variant));
     let recording = Recording {
         records: &results.cells,
         criteria: &criteria,

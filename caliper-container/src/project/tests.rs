@@ -28,6 +28,7 @@ fn test(command: &[&str], files: Option<&[&str]>) -> Test {
         environment: BTreeMap::new(),
         timeout: None,
         repeat: 1,
+        seeds: None,
         files: files.map(|files| files.iter().map(ToString::to_string).collect()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use caliper_core::facts::event::Event;
 use caliper_core::facts::functions::{self, Exited, Functions, ReportError};
@@ -17,7 +17,7 @@ use caliper_core::question::limits::Limits;
 use caliper_core::question::plan::{PlannedCell, Test, TestKind};
 
 use super::retry::Discarded;
-use super::task::wanted;
+use super::task::missing;
 use super::{Running, Task, chain, rounded};
 use crate::backend::{BackendError, Environment, RunRequest, TestRun};
 use crate::capture::Captured;
@@ -38,12 +38,19 @@ pub(super) struct OpenCell<'a> {
 /// A run of a test that is to be made.
 pub(super) struct PlannedRun {
     pub(super) test: Test,
-    /// Which of its repeats, from 1.
+    /// Which of its runs, from 1.
     attempt: u32,
     /// See [`TestRecord::key`].
     key: Option<Sha256>,
     /// The limits of the cell with the test's own limit on time.
     limits: Limits,
+}
+
+impl PlannedRun {
+    /// Its random seed, if it gets one.
+    fn seed(&self) -> Option<u64> {
+        self.test.seeds.as_ref().and_then(|seeds| seeds.of(self.attempt))
+    }
 }
 
 struct Progress {
@@ -52,12 +59,18 @@ struct Progress {
     ended: Vec<Option<Run>>,
     /// Why the cell is not measured.
     not_measured: Option<NotMeasured>,
+    /// When what had ended was last saved, and how long it is not saved again.
+    saved: Instant,
+    pause: Duration,
 }
 
 enum NotMeasured {
     Infrastructure(String),
     Interrupted,
 }
+
+/// How often the runs of a cell are saved that have ended while others go on.
+const SAVED_EVERY: Duration = Duration::from_secs(1);
 
 impl Running<'_> {
     /// Lists the runs that a cell lacks, in an environment that was just built.
@@ -88,7 +101,7 @@ impl Running<'_> {
         let runs: Vec<PlannedRun> = tests
             .chain(setup.tests.iter().cloned())
             .flat_map(|test| {
-                let had = older.map_or(0, |older| older.attempts(&test.name));
+                let attempts = missing(older, &task.attempts, &test);
                 let key = task.identity.test(&test.name);
                 let timeout = test.timeout.unwrap_or(setup.limits.timeout);
                 let mut limits = Limits { timeout, ..setup.limits.clone() };
@@ -96,8 +109,7 @@ impl Running<'_> {
                     // What it prints last must not be lost.
                     limits.output = limits.output.max(LEAST_OF_IMPORT);
                 }
-                let attempts = had.saturating_add(1)..=wanted(&task.attempts, &test);
-                attempts.map(move |attempt| PlannedRun {
+                attempts.into_iter().map(move |attempt| PlannedRun {
                     test: test.clone(),
                     attempt,
                     key,
@@ -113,6 +125,8 @@ impl Running<'_> {
                 record,
                 ended: vec![None; runs.len()],
                 not_measured: None,
+                saved: Instant::now(),
+                pause: SAVED_EVERY,
             }),
             earlier,
             runs,
@@ -137,9 +151,10 @@ impl Running<'_> {
                 test: name.clone(),
                 attempt: planned.attempt,
             });
+            let test = planned.test.for_run(planned.attempt);
             let request = RunRequest {
                 cell: id,
-                test: &planned.test,
+                test: &test,
                 project: &self.found[name],
                 limits: &planned.limits,
                 results: &self.plan.setup_of(cell.task.cell).results,
@@ -175,6 +190,7 @@ impl Running<'_> {
                 Err(error) => {
                     let reason = chain(&error);
                     let mut run = Run::new(planned.attempt, TestOutcome::NotMeasured);
+                    run.seed = planned.seed();
                     run.reason = Some(reason.clone());
                     self.test_ended(cell, which, run);
                     Some(NotMeasured::Infrastructure(format!("`{name}`: {reason}")))
@@ -219,6 +235,7 @@ impl Running<'_> {
         };
         let (output, error) = (keep(&ran.output)?, keep(&ran.error)?);
         let mut run = Run::new(of.attempt, ran.end.outcome());
+        run.seed = of.seed();
         for ResultFile { path, size, sha256, content } in &ran.files {
             let content = content.as_ref();
             let content =
@@ -292,18 +309,7 @@ impl Running<'_> {
     pub(super) fn finish(&self, cell: &OpenCell<'_>) {
         let mut progress = cell.progress();
         let ended = std::mem::take(&mut progress.ended);
-        let mut record = progress.record.clone();
-        let mut ran: Vec<(&PlannedRun, Run)> = Vec::new();
-        ran.extend(cell.runs.iter().zip(ended).filter_map(|(of, run)| Some((of, run?))));
-        // Earlier attempts of each test in front of its later ones, in the order of the plan.
-        for (name, _) in &cell.task.identity.tests {
-            record.tests.extend(cell.earlier.iter().filter(|test| test.name == *name).cloned());
-            for (of, run) in ran.extract_if(.., |(of, _)| of.test.name == *name) {
-                let mut test = TestRecord::new(name, &of.test.command);
-                (test.key, test.kind) = (of.key, of.test.kind);
-                record.add_run(&test, run);
-            }
-        }
+        let mut record = cell.record(&progress.record, ended);
         match progress.not_measured.take() {
             Some(NotMeasured::Interrupted) => self.keep_partial(cell, record),
             Some(NotMeasured::Infrastructure(reason)) => {
@@ -316,15 +322,25 @@ impl Running<'_> {
         }
     }
 
+    /// Saves the runs of a cell that have ended, while others go on: a process that is killed has lost what it
+    /// measured since.
+    pub(super) fn save_meanwhile(&self, cell: &OpenCell<'_>) {
+        let mut progress = cell.progress();
+        if progress.not_measured.is_some() {
+            return;
+        }
+        let begun = Instant::now();
+        let record = cell.record(&progress.record, progress.ended.clone());
+        self.keep_partial(cell, record);
+        progress.saved = Instant::now();
+        progress.pause = SAVED_EVERY.max(10 * begun.elapsed());
+    }
+
     /// Saves the finished runs of a cell that was interrupted, so that the next run makes only the
     /// rest. The cell is not reported: a reader of events or of the outcome never sees it as measured.
     fn keep_partial(&self, cell: &OpenCell<'_>, mut record: Record) {
         for test in &mut record.tests {
             test.runs.retain(|run| !run.outcome.is_spurious());
-            // Runs of one test go side by side, so that the ones that were cut off may have any number.
-            for (number, run) in (1..).zip(&mut test.runs) {
-                run.attempt = number;
-            }
         }
         record.tests.retain(|test| !test.runs.is_empty());
         record.interrupted = true;
@@ -412,6 +428,31 @@ impl Running<'_> {
 impl OpenCell<'_> {
     pub(super) fn id(&self) -> &CellId {
         &self.task.cell.id
+    }
+
+    /// Whether runs have ended that should be saved before the others end.
+    pub(super) fn is_to_be_saved(&self) -> bool {
+        let progress = self.progress();
+        progress.saved.elapsed() >= progress.pause
+    }
+
+    /// The record of the cell with the runs that have ended: of each test in order, in the order of the plan.
+    fn record(&self, begun: &Record, ended: Vec<Option<Run>>) -> Record {
+        let mut record = begun.clone();
+        let mut ran: Vec<(&PlannedRun, Run)> = Vec::new();
+        ran.extend(self.runs.iter().zip(ended).filter_map(|(of, run)| Some((of, run?))));
+        for (name, _) in &self.task.identity.tests {
+            record.tests.extend(self.earlier.iter().filter(|test| test.name == *name).cloned());
+            for (of, run) in ran.extract_if(.., |(of, _)| of.test.name == *name) {
+                let mut test = TestRecord::new(name, &of.test.command);
+                (test.key, test.kind) = (of.key, of.test.kind);
+                record.add_run(&test, run);
+            }
+        }
+        for test in &mut record.tests {
+            test.runs.sort_by_key(|run| run.attempt);
+        }
+        record
     }
 
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {

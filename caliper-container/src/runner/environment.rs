@@ -276,6 +276,13 @@ impl<'a> Running<'a> {
     pub(super) fn run_test(&self, open: &OpenEnvironment<'_>, which: Which) -> bool {
         let cell = &open.cells[which.cell];
         if !self.make_run(cell, which.run, &|request| open.run(request)) {
+            if cell.is_to_be_saved() {
+                // What a changed environment gave is not to be found by a later run.
+                self.look_for_changes(open, cell);
+                if !open.changed.load(Ordering::SeqCst) {
+                    self.save_meanwhile(cell);
+                }
+            }
             return false;
         }
         self.look_for_changes(open, cell);

@@ -8,7 +8,7 @@ use caliper_core::facts::store::{ResultStore, StoreError};
 use caliper_core::names::Sha256;
 use caliper_core::question::plan::Plan;
 
-use super::task::{Found, Task, wanted};
+use super::task::{Found, Task, missing};
 use super::{CellAction, Rerun, RunOptions};
 
 /// The manifests of the files that tests find.
@@ -69,9 +69,9 @@ impl Manifests {
     ) -> Vec<Stale> {
         let Some(record) = record else { return vec![Stale::New] };
         let lacking = |older: &Record| {
-            let tests = plan.setup.all_tests();
+            let tests = plan.setup_of(task.cell).all_tests();
             let lacking = tests
-                .filter(|test| older.attempts(&test.name) < wanted(&task.attempts, test))
+                .filter(|test| !missing(Some(older), &task.attempts, test).is_empty())
                 .map(|test| test.name);
             lacking.collect::<Vec<_>>()
         };

@@ -13,7 +13,7 @@ use caliper_core::question::plan::Plan;
 
 use super::parts::Manifests;
 use super::schedule::{Gate, Schedule};
-use super::task::{Found, Task, found, request, tasks, wanted};
+use super::task::{Found, Task, found, missing, request, tasks};
 use super::watched::{Watched, during};
 use super::{CellAction, Done, Outcome, RunContext, RunError, RunOptions, Running, rounded};
 use crate::backend::RunId;
@@ -98,8 +98,8 @@ impl<'a> Session<'a> {
         };
         running.settle_the_rest();
         // Runs of one cell that are made one after the other differ by whatever drifts meanwhile.
-        let repeats =
-            purpose == RoundPurpose::Confirm || plan.setup.all_tests().any(|test| test.repeat > 1);
+        let mut tests = plan.setups().into_iter().flat_map(|setup| &setup.tests);
+        let repeats = purpose == RoundPurpose::Confirm || tests.any(|test| test.repeat > 1);
         let is_many = groups.len() > MOST_TOGETHER;
         if repeats && is_many && options.schedule == Schedule::Parallel {
             self.reporter.report(&Event::Warning {
@@ -259,9 +259,8 @@ fn runs(plan: &Plan, tasks: &[Task<'_>]) -> BTreeMap<String, usize> {
     let mut runs = BTreeMap::new();
     for task in tasks.iter().filter(|task| matches!(task.action, CellAction::ToMeasure(_))) {
         for test in plan.setup_of(task.cell).all_tests() {
-            let had = task.older.as_ref().map_or(0, |older| older.attempts(&test.name));
-            let lacks = wanted(&task.attempts, &test).saturating_sub(had);
-            *runs.entry(test.name.clone()).or_default() += lacks as usize;
+            let lacks = missing(task.older.as_ref(), &task.attempts, &test).len();
+            *runs.entry(test.name.clone()).or_default() += lacks;
         }
     }
     runs

@@ -1,10 +1,11 @@
 //! What is to be done about each cell of a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use caliper_core::facts::identity::Identity;
 use caliper_core::facts::record::{BlobRef, CellOutcome, Record};
 use caliper_core::question::grid::Choice;
+use caliper_core::question::group::Seeds;
 use caliper_core::question::plan::{Plan, PlannedCell, Recipe, Test};
 
 use super::{Attempts, CellAction, Rerun, RunContext, RunError, RunOptions, chain};
@@ -90,11 +91,9 @@ fn task<'a>(
     });
     let attempts = options.attempts.get(&cell.id).cloned().unwrap_or_default();
     let lacks = |record: &Record| {
+        let mut tests = plan.setup_of(cell).all_tests();
         record.outcome == CellOutcome::Tested
-            && plan
-                .setup
-                .all_tests()
-                .any(|test| record.attempts(&test.name) < wanted(&attempts, &test))
+            && tests.any(|test| !missing(Some(record), &attempts, &test).is_empty())
     };
     let (older, recorded) = match known {
         Some(record) if lacks(&record) => (Some(record), None),
@@ -117,9 +116,16 @@ fn task<'a>(
     Ok(Task { cell, recipe, identity, action, attempts, older, parts: None })
 }
 
-/// How many runs of a test a complete record holds.
-pub(super) fn wanted(attempts: &Attempts, test: &Test) -> u32 {
-    attempts.get(&test.name).copied().unwrap_or_default().max(test.repeat)
+/// Which runs of a test a record lacks, counted from 1. Those of an interrupted record may lie anywhere, because
+/// runs go side by side.
+pub(super) fn missing(record: Option<&Record>, attempts: &Attempts, test: &Test) -> Vec<u32> {
+    let had = record.and_then(|record| record.test(&test.name));
+    let had: BTreeSet<u32> =
+        had.into_iter().flat_map(|test| &test.runs).map(|run| run.attempt).collect();
+    let wanted = attempts.get(&test.name).copied().unwrap_or_default().max(test.repeat);
+    // A list of seeds has no more runs than seeds.
+    let most = test.seeds.as_ref().map_or(u32::MAX, Seeds::most);
+    (1..=wanted.min(most)).filter(|attempt| !had.contains(attempt)).collect()
 }
 
 /// The request for the environment of a cell; `None` if there is nothing to install.

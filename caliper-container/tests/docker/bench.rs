@@ -146,6 +146,7 @@ impl Bench {
             allowed_files: Vec::new(),
             import: ImportChoice::default(),
             variables: BTreeMap::new(),
+            group: None,
             tests: Vec::new(),
             results: Vec::new(),
             limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
@@ -317,6 +318,7 @@ pub(crate) fn test(command: &[&str]) -> Test {
         environment: std::collections::BTreeMap::new(),
         timeout: None,
         repeat: 1,
+        seeds: None,
         files: None,
     }
 }

@@ -29,6 +29,7 @@ mod number;
 mod outputs;
 mod runs;
 mod show;
+pub(super) mod stages;
 mod tokens;
 mod told;
 mod verdict;
@@ -46,6 +47,7 @@ pub use labelled::{Labelled, LabelledRun, labelled};
 pub use named::named_numbers;
 pub use outputs::Outputs;
 pub use same::Pair;
+pub use stages::{Agreement, StageVerdict, StagesOfRuns};
 pub use verdict::Verdict;
 
 /// Returns the content of a blob that a record refers to; `None` if it is lost.

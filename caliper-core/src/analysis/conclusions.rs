@@ -13,7 +13,7 @@ use super::compare::comparer::Comparer;
 use super::compare::family::Family;
 use super::compare::repeats::repeats_to_decide;
 use super::compare::same::{judge_pairs, same_results};
-use super::compare::{Blind, Blobs, Evidence, Outputs, Pair, Verdict, Verdicts};
+use super::compare::{Blind, Blobs, Evidence, Outputs, Pair, StagesOfRuns, Verdict, Verdicts};
 use super::functions::{self, FunctionsSummary};
 use super::row::{AlsoDiffers, State, TestRow};
 use super::row_summary::{Known, RowSummary};
@@ -207,6 +207,11 @@ impl<'a> Analysis<'a> {
             self.compare(pairs).into_iter().map(|(verdict, _)| verdict).collect()
         };
         clocks(self.cells.records, &verdicts)
+    }
+
+    /// In which stage the runs of each cell part, where the criteria name stages.
+    pub fn stages(&self) -> Vec<StagesOfRuns> {
+        StagesOfRuns::all(&self.cells)
     }
 
     /// What failing of each test goes with, over all cells of the releases of `dependency`: versions of other packages,

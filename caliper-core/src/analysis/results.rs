@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::Analysis;
 use crate::analysis::causes::Cause;
 use crate::analysis::clocks::Clocks;
-use crate::analysis::compare::{Blind, Verdicts};
+use crate::analysis::compare::{Blind, StagesOfRuns, Verdicts};
 use crate::analysis::functions::FunctionsSummary;
 pub use crate::analysis::row_summary::RowSummary;
 use crate::analysis::suspects::Suspects;
@@ -55,6 +55,9 @@ pub struct Results {
     /// How each release fared at its own date and at others, where the date of the index is an axis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clocks: Vec<Clocks>,
+    /// Where the runs of each cell part, stage by stage, where the configuration names stages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StagesOfRuns>,
     /// What failing of each test goes with, over all cells: the version of a package, the release itself, or the
     /// Python. Tests of which nothing can be said are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -110,6 +113,7 @@ impl Results {
         self.rows.retain(|row| row.test == test);
         self.functions.retain(|functions| functions.test == test);
         self.clocks.retain(|clocks| clocks.test == test);
+        self.stages.retain(|stages| stages.test == test);
         self.suspects.retain(|suspects| suspects.test == test);
         self.verdicts = self.verdicts.iter().filter(|one| one.test == test).cloned().collect();
         self.blind = None;
@@ -125,6 +129,7 @@ impl Results {
         let (causes, notes) = (analysis.causes(), analysis.notes());
         self.functions = analysis.functions();
         self.clocks = analysis.clocks();
+        self.stages = analysis.stages();
         self.suspects = analysis.suspects(&self.dependency);
         let verdicts = analysis.into_verdicts();
         (self.rows, self.blind, self.verdicts) = (rows, blind, verdicts);
@@ -205,6 +210,7 @@ impl Results {
             rows: Vec::new(),
             functions: Vec::new(),
             clocks: Vec::new(),
+            stages: Vec::new(),
             suspects: Vec::new(),
             blind: None,
             left_out: Vec::new(),

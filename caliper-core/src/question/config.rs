@@ -135,6 +135,7 @@ impl Config {
             allowed_files: self.allowed_files.clone(),
             import: self.import.clone(),
             variables: std::collections::BTreeMap::new(),
+            group: None,
             tests: self.tests.clone(),
             results: self.results.clone(),
             limits: self.limits.clone(),
@@ -151,15 +152,16 @@ mod tests;
 /// For the test of the schema.
 #[cfg(test)]
 pub(crate) mod tests_support {
-    use super::read::{ANALYSIS, BUNDLE, COMPARE, LIMITS, PROJECT, TEST, VERSIONS};
+    use super::read::{ANALYSIS, BUNDLE, COMPARE, GROUP, LIMITS, PROJECT, TEST, VERSIONS};
 
-    /// The keys of `analysis`, `limits`, a test, `versions`, `compare`, a bundle and `project`, each sorted.
-    pub(crate) fn keys() -> [Vec<String>; 7] {
+    /// The keys of `analysis`, `limits`, a test, `versions`, `compare`, a bundle, `project` and a group, each
+    /// sorted.
+    pub(crate) fn keys() -> [Vec<String>; 8] {
         let sorted = |keys: &[&str]| {
             let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             keys.sort();
             keys
         };
-        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE, PROJECT].map(sorted)
+        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE, PROJECT, GROUP].map(sorted)
     }
 }

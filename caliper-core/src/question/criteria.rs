@@ -3,12 +3,14 @@
 mod ignore;
 mod policy;
 mod rule;
+mod stage;
 
 use std::collections::BTreeMap;
 
 pub use ignore::{Ignore, Pattern, PatternError};
 pub use policy::{Nan, Policy, Tolerance, ToleranceError};
 pub use rule::Rule;
+pub use stage::Stage;
 
 /// How results are compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Criteria {
     pub usual: TestCriteria,
     /// The same for single tests, by their names.
     pub tests: BTreeMap<String, TestCriteria>,
+    /// The stages that result files belong to, in order; empty where the configuration names none.
+    pub stages: Vec<Stage>,
     /// The accepted share of false positives among the results that are called different.
     pub alpha: f64,
 }
@@ -25,7 +29,12 @@ pub struct Criteria {
 impl Default for Criteria {
     /// The default of all tests, at an error rate of 0.05.
     fn default() -> Self {
-        Self { usual: TestCriteria::default(), tests: BTreeMap::new(), alpha: 0.05 }
+        Self {
+            usual: TestCriteria::default(),
+            tests: BTreeMap::new(),
+            stages: Vec::new(),
+            alpha: 0.05,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a run will do: the cells, and what is done in each.
 
 mod file;
+mod for_run;
 mod kind;
 mod pinned;
 
@@ -14,6 +15,7 @@ pub use pinned::Pins;
 
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, FileKind, Grid};
+use crate::question::group::{Group, Seeds};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
@@ -173,6 +175,9 @@ pub struct Setup {
     /// Environment variables of the import; the tests have them among their own. See
     /// [`Setup::set_variables`].
     pub variables: BTreeMap<String, String>,
+    /// The runs of the tests, where the cell belongs to a group; the tests have what it says. See
+    /// [`Setup::set_group`].
+    pub group: Option<Group>,
     /// The files in its project that a test leaves as its results, beside what it prints: globs, in
     /// which `*` stops at a `/` and `**` does not.
     pub results: Vec<String>,
@@ -223,6 +228,15 @@ impl Setup {
             test.environment.extend(variables.clone());
         }
     }
+
+    /// Gives all tests the runs of this group. The import is run once all the same.
+    pub fn set_group(&mut self, group: &Group) {
+        for test in &mut self.tests {
+            test.repeat = group.repeat;
+            test.seeds.clone_from(&group.seeds);
+        }
+        self.group = Some(group.clone());
+    }
 }
 
 /// A command that is run in every cell, and whose outcome is what Caliper measures.
@@ -249,6 +263,9 @@ pub struct Test {
     pub timeout: Option<Duration>,
     /// How many times it is run in each cell; at least 1.
     pub repeat: u32,
+    /// The random seeds of its runs, where a group gives them some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
     /// Which files of the project it finds in its folder, as globs in which `*` stops at a `/` and
     /// `**` does not; a folder stands for all in it. `None` for the whole project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -290,6 +307,7 @@ impl Test {
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,
+            seeds: None,
             files: Some(Vec::new()),
         }
     }

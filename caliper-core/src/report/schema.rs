@@ -120,8 +120,16 @@ mod tests {
             names
         };
         let analysis = &schema["properties"]["analysis"]["properties"];
-        let [of_analysis, of_limits, of_test, of_versions, of_compare, of_bundle, of_project] =
-            keys();
+        let [
+            of_analysis,
+            of_limits,
+            of_test,
+            of_versions,
+            of_compare,
+            of_bundle,
+            of_project,
+            of_group,
+        ] = keys();
         assert_eq!(names(analysis), of_analysis);
         assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
         assert_eq!(names(&analysis["project"]["anyOf"][1]["properties"]), of_project);
@@ -129,6 +137,8 @@ mod tests {
         assert_eq!(names(&schema["$defs"]["compare"]["properties"]), of_compare);
         let bundle = &analysis["axes"]["additionalProperties"]["anyOf"][3]["additionalProperties"];
         assert_eq!(names(&bundle["properties"]), of_bundle);
+        let group = &analysis["groups"]["anyOf"][1]["additionalProperties"];
+        assert_eq!(names(&group["properties"]), of_group);
         assert_eq!(names(&analysis["versions"]["anyOf"][1]["properties"]), of_versions);
     }
 }

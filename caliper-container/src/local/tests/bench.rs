@@ -143,6 +143,7 @@ pub(super) fn setup() -> Setup {
         allowed_files: Vec::new(),
         import: ImportChoice::default(),
         variables: std::collections::BTreeMap::new(),
+        group: None,
         tests: Vec::new(),
         results: Vec::new(),
         limits: Limits { timeout: Duration::from_secs(60), ..Limits::default() },
@@ -160,6 +161,7 @@ pub(super) fn test(command: &[&str]) -> Test {
         environment: [].into(),
         timeout: None,
         repeat: 1,
+        seeds: None,
         files: None,
     }
 }

@@ -15,7 +15,7 @@ use super::items::Item;
 use super::noise::{self, Sample};
 use super::number::close;
 use super::rules::{Lens, Subject};
-use crate::facts::record::{BlobRef, Record, RecordedResult, Run};
+use crate::facts::record::{BlobRef, Record, RecordedResult, Run, TestOutcome};
 use crate::names::Sha256;
 use crate::question::criteria::Tolerance;
 use crate::question::plan::TestKind;
@@ -108,8 +108,23 @@ const FUNCTIONS: &str = "functions";
 
 impl Runs {
     pub(super) fn of(record: &Record, test: &str, comparer: &Comparer<'_>) -> Self {
+        Self::of_some(record, test, &|_| true, comparer)
+    }
+
+    /// The runs that passed.
+    pub(super) fn of_passed(record: &Record, test: &str, comparer: &Comparer<'_>) -> Self {
+        Self::of_some(record, test, &|run| run.outcome == TestOutcome::Passed, comparer)
+    }
+
+    fn of_some(
+        record: &Record,
+        test: &str,
+        take: &dyn Fn(&Run) -> bool,
+        comparer: &Comparer<'_>,
+    ) -> Self {
         let kind = record.test(test).map_or(TestKind::Command, |test| test.kind);
         let runs = record.test(test).into_iter().flat_map(|test| &test.runs);
+        let runs = runs.filter(|run| take(run));
         let source = Arc::new(Source::of(record, test));
         let criteria = comparer.criteria.of(test);
         let printed = |text: &str, blob: Option<BlobRef>, all: Option<Sha256>| {
@@ -278,6 +293,25 @@ impl Runs {
             comparison,
         };
         parts.into_iter().map(named).collect()
+    }
+
+    /// The names of the parts of the first run.
+    pub(super) fn parts_of_first(&self) -> impl Iterator<Item = &str> {
+        self.runs.first().into_iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
+    /// For each run behind the first, the parts that do not have the bytes that they have in the first.
+    pub(super) fn against_first<'a>(
+        &'a self,
+        comparer: &'a Comparer<'_>,
+    ) -> impl Iterator<Item = Vec<PartComparison>> + 'a {
+        self.runs.iter().skip(1).map(move |run| {
+            let compared = self.parts(run).into_iter().map(|part| {
+                let found = compare_part(part, self.runs.first(), run, comparer);
+                PartComparison { part: part.clone(), comparison: found.0.clone() }
+            });
+            compared.filter(|part| part.comparison.rung > Rung::SameBytes).collect()
+        })
     }
 
     fn parts<'a>(&'a self, run: &'a BTreeMap<String, Content>) -> Vec<&'a String> {

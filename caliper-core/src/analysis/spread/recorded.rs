@@ -24,8 +24,8 @@ pub struct Recording<'a> {
     pub criteria: &'a Criteria,
     /// The long outputs.
     pub blobs: Blobs<'a>,
-    /// How many runs of a test were planned in each cell; `None` if it is not known.
-    pub planned: &'a dyn Fn(&str) -> Option<usize>,
+    /// How many runs of a test were planned in a cell of this variant; `None` if it is not known.
+    pub planned: &'a dyn Fn(&str, &Variant) -> Option<usize>,
     /// The labels of an axis in the order in which they shall stand, as far as it is known.
     pub labels: &'a dyn Fn(&str) -> Vec<String>,
 }
@@ -120,14 +120,19 @@ pub fn recorded(
     // Where nothing at all was run, nothing is missing from a group.
     cells.retain(|place, records| records.values().any(|record| record.attempts(&place.test) > 0));
     let studied = cells.into_iter().map(|(place, records)| {
-        let planned = (recording.planned)(&place.test);
-        let groups = labels.iter().map(|label| match records.get(label.as_str()) {
-            Some(record) => group(label, record, &place.test, planned, recording),
-            None => without_runs(label, planned, "it is not recorded"),
+        let groups = labels.iter().map(|label| {
+            let mut variant = place.variant.clone();
+            variant.insert(&axis, label);
+            let planned = (recording.planned)(&place.test, &variant);
+            match records.get(label.as_str()) {
+                Some(record) => group(label, record, &place.test, planned, recording),
+                None => without_runs(label, planned, "it is not recorded"),
+            }
         });
         Studied { groups: groups.collect(), place }
     });
-    Ok((axis, studied.collect()))
+    let studied = studied.collect();
+    Ok((axis, studied))
 }
 
 fn known_tests(records: &[Record]) -> Vec<&str> {

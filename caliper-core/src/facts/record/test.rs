@@ -58,6 +58,9 @@ pub fn test_names<'a>(tests: impl IntoIterator<Item = &'a TestRecord>) -> Vec<&'
 pub struct Run {
     /// Which of the test's repeats this is, from 1.
     pub attempt: u32,
+    /// Its random seed, where its group gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The run of Caliper in which it was measured: runs of one batch were measured under the same
     /// conditions. `None` for imported records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,6 +131,7 @@ impl Run {
     pub fn new(attempt: u32, outcome: TestOutcome) -> Self {
         Self {
             attempt,
+            seed: None,
             batch: None,
             outcome,
             reason: None,

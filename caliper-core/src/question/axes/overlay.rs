@@ -4,14 +4,15 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use crate::names::{ParseTimestampError, Timestamp};
+use crate::question::group::Group;
 use crate::question::limits::Limits;
 use crate::question::plan::Setup;
 use crate::question::template::{Args, Template};
 
 /// What a value of an axis changes in the setup.
 ///
-/// Requirements, constraints, base, template arguments and the date act on the environment; variables
-/// and limits act on the run only, so that cells that differ in nothing else share an environment.
+/// Requirements, constraints, base, template arguments and the date act on the environment; variables,
+/// limits and groups act on the run only, so that cells that differ in nothing else share an environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overlay {
     /// Installed in addition.
@@ -28,6 +29,8 @@ pub struct Overlay {
     pub args: Args,
     /// The date of the index.
     pub as_of: Option<AsOf>,
+    /// The runs of all tests.
+    pub group: Option<Group>,
 }
 
 impl Overlay {
@@ -41,6 +44,7 @@ impl Overlay {
         self.base = upper.base.clone().or(self.base);
         self.args.extend(&upper.args);
         self.as_of = upper.as_of.or(self.as_of);
+        self.group = upper.group.clone().or(self.group);
         self
     }
 
@@ -56,6 +60,9 @@ impl Overlay {
         }
         changed.args.extend(&self.args);
         changed.set_variables(&self.env);
+        if let Some(group) = &self.group {
+            changed.set_group(group);
+        }
         changed
     }
 }

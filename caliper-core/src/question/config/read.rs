@@ -3,6 +3,7 @@
 mod axes_key;
 mod compare_key;
 mod files;
+mod groups_key;
 mod limits_key;
 mod project_key;
 mod requirements_files_key;
@@ -16,6 +17,8 @@ mod versions_key;
 pub(super) use axes_key::BUNDLE;
 #[cfg(test)]
 pub(super) use compare_key::COMPARE;
+#[cfg(test)]
+pub(super) use groups_key::GROUP;
 #[cfg(test)]
 pub(super) use limits_key::LIMITS;
 #[cfg(test)]
@@ -54,6 +57,7 @@ pub(super) const ANALYSIS: &[&str] = &[
     "as_of",
     "unknown_upload_time",
     "axes",
+    "groups",
     "exclude",
     "include",
     "import",
@@ -200,20 +204,22 @@ impl Reader<'_> {
             }
             Some(template)
         });
+        let groups = entries.remove("groups");
         let [axes, exclude, include] =
             ["axes", "exclude", "include"].map(|key| entries.remove(key));
-        let axes = self.grid_axes([clocks, axes, exclude, include], &args);
+        let axes = self.grid_axes([clocks, axes, groups, exclude, include], &args);
         let compare = entries.remove("compare").map(|node| self.compare(&node));
         let mut compare = compare.unwrap_or_default();
-        let tests = entries.remove("tests").map(|node| self.tests(&node, &mut compare));
+        let tests = entries.remove("tests").map(|node| {
+            let tests = self.tests(&node, &mut compare);
+            self.seeds_are_there(&node, &tests, &axes);
+            tests
+        });
         let tests = tests.unwrap_or_default();
         let import = entries.remove("import");
         let import = import.map(|node| self.import(&node, &tests)).unwrap_or_default();
-        let results = entries.remove("results").map(|node| {
-            let help = "a test runs in a copy of the project, and leaves its results there";
-            self.globs(&node, "`results`", help)
-        });
-        let results = results.unwrap_or_default();
+        let results = entries.remove("results");
+        let results = results.map(|node| self.results(&node, &mut compare)).unwrap_or_default();
         let limits = entries.remove("limits").map(|node| self.limits(&node)).unwrap_or_default();
         let baseline = entries.remove("baseline").and_then(|node| self.parsed(&node, "`baseline`"));
         let expect = entries.remove("expect").and_then(|node| self.parsed(&node, "`expect`"));

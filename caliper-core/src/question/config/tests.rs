@@ -1,3 +1,4 @@
+mod groups;
 mod project;
 
 use std::io;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Plan, PlannedCell, Setup, Test};
 use crate::names::{AbiTag, PackageName, PythonVersion, Timestamp};
 use crate::question::grid::{CellId, Choice, DistFile, Missing};
+use crate::question::group::Group;
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
@@ -124,6 +125,9 @@ pub struct CellSpec {
     /// Environment variables of all tests, in place of those of the same name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// The runs of all tests, where the cell belongs to a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// What a test may use, where that is not what the plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
@@ -204,8 +208,8 @@ impl From<Plan> for PlanFile {
                 environments.len() - 1
             });
             let limits = (setup.limits != plan.setup.limits).then(|| setup.limits.clone());
-            let env = setup.variables.clone();
-            cells.push(CellSpec { id: cell.id.clone(), environment, env, limits });
+            let (env, group) = (setup.variables.clone(), setup.group.clone());
+            cells.push(CellSpec { id: cell.id.clone(), environment, env, group, limits });
         }
         Self {
             schema: SCHEMA,
@@ -250,6 +254,7 @@ impl TryFrom<PlanFile> for Plan {
             import: file.import,
             tests: file.tests,
             variables: BTreeMap::new(),
+            group: None,
             results: file.results,
             limits: file.limits,
             as_of: None,
@@ -268,6 +273,9 @@ impl TryFrom<PlanFile> for Plan {
             }
             let mut own = spec.applied(&setup);
             own.set_variables(&cell.env);
+            if let Some(group) = &cell.group {
+                own.set_group(group);
+            }
             own.limits = cell.limits.unwrap_or(own.limits);
             let own = if own == setup {
                 None

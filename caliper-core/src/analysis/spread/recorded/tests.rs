@@ -22,7 +22,7 @@ fn groups(
         records,
         criteria: &criteria,
         blobs: &|_| None,
-        planned: &|_| Some(2),
+        planned: &|_, _| Some(2),
         labels: &|_| order.iter().map(ToString::to_string).collect(),
     };
     recorded(&recording, axis)
@@ -110,7 +110,7 @@ fn files_and_measures_have_numbers_too() {
         records: &records,
         criteria: &criteria,
         blobs: &blobs,
-        planned: &|_| None,
+        planned: &|_, _| None,
         labels: &|_| Vec::new(),
     };
     let (_, studied) = recorded(&recording, None).unwrap();

@@ -1,7 +1,8 @@
 //! What stands under `axes`, `exclude` and `include`.
 
+use super::groups_key::GROUP_AXIS;
 use super::limits_key::LIMITS;
-use super::{At, Node, Reader, list, shorten};
+use super::{At, Entries, Node, Reader, list, shorten};
 use crate::names::PackageName;
 use crate::question::axes::{
     AsOf, Axes, Axis, AxisValue, AxisValues, Condition, LimitChanges, Overlay, Rule,
@@ -214,6 +215,11 @@ impl Reader<'_> {
 
     fn bundle(&mut self, at: &At<'_>, all_args: &Args) -> Option<Overlay> {
         let mut entries = self.mapping(at, "a bundle", BUNDLE)?;
+        Some(self.overlay(&mut entries, all_args))
+    }
+
+    /// What the keys of a bundle say; they are taken out of `entries`.
+    pub(super) fn overlay(&mut self, entries: &mut Entries<'_>, all_args: &Args) -> Overlay {
         let mut overlay = Overlay::default();
         if let Some(node) = entries.remove("requirements") {
             overlay.requirements = self.requirements(&node, "`requirements`");
@@ -252,7 +258,7 @@ impl Reader<'_> {
             overlay.base = Some(base);
         }
         overlay.as_of = entries.remove("as_of").and_then(|node| self.as_of(&node));
-        Some(overlay)
+        overlay
     }
 
     fn changed_limits(&mut self, at: &At<'_>) -> LimitChanges {
@@ -320,10 +326,10 @@ impl Reader<'_> {
         Some(Condition::Labels(labels))
     }
 
-    /// All three keys.
+    /// All keys of axes.
     pub(super) fn grid_axes(
         &mut self,
-        [as_of, axes, exclude, include]: [Option<At<'_>>; 4],
+        [as_of, axes, groups, exclude, include]: [Option<At<'_>>; 5],
         args: &Args,
     ) -> Axes {
         let mut axes = axes.map(|node| self.axes(&node, args)).unwrap_or_default();
@@ -333,6 +339,15 @@ impl Reader<'_> {
                 self.push(&node, true, message, Some("keep one of the two".into()));
             } else if let Some(values) = self.axis("as_of", &node, args) {
                 axes.insert(0, Axis { name: "as_of".to_owned(), values });
+            }
+        }
+        if let Some(node) = groups {
+            if axes.iter().any(|axis| axis.name == GROUP_AXIS) {
+                let message = format!("`{GROUP_AXIS}` is among the `axes` too");
+                self.push(&node, true, message, Some("give the axis another name".into()));
+            } else {
+                let values = AxisValues::Listed(self.groups_of_runs(&node, args));
+                axes.push(Axis { name: GROUP_AXIS.to_owned(), values });
             }
         }
         let exclude = exclude.map(|node| self.rules(&node, "`exclude`", &axes)).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Reads files of the project, and patterns of their names.
 
-use super::{At, Reader, shorten};
+use super::{At, Node, Reader, shorten};
+use crate::question::criteria::{Criteria, Stage};
 
 impl Reader<'_> {
     /// Globs of files in the project.
@@ -18,6 +19,32 @@ impl Reader<'_> {
             }
         }
         globs
+    }
+
+    /// The key `results`: globs, or stages with globs. The stages go to `criteria`.
+    pub(super) fn results(&mut self, at: &At<'_>, criteria: &mut Criteria) -> Vec<String> {
+        const HELP: &str = "a test runs in a copy of the project, and leaves its results there";
+        let Node::Mapping(pairs) = at.node else { return self.globs(at, "`results`", HELP) };
+        let mut all = Vec::new();
+        for (index, (name, node)) in pairs.iter().enumerate() {
+            let child = at.child(index, node);
+            if criteria.stages.iter().any(|known| known.name == *name) {
+                let message = format!("`{}` stands here a second time", shorten(name));
+                self.push(&child, true, message, Some("keep one of the two".into()));
+                continue;
+            }
+            if name == Stage::OUTPUT {
+                let message = format!("`{name}` is the stage that is what a test prints");
+                self.push(&child, true, message, Some("choose another name".into()));
+                continue;
+            }
+            let files = self.globs(&child, &format!("the stage `{}`", shorten(name)), HELP);
+            all.extend(
+                files.iter().filter(|glob| !all.contains(*glob)).cloned().collect::<Vec<_>>(),
+            );
+            criteria.stages.push(Stage { name: name.clone(), files });
+        }
+        all
     }
 
     /// The content of a file of the project.

@@ -74,6 +74,7 @@ impl Reader<'_> {
             environment: BTreeMap::new(),
             timeout: None,
             repeat: 1,
+            seeds: None,
             files: None,
         })
     }
@@ -112,6 +113,7 @@ impl Reader<'_> {
             environment,
             timeout,
             repeat: repeat.unwrap_or(1),
+            seeds: None,
             files,
         };
         Some((test, compared))
@@ -141,7 +143,8 @@ impl Reader<'_> {
             return None;
         }
         let line = self.text(&node, &format!("`{key}`"))?;
-        let words = match shlex::split(&line) {
+        // The name of a value is one word, with spaces or without.
+        let words = match shlex::split(&line.replace("{{ seed }}", Test::SEED)) {
             Some(words) if !words.is_empty() => words,
             _ => {
                 self.problem(&node, format!("`{key}` has a quote that is not closed"));
