@@ -149,7 +149,7 @@ fn patterns_that_match_nothing() {
     world.wheel("demo", "1.0", &[("demo.py", "")]);
     let python = crate::support::python();
     let said = world.caliper(&["plan", "--python", &python, "--only", "9.*/*"]);
-    insta::assert_snapshot!(said.error(2).replace(&python, "X.Y"), @"error: `--only` matches none of the 1 cells; they are called like `1.0/X.Y`");
+    insta::assert_snapshot!(said.error(2).replace(&python, "X.Y"), @"error: `--only` matches none of the 1 cells; they are called like `1.0/X.Y`, and `*` stands for no `/`");
 }
 
 #[test]

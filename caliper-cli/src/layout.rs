@@ -145,7 +145,7 @@ pub(crate) fn lay_out(
         if plan.cells.is_empty() {
             let example = left.first().map(|cell| cell.id.to_string()).unwrap_or_default();
             return Err(Failure::question(format!(
-                "`--only` matches none of the {} cells; they are called like `{example}`",
+                "`--only` matches none of the {} cells; they are called like `{example}`, and `*` stands for no `/`",
                 left.len()
             )));
         }

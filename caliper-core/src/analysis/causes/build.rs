@@ -197,7 +197,9 @@ fn telling(line: &str) -> Option<(Telling, &str)> {
     let cause = after(&["cause: ", "Caused by: ", "╰─▶ ", "├─▶ ", "× "]);
     let error = after(&["ERROR: ", "error: ", "Error: "]);
     let said = cause.or(error).unwrap_or(line);
-    let conclusion = ["Because ", "No matching distribution", "Cannot install "];
+    // What uv says below the place in a TOML file, which alone tells nothing.
+    let conclusion =
+        ["Because ", "No matching distribution", "Cannot install ", "`pyproject.toml` is "];
     if conclusion.iter().any(|start| said.starts_with(start)) {
         return Some((Telling::Conclusion, said));
     }

@@ -125,3 +125,14 @@ fn an_explanation_keeps_its_numbers() {
                   And because you require numpy<1.26, we can conclude that your requirements are unsatisfiable.\n";
     insta::assert_snapshot!(of("pandas-3.0.0.whl", "3.0.0", pandas), @"dependencies conflict | build: Because pandas==N depends on numpy>=1.26.0 and you require pandas==N, we can conclude that you require numpy>=1.26.0. And because you require numpy<1.26, we can conclude that your requirements are uns…");
 }
+
+#[test]
+fn a_place_in_a_file_is_no_explanation() {
+    let orjson = "error: Failed to build `orjson @ file:///tmp/orjson-3.6.9.tar.gz`\n  \
+                  cause: Failed to parse: /tmp/src/pyproject.toml\n  \
+                  cause: TOML parse error at line 1, column 1\n           |\n         \
+                  1 | [project]\n           | ^^^^^^^^^\n         \
+                  `pyproject.toml` is using the `[project]` table, but the required `project.version` field is neither \
+                  set nor present in the `project.dynamic` list\n";
+    insta::assert_snapshot!(of("orjson-3.6.9.tar.gz", "3.6.9", orjson), @"source build failed | build: `pyproject.toml` is using the `[project]` table, but the required `project.version` field is neither set nor present in the `project.dynamic` list");
+}
