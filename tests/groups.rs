@@ -183,7 +183,7 @@ fn stages_name_where_runs_part() {
     1.0/X.YZ[group=different]: `init` differs: the runs do not begin with the same
     1.0/X.YZ[group=same]: `init` and `batches` are the same, `final` differs: the difference comes from the computation
     ");
-    // A generator that nobody seeds.
+    // A random generator without a seed.
     insta::assert_snapshot!(told("random.shuffle", "pass"), @r"
     the runs of each cell, stage by stage, against the first that passed
     cell                       runs  init        batches     final

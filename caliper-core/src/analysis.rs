@@ -25,3 +25,8 @@ mod conclusions;
 pub(crate) mod row_summary;
 
 pub use conclusions::Analysis;
+
+/// Whether a count is left out of JSON.
+fn is_zero<N: Default + PartialEq>(count: &N) -> bool {
+    *count == N::default()
+}

@@ -12,7 +12,7 @@ pub(crate) struct Spread {
     /// The names of the columns of tables without a header, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
-    /// How many runs each group should have. Default for recorded results: `repeat` of the test, in the configuration.
+    /// How many runs each group should have. Default for recorded results: as many as the configuration says.
     #[arg(long, value_name = "RUNS")]
     pub(crate) planned: Option<usize>,
     /// The axis whose labels are the groups; default: the axis `group`, or else the only one.

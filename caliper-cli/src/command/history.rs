@@ -26,8 +26,8 @@ mod with_sqlite {
     use caliper_core::report::export::{DatabaseError, history, remember};
     use caliper_core::report::history::lines;
 
-    use super::super::print_json;
     use super::super::recorded::{configuration, recorded};
+    use super::super::{print, print_json};
     use super::{FormatName, Outcome, Path, PathBuf, Terminal};
     use crate::exit::{Exit, Failure};
     use crate::output;
@@ -86,11 +86,7 @@ mod with_sqlite {
                 if !sets.is_empty() {
                     found.studies.retain(|study| is_asked(&study.dependency, &study.analysis));
                 }
-                let mut lines = lines(&found);
-                for (_, text) in lines.iter_mut().flatten() {
-                    *text = printable(text);
-                }
-                terminal.lines(&lines);
+                print::say(lines(&found), terminal);
             }
         }
         Ok(Exit::Done)

@@ -73,7 +73,7 @@ fn first(
 }
 
 /// Prints lines without what could redraw a terminal.
-fn say(mut lines: Vec<Vec<Span>>, terminal: Terminal) {
+pub(super) fn say(mut lines: Vec<Vec<Span>>, terminal: Terminal) {
     for (_, text) in lines.iter_mut().flatten() {
         *text = printable(text);
     }

@@ -13,8 +13,8 @@ use caliper_core::report::model::{SpreadAt, SpreadReport};
 use caliper_core::report::spread::lines;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::print_json;
 use super::recorded::{configuration, recorded, say_of_run};
+use super::{print, print_json};
 use crate::args::{FormatName, Spread};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting::{self, Setting};
@@ -56,11 +56,7 @@ pub(super) fn run(asked: &Spread, terminal: Terminal) -> Outcome {
     match asked.format.format {
         FormatName::Json => print_json(&report, terminal)?,
         FormatName::Text => {
-            let mut lines = lines(&report, terminal.width());
-            for (_, text) in lines.iter_mut().flatten() {
-                *text = printable(text);
-            }
-            terminal.lines(&lines);
+            print::say(lines(&report, terminal.width()), terminal);
         }
     }
     Ok(exit(&report, asked.expect_larger.as_deref(), terminal))

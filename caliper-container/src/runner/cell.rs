@@ -190,7 +190,6 @@ impl Running<'_> {
                 Err(error) => {
                     let reason = chain(&error);
                     let mut run = Run::new(planned.attempt, TestOutcome::NotMeasured);
-                    run.seed = planned.seed();
                     run.reason = Some(reason.clone());
                     self.test_ended(cell, which, run);
                     Some(NotMeasured::Infrastructure(format!("`{name}`: {reason}")))
@@ -204,7 +203,8 @@ impl Running<'_> {
     }
 
     /// Takes a run that ended, and says why its cell is not measured, if it is not.
-    fn test_ended(&self, cell: &OpenCell<'_>, which: usize, run: Run) -> Option<NotMeasured> {
+    fn test_ended(&self, cell: &OpenCell<'_>, which: usize, mut run: Run) -> Option<NotMeasured> {
+        run.seed = cell.runs[which].seed();
         let test = &cell.runs[which].test.name;
         self.report(&Event::TestFinished {
             cell: cell.task.cell.id.to_string(),
@@ -235,7 +235,6 @@ impl Running<'_> {
         };
         let (output, error) = (keep(&ran.output)?, keep(&ran.error)?);
         let mut run = Run::new(of.attempt, ran.end.outcome());
-        run.seed = of.seed();
         for ResultFile { path, size, sha256, content } in &ran.files {
             let content = content.as_ref();
             let content =

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::causes::Logs;
 use super::compare::cells::Cells;
+use super::is_zero;
 use super::row::{Alike, AlsoDiffers, Row, State, Sure};
 use super::row_summary::{Known, RowSummary};
 use crate::facts::record::{Record, test_names};
@@ -65,11 +66,6 @@ pub struct FunctionGroup {
     /// What they tell along the releases on each Python on which they run; nothing if that is only that they pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowSummary>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// More groups than these are counted, not listed.

@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::details::single_line;
 use super::grid::Span;
 use super::model::Tone;
+use super::table::pad;
 use crate::analysis::compare::{Agreement, StageVerdict, StagesOfRuns};
 
 /// How many cells are told.
@@ -37,12 +38,8 @@ pub fn lines(stages: &[StagesOfRuns]) -> Vec<Vec<Span>> {
         let last = cells.len().saturating_sub(1);
         let padded =
             cells.into_iter().zip(&widths).enumerate().map(|(column, ((tone, text), to))| {
-                let gap = if column == last {
-                    String::new()
-                } else {
-                    format!("{}{BETWEEN}", " ".repeat(to.saturating_sub(text.width())))
-                };
-                (tone, format!("{text}{gap}"))
+                let is_last = column == last;
+                (tone, if is_last { text } else { format!("{}{BETWEEN}", pad(&text, *to)) })
             });
         padded.collect()
     };

@@ -1,4 +1,4 @@
-//! Files of arrays that nobody wrote in good faith: nothing panics, and what cannot be read is told.
+//! Damaged and hostile files of arrays: nothing panics, and what cannot be read is told.
 
 use std::path::Path;
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::is_zero;
+
 /// More arrays are counted and not listed.
 pub(super) const MOST_ARRAYS: usize = 200;
 
@@ -60,16 +62,16 @@ pub struct ArrayKind {
     pub shape: Vec<u64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
+/// The lengths of an array along its axes, as Python writes them: `(2, 3)`, `(2,)`.
+pub(super) fn shape<N: ToString>(lengths: &[N]) -> String {
+    let axes: Vec<String> = lengths.iter().map(ToString::to_string).collect();
+    let comma = if axes.len() == 1 { "," } else { "" };
+    format!("({}{comma})", axes.join(", "))
 }
 
 impl fmt::Display for ArrayKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let axes: Vec<String> = self.shape.iter().map(u64::to_string).collect();
-        let comma = if axes.len() == 1 { "," } else { "" };
-        write!(formatter, "{} ({}{comma})", self.dtype, axes.join(", "))
+        write!(formatter, "{} {}", self.dtype, shape(&self.shape))
     }
 }
 

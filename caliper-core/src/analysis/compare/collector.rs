@@ -7,7 +7,7 @@ use super::comparison::{
     Apart, Comparison, Divergence, Extent, Numbers, Place, ReadAs, Rung, Unlike,
 };
 use super::divergence::{divergence, label, name};
-use super::number::{Distance, Number, Precision};
+use super::number::{Distance, Number, Precision, larger};
 use super::rules::{LeftOut, Lens, Line, Past};
 use super::show::{excerpt, hex};
 use super::tokens::{self, Found};
@@ -196,8 +196,10 @@ impl<'a> Collector<'a> {
         tokens::tokens(&left.text, &right.text, &mut |found| match found {
             Found::Numbers(start, one, other) => {
                 differs |= one != other;
+                let pair = Pair::written(one, other);
+                let Some(distance) = self.distance(pair, tolerance) else { return true };
                 let before = worst.as_ref().map(|(_, weighed, ..)| *weighed);
-                let (weighed, size) = self.weigh(Pair::written(one, other), tolerance, before);
+                let (weighed, size) = self.weigh(pair, distance, tolerance, before);
                 if let Some(weighed) = weighed {
                     worst = Some((start, weighed, one.to_owned(), other.to_owned()));
                 }
@@ -278,12 +280,8 @@ impl<'a> Collector<'a> {
         spelled: &dyn Fn() -> (String, String),
     ) -> Option<Distance> {
         self.next(1);
-        if pair.identical && tolerance.nan() == Nan::Equal {
-            self.numbers.compared += 1;
-            return None;
-        }
-        let distance = pair.expected.distance(pair.actual, tolerance, pair.precision);
-        let (weighed, size) = self.weigh(pair, tolerance, None);
+        let distance = self.distance(pair, tolerance)?;
+        let (weighed, size) = self.weigh(pair, distance, tolerance, None);
         if let Some((size, distance)) = size {
             let (expected, actual) = spelled();
             self.farthest = Some((size, divergence(at(), &expected, &actual, Some(distance))));
@@ -292,7 +290,7 @@ impl<'a> Collector<'a> {
             let (expected, actual) = spelled();
             self.take(weighed, at, &expected, &actual);
         }
-        (!pair.identical || !distance.within).then_some(distance)
+        Some(distance)
     }
 
     /// What follows belongs to another part of the result.
@@ -305,24 +303,26 @@ impl<'a> Collector<'a> {
         self.within = 0;
     }
 
-    /// Counts two numbers. Tells how they weigh if that is more than what is known already, and more
-    /// than `before`; and their relative distance if they are beyond their tolerance and it is the largest so
-    /// far.
-    fn weigh(
-        &mut self,
-        pair: Pair<'_>,
-        tolerance: &Tolerance,
-        before: Option<Weighed>,
-    ) -> (Option<Weighed>, Option<(f64, Distance)>) {
+    /// Counts two numbers. Returns how far they lie apart; `None` if they are identical and may be.
+    fn distance(&mut self, pair: Pair<'_>, tolerance: &Tolerance) -> Option<Distance> {
         self.numbers.compared += 1;
         self.within += 1;
         if pair.identical && tolerance.nan() == Nan::Equal {
-            return (None, None);
+            return None;
         }
-        let mut distance = pair.expected.distance(pair.actual, tolerance, pair.precision);
-        if pair.identical && distance.within {
-            return (None, None);
-        }
+        let distance = pair.expected.distance(pair.actual, tolerance, pair.precision);
+        (!pair.identical || !distance.within).then_some(distance)
+    }
+
+    /// Tells how two numbers at this distance weigh if that is more than what is known already, and more than
+    /// `before`; and their relative distance if they are beyond their tolerance and it is the largest so far.
+    fn weigh(
+        &mut self,
+        pair: Pair<'_>,
+        mut distance: Distance,
+        tolerance: &Tolerance,
+        before: Option<Weighed>,
+    ) -> (Option<Weighed>, Option<(f64, Distance)>) {
         let equal = distance.within && distance.absolute.is_none_or(|far| far == 0.0);
         if equal && (pair.identifier || !self.looks_past(Rule::Spelling)) {
             distance = Distance::unknown(false);
@@ -344,10 +344,6 @@ impl<'a> Collector<'a> {
                 self.unlike.apart(Apart { place, tolerance: 0, expected, actual }, tolerance);
             }
         }
-        let larger = |most: Option<f64>, here: Option<f64>| match (most, here) {
-            (Some(most), Some(here)) => Some(most.max(here)),
-            (most, here) => most.or(here),
-        };
         let numbers = &mut self.numbers;
         numbers.beyond += u64::from(!distance.within);
         numbers.largest_absolute = larger(numbers.largest_absolute, distance.absolute);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrays::ArrayComparison;
 use super::show;
+use crate::analysis::is_zero;
 use crate::question::criteria::{Rule, Tolerance};
 
 /// How alike two results are, the strictest first.
@@ -145,11 +146,6 @@ pub struct Comparison {
     /// How many more arrays differ.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub arrays_left_out: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl Comparison {

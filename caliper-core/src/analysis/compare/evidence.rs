@@ -6,6 +6,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::comparison::{Comparison, PartComparison};
+use crate::analysis::is_zero;
 
 /// Why a result has its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -34,11 +35,6 @@ pub struct Evidence {
 
 /// How many parts an [`Evidence`] lists besides the one that is least alike.
 pub(super) const MOST_OTHERS: usize = 20;
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
 
 impl Evidence {
     /// How the listed parts compare, the least alike first.

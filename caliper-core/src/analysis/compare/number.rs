@@ -151,6 +151,14 @@ fn whole(expected: i128, actual: i128, tolerance: &Tolerance) -> Distance {
     apart(absolute <= tolerance.absolute(), Some(absolute), expected.unsigned_abs() as f64)
 }
 
+/// The larger of two numbers, as far as they are known.
+pub(super) fn larger(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.max(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// A distance between whole numbers.
 fn apart(within: bool, absolute: Option<f64>, size: f64) -> Distance {
     let absolute = absolute.filter(|absolute| absolute.is_finite());

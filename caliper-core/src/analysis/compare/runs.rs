@@ -306,11 +306,12 @@ impl Runs {
         comparer: &'a Comparer<'_>,
     ) -> impl Iterator<Item = Vec<PartComparison>> + 'a {
         self.runs.iter().skip(1).map(move |run| {
-            let compared = self.parts(run).into_iter().map(|part| {
+            let differing = self.parts(run).into_iter().filter_map(|part| {
                 let found = compare_part(part, self.runs.first(), run, comparer);
-                PartComparison { part: part.clone(), comparison: found.0.clone() }
+                let differs = found.0.rung > Rung::SameBytes;
+                differs.then(|| PartComparison { part: part.clone(), comparison: found.0.clone() })
             });
-            compared.filter(|part| part.comparison.rung > Rung::SameBytes).collect()
+            differing.collect()
         })
     }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::cells::Cells;
+use super::comparer::Comparer;
 use super::comparison::{PartComparison, Rung};
 use super::runs::{Runs, STDOUT};
 use crate::facts::record::{CellOutcome, Record, Run, TestOutcome, TestRecord};
@@ -112,67 +113,60 @@ impl StagesOfRuns {
         }
         let find = Stage::finder(stages);
         let tested = cells.records.iter().filter(|record| record.outcome == CellOutcome::Tested);
-        let tests = tested.flat_map(|record| {
-            record
-                .judged()
-                .iter()
-                .filter(|test| test.runs.len() > 1)
-                .map(move |test| (record, test))
-        });
-        let of_test = |(record, test): (&Record, &TestRecord)| {
-            // Then nothing of its files is compared, and nothing is said of them.
-            if cells.comparer.criteria.of(&test.name).exit_status {
-                return None;
-            }
-            let passed = |run: &&Run| run.outcome == TestOutcome::Passed;
-            let attempts: Vec<u32> =
-                test.runs.iter().filter(passed).map(|run| run.attempt).collect();
-            let seeds: BTreeSet<u64> =
-                test.runs.iter().filter(passed).filter_map(|run| run.seed).collect();
-            let (first, others) = attempts.split_first()?;
-            if others.is_empty() {
-                return None;
-            }
-            let runs = Runs::of_passed(record, &test.name, &cells.comparer);
-            let names = stages.iter().map(|stage| stage.name.as_str()).chain([Stage::OUTPUT]);
-            let mut verdicts: Vec<StageVerdict> = names.map(StageVerdict::nothing).collect();
-            let place = |part: &str| match part {
-                STDOUT => Some(stages.len()),
-                file => find(file),
-            };
-            for part in runs.parts_of_first() {
-                if let Some(verdict) = place(part).and_then(|place| verdicts.get_mut(place)) {
-                    verdict.files += 1;
-                    verdict.agreement = Agreement::Same;
+        let of_cell = |record| Record::judged(record).iter().map(move |test| (record, test));
+        let tests = tested.flat_map(of_cell);
+        tests.filter_map(|(record, test)| Self::of(record, test, &find, &cells.comparer)).collect()
+    }
+
+    /// Of a test in a cell; `find` tells the place of the stage that a file belongs to. `None` if there is nothing to
+    /// compare.
+    fn of(
+        record: &Record,
+        test: &TestRecord,
+        find: &dyn Fn(&str) -> Option<usize>,
+        comparer: &Comparer<'_>,
+    ) -> Option<Self> {
+        // With `exit-status` nothing of its files is compared, and nothing is said of them.
+        if comparer.criteria.of(&test.name).exit_status {
+            return None;
+        }
+        let passed: Vec<&Run> =
+            test.runs.iter().filter(|run| run.outcome == TestOutcome::Passed).collect();
+        let (first, others) = passed.split_first().filter(|(_, others)| !others.is_empty())?;
+        let runs = Runs::of_passed(record, &test.name, comparer);
+        let names = comparer.criteria.stages.iter().map(|stage| stage.name.as_str());
+        let mut verdicts: Vec<StageVerdict> =
+            names.chain([Stage::OUTPUT]).map(StageVerdict::nothing).collect();
+        let output = verdicts.len() - 1;
+        let place = |part: &str| if part == STDOUT { Some(output) } else { find(part) };
+        for place in runs.parts_of_first().filter_map(place) {
+            verdicts[place].files += 1;
+            verdicts[place].agreement = Agreement::Same;
+        }
+        for (run, parts) in others.iter().zip(runs.against_first(comparer)) {
+            let mut of_stages: BTreeMap<usize, Vec<PartComparison>> = BTreeMap::new();
+            for part in parts {
+                if let Some(place) = place(&part.part) {
+                    of_stages.entry(place).or_default().push(part);
                 }
             }
-            for (attempt, parts) in others.iter().zip(runs.against_first(&cells.comparer)) {
-                let mut of_stages: BTreeMap<usize, Vec<PartComparison>> = BTreeMap::new();
-                for part in parts {
-                    if let Some(place) = place(&part.part) {
-                        of_stages.entry(place).or_default().push(part);
-                    }
-                }
-                for (place, parts) in of_stages {
-                    if let Some(verdict) = verdicts.get_mut(place) {
-                        verdict.add(*attempt, parts);
-                    }
-                }
+            for (place, parts) in of_stages {
+                verdicts[place].add(run.attempt, parts);
             }
-            // What a test prints is no stage where it is not compared.
-            verdicts.retain(|verdict| verdict.stage != Stage::OUTPUT || verdict.files > 0);
-            let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-            Some(Self {
-                cell: record.id(),
-                test: test.name.clone(),
-                first: *first,
-                compared: number(others.len()),
-                failed: number(test.runs.len() - attempts.len()),
-                seeds_differ: seeds.len() > 1,
-                stages: verdicts,
-            })
-        };
-        tests.filter_map(of_test).collect()
+        }
+        // What a test prints is no stage where it is not compared.
+        verdicts.retain(|verdict| verdict.stage != Stage::OUTPUT || verdict.files > 0);
+        let seeds: BTreeSet<u64> = passed.iter().filter_map(|run| run.seed).collect();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Some(Self {
+            cell: record.id(),
+            test: test.name.clone(),
+            first: first.attempt,
+            compared: number(others.len()),
+            failed: number(test.runs.len() - passed.len()),
+            seeds_differ: seeds.len() > 1,
+            stages: verdicts,
+        })
     }
 
     /// Where the runs part, in a sentence.

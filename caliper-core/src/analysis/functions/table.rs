@@ -212,8 +212,8 @@ impl<'a> Table<'a> {
                 continue;
             }
             let of_module = self.lines[&module].clone();
-            // In a cell that has an outcome for each of its functions, the failure of the module is none of theirs: it keeps
-            // a line of its own.
+            // If a module fails in a cell that has an outcome for each of its functions, no function failed because of it:
+            // the module keeps a line of its own.
             let lacks_one =
                 |place: usize| within.iter().any(|id| self.lines[id][place] == Fate::Absent);
             let fails_itself = |(place, fate): (usize, &Fate)| fate.fails() && !lacks_one(place);

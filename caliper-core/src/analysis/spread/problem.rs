@@ -9,7 +9,7 @@ use serde::Serialize;
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Problem {
-    /// The group has another number of runs than planned.
+    /// The group has fewer runs than planned.
     NotAsPlanned {
         /// The group.
         group: String,

@@ -68,8 +68,7 @@ pub fn group(
 ) -> Result<Group, TableError> {
     let text = String::from_utf8_lossy(content);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut rows =
-        Rows { header: None, width: 0, values: Vec::new(), unread: 0, first_unread: None };
+    let mut rows = Rows::default();
     rows.read(text);
     let mut group = Group::new(name, planned);
     // Without any row there is nothing to name.
@@ -96,6 +95,7 @@ pub fn group(
 }
 
 /// What was read of a table.
+#[derive(Default)]
 struct Rows {
     header: Option<Vec<String>>,
     /// How many columns it has; 0 without a row.

@@ -208,7 +208,7 @@ fn no_ratio_is_given_where_something_is_not_as_planned() {
         assert_eq!((allowed.problems, allowed.withheld), (found.problems, false));
     }
     insta::assert_snapshot!(lines.join("\n"));
-    // Nobody asks about what is not wanted.
+    // A metric that is not asked for raises no problem.
     let groups = [a, group("b", None, &[("loss", &[1.0, 5.0, 9.0]), ("acc", &[f64::NAN; 3])])];
     assert!(spread(&groups, |name| name == "loss", false).problems.is_empty());
 }

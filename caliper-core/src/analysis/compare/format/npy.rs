@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Outcome, ResultFormat, Weaker, both};
-use crate::analysis::compare::arrays::ArrayComparison;
+use crate::analysis::compare::arrays::{ArrayComparison, shape};
 use crate::analysis::compare::collector::{Collector, Pair};
 use crate::analysis::compare::comparison::{Place, ReadAs};
 use crate::analysis::compare::number::Distance;
@@ -308,12 +308,4 @@ fn index(element: usize, shape: &[usize], inner: &[usize], repeat: usize) -> Vec
     }
     index.reverse();
     index
-}
-
-fn shape(shape: &[usize]) -> String {
-    let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
-    match &axes[..] {
-        [one] => format!("({one},)"),
-        axes => format!("({})", axes.join(", ")),
-    }
 }

@@ -46,8 +46,7 @@ impl Reader<'_> {
                 let message = format!("`{name}` is a name that cells have already");
                 self.push(&child, true, message, Some("choose another name".into()));
             } else if axes.iter().any(|known| known.name == *name) {
-                let message = format!("`{name}` stands here a second time");
-                self.push(&child, true, message, Some("keep one of the two".into()));
+                self.second_time(&child, name);
             } else if let Some(values) = self.axis(name, &child, args) {
                 axes.push(Axis { name: name.clone(), values });
             }
@@ -162,13 +161,7 @@ impl Reader<'_> {
             );
             return None;
         };
-        let variable = self.text(&env, "`env`")?;
-        if variable.contains(['=', '\0']) {
-            self.problem(
-                &env,
-                format!("`{}` cannot name an environment variable", shorten(&variable)),
-            );
-        }
+        let variable = self.variable(&env, "`env`")?;
         Some(self.values(&values, "`values`", &mut |_, _, label| {
             let env = [(variable.clone(), label.clone())].into();
             Some(AxisValue { label, overlay: Overlay { env, ..Overlay::default() } })
@@ -200,8 +193,7 @@ impl Reader<'_> {
         for (index, (label, node)) in pairs.iter().enumerate() {
             let child = at.child(index, node);
             if values.iter().any(|known| known.label == *label) {
-                let message = format!("`{}` stands here a second time", shorten(label));
-                self.push(&child, true, message, Some("keep one of the two".into()));
+                self.second_time(&child, label);
             } else if !matches!(node, Node::Mapping(_)) {
                 let message = format!("`{}` must say what it changes", shorten(label));
                 let help = format!("write `{}: {{}}` for nothing; {FORMS}", shorten(label));

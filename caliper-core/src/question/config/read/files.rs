@@ -29,8 +29,7 @@ impl Reader<'_> {
         for (index, (name, node)) in pairs.iter().enumerate() {
             let child = at.child(index, node);
             if criteria.stages.iter().any(|known| known.name == *name) {
-                let message = format!("`{}` stands here a second time", shorten(name));
-                self.push(&child, true, message, Some("keep one of the two".into()));
+                self.second_time(&child, name);
                 continue;
             }
             if name == Stage::OUTPUT {

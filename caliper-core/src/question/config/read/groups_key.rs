@@ -1,5 +1,6 @@
 //! What stands under `groups`.
 
+use super::tests_key::MOST_RUNS;
 use super::{At, Entries, Node, Reader, shorten};
 use crate::question::axes::{Axes, AxisValue, Overlay};
 use crate::question::group::{Group, SeedRange, Seeds, SeedsOfRuns};
@@ -27,9 +28,6 @@ pub(in crate::question::config) const GROUP: &[&str] = &[
 const FORMS: &str = "name groups of runs, `{same_seed: {seed: 0, repeat: 50}, different_seeds: {seeds: 0..49}}`, or a \
                      file with the number of runs and of epochs, a line each: `params.txt`";
 
-/// More runs of a test in one cell are a mistake.
-const MOST_RUNS: u32 = 1000;
-
 impl Reader<'_> {
     /// The groups, as values of their axis.
     pub(super) fn groups_of_runs(&mut self, at: &At<'_>, args: &Args) -> Vec<AxisValue> {
@@ -45,8 +43,7 @@ impl Reader<'_> {
         for (index, (label, node)) in pairs.iter().enumerate() {
             let child = at.child(index, node);
             if values.iter().any(|known| known.label == *label) {
-                let message = format!("`{}` stands here a second time", shorten(label));
-                self.push(&child, true, message, Some("keep one of the two".into()));
+                self.second_time(&child, label);
             } else if let Some(overlay) = self.group(&child, args) {
                 values.push(AxisValue { label: label.clone(), overlay });
             }
@@ -59,9 +56,9 @@ impl Reader<'_> {
         let mut entries = self.mapping(at, "a group", GROUP)?;
         let repeat = entries.remove("repeat");
         let said = repeat.is_some();
-        let repeat = repeat.and_then(|node| self.runs(&node));
+        let repeat = repeat.and_then(|node| self.repeat(&node));
         let variable = entries.remove("variable");
-        let variable = variable.and_then(|node| self.variable(&node));
+        let variable = variable.and_then(|node| self.variable(&node, "`variable`"));
         let variable = variable.unwrap_or_else(|| Seeds::VARIABLE.to_owned());
         let (of_runs, count) = self.seeds(at, &mut entries)?;
         if let (Some(repeat), Some(count)) = (repeat, count)
@@ -131,25 +128,6 @@ impl Reader<'_> {
         seed
     }
 
-    fn runs(&mut self, at: &At<'_>) -> Option<u32> {
-        let repeat: Option<u32> = self.parsed(at, "`repeat`");
-        if repeat.is_some_and(|repeat| !(1..=MOST_RUNS).contains(&repeat)) {
-            self.problem(at, format!("`repeat` is a number from 1 to {MOST_RUNS}"));
-            return None;
-        }
-        repeat
-    }
-
-    fn variable(&mut self, at: &At<'_>) -> Option<String> {
-        let variable = self.text(at, "`variable`")?;
-        if variable.is_empty() || variable.contains(['=', '\0']) {
-            let message = format!("`{}` cannot name an environment variable", shorten(&variable));
-            self.problem(at, message);
-            return None;
-        }
-        Some(variable)
-    }
-
     /// A file of two lines: how many runs each of the two groups has, and how many epochs, which the runs find in
     /// the variable `EPOCHS`.
     fn two_lines(&mut self, at: &At<'_>) -> Option<Vec<AxisValue>> {
@@ -159,14 +137,13 @@ impl Reader<'_> {
         let lines: Vec<&str> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let numbers: Option<Vec<u32>> = lines.iter().map(|line| line.parse().ok()).collect();
-        let Some([runs, epochs]) = numbers.as_deref() else {
+        let Some(&[runs, epochs]) = numbers.as_deref() else {
             let message =
                 format!("`{}` does not hold two whole numbers, a line each", shorten(&path));
             let help = "the first is the number of runs, the second of epochs";
             self.problem_with_help(at, message, help);
             return None;
         };
-        let (runs, epochs) = (*runs, *epochs);
         if !(1..=MOST_RUNS).contains(&runs) {
             self.problem(
                 at,

@@ -42,8 +42,7 @@ impl Reader<'_> {
                     format!("`{}` cannot be the name of a template variable", shorten(name));
                 self.push(&child, true, message, Some("use letters, digits and `_`".into()));
             } else if args.names().any(|known| known == name) {
-                let message = format!("`{name}` stands here a second time");
-                self.push(&child, true, message, Some("keep one of the two".into()));
+                self.second_time(&child, name);
             } else if let Some(value) = self.value(&child)
                 && args.insert(name, value).is_err()
             {

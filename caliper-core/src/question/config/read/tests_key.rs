@@ -13,6 +13,9 @@ pub(in crate::question::config) const TEST: &[&str] = &[
     "files", "compare",
 ];
 
+/// More runs of a test in one cell are a mistake.
+pub(super) const MOST_RUNS: u32 = 1000;
+
 impl Reader<'_> {
     /// The tests; what one says of how it is compared goes to `criteria`.
     pub(super) fn tests(&mut self, at: &At<'_>, criteria: &mut Criteria) -> Vec<Test> {
@@ -91,13 +94,7 @@ impl Reader<'_> {
         let timeout = entries.remove("timeout").and_then(|node| self.duration(&node));
         let environment =
             entries.remove("env").map(|node| self.environment(&node)).unwrap_or_default();
-        let repeat = entries.remove("repeat").and_then(|node| {
-            let repeat: Option<u32> = self.parsed(&node, "`repeat`");
-            if repeat.is_some_and(|repeat| !(1..=1000).contains(&repeat)) {
-                self.problem(&node, "`repeat` is a number from 1 to 1000");
-            }
-            repeat
-        });
+        let repeat = entries.remove("repeat").and_then(|node| self.repeat(&node));
         let files = entries.remove("files").map(|node| {
             self.globs(
                 &node,
@@ -117,6 +114,25 @@ impl Reader<'_> {
             files,
         };
         Some((test, compared))
+    }
+
+    /// The key `repeat`: how many runs a test has in a cell.
+    pub(super) fn repeat(&mut self, at: &At<'_>) -> Option<u32> {
+        let repeat: Option<u32> = self.parsed(at, "`repeat`");
+        if repeat.is_some_and(|repeat| !(1..=MOST_RUNS).contains(&repeat)) {
+            self.problem(at, format!("`repeat` is a number from 1 to {MOST_RUNS}"));
+        }
+        repeat
+    }
+
+    /// The name of an environment variable that stands under the key `what`.
+    pub(super) fn variable(&mut self, at: &At<'_>, what: &str) -> Option<String> {
+        let variable = self.text(at, what)?;
+        if variable.contains(['=', '\0']) {
+            let message = format!("`{}` cannot name an environment variable", shorten(&variable));
+            self.problem(at, message);
+        }
+        Some(variable)
     }
 
     /// What is run: its kind, the name that it has if it is given none, and the command.
@@ -207,8 +223,7 @@ impl Reader<'_> {
                 continue;
             };
             if environment.insert(name.clone(), text.clone()).is_some() {
-                let message = format!("`{}` stands here a second time", shorten(name));
-                self.push(&child, true, message, Some("keep one of the two".into()));
+                self.second_time(&child, name);
             }
         }
         environment

@@ -31,8 +31,7 @@ impl Reader<'_> {
                 };
                 self.push(&child, true, format!("unknown key `{}`", shorten(key)), Some(help));
             } else if entries.contains_key(key.as_str()) {
-                let message = format!("`{key}` stands here a second time");
-                self.push(&child, true, message, Some("keep one of the two".into()));
+                self.second_time(&child, key);
             } else if *node == Node::Null {
                 let message = format!("`{key}` has no value");
                 self.push(&child, true, message, Some("give it one, or leave the line out".into()));
@@ -41,6 +40,12 @@ impl Reader<'_> {
             }
         }
         Some(entries)
+    }
+
+    /// Says that a key stands twice in a mapping.
+    pub(super) fn second_time(&mut self, at: &At<'_>, key: &str) {
+        let message = format!("`{}` stands here a second time", shorten(key));
+        self.push(at, true, message, Some("keep one of the two".into()));
     }
 
     /// The text of a scalar as it was written, whatever type YAML gives it.

@@ -1,7 +1,7 @@
 //! What is counted of the elements of two arrays.
 
 use crate::analysis::compare::arrays::ArrayComparison;
-use crate::analysis::compare::number::Distance;
+use crate::analysis::compare::number::{Distance, larger};
 
 /// What was found of one element, which may hold several values.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,10 +41,6 @@ impl Found {
         }
         self.differs = true;
         self.beyond |= is_beyond;
-        let larger = |most: Option<f64>, here: Option<f64>| match (most, here) {
-            (Some(most), Some(here)) => Some(most.max(here)),
-            (most, here) => most.or(here),
-        };
         tally.largest_absolute = larger(tally.largest_absolute, absolute);
         tally.largest_relative = larger(tally.largest_relative, relative);
         tally.largest_ulps = tally.largest_ulps.max(ulps);
