@@ -335,7 +335,15 @@ impl Running<'_> {
         let spurious = record.outcome.is_spurious();
         // An infrastructure failure must not overwrite an older measurement.
         let older = if spurious { self.context.store.load(&id).ok().flatten() } else { None };
-        let older = older.filter(|older| !older.outcome.is_spurious());
+        let older = older.filter(|older| {
+            let identity = &self.tasks[index].identity;
+            let valid = |record: &Record| {
+                identity.part_of(record.clone()).map_or(0, |part| part.runs().count())
+            };
+            // What was saved of this very measurement while it went on is in it.
+            let holds_older = older.interrupted && valid(older) <= valid(&record);
+            !older.outcome.is_spurious() && !holds_older
+        });
         let kept = if older.is_some() { Ok(()) } else { self.context.store.save(&record) };
         let mut done = self.done();
         if let Err(error) = kept {

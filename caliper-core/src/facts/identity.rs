@@ -78,10 +78,14 @@ impl Identity {
     /// What an earlier record of the same cell still says: its environment and those of its tests that
     /// would be run in the same way now, in the order of [`Identity::tests`]. `None` if that is
     /// nothing.
+    ///
+    /// Of a cell that could not be measured to its end, the runs count that ended before: it is as one that was
+    /// interrupted.
     pub fn part_of(&self, mut record: Record) -> Option<Record> {
-        if record.environment.key != Some(self.environment) || record.outcome.is_spurious() {
+        if record.environment.key != Some(self.environment) {
             return None;
         }
+        let was_cut_short = record.outcome.is_spurious();
         let mut all = std::mem::take(&mut record.tests);
         for (name, digest) in &self.tests {
             let same = |test: &mut TestRecord| test.name == *name && test.key == Some(*digest);
@@ -89,6 +93,13 @@ impl Identity {
                 test.runs.retain(|run| !run.outcome.is_spurious());
                 (!test.runs.is_empty()).then_some(test)
             }));
+        }
+        if was_cut_short {
+            if record.tests.is_empty() {
+                return None;
+            }
+            (record.outcome, record.reason) = (CellOutcome::Tested, None);
+            record.interrupted = true;
         }
         Some(record)
     }

@@ -77,6 +77,35 @@ fn a_killed_test_gets_a_second_chance_and_no_third() {
 }
 
 #[test]
+fn a_cell_that_was_killed_is_not_measured_whatever_was_saved_meanwhile() {
+    let is_killed = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let killed_now = Arc::clone(&is_killed);
+    let (backend, runs) = scripted(move |_, test| {
+        if test == "import" {
+            // What has ended is saved at most once a second.
+            std::thread::sleep(std::time::Duration::from_millis(1100));
+            return Ok(FakeRun::exits(0));
+        }
+        Ok(if killed_now.load(Ordering::SeqCst) { killed() } else { FakeRun::exits(0) })
+    });
+    let bench = Bench::new(backend);
+    let plan = plan(&bench.backend, 1, &["a"]);
+    let outcome = bench.run(&plan);
+    assert_eq!((outcome.measured, outcome.not_measured.len()), (0, 1));
+    let kept = bench.store.records();
+    let kept = kept.iter().find(|record| record.runs().count() > 0).unwrap();
+    assert_eq!(kept.outcome, CellOutcome::NotMeasured);
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+
+    // The import has ended, and is not made again.
+    is_killed.store(false, Ordering::SeqCst);
+    let outcome = bench.run(&plan);
+    assert!(outcome.not_measured.is_empty() && outcome.records[1].passed(), "{outcome:?}");
+    assert_eq!(runs.load(Ordering::SeqCst), 4);
+    assert!(!outcome.records[1].interrupted);
+}
+
+#[test]
 fn what_the_subject_does_is_not_tried_again() {
     let (backend, runs) = scripted(|_, _| Ok(FakeRun::exits(1)));
     let bench = Bench::new(backend);
