@@ -193,7 +193,7 @@ fn builds_from_source_are_announced_and_can_be_bound() {
     let told = format!("1  of these built from source, which may take long: 1.0/{python}\n");
     assert!(planned.contains(&told), "{planned}");
     let said = run(&world, 0);
-    assert!(said.err.contains("1 cells to measure, 1 of them built from source"), "{}", said.err);
+    assert!(said.err.contains("1 cell to measure, 1 of them built from source"), "{}", said.err);
     assert!(said.err.contains("building demo 1.0 from source"), "{}", said.err);
     assert!(said.out.contains("build: too new"), "{}", said.out);
     world.write("caliper.yaml", "analysis: {dependency: demo, build_constraints: ['tool<2']}\n");

@@ -32,6 +32,7 @@ mod looks;
 mod mirror;
 mod partial;
 mod private_index;
+mod probe;
 mod progress;
 mod project;
 mod public_api;

@@ -5,6 +5,7 @@ mod blame;
 mod bounds;
 mod heal;
 mod index;
+mod probe;
 mod replay;
 mod spread;
 mod values;
@@ -21,6 +22,7 @@ pub(crate) use blame::BlameArgs;
 pub(crate) use bounds::Bounds;
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
+pub(crate) use probe::Probe;
 pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
 pub(crate) use spread::Spread;
 pub(crate) use values::{
@@ -269,6 +271,23 @@ Exit codes: 1 if the specifier of --check allows a release that fails.")]
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Find out which factor changes what a test does: hash seed, threads, locale, clock, host name, user, file order …
+    #[command(after_help = "\
+Examples:
+  caliper probe
+  caliper probe --tests train.py --repeats 10
+  caliper probe study/caliper.yaml --only 2.3.*/3.13 --factor threads --factor hash-seed
+
+One cell is measured as usual and with one factor changed at a time: by default the newest release on the newest Python.
+Where no factor alone has an effect, all are changed together, and if that has one, a small set that has it is looked for.
+What is compared, and what is looked past, is as the configuration says. What was measured is kept in .caliper/probe: the
+same command goes on where it was stopped.
+
+Factors: hash-seed, threads, processors, locale, time-zone, clock, host-name, user, folder, file-order,
+environment-size, cpu-features. Clock, host name, user and file order are changed as Python tells them.
+
+Exit codes: 1 if --check finds an effect; 3 if something could not be measured.")]
+    Probe(Box<Probe>),
     /// Say how much the runs of groups vary, such as those of one seed and those of many seeds, and which vary more.
     #[command(after_help = "\
 Examples:

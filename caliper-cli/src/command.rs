@@ -18,6 +18,7 @@ mod init;
 mod man;
 mod plan;
 mod print;
+mod probe;
 mod recorded;
 mod replay;
 mod report;
@@ -77,6 +78,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Suggest { config, test, check, format } => {
             suggest::run(&config, test.as_deref(), check.as_deref(), format.format, terminal)
         }
+        Command::Probe(how) => probe::run(&how, terminal),
         Command::Spread(asked) => spread::run(&asked, terminal),
         Command::Export { config, to, against, output } => {
             export::run(&config, to, against.as_deref(), output.as_deref(), terminal)

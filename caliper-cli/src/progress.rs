@@ -120,6 +120,11 @@ fn round(purpose: RoundPurpose, cells: usize) -> Option<String> {
     })
 }
 
+/// So many cells.
+fn cells(count: usize) -> String {
+    if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
+}
+
 /// Which of the cells to measure take long.
 fn of_source(from_source: usize) -> String {
     match from_source {

@@ -13,6 +13,7 @@ mod bounds;
 mod confirm;
 mod heal;
 mod pinned;
+mod probe;
 mod replay;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ use crate::runner::{
 
 pub use heal::{HealQuestion, heal};
 pub use pinned::{PinnedCell, PinnedError};
+pub use probe::{ProbeQuestion, ProbedTogether, Probing, probe};
 pub use replay::{differs, replay};
 
 /// What is to be found out.

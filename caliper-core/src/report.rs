@@ -12,6 +12,7 @@ pub mod measures;
 pub mod model;
 #[cfg(feature = "page")]
 pub mod page;
+pub mod probe;
 pub mod ro_crate;
 pub mod rows;
 pub mod schema;

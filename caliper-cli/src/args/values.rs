@@ -167,4 +167,6 @@ pub(crate) enum SchemaName {
     History,
     /// spread --format json.
     Spread,
+    /// probe --format json.
+    Probe,
 }

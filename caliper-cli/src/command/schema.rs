@@ -22,6 +22,7 @@ pub(super) fn run(name: SchemaName, terminal: Terminal) -> Exit {
         SchemaName::Row => Format::Row,
         SchemaName::History => Format::History,
         SchemaName::Spread => Format::Spread,
+        SchemaName::Probe => Format::Probe,
     }));
     Exit::Done
 }

@@ -49,7 +49,8 @@ impl Shows for Bar {
                 }
                 if *from_source > 0 && !matches!(purpose, RoundPurpose::Pinned { .. }) {
                     let source = super::of_source(*from_source);
-                    self.terminal.note(&format!("{to_measure} cells to measure{source}"));
+                    self.terminal
+                        .note(&format!("{} to measure{source}", super::cells(*to_measure)));
                 }
             }
             Event::CellFinished { record } => self.tell(record),

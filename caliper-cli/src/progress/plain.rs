@@ -75,7 +75,7 @@ impl Lines {
         self.state.take(event, now);
         match event {
             Event::RunStarted { analysis, backend, cells, jobs, .. } => {
-                Some(format!("{analysis}: {cells} cells on {backend}, {jobs} at once"))
+                Some(format!("{analysis}: {} on {backend}, {jobs} at once", super::cells(*cells)))
             }
             // Of one cell, which has a line of its own.
             Event::RoundStarted { purpose: RoundPurpose::Pinned { .. }, .. } => None,
@@ -83,7 +83,7 @@ impl Lines {
                 let line = super::round(*purpose, *cells);
                 let line = line.map_or_else(String::new, |line| format!("{line}: "));
                 let source = super::of_source(*from_source);
-                Some(format!("{line}{to_measure} cells to measure{source}"))
+                Some(format!("{line}{} to measure{source}", super::cells(*to_measure)))
             }
             Event::BuildStarted { cell, source: Some(source) } if self.is_few() => {
                 Some(format!("{cell}: building {source} from source"))

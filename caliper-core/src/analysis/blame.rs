@@ -52,11 +52,10 @@ use serde::{Deserialize, Serialize};
 pub use answers::{Effort, Known, Outcome, Unproven};
 pub use bisect::{Bisect, FirstBad, NoBisection};
 pub use judge::{Ends, NoDifference, Symptom};
+pub use minimal::{SmallSet, SmallSetFound};
 pub use pin::Pin;
 
 use crate::names::PackageName;
-use answers::Answers;
-use minimal::Minimal;
 
 /// What to do next: measure `K`, or nothing more, with the conclusion `D`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -138,7 +137,7 @@ impl Found {
 #[derive(Debug, Clone)]
 pub struct Blame {
     pins: Vec<Pin>,
-    answers: Answers<BTreeSet<usize>>,
+    search: SmallSet,
 }
 
 impl Blame {
@@ -147,7 +146,8 @@ impl Blame {
     /// Of several guilty sets, the search finds one whose last pin comes earliest, so put suspects first. Fewer
     /// combinations are impossible to install if packages stand before those that require them.
     pub fn new(pins: Vec<Pin>, effort: Effort) -> Self {
-        Self { pins, answers: Answers::new(effort) }
+        let search = SmallSet::new(pins.len(), effort);
+        Self { pins, search }
     }
 
     /// The pins that differ. Combinations are sets of indices into this list.
@@ -160,12 +160,9 @@ impl Blame {
     /// A combination is asked for again only if it was [`Outcome::Flaky`]. The search terminates: each step either
     /// asks for a combination without a settled answer, or concludes.
     pub fn step(&self) -> Step<BTreeSet<usize>, Conclusion> {
-        // The search runs again from its beginning at each step, up to the first answer that is missing. So it can be
-        // written as plain code, and has no state besides the answers. Beside a real run this costs nothing.
-        let minimal = Minimal { pins: self.pins.len(), answers: &self.answers };
-        match minimal.conclude() {
-            Ok(end) => Step::Done(self.conclusion(end)),
-            Err(wanted) => Step::Try(wanted.0),
+        match self.search.step() {
+            Step::Try(taken) => Step::Try(taken),
+            Step::Done(found) => Step::Done(self.conclusion(found)),
         }
     }
 
@@ -174,12 +171,12 @@ impl Blame {
     ///
     /// Outcomes that are known from elsewhere may be given before they are asked for. They count as runs too.
     pub fn answer(&mut self, taken: BTreeSet<usize>, outcome: Outcome) {
-        self.answers.record(taken, outcome);
+        self.search.answer(taken, outcome);
     }
 
     /// How many measurements were made so far.
     pub fn runs(&self) -> u32 {
-        self.answers.runs()
+        self.search.runs()
     }
 
     /// The lock to install: `good`, with the pins `taken` as they are in the bad lock.
@@ -209,19 +206,19 @@ impl Blame {
         guilty * halvings as usize + 2 * guilty + 2
     }
 
-    fn conclusion(&self, end: minimal::End) -> Conclusion {
-        let runs = self.answers.runs();
+    fn conclusion(&self, end: SmallSetFound) -> Conclusion {
+        let runs = self.search.runs();
         match end {
-            minimal::End::NotReproduced { good, bad } => {
+            SmallSetFound::NotReproduced { good, bad } => {
                 Conclusion::NotReproduced { good, bad, runs }
             }
-            minimal::End::Found { pins, rest } => {
+            SmallSetFound::Found { things, rest } => {
                 let blamed = |(index, unproven): (usize, _)| Blamed {
                     pin: self.pins[index].clone(),
                     unproven,
                 };
-                let pins = pins.into_iter().map(blamed).collect();
-                let contradictory = minimal::contradict(&self.answers);
+                let pins = things.into_iter().map(blamed).collect();
+                let contradictory = self.search.is_contradictory();
                 Conclusion::Found(Found { pins, rest, contradictory, runs })
             }
         }

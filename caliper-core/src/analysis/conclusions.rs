@@ -104,6 +104,11 @@ impl<'a> Analysis<'a> {
         same_results(one, other, test, &self.cells.comparer)
     }
 
+    /// By what its results are compared.
+    pub(in crate::analysis) fn comparer(&self) -> &Comparer<'a> {
+        &self.cells.comparer
+    }
+
     /// What the functions of each test tell along the releases, where a test says how its functions ended.
     pub fn functions(&self) -> Vec<FunctionsSummary> {
         self.with_logs(|logs| functions::summaries(&self.cells, self.releases, logs))

@@ -37,11 +37,13 @@ pub enum Format {
     History,
     /// `spread --format json`.
     Spread,
+    /// `probe --format json`.
+    Probe,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Config,
         Self::Results,
         Self::Record,
@@ -58,6 +60,7 @@ impl Format {
         Self::Row,
         Self::History,
         Self::Spread,
+        Self::Probe,
     ];
 }
 
@@ -80,6 +83,7 @@ pub fn schema(format: Format) -> String {
         Format::Row => return format!("{:#}\n", super::export::schema_of_rows()),
         Format::History => schemars::schema_for!(crate::analysis::history::History),
         Format::Spread => schemars::schema_for!(model::SpreadReport),
+        Format::Probe => schemars::schema_for!(model::ProbeReport),
     };
     // A schema is plain JSON; printing it cannot fail.
     format!("{:#}\n", schema.as_value())

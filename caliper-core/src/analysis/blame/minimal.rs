@@ -2,40 +2,96 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::{Answers, Known, Unproven, Wanted};
+use super::Step;
+use super::answers::{Answers, Effort, Known, Outcome, Unproven, Wanted};
 
 type Set = BTreeSet<usize>;
 
-/// A search over the answers so far. Each function stops with `Err` at the first answer that is missing.
-pub(super) struct Minimal<'a> {
-    pub(super) pins: usize,
-    pub(super) answers: &'a Answers<Set>,
+/// A search for a small set of things, each with a number, that make an outcome bad together. See
+/// [`Blame`](super::Blame), whose things are pins.
+#[derive(Debug, Clone)]
+pub struct SmallSet {
+    things: usize,
+    answers: Answers<Set>,
 }
 
-pub(super) enum End {
-    NotReproduced { good: Known, bad: Option<Known> },
-    Found { pins: BTreeMap<usize, Option<Unproven>>, rest: Known },
+/// The conclusion of a [`SmallSet`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SmallSetFound {
+    /// Nothing is to be found: the outcome without any of the things is not good, or that with all is not bad.
+    NotReproduced {
+        /// The outcome without any.
+        good: Known,
+        /// The outcome with all; `None` if it was not measured.
+        bad: Option<Known>,
+    },
+    /// These make it bad.
+    Found {
+        /// The things; with each, why it is not known to be needed, if it is not.
+        things: BTreeMap<usize, Option<Unproven>>,
+        /// The outcome with all others.
+        rest: Known,
+    },
+}
+
+impl SmallSet {
+    /// A search among the things 0 to `things`.
+    pub fn new(things: usize, effort: Effort) -> Self {
+        Self { things, answers: Answers::new(effort) }
+    }
+
+    /// What to measure next, or the conclusion. As [`Blame::step`](super::Blame::step).
+    pub fn step(&self) -> Step<BTreeSet<usize>, SmallSetFound> {
+        // The search runs again from its beginning at each step, up to the first answer that is missing. So it can be
+        // written as plain code, and has no state besides the answers. Beside a real run this costs nothing.
+        match (Minimal { pins: self.things, answers: &self.answers }).conclude() {
+            Ok(end) => Step::Done(end),
+            Err(wanted) => Step::Try(wanted.0),
+        }
+    }
+
+    /// Records the outcome of one measurement with the things `taken`.
+    pub fn answer(&mut self, taken: BTreeSet<usize>, outcome: Outcome) {
+        self.answers.record(taken, outcome);
+    }
+
+    /// How many measurements were made so far.
+    pub fn runs(&self) -> u32 {
+        self.answers.runs()
+    }
+
+    /// Whether a good combination holds all things of a bad one.
+    pub(super) fn is_contradictory(&self) -> bool {
+        let good: Vec<&Set> = self.answers.with(Known::Good).collect();
+        self.answers.with(Known::Bad).any(|bad| good.iter().any(|good| bad.is_subset(good)))
+    }
+}
+
+/// A search over the answers so far. Each function stops with `Err` at the first answer that is missing.
+struct Minimal<'a> {
+    pins: usize,
+    answers: &'a Answers<Set>,
 }
 
 /// Up to how many pins that cannot be left out one by one are left out in pairs.
 const MOST_IN_PAIRS: usize = 6;
 
 impl Minimal<'_> {
-    pub(super) fn conclude(&self) -> Result<End, Wanted<Set>> {
+    fn conclude(&self) -> Result<SmallSetFound, Wanted<Set>> {
         let all: Set = (0..self.pins).collect();
         let good = self.known(&Set::new())?;
         if good != Known::Good {
-            return Ok(End::NotReproduced { good, bad: None });
+            return Ok(SmallSetFound::NotReproduced { good, bad: None });
         }
         let bad = self.known(&all)?;
         if bad != Known::Bad {
-            return Ok(End::NotReproduced { good, bad: Some(bad) });
+            return Ok(SmallSetFound::NotReproduced { good, bad: Some(bad) });
         }
         let found = self.collect(&all)?;
         let pins = self.prove(found)?;
         let found = pins.keys().copied().collect();
         let rest = self.known(&without(&all, &found))?;
-        Ok(End::Found { pins, rest })
+        Ok(SmallSetFound::Found { things: pins, rest })
     }
 
     /// A bad set that is minimal if more pins never repair the outcome and everything can be measured.
@@ -161,11 +217,6 @@ impl Minimal<'_> {
     fn known(&self, taken: &Set) -> Result<Known, Wanted<Set>> {
         self.answers.known(taken)
     }
-}
-
-/// Whether a good combination holds all pins of a bad one.
-pub(super) fn contradict(answers: &Answers<Set>) -> bool {
-    answers.with(Known::Bad).any(|bad| answers.with(Known::Good).any(|good| bad.is_subset(good)))
 }
 
 fn without(set: &Set, left_out: &Set) -> Set {

@@ -262,9 +262,9 @@ impl From<&Noise> for Sure {
 }
 
 /// How much the results of a row vary within its cells.
-struct Variation {
+pub(super) struct Variation {
     /// For each record that passes: its runs, and whether they all have the same result.
-    cells: BTreeMap<usize, (u32, bool)>,
+    pub(super) cells: BTreeMap<usize, (u32, bool)>,
 }
 
 impl Variation {
@@ -277,7 +277,7 @@ impl Variation {
     }
 
     /// The cells beside these two that have two runs or more, if no cell beside them varies; else none.
-    fn constant_beside(&self, pair: [usize; 2]) -> constant::Runs {
+    pub(super) fn constant_beside(&self, pair: [usize; 2]) -> constant::Runs {
         let beside = || self.cells.iter().filter(|(cell, _)| !pair.contains(cell));
         let mut constant = constant::Runs::new();
         if beside().all(|(_, (_, is_constant))| *is_constant) {

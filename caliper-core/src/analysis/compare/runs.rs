@@ -205,6 +205,11 @@ impl Runs {
         *self.is_constant.get_or_init(|| self.runs.first().is_none_or(alike))
     }
 
+    /// Whether all runs have the same bytes, whatever is looked past.
+    pub(super) fn has_equal_bytes(&self) -> bool {
+        self.runs.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
     /// How many runs do not have the result that most of them have.
     pub(super) fn odd(&self, comparer: &Comparer<'_>) -> u32 {
         let agreeing = |one| self.runs.iter().filter(|other| is_same(one, other, comparer)).count();

@@ -2,6 +2,7 @@
 
 use super::comparer::Comparer;
 use super::evidence::Evidence;
+use super::family::Variation;
 use super::judgement::{Judgement, decide};
 use super::noise::constant;
 use super::runs::Runs;
@@ -28,6 +29,56 @@ pub(in crate::analysis) fn judge_pairs(
     let mut judgements: Vec<Judgement> = pairs.iter().map(judge).collect();
     decide(judgements.iter_mut(), comparer.criteria.alpha);
     judgements.into_iter().map(|judgement| (judgement.verdict, judgement.evidence)).collect()
+}
+
+/// How the results of a test compare with those in the first of some records, and whether the runs of each are alike.
+pub(in crate::analysis) struct Beside {
+    /// For each record, whether all its runs have the same result.
+    pub(in crate::analysis) is_constant: Vec<bool>,
+    /// For each record, whether all its runs have the same bytes.
+    pub(in crate::analysis) is_byte_constant: Vec<bool>,
+    /// For each record behind the first, how it compares with the first.
+    pub(in crate::analysis) judged: Vec<(Option<Verdict>, Option<Evidence>)>,
+}
+
+/// Compares a test in the first of some records with the same test in each other one, for tests that all pass there.
+/// All comparisons are one family, and all runs count as measured under the same conditions. What the records beside two
+/// say of how much the test varies by itself counts for these two.
+pub(in crate::analysis) fn judge_beside(
+    questions: &[(&str, Vec<&Record>)],
+    comparer: &Comparer<'_>,
+) -> Vec<Beside> {
+    let mut judgements: Vec<Vec<Judgement>> = Vec::new();
+    let mut constant: Vec<[Vec<bool>; 2]> = Vec::new();
+    for (test, records) in questions {
+        let runs: Vec<Runs> =
+            records.iter().map(|record| Runs::of(record, test, comparer).of_one_batch()).collect();
+        let known: Vec<(u32, bool)> =
+            runs.iter().map(|runs| (runs.count(), runs.is_constant(comparer))).collect();
+        constant.push([
+            known.iter().map(|(_, is_constant)| *is_constant).collect(),
+            runs.iter().map(Runs::has_equal_bytes).collect(),
+        ]);
+        let variation = Variation { cells: known.into_iter().enumerate().collect() };
+        let judge = |place: usize| {
+            let beside = variation.constant_beside([0, place]);
+            Judgement::of(&runs[place], &runs[0], &beside, comparer)
+        };
+        judgements.push((1..runs.len()).map(judge).collect());
+    }
+    decide(judgements.iter_mut().flatten(), comparer.criteria.alpha);
+    let judged = |judgements: Vec<Judgement>| {
+        judgements.into_iter().map(|judgement| (judgement.verdict, judgement.evidence)).collect()
+    };
+    constant
+        .into_iter()
+        .zip(judgements)
+        .map(|([is_constant, is_byte_constant], judgements)| Beside {
+            is_constant,
+            is_byte_constant,
+            judged: judged(judgements),
+        })
+        .collect()
 }
 
 /// Whether a test gives the same result in two records: the same but for what is looked past, or, where
