@@ -2,18 +2,17 @@
 //! behind TLS. Here it is this machine's own engine, through a real `sshd` and a real handshake.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::support::sshd::Sshd;
 use crate::support::{World, cells, skip};
 
 /// The socket of the engine that other tests use, if it has what these need.
@@ -49,100 +48,30 @@ fn world() -> World {
 const MEASURED: [&str; 2] =
     ["1.0: tested [import passed, t passed]", "2.0: tested [import passed, t failed]"];
 
-/// An `sshd` for this user, and a program `ssh` that knows where its keys are.
-struct Sshd {
-    folder: tempfile::TempDir,
-    port: u16,
-    process: Child,
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Sshd {
-    fn start() -> Option<Self> {
-        let places = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
-        let Some(program) = places.iter().map(Path::new).find(|path| path.exists()) else {
-            skip("there is no sshd to reach an engine through");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        for key in ["user", "host"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f", &path(key)])
-                .status();
-            assert!(made.unwrap().success());
-        }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let text = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
-             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n",
-            path("host"),
-            path("user.pub"),
-        );
-        fs::write(path("sshd_config"), text).unwrap();
-        let host = fs::read_to_string(path("host.pub")).unwrap();
-        fs::write(path("known"), format!("[127.0.0.1]:{port} {host}")).unwrap();
-        let text = format!(
-            "Host *\nIdentityFile {}\nUserKnownHostsFile {}\nStrictHostKeyChecking yes\n",
-            path("user"),
-            path("known"),
-        );
-        fs::write(path("config"), text).unwrap();
-        fs::create_dir(path("bin")).unwrap();
-        let text = format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", path("config"));
-        fs::write(path("bin/ssh"), text).unwrap();
-        fs::set_permissions(path("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
-        // Where sshd gives up its rights; Debian makes it when the service starts.
-        let _ = fs::DirBuilder::new().mode(0o755).create("/run/sshd");
-        let process = Command::new(program)
-            .args(["-D", "-e", "-f", &path("sshd_config")])
-            .stderr(fs::File::create(path("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "{}", fs::read_to_string(path("log")).unwrap());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(Self { folder, port, process })
-    }
-
-    /// The binary, to which `ssh` is the program here.
-    fn command(&self, world: &World, engine: &str, arguments: &[&str]) -> Command {
-        let mut command = world.command(arguments);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let bin = self.folder.path().join("bin");
-        let path = std::iter::once(bin).chain(std::env::split_paths(&path));
-        command.env("PATH", std::env::join_paths(path).unwrap()).env("DOCKER_HOST", engine);
-        command
-    }
-}
-
 #[test]
 fn an_engine_is_reached_through_ssh() {
     let (Some(socket), Some(sshd)) = (engine(), Sshd::start()) else { return };
     let world = world();
     let here = format!("ssh://127.0.0.1:{}", sshd.port);
     let engine = format!("{here}{}", socket.display());
-    let said = world
-        .said(sshd.command(&world, &engine, &["run", "--backend", "docker"]).output().unwrap());
+    let said = world.said(
+        sshd.command(&world, &["run", "--backend", "docker"])
+            .env("DOCKER_HOST", &engine)
+            .output()
+            .unwrap(),
+    );
     said.expect(0);
     assert_eq!(cells(&world.results()), MEASURED);
 
     let error = |engine: &str| {
-        let mut command = sshd.command(&world, engine, &["run", "--backend", "docker"]);
+        let mut command = sshd.command(&world, &["run", "--backend", "docker"]);
+        command.env("DOCKER_HOST", engine);
         world.said(command.output().unwrap()).error(3)
     };
     // What the engine's own program says at the other end.
     let nowhere = error(&format!("{here}/nowhere/docker.sock"));
     assert!(nowhere.contains("dial unix /nowhere/docker.sock"), "{nowhere}");
-    fs::write(sshd.folder.path().join("known"), "").unwrap();
+    sshd.forget_host();
     let stranger = error(&engine);
     assert!(stranger.contains("Host key verification failed"), "{stranger}");
     let command =

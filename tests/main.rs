@@ -16,6 +16,7 @@ mod bounds;
 mod builds;
 mod commands;
 mod dated_builds;
+mod elsewhere;
 mod examples;
 mod exports;
 mod far_engine;

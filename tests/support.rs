@@ -1,6 +1,7 @@
 //! The harness: a project, an index, and the binary.
 
 pub mod faults;
+pub mod sshd;
 
 use std::fs;
 use std::io::Write as _;

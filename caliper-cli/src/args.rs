@@ -3,6 +3,7 @@
 
 mod blame;
 mod bounds;
+mod elsewhere;
 mod heal;
 mod index;
 mod probe;
@@ -20,6 +21,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use blame::BlameArgs;
 pub(crate) use bounds::Bounds;
+pub(crate) use elsewhere::{Elsewhere, JobArgs, Reap};
 pub(crate) use heal::Heal;
 pub(crate) use index::{IndexCommand, Serve};
 pub(crate) use probe::Probe;
@@ -133,6 +135,7 @@ Examples:
   caliper plan --format json > ../plan.json && caliper run --plan ../plan.json
   caliper analyze --config caliper.yaml
   caliper run --from study.zip --into again
+  caliper run --host ssh://me@bigger --detach
 
 Results are kept in .caliper beside the configuration; a second run measures only what changed.
 Ctrl-C stops at once and keeps what was measured."
@@ -145,8 +148,47 @@ Ctrl-C stops at once and keeps what was measured."
         #[command(flatten)]
         from: FromBundle,
         #[command(flatten)]
+        elsewhere: Elsewhere,
+        #[command(flatten)]
         format: FormatArg,
     },
+    /// Wait for the end of a job on another machine: show what it says, copy its results back.
+    #[command(after_help = "\
+Example:
+  caliper attach 64f1c2
+
+Ctrl-C stops the job there too, and keeps what it measured. A lost connection does the job no harm.
+Exit codes: as `run`; 3 if the job was lost or stopped at its time to live.")]
+    Attach {
+        #[command(flatten)]
+        job: JobArgs,
+        /// How often results are copied back while the job goes on.
+        #[arg(long, value_name = "TIME", default_value = "10s", value_parser = caliper_core::question::config::duration)]
+        every: std::time::Duration,
+    },
+    /// Say how far jobs on other machines are.
+    #[command(after_help = "Examples:\n  caliper status\n  caliper status 64f1c2")]
+    Status {
+        /// The job; default: all that were started from here.
+        id: Option<String>,
+        /// The configuration from whose folder they were started.
+        #[arg(long, default_value = "caliper.yaml")]
+        config: PathBuf,
+    },
+    /// Copy the results of a job on another machine, as they are now, to .caliper/hosts.
+    #[command(after_help = "Example:\n  caliper fetch 64f1c2")]
+    Fetch(JobArgs),
+    /// Stop a job on another machine, and copy what it measured.
+    #[command(after_help = "Example:\n  caliper stop 64f1c2")]
+    Stop(JobArgs),
+    /// Remove what jobs that ended left on other machines, but not their results.
+    #[command(after_help = "\
+Examples:
+  caliper reap --dry-run
+  caliper reap --host ssh://me@bigger
+
+A job that goes on is left alone. With the last job the copies of this program, of projects and of environments go.")]
+    Reap(Reap),
     /// Show recorded results; with a cell, its tests, environment and log.
     #[command(after_help = "\
 Examples:

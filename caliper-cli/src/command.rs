@@ -9,6 +9,7 @@ mod clean;
 mod compare;
 mod completions;
 mod doctor;
+mod elsewhere;
 mod export;
 mod heal;
 mod history;
@@ -50,7 +51,15 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
             resolve::run(&package, &selection, platform.as_deref(), format.format, terminal)
         }
         Command::Plan { work, format } => plan::run(&work, format.format, terminal),
-        Command::Run { work, how, from: FromBundle { from: Some(from), into }, format } => {
+        Command::Run { work, elsewhere: asked, format, .. } if asked.host.is_some() => {
+            elsewhere::run(&work, &asked, format.format, terminal)
+        }
+        Command::Attach { job, every } => elsewhere::attach(&job, every, terminal),
+        Command::Status { id, config } => elsewhere::status(id.as_deref(), &config, terminal),
+        Command::Fetch(job) => elsewhere::fetch(&job, terminal),
+        Command::Stop(job) => elsewhere::stop(&job, terminal),
+        Command::Reap(how) => elsewhere::reap(&how, terminal),
+        Command::Run { work, how, from: FromBundle { from: Some(from), into }, format, .. } => {
             let replay = HowToReplay {
                 backend: work.backend,
                 jobs: work.jobs,
@@ -61,9 +70,7 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
             let index = work.selection.index;
             bundle::measure(&from, into.as_deref(), &replay, &index, format.format, terminal)
         }
-        Command::Run { work, how, from: _, format } => {
-            run::run(&work, &how, format.format, terminal)
-        }
+        Command::Run { work, how, format, .. } => run::run(&work, &how, format.format, terminal),
         Command::Show { what, test, measure, rebuild, lock, format } => {
             let view = show::View { test: test.as_deref(), measure, lock };
             show::run(&what, &view, rebuild, format.format, terminal)

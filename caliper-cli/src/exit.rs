@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use caliper_container::backend::BackendError;
 use caliper_container::bundle::BundleError;
 use caliper_container::project::ProjectError;
+use caliper_container::remote::RemoteError;
 use caliper_container::runner::RunError;
 use caliper_container::study::PinnedError;
 use caliper_core::facts::store::StoreError;
@@ -107,6 +108,11 @@ failure_from!(PinnedError, |error| match error {
     PinnedError::Run(RunError::Backend(error)) => backend(error),
     PinnedError::Run(RunError::Project(error)) => project(error),
     PinnedError::NotPinned { .. } => Exit::Question,
+    _ => Exit::Infrastructure,
+});
+failure_from!(RemoteError, |error| match error {
+    RemoteError::Address(_) | RemoteError::Unfit { .. } => Exit::Question,
+    RemoteError::Interrupted => Exit::Interrupted,
     _ => Exit::Infrastructure,
 });
 failure_from!(BundleError, |error| match error {

@@ -82,6 +82,8 @@ pub mod backend;
 pub mod bundle;
 pub mod cache;
 pub mod capture;
+#[cfg(any(feature = "docker", feature = "remote"))]
+mod destination;
 mod digest;
 #[cfg(any(feature = "docker", feature = "local"))]
 mod direct_url;
@@ -96,6 +98,8 @@ mod machine;
 #[cfg(any(feature = "docker", feature = "local"))]
 mod probe;
 pub mod project;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod results;
 pub mod runner;
 pub mod study;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::ssh::Destination;
+use crate::destination::Destination;
 
 /// The address of an engine, as `DOCKER_HOST` spells it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,12 +9,15 @@ use caliper_core::question::left_out::WhyLeftOut;
 /// Why something is not part of a project because of what it is.
 pub(super) fn nature(path: &Path, metadata: &Metadata) -> Option<WhyLeftOut> {
     let name = path.file_name()?.to_str()?;
+    // Also a link to a folder of results.
+    if name == ".caliper" && !metadata.is_file() {
+        return Some(WhyLeftOut::Caliper);
+    }
     if metadata.is_dir() { of_folder(path, name) } else { of_file(path, name, metadata) }
 }
 
 fn of_folder(path: &Path, name: &str) -> Option<WhyLeftOut> {
     match name {
-        ".caliper" => return Some(WhyLeftOut::Caliper),
         "__pycache__" => return Some(WhyLeftOut::Bytecode),
         ".git" | ".hg" | ".svn" | ".jj" | ".bzr" | "_darcs" | ".pijul" => {
             return Some(WhyLeftOut::VersionControl);

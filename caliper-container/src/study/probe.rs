@@ -11,9 +11,9 @@ use caliper_core::analysis::Analysis;
 use caliper_core::analysis::blame::{
     Effort, Known, Outcome, SmallSet, SmallSetFound, Step, Unproven,
 };
-use caliper_core::analysis::probe::{EffectKind, TestProbed, probe as judge};
+use caliper_core::analysis::probe::{Effect, EffectKind, TestProbed, probe as judge};
 use caliper_core::facts::event::RoundPurpose;
-use caliper_core::facts::record::Record;
+use caliper_core::facts::record::{Record, State};
 use caliper_core::names::Sha256;
 use caliper_core::question::factor::{FactorChange, repeated, surrounded};
 use caliper_core::question::grid::CellId;
@@ -103,9 +103,12 @@ pub fn probe(
     let tests = judge(&usual, &changed, analysis);
     let mut together = Vec::new();
     for test in &tests {
-        let (_, changes) =
-            test.effects.split_last().unwrap_or_else(|| unreachable!("plain is there"));
-        if !question.together || changes.iter().any(|effect| effect.kind.is_effect()) {
+        // The last is that of no change.
+        let changes = &test.effects[..question.changes.len()];
+        // What varies by itself would have to be measured very often.
+        let varies = test.usual != State::Failed && !test.is_constant;
+        let acts = changes.iter().any(|effect| effect.kind.is_effect());
+        if !question.together || varies || acts {
             continue;
         }
         let measurable: Vec<FactorChange> = first_of_each(question.changes, changes);
@@ -118,10 +121,7 @@ pub fn probe(
 }
 
 /// The first change of each factor with which the test was measured.
-fn first_of_each(
-    changes: &[FactorChange],
-    effects: &[caliper_core::analysis::probe::Effect],
-) -> Vec<FactorChange> {
+fn first_of_each(changes: &[FactorChange], effects: &[Effect]) -> Vec<FactorChange> {
     let mut found: Vec<FactorChange> = Vec::new();
     for (change, effect) in changes.iter().zip(effects) {
         if effect.kind != EffectKind::NotMeasured

@@ -20,6 +20,8 @@ pub struct TestProbed {
     pub runs: u32,
     /// Whether all these runs have the same result; of a test that does not pass it is not asked.
     pub is_constant: bool,
+    /// How many of them do not have the result that most of them have; 0 for a test that does not pass.
+    pub odd: u32,
     /// What each change does, in the order in which they were given.
     pub effects: Vec<Effect>,
 }
@@ -33,6 +35,9 @@ pub struct Effect {
     pub state: Option<State>,
     /// How often it was run with it.
     pub runs: u32,
+    /// How many of these runs do not have the result that most of them have, where the test passes with the change and
+    /// without.
+    pub odd: u32,
     /// How the results compare, where it passes with the change and without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<Evidence>>,
@@ -124,17 +129,19 @@ pub fn probe(
                 let state = record.and_then(|record| state(record, test));
                 let runs = record.map_or(0, |record| record.attempts(test));
                 let kind = ends(usual, *record, test, analysis);
-                Effect { kind, state, runs, evidence: None }
+                Effect { kind, state, runs, odd: 0, evidence: None }
             })
             .collect();
-        let mut is_constant = false;
+        let (mut is_constant, mut usually_odd) = (false, 0);
         if usually == State::Passed
             && let Some((found, (_, places))) = judged.next()
         {
-            let Beside { is_constant: constant, is_byte_constant, judged } = found;
-            is_constant = constant[0];
-            let each = places.into_iter().zip(judged).zip(&constant[1..]);
-            for ((place, (verdict, evidence)), with_change) in each {
+            let Beside { is_constant: constant, is_byte_constant, odd, judged } = found;
+            (is_constant, usually_odd) = (constant[0], odd[0]);
+            let repeats = constant[1..].iter().zip(&odd[1..]);
+            let each = places.into_iter().zip(judged).zip(repeats);
+            for ((place, (verdict, evidence)), (with_change, odd)) in each {
+                effects[place].odd = *odd;
                 effects[place].kind = of_results(verdict, is_constant, *with_change);
                 let differs = |evidence: &Evidence| evidence.comparison.rung > Rung::SameBytes;
                 if verdict == Some(Verdict::Same)
@@ -147,7 +154,14 @@ pub fn probe(
             }
         }
         let runs = usual.attempts(test);
-        TestProbed { test: test.to_owned(), usual: usually, runs, is_constant, effects }
+        TestProbed {
+            test: test.to_owned(),
+            usual: usually,
+            runs,
+            is_constant,
+            odd: usually_odd,
+            effects,
+        }
     };
     tests.into_iter().map(probed).collect()
 }
@@ -163,7 +177,9 @@ fn ends(
     let states = [usual, changed].map(|record| record.state_of(Some(test)));
     match states {
         // What passes both times is compared by its results.
-        [Some(State::Passed), Some(State::Passed)] => EffectKind::Nothing,
+        [Some(State::Passed), Some(State::Passed)] | [Some(State::Flaky), Some(State::Flaky)] => {
+            EffectKind::Nothing
+        }
         [Some(State::Failed), Some(State::Failed)] if analysis.same(usual, changed, test) => {
             EffectKind::Nothing
         }
@@ -172,7 +188,6 @@ fn ends(
             let runs = usual.attempts(test).min(changed.attempts(test));
             if runs > 1 { EffectKind::EndsOtherwise } else { EffectKind::Undecided }
         }
-        [Some(State::Flaky), Some(State::Flaky)] => EffectKind::Nothing,
         [Some(State::Flaky), Some(State::Passed | State::Failed)]
         | [Some(State::Passed | State::Failed), Some(State::Flaky)] => EffectKind::Undecided,
         _ => EffectKind::NotMeasured,

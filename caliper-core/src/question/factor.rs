@@ -72,7 +72,7 @@ pub enum Factor {
     FileOrder,
     /// How many bytes the environment variables take, and with that where the stack of a program begins.
     EnvironmentSize,
-    /// The instructions of the processor that linear algebra uses (OpenBLAS, MKL).
+    /// The instructions of the processor that linear algebra uses (`OpenBLAS`, MKL).
     CpuFeatures,
 }
 

@@ -46,7 +46,9 @@ fn of_test(test: &ProbedTest) -> Vec<Vec<Span>> {
     let runs = count(test.runs, "run", "runs");
     let usually = match (test.usual, test.is_constant) {
         (State::Passed, true) => format!("{runs} as usual, with the same result"),
-        (State::Passed, false) => format!("{runs} as usual, with different results"),
+        (State::Passed, false) => {
+            format!("{runs} as usual, of which {} not have the result of most", does(test.odd))
+        }
         (state, _) => format!("{runs} as usual: {state}"),
     };
     let mut lines = vec![vec![(Tone::Plain, format!("{}: {usually}", single_line(&test.test)))]];
@@ -57,11 +59,17 @@ fn of_test(test: &ProbedTest) -> Vec<Vec<Span>> {
         lines.extend(evidence(instrument));
     }
     let acting: Vec<&ProbedChange> = of_kind(test, EffectKind::is_effect);
-    let open: Vec<&ProbedChange> =
-        of_kind(test, |kind| matches!(kind, EffectKind::Undecided | EffectKind::NotMeasured));
+    // Where the runs differ anyway, what differs says little; how many do says more.
+    let varying: Vec<&ProbedChange> =
+        of_kind(test, |kind| kind == EffectKind::Undecided && varies(test));
+    let open: Vec<&ProbedChange> = of_kind(test, |kind| match kind {
+        EffectKind::Undecided => !varies(test),
+        kind => kind == EffectKind::NotMeasured,
+    });
     let past: Vec<&ProbedChange> = of_kind(test, |kind| kind == EffectKind::LookedPast);
     let told: Vec<&ProbedChange> = acting.iter().chain(&open).chain(&past).copied().collect();
-    let named: BTreeSet<Factor> = told.iter().map(|one| one.change.factor).collect();
+    let named: BTreeSet<Factor> =
+        told.iter().chain(&varying).map(|one| one.change.factor).collect();
     let kinds = told.iter().map(|one| one.effect.kind.to_string().width());
     let width = kinds.max().unwrap_or(0);
     for one in told {
@@ -78,6 +86,7 @@ fn of_test(test: &ProbedTest) -> Vec<Vec<Span>> {
         ]);
         lines.extend(evidence(&one.effect));
     }
+    lines.extend(undecided(&varying));
     let mut quiet: Vec<&str> = Vec::new();
     for one in &test.changes {
         let name = one.change.factor.name();
@@ -90,6 +99,39 @@ fn of_test(test: &ProbedTest) -> Vec<Vec<Span>> {
     }
     lines.extend(test.together.as_ref().map(|together| vec![together_line(together)]));
     lines
+}
+
+/// Whether its runs differ also in the usual surroundings.
+fn varies(test: &ProbedTest) -> bool {
+    test.usual == State::Passed && !test.is_constant
+}
+
+fn does(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "does" } else { "do" })
+}
+
+/// The changes of which nothing is known, because the runs differ anyway: with each, how many do.
+fn undecided(changes: &[&ProbedChange]) -> Vec<Vec<Span>> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    let needed =
+        changes.iter().filter_map(|one| one.effect.evidence.as_ref()?.noise.as_ref()?.needed);
+    let more = match needed.max() {
+        Some(needed) => format!("`--repeats {needed}` would decide"),
+        None => "nothing in these runs tells a change from that".to_owned(),
+    };
+    let each: Vec<String> = changes
+        .iter()
+        .map(|one| format!("{} ({} of {})", one.change, one.effect.odd, one.effect.runs))
+        .collect();
+    vec![
+        vec![
+            (Tone::Notable, "  undecided".to_owned()),
+            (Tone::Plain, format!(", because the runs differ anyway; {more}")),
+        ],
+        vec![(Tone::Dim, format!("      without the result of most: {}", each.join(", ")))],
+    ]
 }
 
 fn of_kind(test: &ProbedTest, is_it: impl Fn(EffectKind) -> bool) -> Vec<&ProbedChange> {

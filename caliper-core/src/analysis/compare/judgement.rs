@@ -234,10 +234,10 @@ pub(super) fn decide<'a>(judgements: impl Iterator<Item = &'a mut Judgement>, al
             let [here, there] = noise.runs;
             open.more = if open.constant {
                 constant::more_needed(enough, (here, there), open.beside)
-            } else if open.said.as_ref().is_some_and(|said| said.untestable)
-                && noise::smallest_p(&open.batches) * comparisons <= alpha
+            } else if open.said.is_some() && noise::smallest_p(&open.batches) * comparisons <= alpha
             {
-                // What can be told apart would have been by so many runs.
+                // So many runs would have been enough. That they are not lies in the results: a part never is twice the
+                // same, or too few runs have another result than most.
                 None
             } else {
                 noise::more_needed(alpha, count, &open.batches)

@@ -37,6 +37,8 @@ pub(in crate::analysis) struct Beside {
     pub(in crate::analysis) is_constant: Vec<bool>,
     /// For each record, whether all its runs have the same bytes.
     pub(in crate::analysis) is_byte_constant: Vec<bool>,
+    /// For each record, how many runs do not have the result that most of its runs have.
+    pub(in crate::analysis) odd: Vec<u32>,
     /// For each record behind the first, how it compares with the first.
     pub(in crate::analysis) judged: Vec<(Option<Verdict>, Option<Evidence>)>,
 }
@@ -49,16 +51,17 @@ pub(in crate::analysis) fn judge_beside(
     comparer: &Comparer<'_>,
 ) -> Vec<Beside> {
     let mut judgements: Vec<Vec<Judgement>> = Vec::new();
-    let mut constant: Vec<[Vec<bool>; 2]> = Vec::new();
+    let mut repeats: Vec<(Vec<bool>, Vec<bool>, Vec<u32>)> = Vec::new();
     for (test, records) in questions {
         let runs: Vec<Runs> =
             records.iter().map(|record| Runs::of(record, test, comparer).of_one_batch()).collect();
         let known: Vec<(u32, bool)> =
             runs.iter().map(|runs| (runs.count(), runs.is_constant(comparer))).collect();
-        constant.push([
+        repeats.push((
             known.iter().map(|(_, is_constant)| *is_constant).collect(),
             runs.iter().map(Runs::has_equal_bytes).collect(),
-        ]);
+            runs.iter().map(|runs| runs.odd(comparer)).collect(),
+        ));
         let variation = Variation { cells: known.into_iter().enumerate().collect() };
         let judge = |place: usize| {
             let beside = variation.constant_beside([0, place]);
@@ -70,12 +73,13 @@ pub(in crate::analysis) fn judge_beside(
     let judged = |judgements: Vec<Judgement>| {
         judgements.into_iter().map(|judgement| (judgement.verdict, judgement.evidence)).collect()
     };
-    constant
+    repeats
         .into_iter()
         .zip(judgements)
-        .map(|([is_constant, is_byte_constant], judgements)| Beside {
+        .map(|((is_constant, is_byte_constant, odd), judgements)| Beside {
             is_constant,
             is_byte_constant,
+            odd,
             judged: judged(judgements),
         })
         .collect()

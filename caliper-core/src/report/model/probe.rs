@@ -38,6 +38,8 @@ pub struct ProbedTest {
     pub runs: u32,
     /// Whether all these runs have the same result.
     pub is_constant: bool,
+    /// How many of them do not have the result that most of them have.
+    pub odd: u32,
     /// What each change does alone.
     pub changes: Vec<ProbedChange>,
     /// What it does to the test that it is started by the program that makes changes.
@@ -97,8 +99,7 @@ impl ProbedTest {
         changes: &[FactorChange],
         together: Option<ChangesTogether>,
     ) -> Option<Self> {
-        let TestProbed { test, usual, runs, is_constant, effects } = probed.clone();
-        let mut effects = effects;
+        let TestProbed { test, usual, runs, is_constant, odd, mut effects } = probed.clone();
         let instrument = effects.pop()?;
         let changes = changes.iter().zip(effects);
         let changes = changes.map(|(change, effect)| ProbedChange { change: *change, effect });
@@ -107,6 +108,7 @@ impl ProbedTest {
             usual,
             runs,
             is_constant,
+            odd,
             changes: changes.collect(),
             instrument,
             together,
