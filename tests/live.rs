@@ -37,3 +37,39 @@ fn the_quickstart_on_a_machine_without_uv() {
     };
     assert!(passed("3.1.6") && !passed("2.11.3"), "{}", said.out);
 }
+
+/// A pickle is read where it was written, and its arrays are the result.
+#[test]
+#[ignore = "asks the real package index"]
+fn what_a_pickle_holds_is_the_result() {
+    let world = World::new();
+    world.write(
+        "caliper.yaml",
+        "analysis:\n  dependency: numpy\n  versions: [2.2.6]\n  import: false\n  results: {model: [out/*.pkl]}\n  \
+         export: [out/*.pkl]\n  tests: [{name: t, run: python t.py, repeat: 2}]\n",
+    );
+    world.write(
+        "t.py",
+        "import os, pickle\nimport numpy as np\nclass Model: pass\nmodel = Model()\n\
+         model.weights = [np.arange(3.0), np.float32(0.5)]\nmodel.run = os.getpid()\nos.mkdir('out')\n\
+         pickle.dump(model, open('out/model.pkl', 'wb'))\n",
+    );
+    let python = python();
+    let mut command = world.command(&["run", "--python", &python, "--format", "json"]);
+    command.env_remove("CALIPER_INDEX_URL");
+    for name in ["SSL_CERT_FILE", "HTTPS_PROXY", "PIP_INDEX_URL"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let said = world.said(command.output().unwrap()).expect(0);
+    let results: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let run = &results["cells"][0]["tests"][0]["runs"][0];
+    assert_eq!(run["files"][0]["path"], "out/model.pkl.export.npz", "{run:#}");
+    // The arrays are equal, and of all that the pickle holds only the number of the process is not.
+    let stage = &results["stages"][0]["stages"][0];
+    assert_eq!((&stage["stage"], &stage["agreement"]), (&"model".into(), &"differs".into()), "{stage:#}");
+    let arrays = stage["parts"][0]["comparison"]["arrays"].as_array().unwrap();
+    assert_eq!(arrays.len(), 1, "{arrays:#?}");
+    assert_eq!(arrays[0]["name"], "run", "{arrays:#?}");
+}

@@ -5,6 +5,7 @@
 pub mod axes;
 pub mod config;
 pub mod criteria;
+mod export;
 pub mod factor;
 pub mod files;
 pub mod grid;

@@ -63,6 +63,7 @@ pub(super) const ANALYSIS: &[&str] = &[
     "import",
     "tests",
     "results",
+    "export",
     "limits",
     "compare",
     "baseline",
@@ -220,6 +221,10 @@ impl Reader<'_> {
         let import = import.map(|node| self.import(&node, &tests)).unwrap_or_default();
         let results = entries.remove("results");
         let results = results.map(|node| self.results(&node, &mut compare)).unwrap_or_default();
+        let (mut tests, mut results) = (tests, results);
+        if let Some(node) = entries.remove("export") {
+            self.export(&node, &mut tests, &mut results, &mut compare);
+        }
         let limits = entries.remove("limits").map(|node| self.limits(&node)).unwrap_or_default();
         let baseline = entries.remove("baseline").and_then(|node| self.parsed(&node, "`baseline`"));
         let expect = entries.remove("expect").and_then(|node| self.parsed(&node, "`expect`"));

@@ -51,6 +51,8 @@ fn what_is_looked_past_is_read_strictly() {
         ),
         ("results: [/etc/passwd]", "`/etc/passwd` leaves the project"),
         ("results: ['a[']", "`a[`: unclosed character class; missing ']'"),
+        ("export: [a.pt]", "`a.pt` is none of the `results`"),
+        ("export: ['a{b,c}']", "`a{b,c}` has more than `*`, `**` and `?`"),
     ] {
         assert_eq!(first(line), problem);
     }

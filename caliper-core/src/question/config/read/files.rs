@@ -2,6 +2,8 @@
 
 use super::{At, Node, Reader, shorten};
 use crate::question::criteria::{Criteria, Stage};
+use crate::question::export;
+use crate::question::plan::Test;
 
 impl Reader<'_> {
     /// Globs of files in the project.
@@ -44,6 +46,34 @@ impl Reader<'_> {
             criteria.stages.push(Stage { name: name.clone(), files });
         }
         all
+    }
+
+    /// Which of the results are files of Python objects: in their place stand their arrays.
+    pub(super) fn export(
+        &mut self,
+        at: &At<'_>,
+        tests: &mut [Test],
+        results: &mut [String],
+        criteria: &mut Criteria,
+    ) {
+        const HELP: &str = "name globs that stand under `results`, such as `out/*.pt`";
+        let globs = self.globs(at, "`export`", HELP);
+        for glob in &globs {
+            if glob.contains(['[', '{', '\\']) {
+                let message = format!("`{}` has more than `*`, `**` and `?`", shorten(glob));
+                self.problem_with_help(at, message, "write several globs");
+            } else if !results.contains(glob) {
+                let message = format!("`{}` is none of the `results`", shorten(glob));
+                self.problem_with_help(at, message, HELP);
+            }
+        }
+        let stages = criteria.stages.iter_mut().flat_map(|stage| &mut stage.files);
+        for result in results.iter_mut().chain(stages).filter(|result| globs.contains(result)) {
+            *result = export::exported(result);
+        }
+        for test in tests {
+            test.command = export::command(&globs, std::mem::take(&mut test.command));
+        }
     }
 
     /// The content of a file of the project.

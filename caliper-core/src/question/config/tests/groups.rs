@@ -128,3 +128,17 @@ fn results_may_be_stages() {
     assert!(of("[a]").unwrap().compare.stages.is_empty());
     insta::assert_snapshot!(of("{output: [a], x: [../b], y: c}").unwrap_err());
 }
+
+#[test]
+fn what_is_exported_takes_the_place_of_its_file() {
+    let config = parse(
+        "analysis:\n  dependency: demo\n  results: {init: [a.csv], final: ['out/*.pt']}\n  export: ['out/*.pt']\n  \
+         tests: [{name: t, run: python test.py}]\n",
+    )
+    .unwrap();
+    assert_eq!(config.results, ["a.csv", "out/*.pt.export.npz"]);
+    assert_eq!(config.compare.stages[1].files, ["out/*.pt.export.npz"]);
+    let command = &config.tests[0].command;
+    assert_eq!(command[..2], ["python", "-c"]);
+    assert_eq!(command[3..], [r#"["out/*.pt"]"#, "python", "test.py"]);
+}
