@@ -12,6 +12,7 @@ use super::comparer::Comparer;
 use super::comparison::{Apart, Comparison, Extent, Format, PartComparison, Rung, Unlike, hashed};
 use super::format as formats;
 use super::items::Item;
+use super::nearest::Nearest;
 use super::noise::{self, Sample};
 use super::number::close;
 use super::rules::{Lens, Subject};
@@ -242,7 +243,7 @@ impl Runs {
         &self,
         run: usize,
         comparer: &Comparer<'_>,
-        found: &mut dyn FnMut(&str, &str, f64),
+        found: &mut dyn FnMut(&str, &str, Nearest),
     ) -> bool {
         let mut is_whole = true;
         for (part, content) in self.runs.get(run).into_iter().flatten() {

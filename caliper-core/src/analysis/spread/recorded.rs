@@ -221,11 +221,15 @@ fn group(
 
 /// The numbers that occur once in each run; and sentences about the others.
 fn metrics(runs: &[&LabelledRun]) -> (Vec<Metric>, Vec<String>) {
-    let mut once: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut once: BTreeMap<&str, (Vec<f64>, usize)> = BTreeMap::new();
     let mut often: BTreeMap<&str, usize> = BTreeMap::new();
-    for (name, number) in runs.iter().flat_map(|run| &run.numbers) {
-        match number {
-            Labelled::Once(number) => once.entry(name).or_default().push(*number),
+    for (name, found) in runs.iter().flat_map(|run| &run.numbers) {
+        match found {
+            Labelled::Once(number) | Labelled::Rounded(number) => {
+                let (values, rounded) = once.entry(name).or_default();
+                values.push(*number);
+                *rounded += usize::from(matches!(found, Labelled::Rounded(_)));
+            }
             Labelled::Often => *often.entry(name).or_default() += 1,
         }
     }
@@ -238,14 +242,18 @@ fn metrics(runs: &[&LabelledRun]) -> (Vec<Metric>, Vec<String>) {
     let (whole, rare): (Vec<_>, Vec<_>) = once
         .into_iter()
         .filter(|(name, _)| !often.contains_key(name))
-        .partition(|(_, values)| values.len() == runs.len());
+        .partition(|(_, (values, _))| values.len() == runs.len());
     if !rare.is_empty() {
         let told: Vec<String> = rare.iter().map(|(name, _)| (*name).to_owned()).collect();
         let rare = names(&told);
         let runs = counted(runs.len(), "run", "runs");
         left_out.push(format!("left out, because they are not in each of its {runs}: {rare}"));
     }
-    let metric = |(name, values): (&str, Vec<f64>)| Metric { name: name.to_owned(), values };
+    let metric = |(name, (values, rounded)): (&str, (Vec<f64>, usize))| Metric {
+        name: name.to_owned(),
+        values,
+        rounded,
+    };
     (whole.into_iter().map(metric).collect(), left_out)
 }
 
