@@ -12,6 +12,7 @@ pub mod expect;
 pub mod functions;
 pub mod heal;
 pub mod history;
+pub mod morin;
 pub mod replay;
 pub mod results;
 pub mod row;

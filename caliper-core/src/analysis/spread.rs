@@ -41,6 +41,7 @@ pub use problem::Problem;
 pub use ranks::{MannWhitney, PMethod};
 pub use ratio::{POWER, RunsNeeded};
 pub use recorded::{AxisError, Place, Recording, Studied, recorded};
+pub(in crate::analysis) use recorded::{by_place, labels, the_axis};
 pub use repeating::Repeating;
 pub use together::{Described, GroupSize, MetricSpread, Spread, spread};
 pub use values::{ALPHA, Undefined};
