@@ -17,6 +17,7 @@ mod builds;
 mod commands;
 mod dated_builds;
 mod examples;
+mod expected;
 mod exports;
 mod far_engine;
 mod folder;

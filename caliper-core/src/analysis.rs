@@ -9,6 +9,7 @@ pub mod changes;
 pub mod clocks;
 pub mod compare;
 pub mod expect;
+pub mod expected_values;
 pub mod functions;
 pub mod heal;
 pub mod history;

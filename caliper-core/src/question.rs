@@ -5,6 +5,7 @@
 pub mod axes;
 pub mod config;
 pub mod criteria;
+pub mod expected;
 pub mod files;
 pub mod grid;
 pub mod group;

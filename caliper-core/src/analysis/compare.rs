@@ -48,6 +48,7 @@ pub use judged::{Judged, Verdicts};
 pub use labelled::{Labelled, LabelledRun, labelled};
 pub use named::named_numbers;
 pub(in crate::analysis) use nearest::Nearest;
+pub(in crate::analysis) use number::close as is_close;
 pub use outputs::Outputs;
 pub(in crate::analysis) use run_by_run::{FilesOfStage, RunOfStages, run_by_run};
 pub use same::Pair;
