@@ -1,5 +1,6 @@
 //! Groups of runs: which seed a run gets, and what a process that is killed has kept.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -192,4 +193,85 @@ fn stages_name_where_runs_part() {
     1.0/X.YZ[group=different]: `init` differs: the runs do not begin with the same
     1.0/X.YZ[group=same]: `init` is the same, `batches` differs: the runs part there
     ");
+}
+
+/// A training that leaves what that of the reproducibility experiment leaves: a model of Keras, data and batches. What is
+/// initial, and the order of the data, follow from the seed.
+const EXPERIMENT: &str = "import os, random, shutil
+seed = int(os.environ['SEED'])
+os.makedirs('saved_models', exist_ok=True)
+shutil.copy(f'model{seed % 2}.h5', 'saved_models/cifar10_ResNet29v2_model.h5')
+open('saved_models/xy_train.csv', 'w').write('x,y\\n1,2\\n')
+order = list(range(50))
+random.Random(seed % 2).shuffle(order)
+open('saved_models/array 0.txt', 'w').write('\\n'.join(map(str, order)))
+";
+
+#[test]
+fn the_report_of_the_reproducibility_experiment_is_printed() {
+    if !has_uv() {
+        return;
+    }
+    let config = "  import: false
+  groups:
+    different_seeds: {seeds: 0..2}
+    same_seed: {seed: 0, repeat: 3}
+  results: {init: ['saved_models/*.h5'], data: [saved_models/xy_train.csv], batches: ['saved_models/array *.txt']}
+  tests:
+    - {name: train, run: python train.py}
+";
+    let world = World::with_config(config);
+    world.wheel("demo", "1.0", &[("demo.py", "")]);
+    world.write("train.py", EXPERIMENT);
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../caliper-core/tests/arrays/files");
+    for (number, side) in ["expected", "actual"].iter().enumerate() {
+        let model = files.join(format!("keras_model.{side}.h5"));
+        std::fs::copy(model, world.project().join(format!("model{number}.h5"))).unwrap();
+    }
+    world.caliper(&["run", "--python", &python(), "--progress", "none"]).expect(0);
+    let said = world.caliper(&["compare", "--format", "morin"]).expect(0);
+    assert_eq!(
+        said.out,
+        "Comparison results for different_seeds:
+
+Models all the same: False (number of models checked: 3/3)
+- Different model (layers and weights compared with run #0) in this run: #1 (file = saved_models/cifar10_ResNet29v2_model.h5, layer = 1, array = 0)
+XY training data all the same: True(number of models checked: 3/3)
+Batches all the same: False(number of models checked: 3/3)
+- Different batches array (compared with run #0) in this run: #1
+
+Comparison results for same_seed:
+
+Models all the same: True (number of models checked: 3/3)
+XY training data all the same: True(number of models checked: 3/3)
+Batches all the same: True(number of models checked: 3/3)
+"
+    );
+    assert!(said.err.is_empty(), "{}", said.err);
+    let same =
+        world.caliper(&["compare", "caliper.yaml", "--format", "morin", "--by", "group"]).expect(0);
+    assert_eq!(same.out, said.out);
+    let error = |arguments: &[&str], code: i32| {
+        world.caliper(&[&["compare"], arguments].concat()).error(code).trim().to_owned()
+    };
+    let lines = [
+        error(&[], 2),
+        error(&["1.0"], 2),
+        error(&["1.0", "1.0", "--by", "group"], 2),
+        error(&["1.0", "1.0", "--format", "morin"], 2),
+        error(&["--format", "morin", "--by", "host"], 2),
+        error(&["none.yaml", "--format", "morin"], 2),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+    // More runs are planned than there are, and a stage is gone.
+    let with = |from: &str, to: &str| {
+        let text = format!("analysis:\n  dependency: demo\n{}", config.replace(from, to));
+        world.write("caliper.yaml", &text);
+    };
+    with("0..2", "0..4");
+    let said = world.caliper(&["compare", "--format", "morin"]).expect(0);
+    assert!(said.out.contains("(number of models checked: 3/5)"), "{}", said.out);
+    with("data: [", "other: [");
+    let error = world.caliper(&["compare", "--format", "morin"]).error(2);
+    assert!(error.contains("names no stage for the training data"), "{error}");
 }

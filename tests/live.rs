@@ -68,7 +68,11 @@ fn what_a_pickle_holds_is_the_result() {
     assert_eq!(run["files"][0]["path"], "out/model.pkl.export.npz", "{run:#}");
     // The arrays are equal, and of all that the pickle holds only the number of the process is not.
     let stage = &results["stages"][0]["stages"][0];
-    assert_eq!((&stage["stage"], &stage["agreement"]), (&"model".into(), &"differs".into()), "{stage:#}");
+    assert_eq!(
+        (&stage["stage"], &stage["agreement"]),
+        (&"model".into(), &"differs".into()),
+        "{stage:#}"
+    );
     let arrays = stage["parts"][0]["comparison"]["arrays"].as_array().unwrap();
     assert_eq!(arrays.len(), 1, "{arrays:#?}");
     assert_eq!(arrays[0]["name"], "run", "{arrays:#?}");

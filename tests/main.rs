@@ -18,6 +18,7 @@ mod commands;
 mod dated_builds;
 mod elsewhere;
 mod examples;
+mod expected;
 mod exports;
 mod far_engine;
 mod folder;

@@ -73,6 +73,9 @@ fn a_wrong_question_says_what_is_wrong() {
         error(&["--columns", "loss"], 2),
     ];
     insta::assert_snapshot!(lines.join("\n"));
+    world.write("semicolons.csv", "loss;accuracy\n1,5;2\n");
+    let said = error(&["a=a.csv", "b=semicolons.csv"], 2);
+    assert!(said.contains("`semicolons.csv`: its values have semicolons between them"), "{said}");
     // A file without a row is no mistake in the question.
     let said = world.caliper(&["spread", "a=a.csv", "b=empty.csv"]).expect(3);
     assert!(said.out.contains("`b` has no run"), "{}", said.out);

@@ -28,8 +28,8 @@ pub(crate) use probe::Probe;
 pub(crate) use replay::{Bundle, FromBundle, HowToReplay, Replay};
 pub(crate) use spread::Spread;
 pub(crate) use values::{
-    BackendName, ExportName, FailOnName, FormatName, GoalName, MeasureName, ProgressName,
-    RerunName, ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
+    BackendName, CompareFormat, ExportName, FailOnName, FormatName, GoalName, MeasureName,
+    ProgressName, RerunName, ScheduleName, SchemaName, SelftestBackend, UnknownUploadTimeName,
 };
 
 /// Measure what a dependency's releases do to your code.
@@ -245,17 +245,24 @@ Exit codes: 3 if the files of a cell are not known, so that it has no lock.")]
 Examples:
   caliper compare before/.caliper after/.caliper
   caliper compare 2.11.3 3.0.0
-  caliper compare 2.11.3/3.9 2.11.3/3.10 --format json")]
+  caliper compare 2.11.3/3.9 2.11.3/3.10 --format json
+  caliper compare --format morin
+
+With --format morin there are no two sides: the runs of each group of a configuration are compared with the first of them.")]
     Compare {
-        /// A folder of results, a configuration, a release, or a cell such as 2.10.1/3.11.
-        first: String,
-        /// What to compare it with.
-        second: String,
+        /// Each a folder of results, a configuration, a release, or a cell such as 2.10.1/3.11. With --format morin one
+        /// configuration or folder of results, or none.
+        #[arg(num_args = 0..=2, value_names = ["FIRST", "SECOND"])]
+        sides: Vec<String>,
         /// The configuration whose results releases and cells are looked up in.
         #[arg(long, default_value = "caliper.yaml")]
         config: PathBuf,
-        #[command(flatten)]
-        format: FormatArg,
+        /// With --format morin: the axis whose labels are the groups; default: the axis `group`, or else the only one.
+        #[arg(long, value_name = "AXIS")]
+        by: Option<String>,
+        /// How to print the data.
+        #[arg(long, value_enum, default_value_t = CompareFormat::Text)]
+        format: CompareFormat,
     },
     /// Find the packages whose versions make a test fail, by measuring mixtures of two environments.
     #[command(after_help = "\

@@ -11,6 +11,7 @@ mod completions;
 mod doctor;
 mod elsewhere;
 mod export;
+mod groups;
 mod heal;
 mod history;
 mod import;
@@ -77,8 +78,8 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         }
         Command::Replay(asked) => replay::run(asked, terminal),
         Command::Bundle(asked) => bundle::write(&asked, terminal),
-        Command::Compare { first, second, config, format } => {
-            compare::run([&first, &second], &config, format.format, terminal)
+        Command::Compare { sides, config, by, format } => {
+            compare::run(&sides, &config, by.as_deref(), format, terminal)
         }
         Command::Blame { blame, format } => blame::run(&blame, format.format, terminal),
         Command::Bounds(how) => bounds::run(&how, terminal),

@@ -5,6 +5,7 @@
 pub mod axes;
 pub mod config;
 pub mod criteria;
+pub mod expected;
 mod export;
 pub mod factor;
 pub mod files;

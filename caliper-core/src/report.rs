@@ -10,6 +10,7 @@ pub mod grid;
 pub mod history;
 pub mod measures;
 pub mod model;
+pub mod morin;
 #[cfg(feature = "page")]
 pub mod page;
 pub mod probe;

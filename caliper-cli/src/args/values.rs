@@ -8,6 +8,16 @@ pub(crate) enum FormatName {
     Json,
 }
 
+/// How `compare` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompareFormat {
+    Text,
+    Json,
+    /// The report of M. Morin's and M. Willetts' reproducibility experiment: whether the models, the training data and
+    /// the batches of each group of runs are the same.
+    Morin,
+}
+
 /// A format of another tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportName {

@@ -1,3 +1,5 @@
+mod morin;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -16,7 +18,7 @@ use caliper_core::report::model::Comparison;
 use pep440_rs::Version;
 
 use super::recorded::recorded;
-use crate::args::FormatName;
+use crate::args::CompareFormat;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::setting::Setting;
 use crate::terminal::Terminal;
@@ -31,11 +33,32 @@ struct Side {
 }
 
 pub(super) fn run(
-    [first, second]: [&str; 2],
+    sides: &[String],
     config: &Path,
-    format: FormatName,
+    by: Option<&str>,
+    format: CompareFormat,
     terminal: Terminal,
 ) -> Outcome {
+    let (first, second, is_json) = match (format, sides) {
+        (CompareFormat::Morin, []) => return morin::run(config, by, terminal),
+        (CompareFormat::Morin, [config]) => return morin::run(Path::new(config), by, terminal),
+        (CompareFormat::Morin, _) => {
+            return Err(Failure::question(
+                "`--format morin` compares the runs of each group of one configuration: name one, or none",
+            ));
+        }
+        (CompareFormat::Text | CompareFormat::Json, _) if by.is_some() => {
+            return Err(Failure::question("`--by` is for `--format morin`, which compares groups"));
+        }
+        (CompareFormat::Text | CompareFormat::Json, [first, second]) => {
+            (first.as_str(), second.as_str(), format == CompareFormat::Json)
+        }
+        (CompareFormat::Text | CompareFormat::Json, _) => {
+            return Err(Failure::question(
+                "name the two sides that are compared: folders of results, configurations, releases or cells",
+            ));
+        }
+    };
     let are_folders = Path::new(first).exists() && Path::new(second).exists();
     let grid = if are_folders { None } else { Some(recorded(config, terminal)?) };
     let side = |name| side(name, config, grid.as_ref(), terminal);
@@ -71,9 +94,10 @@ pub(super) fn run(
         differences(&one.records, &other.records, position, &analysis)
     };
     let comparison = Comparison::new(first, second, found);
-    match format {
-        FormatName::Json => super::print_json(&comparison, terminal)?,
-        FormatName::Text => terminal.prose(&text(&comparison)),
+    if is_json {
+        super::print_json(&comparison, terminal)?;
+    } else {
+        terminal.prose(&text(&comparison));
     }
     Ok(Exit::Done)
 }

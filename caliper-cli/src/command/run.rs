@@ -4,12 +4,15 @@ use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::{self, RunContext, during};
 use caliper_container::study::{BlindCheck, Method, Question, RowSearch, Study, measure};
 use caliper_core::analysis::expect::{FailOn, Held, against, violations};
+use caliper_core::analysis::expected_values::{
+    ValueCounts, ValueVerdict, expected_values, violations_of_values,
+};
 use caliper_core::analysis::results::Results;
 use caliper_core::analysis::row::Transition;
 use caliper_core::analysis::search::{Answer, Goal, Search};
 use caliper_core::facts::event::Phase;
 use caliper_core::facts::record::{Record, TestOutcome};
-use caliper_core::facts::store::DirStore;
+use caliper_core::facts::store::{DirStore, ResultStore as _};
 use caliper_core::question::config::Config;
 use caliper_core::question::grid::CellId;
 use caliper_core::question::plan::Test;
@@ -84,12 +87,17 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
             .note("interrupted; what was measured is kept, and `caliper run` goes on from there");
         return Ok(exit);
     }
-    let fail_on = fail_on(how, &layout);
+    let fail_on = fail_on(how, config);
     let found = violations(&results.cells, &results.verdicts, fail_on, config.expect.as_ref());
-    let Held { new: found, known } = match &before {
+    let Held { new: mut found, mut known } = match &before {
         Some((_, before)) => against(found, &results, before),
         None => Held { new: found, known: Vec::new() },
     };
+    if matches!(fail_on, FailOn::Regressed | FailOn::Different) {
+        let of_values = values(config, (&store, &results), before.as_ref(), terminal);
+        found.extend(of_values.new);
+        known.extend(of_values.known);
+    }
     if let Some(path) = how.against.as_ref().filter(|_| !known.is_empty()) {
         let path = path.display();
         let note = match known.len() {
@@ -113,6 +121,30 @@ pub(super) fn run(work: &Work, how: &How, format: FormatName, terminal: Terminal
         (true, true) if open.is_some() => Exit::Infrastructure,
         (true, true) => Exit::Done,
     })
+}
+
+/// What of the expected values does not hold; says how many do.
+fn values(
+    config: &Config,
+    (store, results): (&DirStore, &Results),
+    before: Option<&(DirStore, Results)>,
+    terminal: Terminal,
+) -> Held {
+    if config.expected.is_empty() {
+        return Held::default();
+    }
+    let of = |store: &DirStore, results: &Results| -> Vec<ValueVerdict> {
+        let blobs = |blob| store.blob(blob).ok();
+        expected_values(&results.cells, &config.expected, &config.compare, &blobs)
+    };
+    let found = of(store, results);
+    if found.is_empty() {
+        terminal.warning("no test of `expect: values` was run, so no value was checked");
+    } else {
+        terminal.note(&format!("expected values: {}", ValueCounts::of(&found)));
+    }
+    let before = before.map(|(store, results)| of(store, results)).unwrap_or_default();
+    violations_of_values(&found, &before)
 }
 
 /// Warns of a `baseline` that is not measured or does not pass, and of an `expect` that allows nothing.
@@ -221,12 +253,12 @@ fn say_answers(layout: &Layout, results: &Results, how: &How, goal: GoalName, te
     }
 }
 
-fn fail_on(how: &How, layout: &Layout) -> FailOn {
+fn fail_on(how: &How, config: &Config) -> FailOn {
     match how.fail_on {
         Some(FailOnName::Regressed) => FailOn::Regressed,
         Some(FailOnName::Failed) => FailOn::Failed,
         Some(FailOnName::Different) => FailOn::Different,
-        None if layout.setting.config.expect.is_some() => FailOn::Regressed,
+        None if config.expect.is_some() || !config.expected.is_empty() => FailOn::Regressed,
         None if how.against.is_some() => FailOn::Failed,
         Some(FailOnName::Never) | None => FailOn::Never,
     }

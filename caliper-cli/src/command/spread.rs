@@ -7,17 +7,16 @@ use std::path::Path;
 
 use caliper_core::analysis::spread::{self, Group, Recording, Studied};
 use caliper_core::facts::store::ResultStore as _;
-use caliper_core::question::axes::AxisValues;
-use caliper_core::question::grid::Variant;
 use caliper_core::report::model::{SpreadAt, SpreadReport};
 use caliper_core::report::spread::lines;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::recorded::{configuration, recorded, say_of_run};
+use super::groups::Recorded;
+use super::recorded::say_of_run;
 use super::{print, print_json};
 use crate::args::{FormatName, Spread};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::setting::{self, Setting};
+use crate::setting;
 use crate::terminal::{Terminal, printable};
 
 /// A larger table is no table of runs.
@@ -131,43 +130,17 @@ fn of_results(
             "`--columns` is for tables, as NAME=FILE.csv; recorded numbers have names",
         ));
     }
-    let (store, results) = recorded(path, terminal)?;
+    let recorded = Recorded::open(path, terminal)?;
     if asked.format.format == FormatName::Text {
-        say_of_run(&store, &results, terminal)?;
+        say_of_run(&recorded.store, &recorded.results, terminal)?;
     }
-    if !results.stale.is_empty() {
-        terminal.warning(&format!(
-            "{} cells are stale and do not count; `caliper run` measures them again",
-            results.stale.len()
-        ));
-    }
-    let config = configuration(path, store.folder()).map(|path| Setting::open(&path));
-    let config = config.transpose()?.map(|setting| setting.config);
-    let repeat = |name: &str, variant: &Variant| {
-        let config = config.as_ref()?;
-        // A group has its own number of runs. A label that is gone from the configuration was planned elsewhere.
-        let setup = config.axes.setup_of(&config.setup(), variant).ok()?;
-        let test = setup.tests.iter().find(|test| test.name == name)?;
-        usize::try_from(test.repeat).ok()
-    };
-    let labels = |axis: &str| -> Vec<String> {
-        let axes = config.iter().flat_map(|config| &config.axes.axes);
-        match axes.filter(|one| one.name == axis).map(|one| &one.values).next() {
-            Some(AxisValues::Listed(values)) => {
-                values.iter().map(|value| value.label.clone()).collect()
-            }
-            Some(AxisValues::Releases { .. }) | None => Vec::new(),
-        }
-    };
-    let criteria = config.as_ref().map(|config| config.compare.clone()).unwrap_or_default();
-    let blobs = |blob| store.blob(blob).ok();
-    let planned = |test: &str, variant: &Variant| asked.planned.or_else(|| repeat(test, variant));
+    let criteria = recorded.criteria();
     let recording = Recording {
-        records: &results.cells,
+        records: &recorded.results.cells,
         criteria: &criteria,
-        blobs: &blobs,
-        planned: &planned,
-        labels: &labels,
+        blobs: &|blob| recorded.store.blob(blob).ok(),
+        planned: &|test, variant| asked.planned.or_else(|| recorded.planned(test, variant)),
+        labels: &|axis| recorded.labels(axis),
     };
     let (axis, studied) =
         spread::recorded(&recording, asked.by.as_deref()).map_err(Failure::question)?;

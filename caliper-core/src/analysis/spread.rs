@@ -12,7 +12,8 @@
 //! Sources: the F test and its interval are G. W. Snedecor and W. G. Cochran, "Statistical Methods", 8th edition, 1989,
 //! section 5.11; Levene's test with medians is M. B. Brown and A. B. Forsythe, "Robust tests for the equality of
 //! variances", 1974; the test of position is H. B. Mann and D. R. Whitney, "On a test of whether one of two random
-//! variables is stochastically larger than the other", 1947; the percentile bootstrap is B. Efron and R. J. Tibshirani,
+//! variables is stochastically larger than the other", 1947; the exact test of repeating is R. A. Fisher, "Statistical Methods
+//! for Research Workers", 5th edition, 1934, section 21.02; the percentile bootstrap is B. Efron and R. J. Tibshirani,
 //! "An Introduction to the Bootstrap", 1993, chapter 13.
 
 pub mod table;
@@ -28,17 +29,20 @@ mod problem;
 mod ranks;
 mod ratio;
 mod recorded;
+mod repeating;
 mod together;
 mod values;
 
 pub use bootstrap::BootstrapInterval;
-pub use contrast::{Contrast, Verdict};
+pub use contrast::{Contrast, SpreadTest, Verdict};
 pub use describe::Description;
 pub use group::{Group, Metric};
 pub use problem::Problem;
 pub use ranks::{MannWhitney, PMethod};
 pub use ratio::{POWER, RunsNeeded};
 pub use recorded::{AxisError, Place, Recording, Studied, recorded};
+pub(in crate::analysis) use recorded::{by_place, labels, the_axis};
+pub use repeating::Repeating;
 pub use together::{Described, GroupSize, MetricSpread, Spread, spread};
 pub use values::{ALPHA, Undefined};
 

@@ -24,6 +24,7 @@ pub use units::duration;
 use crate::names::{PackageName, PythonVersion};
 use crate::question::axes::Axes;
 use crate::question::criteria::Criteria;
+use crate::question::expected::ExpectedValue;
 use crate::question::limits::Limits;
 use crate::question::modules::ImportChoice;
 use crate::question::plan::{Setup, Test};
@@ -81,6 +82,8 @@ pub struct Config {
     pub compare: Criteria,
     /// The releases that must pass.
     pub expect: Option<VersionSpecifiers>,
+    /// The numbers that tests must give; the first that applies counts.
+    pub expected: Vec<ExpectedValue>,
 }
 
 /// Reads a file of the project, named relative to the configuration's folder.
@@ -152,16 +155,19 @@ mod tests;
 /// For the test of the schema.
 #[cfg(test)]
 pub(crate) mod tests_support {
-    use super::read::{ANALYSIS, BUNDLE, COMPARE, GROUP, LIMITS, PROJECT, TEST, VERSIONS};
+    use super::read::{
+        ANALYSIS, BUNDLE, COMPARE, EXPECT, EXPECTED_VALUE, GROUP, LIMITS, PROJECT, TEST, VERSIONS,
+    };
 
-    /// The keys of `analysis`, `limits`, a test, `versions`, `compare`, a bundle, `project` and a group, each
-    /// sorted.
-    pub(crate) fn keys() -> [Vec<String>; 8] {
+    /// The keys of `analysis`, `limits`, a test, `versions`, `compare`, a bundle, `project`, a group,
+    /// `expect` and an expected value, each sorted.
+    pub(crate) fn keys() -> [Vec<String>; 10] {
         let sorted = |keys: &[&str]| {
             let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             keys.sort();
             keys
         };
-        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE, PROJECT, GROUP].map(sorted)
+        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE, PROJECT, GROUP, EXPECT, EXPECTED_VALUE]
+            .map(sorted)
     }
 }

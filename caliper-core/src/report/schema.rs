@@ -133,6 +133,8 @@ mod tests {
             of_bundle,
             of_project,
             of_group,
+            of_expect,
+            of_expected_value,
         ] = keys();
         assert_eq!(names(analysis), of_analysis);
         assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
@@ -143,6 +145,9 @@ mod tests {
         assert_eq!(names(&bundle["properties"]), of_bundle);
         let group = &analysis["groups"]["anyOf"][1]["additionalProperties"];
         assert_eq!(names(&group["properties"]), of_group);
+        let expect = &analysis["expect"]["anyOf"][1]["properties"];
+        assert_eq!(names(expect), of_expect);
+        assert_eq!(names(&expect["values"]["items"]["properties"]), of_expected_value);
         assert_eq!(names(&analysis["versions"]["anyOf"][1]["properties"]), of_versions);
     }
 }

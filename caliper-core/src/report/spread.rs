@@ -7,7 +7,7 @@ use super::model::{SpreadAt, SpreadReport, Tone};
 use super::table::pad;
 use crate::analysis::spread::{
     ALPHA, BootstrapInterval, Contrast, Description, MetricSpread, PMethod, POWER, Place,
-    RunsNeeded, Spread, Undefined, Verdict,
+    Repeating, RunsNeeded, Spread, SpreadTest, Undefined, Verdict,
 };
 
 /// The report, a place behind the other: first what is not as planned, then each metric with a table of its groups, and
@@ -151,6 +151,19 @@ fn compared(contrast: &Contrast) -> Vec<Vec<Span>> {
     if !tests.is_empty() {
         lines.push((Tone::Plain, format!("p if both vary alike: {}", tests.join(", "))));
     }
+    if let Some(repeating) = contrast.repeating {
+        let Repeating { other, runs, p } = repeating;
+        let p = probability(p);
+        let varied = if contrast.undefined.iter().any(|reason| is_constant(reason, group)) {
+            reference
+        } else {
+            group
+        };
+        let text = format!("p if both repeat a number alike: {p} by Fisher's exact test");
+        let counts =
+            format!("{other} of {runs} runs of `{varied}` do not have its most frequent number");
+        lines.push((Tone::Plain, format!("{text} ({counts})")));
+    }
     if let Some(test) = contrast.mann_whitney {
         let method = match test.method {
             PMethod::Exact => "exact",
@@ -213,13 +226,26 @@ fn missing(reason: &Undefined) -> String {
     }
 }
 
+fn is_constant(reason: &Undefined, name: &str) -> bool {
+    matches!(reason, Undefined::Constant { group } if group == name)
+}
+
+/// What decided, where that is not the F test together with Levene's test.
+fn deciding(tests: &[SpreadTest]) -> &'static str {
+    match tests {
+        [SpreadTest::F] => ", by the F test alone, which needs normally distributed numbers",
+        [SpreadTest::Levene] => ", by Levene's test alone",
+        [SpreadTest::FisherExact] => ", by Fisher's exact test alone",
+        [SpreadTest::Levene, SpreadTest::FisherExact] => {
+            ", by Levene's test and Fisher's exact test"
+        }
+        _ => "",
+    }
+}
+
 fn verdict(contrast: &Contrast) -> Span {
-    let Contrast { group, reference, p_f, p_levene, undefined, .. } = contrast;
-    let by = match (p_f, p_levene) {
-        (Some(_), None) => ", by the F test alone, which needs normally distributed numbers",
-        (None, Some(_)) => ", by Levene's test alone",
-        (Some(_), Some(_)) | (None, None) => "",
-    };
+    let Contrast { group, reference, undefined, .. } = contrast;
+    let by = deciding(&contrast.decided_by);
     let constant =
         undefined.iter().filter(|reason| matches!(reason, Undefined::Constant { .. })).count();
     match &contrast.verdict {

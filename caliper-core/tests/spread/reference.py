@@ -61,7 +61,7 @@ def contrasted(reference, group):
     """The second group against the first."""
     here, there = numpy.asarray(group, float), numpy.asarray(reference, float)
     constant = [bool((values == values[0]).all()) for values in (here, there)]
-    found = dict.fromkeys(["ratio", "interval_f", "p_f", "p_levene", "u", "p_mann_whitney", "runs_needed", "bootstrap"])
+    found = dict.fromkeys(["ratio", "interval_f", "p_f", "p_levene", "u", "p_mann_whitney", "runs_needed", "bootstrap", "p_fisher_exact"])
     if not any(constant) and min(len(here), len(there)) > 1:
         ratio = here.std(ddof=1) / there.std(ddof=1)
         f = stats.f(len(here) - 1, len(there) - 1)
@@ -81,6 +81,10 @@ def contrasted(reference, group):
         # With two runs each, the distances from the medians are equal but for rounding.
         if math.isfinite(levene.statistic) and max(len(here), len(there)) > 2:
             found["p_levene"] = float(levene.pvalue)
+    if constant[0] != constant[1] and min(len(here), len(there)) > 1:
+        varied, steady = (there, here) if constant[0] else (here, there)
+        odd = len(varied) - int(numpy.unique(varied, return_counts=True)[1].max())
+        found["p_fisher_exact"] = float(stats.fisher_exact([[0, len(steady)], [odd, len(varied) - odd]]).pvalue)
     if len(set(here) | set(there)) > 1:
         test = stats.mannwhitneyu(here, there, alternative="two-sided", method="auto")
         found["u"], found["p_mann_whitney"] = float(test.statistic), float(test.pvalue)
@@ -106,6 +110,11 @@ def cases():
         yield f"few values {n} {m}", numpy.round(random.normal(0.9, 0.01, n), 2), numpy.round(random.normal(0.9, 0.01, m), 2)
     yield "constant reference", [0.1] * 10, random.normal(0.1, 0.01, 10)
     yield "constant group", random.normal(0.1, 0.01, 10), [0.3] * 10
+    yield "constant beside one far", [1.0] * 20, [1.0] * 19 + [1e9]
+    yield "constant beside all other, one far", [1.0] * 20, [*range(19), 1e9]
+    yield "constant beside a half", [0.5] * 30, [0.5] * 15 + list(random.normal(0.5, 0.1, 15))
+    yield "constant beside two values", [1.0, 2.0] * 6, [3.0] * 7
+    yield "constant pair", [1.0] * 2, list(range(40))
     yield "both constant", [0.1] * 7, [0.2] * 7
     yield "all equal", [0.1] * 7, [0.1] * 7
     yield "one run", [0.1], random.normal(size=5)

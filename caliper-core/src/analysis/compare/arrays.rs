@@ -21,6 +21,10 @@ pub struct ArrayComparison {
     /// Where it stands in a model of Keras: `layer 1, array 0`, both counted from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<String>,
+    /// Its place among the arrays of its file, from 0, if they stand one behind the other: in `.npz`, `.npy` and
+    /// safetensors. It is not kept in results.
+    #[serde(skip)]
+    pub index: Option<u64>,
     /// What is expected; `None` if no such array is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<ArrayKind>,

@@ -43,6 +43,7 @@ use super::collector::Collector;
 use super::comparison::Rung;
 use super::comparison::{Comparison, Format, ReadAs, Unlike};
 use super::items::Item;
+use super::nearest::Nearest;
 use super::rules::Lens;
 use crate::question::criteria::Policy;
 
@@ -67,7 +68,7 @@ trait ResultFormat: Sync {
 
     /// Goes through the numbers of a result that have names: fields, columns of a single row, or the words before
     /// numbers of a text.
-    fn labelled(&self, _result: &[u8], _lens: &Lens<'_>, _found: &mut dyn FnMut(&str, f64)) {}
+    fn labelled(&self, _result: &[u8], _lens: &Lens<'_>, _found: &mut dyn FnMut(&str, Nearest)) {}
 }
 
 /// What [`ResultFormat::compare`] returns.
@@ -203,7 +204,7 @@ pub(super) fn labelled(
     format: Format,
     result: &[u8],
     lens: &Lens<'_>,
-    found: &mut dyn FnMut(&str, f64),
+    found: &mut dyn FnMut(&str, Nearest),
 ) {
     format.reader().labelled(result, lens, found);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Blobs;
 use super::comparer::Comparer;
+use super::nearest::Nearest;
 use super::runs::{Runs, STDOUT};
 use crate::facts::record::{Record, TestOutcome};
 use crate::question::criteria::Criteria;
@@ -28,6 +29,8 @@ pub struct LabelledRun {
 pub enum Labelled {
     /// The name occurs once in the run. The number may be NaN or infinite.
     Once(f64),
+    /// The name occurs once, and the number is whole and has more than 53 bits: this is the nearest one.
+    Rounded(f64),
     /// The name occurs several times.
     Often,
 }
@@ -48,13 +51,14 @@ pub fn labelled(
     let of_run = |(index, run): (usize, &crate::facts::record::Run)| {
         let mut numbers: BTreeMap<String, Labelled> = BTreeMap::new();
         let mut is_cut = false;
-        let mut add = |name: String, number: f64| {
+        let mut add = |name: String, Nearest { value, is_rounded }: Nearest| {
             if let Some(known) = numbers.get_mut(&name) {
                 *known = Labelled::Often;
             } else if numbers.len() == MOST {
                 is_cut = true;
             } else {
-                numbers.insert(name, Labelled::Once(number));
+                let number = if is_rounded { Labelled::Rounded } else { Labelled::Once };
+                numbers.insert(name, number(value));
             }
         };
         let is_whole = runs.labelled(index, &comparer, &mut |part, name, number| {
@@ -65,7 +69,7 @@ pub fn labelled(
             add(if is_printed { name.to_owned() } else { format!("{part}: {name}") }, number);
         });
         for (name, number) in &run.measures {
-            add(name.clone(), *number);
+            add(name.clone(), Nearest { value: *number, is_rounded: false });
         }
         LabelledRun {
             passed: run.outcome == TestOutcome::Passed,

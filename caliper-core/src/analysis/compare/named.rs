@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use super::nearest::Nearest;
 use super::rules::{Lens, Line};
 use super::tokens::{Token, Tokens};
 use crate::question::criteria::Policy;
@@ -21,7 +22,7 @@ pub fn named_numbers(text: &str) -> Vec<(String, f64)> {
     let lens = Lens::new(&policy, None);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut found = Vec::new();
-    let _ = labelled(text, &lens, &mut |name, number| {
+    let _ = labelled(text, &lens, &mut |name, Nearest { value: number, .. }| {
         if !number.is_finite() {
             return ControlFlow::Continue(());
         }
@@ -40,7 +41,7 @@ pub fn named_numbers(text: &str) -> Vec<(String, f64)> {
 pub(super) fn labelled(
     text: &str,
     lens: &Lens<'_>,
-    found: &mut dyn FnMut(&str, f64) -> ControlFlow<()>,
+    found: &mut dyn FnMut(&str, Nearest) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     for line in text.lines().filter(|line| lens.leaves_out(line).is_none()) {
         let line = Line::under(lens, line).text;
@@ -49,7 +50,7 @@ pub(super) fn labelled(
             match token {
                 Token::Text(text) => name = short(text),
                 Token::Number(number) => {
-                    if let Ok(number) = number.parse() {
+                    if let Some(number) = Nearest::read(number) {
                         found(&name, number)?;
                     }
                 }

@@ -18,7 +18,7 @@ pub(super) enum Number<'a> {
 }
 
 /// Whether a number is close enough to what is expected.
-pub(super) fn close(expected: f64, actual: f64, tolerance: &Tolerance) -> bool {
+pub(in crate::analysis) fn close(expected: f64, actual: f64, tolerance: &Tolerance) -> bool {
     Number::Float(expected).distance(Number::Float(actual), tolerance, Precision::Double).within
 }
 

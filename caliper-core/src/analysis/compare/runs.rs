@@ -12,6 +12,7 @@ use super::comparer::Comparer;
 use super::comparison::{Apart, Comparison, Extent, Format, PartComparison, Rung, Unlike, hashed};
 use super::format as formats;
 use super::items::Item;
+use super::nearest::Nearest;
 use super::noise::{self, Sample};
 use super::number::close;
 use super::rules::{Lens, Subject};
@@ -247,7 +248,7 @@ impl Runs {
         &self,
         run: usize,
         comparer: &Comparer<'_>,
-        found: &mut dyn FnMut(&str, &str, f64),
+        found: &mut dyn FnMut(&str, &str, Nearest),
     ) -> bool {
         let mut is_whole = true;
         for (part, content) in self.runs.get(run).into_iter().flatten() {
@@ -300,18 +301,21 @@ impl Runs {
         parts.into_iter().map(named).collect()
     }
 
-    /// The names of the parts of the first run.
-    pub(super) fn parts_of_first(&self) -> impl Iterator<Item = &str> {
-        self.runs.first().into_iter().flat_map(BTreeMap::keys).map(String::as_str)
+    /// The names of the parts of a run, by its place.
+    pub(super) fn parts_of(&self, run: usize) -> impl Iterator<Item = &str> {
+        self.runs.get(run).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
-    /// For each run behind the first, the parts that do not have the bytes that they have in the first.
+    /// For each run behind the first, the parts that do not have the bytes that they have in the first, of those that are
+    /// `wanted`.
     pub(super) fn against_first<'a>(
         &'a self,
         comparer: &'a Comparer<'_>,
+        wanted: &'a dyn Fn(&str) -> bool,
     ) -> impl Iterator<Item = Vec<PartComparison>> + 'a {
         self.runs.iter().skip(1).map(move |run| {
-            let differing = self.parts(run).into_iter().filter_map(|part| {
+            let parts = self.parts(run).into_iter().filter(|part| wanted(part));
+            let differing = parts.filter_map(|part| {
                 let found = compare_part(part, self.runs.first(), run, comparer);
                 let differs = found.0.rung > Rung::SameBytes;
                 differs.then(|| PartComparison { part: part.clone(), comparison: found.0.clone() })

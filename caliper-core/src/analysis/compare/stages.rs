@@ -139,11 +139,11 @@ impl StagesOfRuns {
             names.chain([Stage::OUTPUT]).map(StageVerdict::nothing).collect();
         let output = verdicts.len() - 1;
         let place = |part: &str| if part == STDOUT { Some(output) } else { find(part) };
-        for place in runs.parts_of_first().filter_map(place) {
+        for place in runs.parts_of(0).filter_map(place) {
             verdicts[place].files += 1;
             verdicts[place].agreement = Agreement::Same;
         }
-        for (run, parts) in others.iter().zip(runs.against_first(comparer)) {
+        for (run, parts) in others.iter().zip(runs.against_first(comparer, &|_| true)) {
             let mut of_stages: BTreeMap<usize, Vec<PartComparison>> = BTreeMap::new();
             for part in parts {
                 if let Some(place) = place(&part.part) {

@@ -6,6 +6,7 @@ use super::bootstrap::{BootstrapInterval, bootstrap};
 use super::levene::{Levene, levene};
 use super::ranks::{MannWhitney, mann_whitney};
 use super::ratio::{RunsNeeded, f_test, runs_needed};
+use super::repeating::{Repeating, repeating};
 use super::values::{ALPHA, Undefined, Values};
 
 /// How a group varies beside another one, for one metric. Each p stands alone: none is corrected for the number of
@@ -26,12 +27,17 @@ pub struct Contrast {
     pub p_f: Option<f64>,
     /// The p of Levene's test that both vary alike, with distances from the medians.
     pub p_levene: Option<f64>,
+    /// Fisher's exact test that both repeat their most frequent number alike, where one of them is constant.
+    pub repeating: Option<Repeating>,
     /// Whether the numbers of the group tend to be larger or smaller; that is about their position, not their spread.
     pub mann_whitney: Option<MannWhitney>,
     /// How many runs would decide, if the ratio is what it seems; `None` without a ratio.
     pub runs_needed: Option<RunsNeeded>,
     /// Which varies more.
     pub verdict: Verdict,
+    /// The tests that the verdict rests on: those that say which varies more, or else those that cannot separate the
+    /// groups or do not agree; empty if none has a value.
+    pub decided_by: Vec<SpreadTest>,
     /// Why statistics are missing.
     pub undefined: Vec<Undefined>,
 }
@@ -40,17 +46,31 @@ pub struct Contrast {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verdict {
-    /// The spread of one group is larger: both tests say so, or the one that has a value.
+    /// The spread of one group is larger: the F test and Levene's test say so, or the one that has a value. If one group is
+    /// constant, Levene's test or Fisher's exact test says so.
     Larger {
         /// The group.
         group: String,
     },
     /// The data cannot separate the groups.
     NotSeparated,
-    /// The two tests do not agree, as they may with single far numbers.
+    /// The F test and Levene's test do not agree, as they may with single far numbers.
     Disagree,
-    /// Neither test has a value.
+    /// No test has a value.
     Unknown,
+}
+
+/// A test of whether two groups vary alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SpreadTest {
+    /// The F test.
+    F,
+    /// Levene's test with medians.
+    Levene,
+    /// Fisher's exact test of how often the most frequent number is repeated.
+    FisherExact,
 }
 
 impl Contrast {
@@ -86,7 +106,12 @@ impl Contrast {
         if mann_whitney.is_none() && here.count() > 0 && there.count() > 0 {
             undefined.push(Undefined::AllEqual);
         }
-        let verdict = match verdict(f.map(|f| f.p), ratio, levene) {
+        let repeating = repeating(&here, &there);
+        let (said, decided_by) = match repeating {
+            Some(repeating) => beside_constant(repeating, there.is_constant(), levene),
+            None => by_both(f.map(|f| f.p), ratio, levene),
+        };
+        let verdict = match said {
             Said::Group => Verdict::Larger { group: group.0.to_owned() },
             Said::Reference => Verdict::Larger { group: reference.0.to_owned() },
             Said::NotSeparated => Verdict::NotSeparated,
@@ -101,9 +126,11 @@ impl Contrast {
             interval_bootstrap: ratio.map(|_| bootstrap(&here, &there)),
             p_f: f.map(|f| f.p),
             p_levene: levene.map(|levene| levene.p),
+            repeating,
             mann_whitney,
             runs_needed: ratio.map(runs_needed),
             verdict,
+            decided_by,
             undefined,
         }
     }
@@ -126,12 +153,16 @@ enum Said {
     Nothing,
 }
 
-/// Which group varies more. The F test alone would call many groups different that only have far numbers, so that
-/// Levene's test must agree where it has a value. Where a group is constant there is no F, and Levene's test decides.
-fn verdict(p_f: Option<f64>, ratio: Option<f64>, levene: Option<Levene>) -> Said {
+/// Which group varies more if neither is constant. The F test alone would call many groups different that only have far
+/// numbers, so that Levene's test must agree where it has a value.
+fn by_both(
+    p_f: Option<f64>,
+    ratio: Option<f64>,
+    levene: Option<Levene>,
+) -> (Said, Vec<SpreadTest>) {
     let by_f = p_f.zip(ratio).map(|(p, ratio)| (p < ALPHA, ratio > 1.0));
     let by_levene = levene.map(|levene| (levene.p < ALPHA, levene.second_is_wider));
-    match (by_f, by_levene) {
+    let said = match (by_f, by_levene) {
         (Some((true, here)), Some((true, there))) if here != there => Said::Disagree,
         (Some((one, _)), Some((other, _))) if one != other => Said::Disagree,
         (Some((decides, is_group)), _) | (None, Some((decides, is_group))) => {
@@ -142,5 +173,27 @@ fn verdict(p_f: Option<f64>, ratio: Option<f64>, levene: Option<Levene>) -> Said
             }
         }
         (None, None) => Said::Nothing,
+    };
+    let f = by_f.map(|_| SpreadTest::F);
+    let levene = by_levene.map(|_| SpreadTest::Levene);
+    (said, f.into_iter().chain(levene).collect())
+}
+
+/// Which group varies more if one is constant and the other is not. It can only be the other one, and the question is
+/// whether that is more than chance. One test is enough: Levene's is the stronger one where few runs differ by about as
+/// much, and Fisher's where distances are so unequal that their mean says little.
+fn beside_constant(
+    repeating: Repeating,
+    reference_is_constant: bool,
+    levene: Option<Levene>,
+) -> (Said, Vec<SpreadTest>) {
+    let levene = levene.map(|levene| (SpreadTest::Levene, levene.p));
+    let all: Vec<(SpreadTest, f64)> =
+        levene.into_iter().chain([(SpreadTest::FisherExact, repeating.p)]).collect();
+    let deciding: Vec<SpreadTest> =
+        all.iter().filter(|(_, p)| *p < ALPHA).map(|(test, _)| *test).collect();
+    if deciding.is_empty() {
+        return (Said::NotSeparated, all.into_iter().map(|(test, _)| test).collect());
     }
+    (if reference_is_constant { Said::Group } else { Said::Reference }, deciding)
 }

@@ -26,6 +26,8 @@ pub struct Metric {
     pub name: String,
     /// One number for each run, in the order of the runs; may be NaN or infinite.
     pub values: Vec<f64>,
+    /// How many of them are whole numbers that had to be rounded, because they have more than 53 bits.
+    pub rounded: usize,
 }
 
 impl Group {

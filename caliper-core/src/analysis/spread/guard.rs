@@ -37,6 +37,10 @@ pub(super) fn problems(groups: &[Group]) -> Vec<Problem> {
                 let (group, metric) = (group.name.clone(), metric.name.clone());
                 found.push(Problem::NotFinite { group, metric, nan, infinite });
             }
+            if metric.rounded > 0 {
+                let (name, runs) = (metric.name.clone(), metric.rounded);
+                found.push(Problem::Rounded { group: group.name.clone(), metric: name, runs });
+            }
         }
     }
     found

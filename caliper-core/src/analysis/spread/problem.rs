@@ -58,6 +58,15 @@ pub enum Problem {
         /// How many are infinite.
         infinite: usize,
     },
+    /// Runs of the group have a whole number that no floating point number equals, so that it is rounded.
+    Rounded {
+        /// The group.
+        group: String,
+        /// The metric.
+        metric: String,
+        /// How many runs.
+        runs: usize,
+    },
     /// Rows of the group's table could not be read; they are left out.
     UnreadRows {
         /// The group.
@@ -110,6 +119,7 @@ impl Problem {
             | Self::NoRun { .. }
             | Self::UnequalRuns { .. }
             | Self::NotFinite { .. }
+            | Self::Rounded { .. }
             | Self::UnreadRows { .. }
             | Self::NotPassed { .. }
             | Self::NotWhole { .. } => false,
@@ -155,6 +165,12 @@ impl fmt::Display for Problem {
                     told.map(|(count, kind)| format!("{kind} in {}", runs(count))).collect();
                 write!(formatter, "`{metric}` of `{group}` is {}", told.join(" and "))
             }
+            Self::Rounded { group, metric, runs: rounded } => write!(
+                formatter,
+                "`{metric}` of `{group}` is rounded in {}: it is a whole number of more than 53 bits, which no floating \
+                 point number equals; let the runs tell its distance from a fixed number",
+                runs(rounded)
+            ),
             Self::UnreadRows { group, rows, line, what } => {
                 let rows = counted(*rows, "row", "rows");
                 write!(formatter, "{rows} of `{group}` cannot be read; line {line}: {what}")

@@ -99,10 +99,35 @@ pub fn recorded(
     axis: Option<&str>,
 ) -> Result<(String, Vec<Studied>), AxisError> {
     let axis = the_axis(recording.records, axis)?;
-    let labels = labels(recording, &axis)?;
+    let labels = labels(recording, &axis);
+    if let [label] = labels.as_slice() {
+        return Err(AxisError::OneLabel { axis, label: label.clone() });
+    }
+    let studied = by_place(recording, &axis).into_iter().map(|(place, records)| {
+        let groups = labels.iter().map(|label| {
+            let mut variant = place.variant.clone();
+            variant.insert(&axis, label);
+            let planned = (recording.planned)(&place.test, &variant);
+            match records.get(label.as_str()) {
+                Some(record) => group(label, record, &place.test, planned, recording),
+                None => without_runs(label, planned, "it is not recorded"),
+            }
+        });
+        Studied { groups: groups.collect(), place }
+    });
+    let studied = studied.collect();
+    Ok((axis, studied))
+}
+
+/// The cells with each label of an axis, for each release, Python, test, and combination of labels of the other axes. Where
+/// nothing at all was run there is nothing.
+pub(in crate::analysis) fn by_place<'a>(
+    recording: &Recording<'a>,
+    axis: &str,
+) -> BTreeMap<Place, BTreeMap<&'a str, &'a Record>> {
     let mut cells: BTreeMap<Place, BTreeMap<&str, &Record>> = BTreeMap::new();
     for record in recording.records {
-        let Some(label) = record.variant.get(&axis) else { continue };
+        let Some(label) = record.variant.get(axis) else { continue };
         let variant: Variant = record.variant.iter().filter(|(name, _)| *name != axis).collect();
         let tests = test_names(record.judged());
         // A cell whose tests did not run belongs to those of its neighbours.
@@ -119,27 +144,22 @@ pub fn recorded(
     }
     // Where nothing at all was run, nothing is missing from a group.
     cells.retain(|place, records| records.values().any(|record| record.attempts(&place.test) > 0));
-    let studied = cells.into_iter().map(|(place, records)| {
-        let groups = labels.iter().map(|label| {
-            let mut variant = place.variant.clone();
-            variant.insert(&axis, label);
-            let planned = (recording.planned)(&place.test, &variant);
-            match records.get(label.as_str()) {
-                Some(record) => group(label, record, &place.test, planned, recording),
-                None => without_runs(label, planned, "it is not recorded"),
-            }
-        });
-        Studied { groups: groups.collect(), place }
-    });
-    let studied = studied.collect();
-    Ok((axis, studied))
+    cells
 }
 
 fn known_tests(records: &[Record]) -> Vec<&str> {
     test_names(records.iter().flat_map(Record::judged))
 }
 
-fn the_axis(records: &[Record], asked: Option<&str>) -> Result<String, AxisError> {
+/// The axis that is asked for, or else the one called `group`, or else the only one.
+///
+/// # Errors
+///
+/// If there is no such axis.
+pub(in crate::analysis) fn the_axis(
+    records: &[Record],
+    asked: Option<&str>,
+) -> Result<String, AxisError> {
     let mut known: Vec<String> = Vec::new();
     for (axis, _) in records.iter().flat_map(|record| record.variant.iter()) {
         if !known.iter().any(|name| name == axis) {
@@ -159,7 +179,7 @@ fn the_axis(records: &[Record], asked: Option<&str>) -> Result<String, AxisError
 }
 
 /// The labels of an axis: in the order that is known, and the others behind them, sorted.
-fn labels(recording: &Recording<'_>, axis: &str) -> Result<Vec<String>, AxisError> {
+pub(in crate::analysis) fn labels(recording: &Recording<'_>, axis: &str) -> Vec<String> {
     let order = (recording.labels)(axis);
     let mut found: Vec<String> = Vec::new();
     for label in recording.records.iter().filter_map(|record| record.variant.get(axis)) {
@@ -171,10 +191,7 @@ fn labels(recording: &Recording<'_>, axis: &str) -> Result<Vec<String>, AxisErro
     found.extend(order.iter().filter(|label| !found.contains(label)).cloned().collect::<Vec<_>>());
     let place = |label: &String| order.iter().position(|known| known == label);
     found.sort_by_key(|label| (place(label).unwrap_or(usize::MAX), label.clone()));
-    match found.as_slice() {
-        [label] => Err(AxisError::OneLabel { axis: axis.to_owned(), label: label.clone() }),
-        _ => Ok(found),
-    }
+    found
 }
 
 fn without_runs(label: &str, planned: Option<usize>, why: &str) -> Group {
@@ -221,11 +238,15 @@ fn group(
 
 /// The numbers that occur once in each run; and sentences about the others.
 fn metrics(runs: &[&LabelledRun]) -> (Vec<Metric>, Vec<String>) {
-    let mut once: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut once: BTreeMap<&str, (Vec<f64>, usize)> = BTreeMap::new();
     let mut often: BTreeMap<&str, usize> = BTreeMap::new();
-    for (name, number) in runs.iter().flat_map(|run| &run.numbers) {
-        match number {
-            Labelled::Once(number) => once.entry(name).or_default().push(*number),
+    for (name, found) in runs.iter().flat_map(|run| &run.numbers) {
+        match found {
+            Labelled::Once(number) | Labelled::Rounded(number) => {
+                let (values, rounded) = once.entry(name).or_default();
+                values.push(*number);
+                *rounded += usize::from(matches!(found, Labelled::Rounded(_)));
+            }
             Labelled::Often => *often.entry(name).or_default() += 1,
         }
     }
@@ -238,14 +259,18 @@ fn metrics(runs: &[&LabelledRun]) -> (Vec<Metric>, Vec<String>) {
     let (whole, rare): (Vec<_>, Vec<_>) = once
         .into_iter()
         .filter(|(name, _)| !often.contains_key(name))
-        .partition(|(_, values)| values.len() == runs.len());
+        .partition(|(_, (values, _))| values.len() == runs.len());
     if !rare.is_empty() {
         let told: Vec<String> = rare.iter().map(|(name, _)| (*name).to_owned()).collect();
         let rare = names(&told);
         let runs = counted(runs.len(), "run", "runs");
         left_out.push(format!("left out, because they are not in each of its {runs}: {rare}"));
     }
-    let metric = |(name, values): (&str, Vec<f64>)| Metric { name: name.to_owned(), values };
+    let metric = |(name, (values, rounded)): (&str, (Vec<f64>, usize))| Metric {
+        name: name.to_owned(),
+        values,
+        rounded,
+    };
     (whole.into_iter().map(metric).collect(), left_out)
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::group::{Group, Metric};
 use super::problem::{Problem, counted};
+use crate::analysis::compare::Nearest;
 
 /// A table has at most this many columns.
 pub const MOST_COLUMNS: usize = 1000;
@@ -44,6 +45,15 @@ pub enum TableError {
         /// Which, from 1.
         column: usize,
     },
+    /// Its values have something else between them than commas.
+    #[error(
+        "its values have {separator} between them, and commas are needed (and points in fractions), as \
+         `numpy.savetxt(…, delimiter=\",\")` and `DataFrame.to_csv` write them"
+    )]
+    OtherSeparator {
+        /// What they have between them: `semicolons`, `tabs` or `spaces`.
+        separator: &'static str,
+    },
     /// It has more than [`MOST_COLUMNS`] columns.
     #[error(
         "it has {columns} columns, and more than {MOST_COLUMNS} are not read: is it a table of runs?"
@@ -70,6 +80,9 @@ pub fn group(
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut rows = Rows::default();
     rows.read(text);
+    if let Some(separator) = rows.separator {
+        return Err(TableError::OtherSeparator { separator });
+    }
     let mut group = Group::new(name, planned);
     // Without any row there is nothing to name.
     let names = if rows.width == 0 {
@@ -89,8 +102,13 @@ pub fn group(
         rows.values.iter().copied().skip(column).step_by(rows.width.max(1)).collect::<Vec<f64>>()
     };
     let named = names.into_iter().enumerate();
-    group.metrics =
-        named.map(|(column, name)| Metric { name, values: of_column(column) }).collect();
+    group.metrics = named
+        .map(|(column, name)| Metric {
+            name,
+            values: of_column(column),
+            rounded: rows.rounded.get(column).copied().unwrap_or(0),
+        })
+        .collect();
     Ok(group)
 }
 
@@ -102,6 +120,10 @@ struct Rows {
     width: usize,
     /// The numbers, row by row.
     values: Vec<f64>,
+    /// For each column how many of its numbers had to be rounded.
+    rounded: Vec<usize>,
+    /// What stands between the values of the first row, where that is no comma and explains why it cannot be read.
+    separator: Option<&'static str>,
     unread: usize,
     first_unread: Option<(u64, String)>,
 }
@@ -147,22 +169,28 @@ impl Rows {
     }
 
     fn row(&mut self, cells: &[&str], line: u64) {
-        let from = self.values.len();
         let what = if cells.len() == self.width {
-            let bad = cells.iter().find_map(|cell| match cell.parse::<f64>() {
-                Ok(number) => {
-                    self.values.push(number);
-                    None
+            let read: Result<Vec<Nearest>, &str> =
+                cells.iter().map(|cell| Nearest::read(cell).ok_or(*cell)).collect();
+            match read {
+                Ok(numbers) => {
+                    self.rounded.resize(self.width, 0);
+                    for (rounded, number) in self.rounded.iter_mut().zip(&numbers) {
+                        *rounded += usize::from(number.is_rounded);
+                    }
+                    self.values.extend(numbers.iter().map(|number| number.value));
+                    return;
                 }
-                Err(_) => Some(format!("`{}` is no number", shortened(cell))),
-            });
-            let Some(bad) = bad else { return };
-            bad
+                Err(cell) => format!("`{}` is no number", shortened(cell)),
+            }
         } else {
             let values = counted(cells.len(), "value", "values");
             format!("it has {values}, and the first row has {}", self.width)
         };
-        self.values.truncate(from);
+        // Where the first row is separated otherwise, the whole table is.
+        if self.values.is_empty() && self.unread == 0 {
+            self.separator = separator(cells);
+        }
         self.unread += 1;
         self.first_unread.get_or_insert((line, what));
     }
@@ -207,6 +235,19 @@ fn is_header(cells: &[&str]) -> bool {
         word.parse::<f64>().is_ok()
     };
     !cells.iter().any(begins_with_number) && cells.iter().any(|cell| !cell.is_empty())
+}
+
+/// What stands between the numbers of a row that cannot be read with commas, if it is one of the usual separators.
+/// Fractions may have a comma then.
+fn separator(cells: &[&str]) -> Option<&'static str> {
+    let row = cells.join(",");
+    let is_number = |value: &str| value.trim().replace(',', ".").parse::<f64>().is_ok();
+    let separates = |by: char| {
+        let values: Vec<&str> = row.split(by).filter(|value| !value.trim().is_empty()).collect();
+        values.len() > 1 && values.into_iter().all(is_number)
+    };
+    let usual = [(';', "semicolons"), ('\t', "tabs"), (' ', "spaces")];
+    usual.into_iter().find(|(sign, _)| separates(*sign)).map(|(_, name)| name)
 }
 
 fn shortened(text: &str) -> String {

@@ -48,6 +48,7 @@ struct Contrasted {
     p_mann_whitney: Option<f64>,
     runs_needed: Option<usize>,
     bootstrap: Option<[f64; 2]>,
+    p_fisher_exact: Option<f64>,
 }
 
 fn reference() -> Reference {
@@ -84,7 +85,7 @@ fn described(name: &str, numbers: &[f64], expected: &Statistics) {
 #[test]
 fn statistics_are_those_of_numpy_and_scipy() {
     let Reference { pairs, tables } = reference();
-    assert!(pairs.len() > 35 && tables.len() == 2);
+    assert!(pairs.len() > 40 && tables.len() == 2);
     for Pair { name, reference, group, described: expected, contrast } in &pairs {
         described(name, reference, &expected[0]);
         described(name, group, &expected[1]);
@@ -97,6 +98,8 @@ fn statistics_are_those_of_numpy_and_scipy() {
         agree("p of Levene", name, found.p_levene, contrast.p_levene);
         agree("U", name, found.mann_whitney.map(|test| test.u), contrast.u);
         agree("p of U", name, found.mann_whitney.map(|test| test.p), contrast.p_mann_whitney);
+        let exact = found.repeating.map(|repeating| repeating.p);
+        agree("p of Fisher's exact test", name, exact, contrast.p_fisher_exact);
         let needed = found.ratio.map(ratio::runs_needed);
         match (needed, contrast.runs_needed) {
             (Some(RunsNeeded::Runs { each }), expected) => {
@@ -175,12 +178,55 @@ fn both_tests_must_call_a_spread_larger() {
     assert_eq!(found.verdict, Verdict::Disagree);
 }
 
+#[test]
+fn beside_a_constant_group_one_test_is_enough() {
+    let decided = |group: &[f64], reference: &[f64]| {
+        let found = Contrast::of(("b", group), ("a", reference));
+        let p = [found.p_levene, found.repeating.map(|one| one.p)];
+        let p = p.map(|p| p.map_or_else(|| "-".to_owned(), |p| format!("{p:.4}")));
+        format!("{:?} by {:?} {}", found.verdict, found.decided_by, p.join(" "))
+    };
+    // All runs differ, and one is so far away that its distance is nearly the sum of all.
+    let mut far: Vec<f64> = (0..20).map(f64::from).collect();
+    far[7] = 1e9;
+    let one: Vec<f64> = (0..20).map(|run| if run == 7 { 1e9 } else { 1.0 }).collect();
+    let lines = [
+        decided(&far, &[1.0; 20]),
+        decided(&[1.0; 20], &far),
+        decided(&far, &[1.0; 2]),
+        // A single other number may be chance, however far it is.
+        decided(&one, &[1.0; 20]),
+        decided(&[0.0, 1.0, 2.0, 3.0], &[9.0; 4]),
+        decided(&far[..7], &[9.0; 7]),
+        decided(&[1.0, 2.0, 1.0, 2.0], &[9.0; 4]),
+        decided(&[1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0], &[9.0; 10]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_whole_number_that_is_rounded_keeps_groups_from_being_compared() {
+    let table = |name: &str, first: &str| {
+        table::group(name, format!("count\n{first}\n1\n2\n").as_bytes(), None, None).unwrap()
+    };
+    let found = spread(&[table("a", "3"), table("b", "9007199254740993")], |_| true, false);
+    assert!(found.withheld);
+    let problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(problems.join("\n"), @"`count` of `b` is rounded in 1 run: it is a whole number of more than 53 bits, which no floating point number equals; let the runs tell its distance from a fixed number");
+    let found = spread(&[table("a", "3"), table("b", "9007199254740994")], |_| true, false);
+    assert_eq!((found.problems, found.withheld), (Vec::new(), false));
+}
+
 fn group(name: &str, planned: Option<usize>, metrics: &[(&str, &[f64])]) -> Group {
     let mut group = Group::new(name, planned);
     group.runs = metrics.first().map_or(0, |(_, values)| values.len());
     group.metrics = metrics
         .iter()
-        .map(|(name, values)| Metric { name: (*name).to_owned(), values: values.to_vec() })
+        .map(|(name, values)| Metric {
+            name: (*name).to_owned(),
+            values: values.to_vec(),
+            rounded: 0,
+        })
         .collect();
     group
 }

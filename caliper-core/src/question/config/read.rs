@@ -2,6 +2,7 @@
 
 mod axes_key;
 mod compare_key;
+mod expect_key;
 mod files;
 mod groups_key;
 mod limits_key;
@@ -17,6 +18,8 @@ mod versions_key;
 pub(super) use axes_key::BUNDLE;
 #[cfg(test)]
 pub(super) use compare_key::COMPARE;
+#[cfg(test)]
+pub(super) use expect_key::{EXPECT, EXPECTED_VALUE};
 #[cfg(test)]
 pub(super) use groups_key::GROUP;
 #[cfg(test)]
@@ -227,7 +230,8 @@ impl Reader<'_> {
         }
         let limits = entries.remove("limits").map(|node| self.limits(&node)).unwrap_or_default();
         let baseline = entries.remove("baseline").and_then(|node| self.parsed(&node, "`baseline`"));
-        let expect = entries.remove("expect").and_then(|node| self.parsed(&node, "`expect`"));
+        let expect = entries.remove("expect").map(|node| self.expect(&node, &tests, &axes));
+        let (expect, expected) = expect.unwrap_or_default();
         let dependency: crate::names::PackageName = dependency?;
         Some(Config {
             name: name.unwrap_or_else(|| dependency.to_string()),
@@ -258,6 +262,7 @@ impl Reader<'_> {
             compare,
             baseline,
             expect,
+            expected,
         })
     }
 }

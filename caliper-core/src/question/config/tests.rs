@@ -666,3 +666,36 @@ proptest::proptest! {
         let _ = parse(&text);
     }
 }
+
+#[test]
+fn values_are_expected_in_some_cells() {
+    let text = |values: &str| {
+        format!(
+            "analysis:\n  dependency: x\n  tests: [{{name: draw, run: a}}]\n  axes: {{mode: {{eager: {{}}, graph: {{}}}}}}\n  expect:\n{values}"
+        )
+    };
+    let config = parse(&text(
+        "    releases: '>=2'
+    values:
+      - {metric: mean, value: 0.25, where: {version: '<2', mode: [eager, graph]}, absolute: 0.5, relative: 0}
+      - {test: draw, metric: 'm.json: sd', value: -1e-3, machine: '*aarch64*', nan: different}
+",
+    ))
+    .unwrap();
+    assert_eq!(config.expect.unwrap().to_string(), ">=2");
+    insta::assert_debug_snapshot!(config.expected);
+    insta::assert_snapshot!(problems(&text(
+        "    release: '>=2'
+    values:
+      - {metric: mean, where: {version: '<2', mode: eagre}}
+      - {test: drew, value: one, machine: '['}
+      - {metric: mean, value: 1, where: {}}
+      - mean
+"
+    )));
+    let said = problems("analysis: {dependency: x, expect: {values: []}}");
+    assert!(said.contains("`expect` expects nothing"), "{said}");
+    let several = "analysis: {dependency: x, tests: [{name: a, run: a}, {name: b, run: b}], expect: {values: [{metric: m, value: 1}]}}";
+    let said = problems(several);
+    assert!(said.contains("it is not said of which test the value is"), "{said}");
+}

@@ -36,7 +36,7 @@ impl Column {
     }
 
     /// All of them, in their order. More may be added behind the last.
-    pub const ALL: [Self; 25] = {
+    pub const ALL: [Self; 26] = {
         use ColumnKind::{Boolean, Integer, Number, Object, Text};
         [
             Self::new("cell", Text, "the cell, such as `2.11.3/3.9[as_of=today]`"),
@@ -68,6 +68,7 @@ impl Column {
             Self::new("backend", Text, "where the cell ran, such as `local`"),
             Self::new("as_of", Text, "the date of the index, if it is not that of the build"),
             Self::new("finished", Text, "when the measurement of the cell ended, in UTC"),
+            Self::new("seed", Integer, "the random seed of this run, if its group gives one"),
         ]
     };
 }
@@ -78,6 +79,8 @@ pub(super) enum Value {
     Nothing,
     Text(String),
     Integer(u64),
+    /// A random seed, which may be any number of 64 bits.
+    Seed(u64),
     /// An exit status or a signal.
     Status(i32),
     /// A time, told in seconds.
@@ -160,6 +163,7 @@ fn row(
         Value::Text(record.environment.backend.clone()),
         text(record.environment.as_of),
         Value::Text(record.finished.to_string()),
+        run.and_then(|run| run.seed).map_or(Value::Nothing, Value::Seed),
     ]
 }
 

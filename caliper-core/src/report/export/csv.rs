@@ -23,7 +23,7 @@ fn field(value: &Value) -> String {
     match value {
         Value::Nothing => String::new(),
         Value::Text(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
+        Value::Integer(number) | Value::Seed(number) => number.to_string(),
         Value::Status(number) => number.to_string(),
         Value::Nanoseconds(time) => seconds(*time),
         Value::Boolean(is_so) => is_so.to_string(),

@@ -25,7 +25,9 @@ impl Serialize for Members<'_> {
             match value {
                 Value::Nothing => map.serialize_entry(column.name, &())?,
                 Value::Text(text) => map.serialize_entry(column.name, text)?,
-                Value::Integer(number) => map.serialize_entry(column.name, number)?,
+                Value::Integer(number) | Value::Seed(number) => {
+                    map.serialize_entry(column.name, number)?;
+                }
                 Value::Status(number) => map.serialize_entry(column.name, number)?,
                 Value::Nanoseconds(time) => {
                     map.serialize_entry(column.name, &seconds_number(*time))?;

@@ -80,8 +80,7 @@ fn write<'a>(
     kind: ColumnKind,
     values: impl Iterator<Item = &'a Value> + Clone,
 ) -> Result<(), LibraryError> {
-    let levels: Vec<i16> =
-        values.clone().map(|value| i16::from(*value != Value::Nothing)).collect();
+    let levels: Vec<i16> = values.clone().map(|value| i16::from(is_there(value))).collect();
     let levels = Some(&*levels);
     match kind {
         ColumnKind::Text | ColumnKind::Object => {
@@ -114,6 +113,14 @@ fn write<'a>(
     Ok(())
 }
 
+fn is_there(value: &Value) -> bool {
+    match value {
+        Value::Nothing => false,
+        Value::Seed(_) => integer(value).is_some(),
+        _ => true,
+    }
+}
+
 fn text(value: &Value) -> Option<ByteArray> {
     match value {
         Value::Text(text) => Some(text.as_str().into()),
@@ -125,6 +132,8 @@ fn text(value: &Value) -> Option<ByteArray> {
 fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Integer(number) => Some(i64::try_from(*number).unwrap_or(i64::MAX)),
+        // A seed that is another one would be worse than none.
+        Value::Seed(seed) => i64::try_from(*seed).ok(),
         Value::Status(number) => Some((*number).into()),
         _ => None,
     }

@@ -76,6 +76,8 @@ fn cell(value: Value) -> Cell {
         Value::Nothing => Cell::Null,
         Value::Text(text) => Cell::Text(text),
         Value::Integer(number) => Cell::Integer(i64::try_from(number).unwrap_or(i64::MAX)),
+        // A seed that is another one would be worse than none.
+        Value::Seed(seed) => i64::try_from(seed).map_or(Cell::Null, Cell::Integer),
         Value::Status(number) => Cell::Integer(number.into()),
         Value::Nanoseconds(time) => Cell::Real(seconds_number(time)),
         Value::Boolean(is_so) => Cell::Integer(is_so.into()),

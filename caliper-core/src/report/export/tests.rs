@@ -34,6 +34,8 @@ fn results_with(text: &str) -> Results {
         second.batch = Some(text.to_owned());
         second.started = Some(Timestamp::from_unix_seconds(1_600_000_100));
         second.peak_memory = Some(u64::MAX);
+        second.seed = Some(u64::MAX);
+        noisy.runs[0].seed = Some(7);
         noisy.runs.push(second);
         [
             noisy,

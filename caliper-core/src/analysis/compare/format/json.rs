@@ -11,6 +11,7 @@ use super::{Outcome, ResultFormat, Weaker, both, text};
 use crate::analysis::compare::collector::{Collector, Pair};
 use crate::analysis::compare::comparison::{Place, ReadAs, hashed};
 use crate::analysis::compare::items::Item;
+use crate::analysis::compare::nearest::Nearest;
 use crate::analysis::compare::rules::Lens;
 use crate::analysis::compare::show;
 use crate::question::criteria::{Policy, Tolerance};
@@ -42,11 +43,11 @@ impl ResultFormat for Json {
         Some(found)
     }
 
-    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, Nearest)) {
         let Ok(value) = read(result) else { return text::labelled(result, lens, found) };
         leaves(&value, &mut Vec::new(), lens.policy, &mut |steps, leaf| {
             if let Leaf::Number(number) = leaf
-                && let Ok(number) = number.parse()
+                && let Some(number) = Nearest::read(number)
             {
                 let [path, _] = names(steps);
                 found(&path, number);

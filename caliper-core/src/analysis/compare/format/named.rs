@@ -35,6 +35,8 @@ pub(super) struct Named {
     pub(super) name: String,
     /// Where it stands in a model.
     pub(super) position: Option<String>,
+    /// Its place among the arrays of its file, if they stand one behind the other.
+    pub(super) index: Option<u64>,
 }
 
 /// Something with a name.
@@ -132,7 +134,7 @@ fn lone(
 }
 
 fn called(named: &Named) -> Name<'_> {
-    Name { name: Some(&named.name), position: named.position.as_deref() }
+    Name { name: Some(&named.name), position: named.position.as_deref(), index: named.index }
 }
 
 /// What both results have.

@@ -54,7 +54,7 @@ impl ResultFormat for Npy {
     fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
         let array = |bytes| read(Cow::Borrowed(bytes)).map_err(|(_, reason)| reason);
         let (expected, actual) = both("an array", Weaker::Bytes, array(expected), array(actual))?;
-        compare(Name::default(), &expected, &actual, collector);
+        compare(Name { index: Some(0), ..Name::default() }, &expected, &actual, collector);
         Ok(Vec::new())
     }
 }
@@ -64,11 +64,14 @@ const AXES: usize = 64;
 
 /// What an array is called.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_field_names, reason = "a name, and where what has it is")]
 pub(super) struct Name<'a> {
     /// `None` where there is one array alone.
     pub(super) name: Option<&'a str>,
     /// Where it stands in a model.
     pub(super) position: Option<&'a str>,
+    /// Its place among the arrays of its file.
+    pub(super) index: Option<u64>,
 }
 
 impl Name<'_> {
@@ -81,6 +84,7 @@ impl Name<'_> {
         ArrayComparison {
             name: self.name.map(show::excerpt),
             position: self.position.map(str::to_owned),
+            index: self.index,
             expected: expected.map(Array::kind),
             actual: actual.map(Array::kind),
             ..ArrayComparison::default()

@@ -85,12 +85,13 @@ impl Archive<'_> {
 
 impl Container for Archive<'_> {
     fn names(&self) -> Vec<Named> {
-        let named = |file: &String| Named {
+        let named = |(file, place): (&String, &usize)| Named {
             name: array(file).to_owned(),
             key: file.clone(),
             position: None,
+            index: u64::try_from(*place).ok(),
         };
-        self.files.keys().map(named).collect()
+        self.files.iter().map(named).collect()
     }
 
     fn open(&mut self, key: &str) -> Result<Part<'_>, String> {

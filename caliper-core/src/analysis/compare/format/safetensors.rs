@@ -69,8 +69,13 @@ impl Container for Tensors<'_> {
         let mut names: Vec<String> = self.metadata.tensors().into_keys().collect();
         names.sort_unstable();
         names.extend(self.texts.keys().cloned());
-        let named = |name: String| Named { key: name.clone(), name, position: None };
-        names.into_iter().map(named).collect()
+        let named = |(index, name): (u64, String)| Named {
+            key: name.clone(),
+            name,
+            position: None,
+            index: Some(index),
+        };
+        (0..).zip(names).map(named).collect()
     }
 
     fn open(&mut self, key: &str) -> Result<Part<'_>, String> {

@@ -9,6 +9,7 @@ use super::{Outcome, ResultFormat, text};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Place, ReadAs};
 use crate::analysis::compare::items::Item;
+use crate::analysis::compare::nearest::Nearest;
 use crate::analysis::compare::rules::Lens;
 use crate::analysis::compare::show;
 use crate::analysis::compare::tokens::{Token, Tokens};
@@ -53,14 +54,14 @@ impl ResultFormat for Csv {
     }
 
     /// Of a table of several rows, no column has one number.
-    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, Nearest)) {
         let text = show::decoded(result);
         let table = read(&text);
         if table.rows.len() != 2 || header(&table).is_none() {
             return;
         }
         for (name, cell) in table.row(0).cells().zip(table.row(1).cells()) {
-            let number = cell.trim().parse().ok();
+            let number = Nearest::read(cell.trim());
             if let Some(number) = number.filter(|_| lens.policy.ignored(&[name]).is_none()) {
                 found(name, number);
             }

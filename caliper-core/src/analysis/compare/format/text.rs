@@ -8,6 +8,7 @@ use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Extent, Place, ReadAs};
 use crate::analysis::compare::items::Item;
 use crate::analysis::compare::named;
+use crate::analysis::compare::nearest::Nearest;
 use crate::analysis::compare::rules::{self, LeftOut, Lens};
 use crate::analysis::compare::show;
 use crate::question::criteria::Rule;
@@ -33,13 +34,13 @@ impl ResultFormat for Text {
         Some(items(result, lens))
     }
 
-    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+    fn labelled(&self, result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, Nearest)) {
         labelled(result, lens, found);
     }
 }
 
 /// The numbers of a text with the words before them.
-pub(super) fn labelled(result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, f64)) {
+pub(super) fn labelled(result: &[u8], lens: &Lens<'_>, found: &mut dyn FnMut(&str, Nearest)) {
     let _ = named::labelled(&show::decoded(result), lens, &mut |name, number| {
         found(name, number);
         ControlFlow::Continue(())

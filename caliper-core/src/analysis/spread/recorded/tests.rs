@@ -86,6 +86,19 @@ fn numbers_are_metrics_if_they_occur_once_in_each_run() {
 }
 
 #[test]
+fn whole_numbers_that_are_rounded_are_told() {
+    let outputs = [(Passed, "count 9007199254740993\nloss 0.1\n"), (Passed, "count 4\nloss 0.2\n")];
+    let records = ["a", "b"].map(|label| cell("1.0", &[("group", label)], &outputs));
+    let (_, studied) = groups(&records, None, &[]).unwrap();
+    let rounded: Vec<(&str, usize)> = studied[0].groups[1]
+        .metrics
+        .iter()
+        .map(|metric| (metric.name.as_str(), metric.rounded))
+        .collect();
+    assert_eq!(rounded, [("count", 1), ("loss", 0)]);
+}
+
+#[test]
 fn files_and_measures_have_numbers_too() {
     let json: &[u8] = br#"{"train": {"loss": 0.5}, "steps": [1, 2], "worst": Infinity}"#;
     let csv: &[u8] = b"loss,name\n0.125,x\n";

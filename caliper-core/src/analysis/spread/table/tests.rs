@@ -5,7 +5,13 @@ fn told(text: &str, columns: Option<&[&str]>) -> String {
     match group("g", text.as_bytes(), columns.as_deref(), None) {
         Err(error) => format!("error: {error}"),
         Ok(group) => {
-            let metrics = group.metrics.iter().map(|one| format!("{} {:?}", one.name, one.values));
+            let rounded = |one: &Metric| {
+                if one.rounded > 0 { format!(" ({} rounded)", one.rounded) } else { String::new() }
+            };
+            let metrics = group
+                .metrics
+                .iter()
+                .map(|one| format!("{} {:?}{}", one.name, one.values, rounded(one)));
             let problems = group.problems.iter().map(ToString::to_string);
             let all: Vec<String> = metrics.chain(problems).collect();
             format!("{} rows: {}", group.runs, all.join("; "))
@@ -32,7 +38,15 @@ fn a_table_is_read_as_it_was_written() {
         // A file that was cut while it was written, and others that are not as they should be.
         told("loss,accuracy\n1,2\n3\n", None),
         told("loss\n1\nnan\n-inf\noops\n1e999\n2,3\n", None),
-        told("1.0 2.0\n3.0 4.0\n", Some(&["loss"])),
+        // Other separators, also with commas in fractions and below a header; and what is none.
+        told("1.0 2.0\n3.0 4.0\n", Some(&["loss", "accuracy"])),
+        told("  1.0   2.0\n", None),
+        told("loss;accuracy\n1,5;2\n", None),
+        told("loss\taccuracy\n1\t2\n", Some(&["loss", "accuracy"])),
+        told("loss\n1 2 apples\n", None),
+        told("loss\n1\n1;2\n", None),
+        // Whole numbers that are rounded.
+        told("count,other\n9007199254740993,9007199254740992\n1,2\n-9007199254740995,oops\n", None),
         told("", Some(&["loss"])),
         told("", None),
         told("loss,accuracy\n", None),

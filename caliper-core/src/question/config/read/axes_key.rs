@@ -266,28 +266,30 @@ impl Reader<'_> {
 
     /// `exclude` or `include`: a list of combinations.
     pub(super) fn rules(&mut self, at: &At<'_>, what: &str, axes: &[Axis]) -> Vec<Rule> {
+        let nodes = self.list(at, what);
+        nodes.iter().filter_map(|node| self.rule(node, axes)).collect()
+    }
+
+    /// A combination: conditions on the release, the Python and the axes.
+    pub(super) fn rule(&mut self, at: &At<'_>, axes: &[Axis]) -> Option<Rule> {
         let mut known = vec![Rule::VERSION, Rule::PYTHON];
         known.extend(axes.iter().map(|axis| axis.name.as_str()));
-        let mut rules = Vec::new();
-        for node in self.list(at, what) {
-            let Some(entries) = self.mapping(&node, "a combination", &known) else { continue };
-            if entries.is_empty() && self.problems.is_empty() {
-                self.problem_with_help(
-                    &node,
+        let entries = self.mapping(at, "a combination", &known)?;
+        if entries.is_empty() && self.problems.is_empty() {
+            self.problem_with_help(
+                    at,
                     "a combination without conditions is every cell",
                     "name a release, a Python or a value of an axis: `{version: \"<2\", python: \"3.13\"}`",
                 );
-            }
-            let mut conditions = Vec::new();
-            for (part, value) in entries {
-                let axis = axes.iter().find(|axis| axis.name == part);
-                if let Some(condition) = self.condition(&value, axis) {
-                    conditions.push((part.to_owned(), condition));
-                }
-            }
-            rules.push(Rule(conditions));
         }
-        rules
+        let mut conditions = Vec::new();
+        for (part, value) in entries {
+            let axis = axes.iter().find(|axis| axis.name == part);
+            if let Some(condition) = self.condition(&value, axis) {
+                conditions.push((part.to_owned(), condition));
+            }
+        }
+        Some(Rule(conditions))
     }
 
     /// Specifiers, a label, or a list of labels.

@@ -141,7 +141,11 @@ impl Reader<'_> {
         fields
     }
 
-    fn tolerance(&mut self, mut entries: super::Entries<'_>, usual: &Tolerance) -> Tolerance {
+    pub(super) fn tolerance(
+        &mut self,
+        mut entries: super::Entries<'_>,
+        usual: &Tolerance,
+    ) -> Tolerance {
         let mut number = |reader: &mut Self, key: &str, usual: f64| {
             let Some(node) = entries.remove(key) else { return usual };
             let number: Option<f64> = reader.parsed(&node, &format!("`{key}`"));

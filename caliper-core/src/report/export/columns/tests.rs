@@ -10,7 +10,7 @@ fn a_value_is_of_the_kind_of_its_column() {
                 (column.kind, value),
                 (_, Value::Nothing)
                     | (ColumnKind::Text, Value::Text(_))
-                    | (ColumnKind::Integer, Value::Integer(_) | Value::Status(_))
+                    | (ColumnKind::Integer, Value::Integer(_) | Value::Seed(_) | Value::Status(_))
                     | (ColumnKind::Number, Value::Nanoseconds(_))
                     | (ColumnKind::Boolean, Value::Boolean(_))
                     | (ColumnKind::Object, Value::Numbers(_))

@@ -23,7 +23,7 @@ fn each_run_of_each_test_has_a_line() {
     1.1/3.11,1.1,3.11,,"'=b,""c""�",fails,,1,failed,0.500000000,,,false
     1.2/3.11,1.2,3.11,,a,passes,,1,passed,0.500000000,,,true,1
     "#);
-    insta::assert_snapshot!(lines.lines().nth(2).unwrap(), @"1.1/3.11,1.1,3.11,,a,flaky,,2,passed,0.500000000,,,false,1,,,,0,,false,,1.000000000,fake,,2020-09-13T12:26:40Z");
+    insta::assert_snapshot!(lines.lines().nth(2).unwrap(), @"1.1/3.11,1.1,3.11,,a,flaky,,2,passed,0.500000000,,,false,1,,,,0,,false,,1.000000000,fake,,2020-09-13T12:26:40Z,");
 }
 
 #[test]

@@ -20,6 +20,15 @@ fn a_database_has_what_the_results_have() {
     let transitions: usize = results.rows.iter().map(|row| row.transitions.len()).sum();
     assert_eq!(count("transitions"), transitions);
     assert!(count("cause_cells") > 0 && count("installed") > 0);
+    // A seed comes back as it is, or not at all.
+    let seeds: Vec<i64> = connection
+        .prepare("SELECT DISTINCT seed FROM runs WHERE seed IS NOT NULL")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(seeds, [7]);
     // A text comes back as it is, whatever is in it.
     let analysis: String = connection
         .query_row("SELECT value FROM about WHERE name = 'analysis'", [], |row| row.get(0))

@@ -130,6 +130,7 @@ impl Tree {
             key: key.clone(),
             name: if key.is_empty() { "/".to_owned() } else { key.clone() },
             position: position.clone(),
+            index: None,
         };
         self.order.iter().map(named).collect()
     }
