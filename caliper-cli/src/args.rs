@@ -333,7 +333,7 @@ What is compared, and what is looked past, is as the configuration says. What wa
 same command goes on where it was stopped.
 
 Factors: hash-seed, threads, processors, locale, time-zone, clock, host-name, user, folder, file-order,
-environment-size, cpu-features. Clock, host name, user and file order are changed as Python tells them.
+environment-size, cpu-features. Host name, user and file order are changed as Python tells them.
 
 Exit codes: 1 if --check finds an effect; 3 if something could not be measured.")]
     Probe(Box<Probe>),

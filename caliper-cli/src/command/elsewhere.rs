@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use caliper_container::backend::RunId;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::remote::{Facts, Fetched, Host, Job, Order, RemoteError, State};
 use caliper_core::names::Sha256;
@@ -24,6 +25,9 @@ use crate::terminal::{Terminal, printable};
 
 /// The folder of what comes from other machines, in Caliper's own.
 const HOSTS: &str = "hosts";
+
+/// The file with the random name of the project.
+const KEY: &str = "project-id";
 
 /// How often a job is asked how far it is.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -56,7 +60,10 @@ pub(super) fn run(
     let setting = Setting::open(work.config())?;
     own::make(&setting.folder())?;
     own::remember();
-    let project = read_project(&setting)?;
+    let mut projects = vec![read_project(&setting)?];
+    for test in setting.config.tests.iter().filter(|test| test.files.is_some()) {
+        projects.push(projects[0].for_test(test)?);
+    }
     let needs_engine = match work.backend {
         BackendName::Auto => sources::usual(&setting.config) != sources::LOCAL,
         BackendName::Local => false,
@@ -74,7 +81,7 @@ pub(super) fn run(
         .collect();
     let key = key(&setting)?;
     let order = Order {
-        project: &project,
+        projects: &projects,
         config: &setting.path,
         program: &program,
         key: &key,
@@ -127,6 +134,10 @@ pub(super) fn status(id: Option<&str>, config: &Path, terminal: Terminal) -> Out
     let mut exit = Exit::Done;
     for job in all {
         let state = match job.state() {
+            Ok(State::Gone) => {
+                jobs::forget(&setting.folder(), &job.id);
+                spoken_state(State::Gone)
+            }
             Ok(state) => spoken_state(state),
             Err(error) => {
                 exit = Exit::Infrastructure;
@@ -165,8 +176,9 @@ pub(super) fn stop(how: &JobArgs, terminal: Terminal) -> Outcome {
 pub(super) fn reap(how: &Reap, terminal: Terminal) -> Outcome {
     let project = how.config.parent().filter(|folder| !folder.as_os_str().is_empty());
     let project = project.unwrap_or(Path::new(".")).to_owned();
+    let own = jobs::all(&project)?;
     let hosts: BTreeSet<String> = if how.host.is_empty() {
-        jobs::all(&project)?.into_iter().map(|job| job.address).collect()
+        own.iter().map(|job| job.address.clone()).collect()
     } else {
         how.host.iter().cloned().collect()
     };
@@ -175,9 +187,17 @@ pub(super) fn reap(how: &Reap, terminal: Terminal) -> Outcome {
     }
     for address in hosts {
         let host = Host::parse(&address)?;
-        for job in host.reap(!how.dry_run)? {
+        // Those of other projects only if the machine is named.
+        let of_host = own.iter().filter(|job| how.host.is_empty() && job.address == address);
+        let ids: Vec<&str> = of_host.map(|job| job.id.as_str()).collect();
+        let found = host.reap(&ids, !how.dry_run)?;
+        if found.is_empty() {
+            terminal.note(&printable(&format!("{address}: there is no job")));
+        }
+        for job in found {
             let is_gone = !matches!(job.state, State::Running);
             let what = match (job.removed, is_gone) {
+                _ if job.state == State::Gone => "nothing to remove",
                 (true, _) => "removed",
                 (false, true) => "would be removed",
                 (false, false) => "left alone",
@@ -186,7 +206,7 @@ pub(super) fn reap(how: &Reap, terminal: Terminal) -> Outcome {
             let state = spoken_state(job.state);
             let line = format!("{address}  {}  {state}{late}: {what}\n", job.id);
             terminal.data(&printable(&line));
-            if job.removed {
+            if job.removed || job.state == State::Gone {
                 jobs::forget(&project, &job.id);
             }
         }
@@ -297,17 +317,19 @@ impl Following<'_> {
             State::Ended(2) => Exit::Question,
             State::Ended(130 | 143) => watch.exit().unwrap_or(Exit::Interrupted),
             State::Ended(status) => {
-                let why = match status {
-                    3 => "some cells could not be measured there".to_owned(),
-                    124 | 137 => {
-                        "it was stopped at its time to live; the same command goes on".to_owned()
-                    }
-                    other => format!("it ended with status {other}"),
-                };
+                let why =
+                    match status {
+                        3 => "some cells could not be measured there".to_owned(),
+                        124 => "it was stopped at its time to live; the same command goes on"
+                            .to_owned(),
+                        137 => "it was killed; the same command goes on from what it measured"
+                            .to_owned(),
+                        other => format!("it ended with status {other}"),
+                    };
                 self.terminal.warning(&format!("the job {}: {why}", self.job.id));
                 Exit::Infrastructure
             }
-            State::Running | State::Lost => {
+            State::Running | State::Lost | State::Gone => {
                 self.terminal.warning(&format!(
                     "the job {} does not run any more and has left no status; the same command goes on from what it measured",
                     self.job.id
@@ -361,12 +383,23 @@ fn folder(setting: &Setting, host: &Host) -> PathBuf {
     setting.folder().join(OWN).join(HOSTS).join(host.name())
 }
 
-/// The name of a project on other machines: no other project of this user has it.
+/// The name of what is measured on other machines: of this project by its own random name, so that another one that comes
+/// to stand in its place is another one there, and of this configuration.
 fn key(setting: &Setting) -> Result<String, Failure> {
-    let path = std::fs::canonicalize(setting.folder())
-        .map_err(|error| Failure::infrastructure("could not find the project", error))?;
-    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    Ok(Sha256::of(format!("{machine}\n{}", path.display()).as_bytes()).hex()[..16].to_owned())
+    let path = setting.folder().join(OWN).join(KEY);
+    let name = match std::fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
+        _ => {
+            let name = RunId::fresh().to_string();
+            std::fs::write(&path, format!("{name}\n")).map_err(|error| {
+                Failure::infrastructure(format!("could not write `{}`", path.display()), error)
+            })?;
+            name
+        }
+    };
+    let config = setting.path.file_name().unwrap_or_default().to_string_lossy();
+    let dependency = &setting.config.dependency;
+    Ok(Sha256::of(format!("{name}\n{config}\n{dependency}").as_bytes()).hex()[..16].to_owned())
 }
 
 /// The arguments of `run` there: those of this process, without what concerns only this side, and with the
@@ -420,6 +453,7 @@ fn spoken_state(state: State) -> String {
         State::Running => "runs".to_owned(),
         State::Ended(status) => format!("ended with status {status}"),
         State::Lost => "lost: it does not run, and left no status".to_owned(),
+        State::Gone => "was removed there".to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which changes of its surroundings change what the tests of a cell do.
 
-use caliper_container::backend::{BackendError, ContainerBackend};
+use caliper_container::backend::ContainerBackend;
 use caliper_container::interrupt::Interrupt;
 use caliper_container::runner::RunContext;
 use caliper_container::study::{PinnedError, ProbeQuestion, ProbedTogether, Probing, probe};
@@ -47,7 +47,7 @@ fn measure(how: &Probe, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
     if layout.plan.cells.len() > 1 {
         terminal.note(&printable(&format!("{cell} is probed; `--only CELL` chooses another one")));
     }
-    let (changes, not_tried) = possible(&how.factor, &plan.setup, &*layout.backend)?;
+    let (changes, not_tried) = possible(&how.factor, &plan.setup, &*layout.backend);
     let store = DirStore::open(layout.setting.results().join(FOLDER))?;
     let downloader = layout.index.downloader(&layout.cache);
     let context = RunContext {
@@ -110,25 +110,31 @@ fn possible(
     wanted: &[Factor],
     setup: &Setup,
     backend: &dyn ContainerBackend,
-) -> Result<(Vec<FactorChange>, Vec<NotTried>), Failure> {
+) -> (Vec<FactorChange>, Vec<NotTried>) {
     let (mut changes, mut not_tried) = (Vec::new(), Vec::new());
     for factor in Factor::ALL {
         if !wanted.is_empty() && !wanted.contains(&factor) {
             continue;
         }
         let of_factor = factor.changes();
-        let checked = of_factor.iter().try_for_each(|change| {
-            backend.check(&surrounded(setup, std::slice::from_ref(change), 1))
-        });
-        match checked {
-            Ok(()) => changes.extend(of_factor),
-            Err(error @ BackendError::Unsupported { .. }) => {
-                not_tried.push(NotTried { factor, why: error.to_string() });
+        let mut not_for = |why: String| not_tried.push(NotTried { factor, why });
+        if of_factor.is_empty() {
+            not_for("there is no way to change it on this architecture".to_owned());
+        }
+        let usual = surrounded(setup, &[], 1);
+        for change in of_factor {
+            let changed = surrounded(setup, std::slice::from_ref(&change), 1);
+            if changed == usual {
+                not_for(format!("the configuration says so already ({})", change.value));
+            } else if let Err(error) = backend.check(&changed) {
+                // Nothing was wrong with the setup itself, so it is the change that cannot be made here.
+                not_for(error.to_string());
+            } else {
+                changes.push(change);
             }
-            Err(error) => return Err(error.into()),
         }
     }
-    Ok((changes, not_tried))
+    (changes, not_tried)
 }
 
 /// The error for a cell in which nothing was run.
@@ -170,7 +176,7 @@ fn told(together: &ProbedTogether) -> ChangesTogether {
 }
 
 fn exit(how: &Probe, report: &ProbeReport, terminal: Terminal) -> Exit {
-    if how.check && report.tests.iter().any(ProbedTest::is_acted_on) {
+    if how.check && report.tests.iter().any(|test| !test.is_disturbed() && test.is_acted_on()) {
         return Exit::Unexpected;
     }
     if !report.not_measured.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caliper_core::names::Sha256;
@@ -15,8 +15,8 @@ use crate::project::Project;
 
 /// What is to be run.
 pub struct Order<'a> {
-    /// The files of the project.
-    pub project: &'a Project,
+    /// The files of the project: parts that are put together, because a test may name files that no other has.
+    pub projects: &'a [Project],
     /// The configuration, which is no file of the project.
     pub config: &'a Path,
     /// The program, which is copied if it is not there yet.
@@ -51,6 +51,8 @@ pub enum State {
     Ended(i32),
     /// It does not go on and has left no status: the machine was restarted, or something killed all of it.
     Lost,
+    /// It is not there any more: it was removed.
+    Gone,
 }
 
 /// What a job said since it was last asked.
@@ -141,6 +143,13 @@ setsid sh -c '
     mv "$job/process.new" "$job/process"
     status=0
     wait $! || status=$?
+    # If only what watches over the time was killed, the rest goes on: it is one group of processes.
+    kill -TERM -- "-$!" 2>/dev/null
+    for second in $(seq 30); do
+        kill -0 -- "-$!" 2>/dev/null || break
+        sleep 1
+    done
+    kill -KILL -- "-$!" 2>/dev/null
     echo "$status" > "$job/status.new"
     mv "$job/status.new" "$job/status"
 ' sh "$@" > /dev/null 2>&1 < /dev/null &
@@ -155,7 +164,8 @@ exit 9
 
 /// `$1` id, `$2` from which byte of the log on.
 const ASK: &str = r#"
-cd "$base/jobs/$1" || { echo "there is no job $1" >&2; exit 9; }
+[ -d "$base/jobs/$1" ] || { echo gone; exit 0; }
+cd "$base/jobs/$1"
 look
 echo "$state"
 [ -f log ] && tail -c "+$2" log | head -c 4000000 || true
@@ -167,27 +177,32 @@ look
 if [ "$state" = running ]; then kill -TERM "$process"; fi
 "#;
 
-/// Lists the jobs. With `$1` as `remove`, those go that are past their time and do not run.
+/// Lists the jobs that are named behind `$1`, or all if none is. With `$1` as `remove`, those go that do not run.
 const REAP: &str = r#"
 now=$(date +%s)
-for job in "$base/jobs"/*/; do
-    [ -d "$job" ] || continue
+what="$1"; shift
+if [ $# -eq 0 ]; then set -- $(ls "$base/jobs" 2>/dev/null); fi
+for id in "$@"; do
+    job="$base/jobs/$id"
+    if [ ! -d "$job" ]; then echo "$id no no gone"; continue; fi
     cd "$job"
     look
     late=no
     if [ -f deadline ] && [ "$(cat deadline)" -lt "$now" ]; then late=late; fi
     [ -f deadline ] || late=late
     removed=no
-    if [ "$1" = remove ] && [ "$state" != running ]; then
+    if [ "$what" = remove ] && [ "$state" != running ]; then
         cd "$base"
         rm -rf "$job" && removed=removed
     fi
     echo "$(basename "$job") $late $removed $state"
 done
-if [ "$1" = remove ] && [ -z "$(ls -A "$base/jobs" 2>/dev/null)" ]; then
+if [ "$what" = remove ] && [ -z "$(ls -A "$base/jobs" 2>/dev/null)" ]; then
     # Environments and containers of runs that ended are swept by the program itself.
     rm -rf "$base/programs" "$base/jobs"
-    for project in "$base/projects"/*/; do rm -rf "$project/project" "$project/results/cache"; done
+    for project in "$base/projects"/*/; do
+        rm -rf "$project/project" "$project/project.new" "$project/results/cache"
+    done
 fi
 true
 "#;
@@ -289,16 +304,17 @@ impl Job {
 }
 
 impl Host {
-    /// The jobs that are there. With `remove`, those that do not run are removed, and with the last also the copies of
+    /// These jobs, or all that are there if none is named. With `remove`, those that do not run are removed, and with the last also the copies of
     /// programs and projects; results stay.
     ///
     /// # Errors
     ///
     /// [`RemoteError`].
-    pub fn reap(&self, remove: bool) -> Result<Vec<Reaped>, RemoteError> {
-        let word = if remove { "remove" } else { "list" };
+    pub fn reap(&self, jobs: &[&str], remove: bool) -> Result<Vec<Reaped>, RemoteError> {
+        let mut words = vec![if remove { "remove" } else { "list" }];
+        words.extend(jobs);
         let script = format!("{STATE}{REAP}");
-        let said = self.script("list its jobs", &script, &[word])?;
+        let said = self.script("list its jobs", &script, &words)?;
         let job = |line: &str| {
             let mut words = line.splitn(4, ' ');
             let (id, late, removed) = (words.next()?, words.next()?, words.next()?);
@@ -317,6 +333,7 @@ fn state(text: &str) -> State {
     match text.split_once(' ') {
         Some(("ended", status)) => status.trim().parse().map_or(State::Lost, State::Ended),
         _ if text == "running" => State::Running,
+        _ if text == "gone" => State::Gone,
         _ => State::Lost,
     }
 }
@@ -324,11 +341,25 @@ fn state(text: &str) -> State {
 fn send_project(host: &Host, order: &Order<'_>) -> Result<(), RemoteError> {
     let copy = tempfile::tempdir().map_err(RemoteError::here("make a temporary folder"))?;
     let folder = copy.path().join("project");
-    let copied = order.project.copy_with_history(&folder).and_then(|()| {
+    let copied = || -> io::Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        for (number, part) in order.projects.iter().enumerate() {
+            let folder = folder.join(number.to_string());
+            // The first is the whole, whose history tells versions.
+            if number == 0 {
+                part.copy_with_history(&folder)?;
+            } else {
+                part.copy_to(&folder)?;
+            }
+            folders.push(folder);
+        }
         let name = order.config.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        fs::copy(order.config, folder.join(name)).map(drop)
-    });
-    copied.map_err(RemoteError::here("copy the project"))?;
+        fs::create_dir_all(folder.join("config"))?;
+        fs::copy(order.config, folder.join("config").join(name))?;
+        folders.push(folder.join("config"));
+        Ok(folders)
+    };
+    let folders = copied().map_err(RemoteError::here("copy the project"))?;
     host.exchange(
         "take the project",
         &format!("{STATE}{PROJECT}"),
@@ -336,7 +367,7 @@ fn send_project(host: &Host, order: &Order<'_>) -> Result<(), RemoteError> {
         &mut |pipe| {
             let mut archive = tar::Builder::new(pipe);
             archive.follow_symlinks(false);
-            archive.append_dir_all(".", &folder)?;
+            folders.iter().try_for_each(|folder| archive.append_dir_all(".", folder))?;
             archive.finish()
         },
         &mut |_| Ok(()),

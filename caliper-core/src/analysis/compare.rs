@@ -25,7 +25,7 @@ mod judgement;
 mod labelled;
 mod named;
 mod nearest;
-mod noise;
+pub(super) mod noise;
 mod number;
 mod outputs;
 mod run_by_run;

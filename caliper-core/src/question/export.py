@@ -1,4 +1,4 @@
-# Runs a command, then writes the arrays in the files of Python objects that it left: python -c THIS '["out/*.pt"]' python train.py
+# Runs a command, then writes the arrays in the files of Python objects that it left: python -E -c THIS '["out/*.pt"]' python train.py
 # Beside each file NAME stands NAME.export.npz then. For Python 2.7 and later. What a file holds is code that runs when it is
 # read, so this is for the place where the file was written, and for no other.
 import sys
@@ -9,6 +9,7 @@ sys.path[:] = [path for path in sys.path if path]
 import json
 import os
 import re
+import signal
 import subprocess
 import types
 
@@ -18,7 +19,7 @@ DEPTH = 64
 def main():
     globs, command = json.loads(sys.argv[1]), sys.argv[2:]
     try:
-        status = subprocess.call(command)
+        status = subprocess.call(command, preexec_fn=usual_signals)
     except OSError as error:
         sys.stderr.write("cannot run %s: %s\n" % (command[0], error))
         sys.exit(127)
@@ -37,6 +38,13 @@ def main():
             sys.stderr.write("cannot export %s: %s: %s\n" % (path, type(error).__name__, error))
             sys.exit(1)
     del held
+
+
+# Python ignores these signals, and the programs that it starts would, too.
+def usual_signals():
+    for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def expression(glob):

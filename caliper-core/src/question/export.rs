@@ -20,6 +20,6 @@ pub(super) fn exported(glob: &str) -> String {
 /// file cannot be exported.
 pub(super) fn command(globs: &[String], command: Vec<String>) -> Vec<String> {
     let globs = Value::from(globs.to_vec()).to_string();
-    let front = ["python", "-c", PROGRAM, &globs].map(str::to_owned);
+    let front = ["python", "-E", "-c", PROGRAM, &globs].map(str::to_owned);
     front.into_iter().chain(command).collect()
 }

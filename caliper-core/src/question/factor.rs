@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::limits::CpuSet;
 use super::modules::ImportChoice;
@@ -17,6 +17,9 @@ use super::plan::Setup;
 
 /// Starts a test in changed surroundings. For Python 2.7 and later.
 const PROGRAM: &str = include_str!("factor/surroundings.py");
+
+/// Tells the programs that it is loaded into another date; see `clock.c` beside it.
+const CLOCK: &[u8] = include_bytes!("factor/clock-x86_64.so");
 
 /// The variables by which libraries are told how many threads to compute with.
 const THREADS: [&str; 12] = [
@@ -60,7 +63,7 @@ pub enum Factor {
     Locale,
     /// The time zone.
     TimeZone,
-    /// The date and the time of day, as Python tells them.
+    /// The date and the time of day, as the C library tells them.
     Clock,
     /// The name of the machine, as Python tells it.
     HostName,
@@ -121,7 +124,9 @@ impl Factor {
             Self::Locale => &["C"],
             // So far apart that one of the two has another day than the usual one.
             Self::TimeZone => &["UTC-11", "UTC+13"],
-            Self::Clock => &["400 days ahead"],
+            Self::Clock if cfg!(target_arch = "x86_64") => &["400 days ahead"],
+            // The library is there for one architecture only.
+            Self::Clock => &[],
             Self::HostName => &["another-host"],
             Self::User => &["12345"],
             Self::Folder => &["deeper"],
@@ -210,22 +215,26 @@ impl FactorChange {
     /// What the program that starts the test is told of it.
     fn told(&self) -> Map<String, Value> {
         const DAY: i64 = 24 * 3600;
-        let pairs: &[(&str, Value)] = match self.factor {
+        let pairs: Vec<(&str, Value)> = match self.factor {
             // Not a whole number of days: another time of day, too.
-            Factor::Clock => &[("clock", (400 * DAY + 5 * 3600 + 17 * 60).into())],
-            Factor::HostName => &[("host", self.value.into())],
-            Factor::User => &[("user", 12345.into()), ("home", "another-home".into())],
-            Factor::Folder => &[("folder", "another/folder/than/before".into())],
-            Factor::FileOrder => &[("listing", "reversed".into())],
+            Factor::Clock => {
+                let seconds = 400 * DAY + 5 * 3600 + 17 * 60;
+                let library: Vec<String> = CLOCK.iter().map(|byte| format!("{byte:02x}")).collect();
+                vec![("clock", json!({ "seconds": seconds, "library": library.concat() }))]
+            }
+            Factor::HostName => vec![("python.host", self.value.into())],
+            Factor::User => vec![("python.user", 12345.into()), ("home", "another-home".into())],
+            Factor::Folder => vec![("folder", "another/folder/than/before".into())],
+            Factor::FileOrder => vec![("python.listing", "reversed".into())],
             Factor::HashSeed
             | Factor::Threads
             | Factor::Processors
             | Factor::Locale
             | Factor::TimeZone
             | Factor::EnvironmentSize
-            | Factor::CpuFeatures => &[],
+            | Factor::CpuFeatures => Vec::new(),
         };
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -235,10 +244,18 @@ impl FactorChange {
 #[must_use]
 pub fn surrounded(setup: &Setup, changes: &[FactorChange], repeat: u32) -> Setup {
     let mut changed = repeated(setup, repeat);
-    let told: Map<String, Value> = changes.iter().flat_map(FactorChange::told).collect();
+    let (mut told, mut python): (Map<String, Value>, Map<String, Value>) = Default::default();
+    for (name, value) in changes.iter().flat_map(FactorChange::told) {
+        // What Python programs are told by themselves.
+        match name.strip_prefix("python.") {
+            Some(name) => python.insert(name.to_owned(), value),
+            None => told.insert(name, value),
+        };
+    }
+    told.insert("python".to_owned(), python.into());
     let told = Value::Object(told).to_string();
     for test in &mut changed.tests {
-        let front = ["python", "-c", PROGRAM, &told].map(str::to_owned);
+        let front = ["python", "-E", "-c", PROGRAM, &told].map(str::to_owned);
         test.command.splice(0..0, front);
     }
     for change in changes {
@@ -299,7 +316,7 @@ mod tests {
             .filter_map(|factor| factor.changes().first().copied())
             .collect();
         let together = surrounded(&setup, &all, 3);
-        let told = &together.tests[0].command[3];
+        let told = &together.tests[0].command[4];
         for name in ["clock", "host", "user", "home", "folder", "listing"] {
             assert!(told.contains(&format!("\"{name}\"")), "{told}");
         }

@@ -49,6 +49,7 @@ fn of_test(test: &ProbedTest) -> Vec<Vec<Span>> {
         (State::Passed, false) => {
             format!("{runs} as usual, of which {} not have the result of most", does(test.odd))
         }
+        (State::Flaky, _) => format!("{runs} as usual, of which {} pass", test.passed),
         (state, _) => format!("{runs} as usual: {state}"),
     };
     let mut lines = vec![vec![(Tone::Plain, format!("{}: {usually}", single_line(&test.test)))]];
@@ -141,6 +142,7 @@ fn of_kind(test: &ProbedTest, is_it: impl Fn(EffectKind) -> bool) -> Vec<&Probed
 /// How a test ends with a change, where that is not as usual.
 fn ending(usual: State, effect: &Effect) -> String {
     match effect.state {
+        Some(State::Flaky) => format!(": passes in {} of {}", effect.passed, effect.runs),
         Some(state) if state != usual => {
             format!(": {state} in {}", count(effect.runs, "run", "runs"))
         }
@@ -151,6 +153,9 @@ fn ending(usual: State, effect: &Effect) -> String {
 
 /// What differs, and how sure it is.
 fn evidence(effect: &Effect) -> Vec<Vec<Span>> {
+    if let Some(p) = effect.p {
+        return vec![vec![(Tone::Dim, format!("      {}", spoken(p)))]];
+    }
     let Some(evidence) = &effect.evidence else { return Vec::new() };
     let mut lines = Vec::new();
     if evidence.comparison.rung > Rung::SameBytes {
@@ -169,11 +174,7 @@ fn evidence(effect: &Effect) -> Vec<Vec<Span>> {
         let [here, there] = noise.runs;
         let mut sure = format!("      {} with it, {} as usual", count(here, "run", "runs"), there);
         if let Some(adjusted) = noise.adjusted {
-            let p = if adjusted < 0.001 {
-                "p < 0.001".to_owned()
-            } else {
-                format!("p = {adjusted:.3}")
-            };
+            let p = spoken(adjusted);
             sure += &format!(": {p}, at a rate of {}", noise.alpha);
         }
         if noise.untestable {
@@ -185,6 +186,10 @@ fn evidence(effect: &Effect) -> Vec<Vec<Span>> {
         lines.push(sure);
     }
     lines.into_iter().map(|line| vec![(Tone::Dim, line)]).collect()
+}
+
+fn spoken(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
 fn together_line(together: &ChangesTogether) -> Span {

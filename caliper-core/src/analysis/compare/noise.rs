@@ -21,7 +21,7 @@
 
 mod assignments;
 mod axes;
-pub(super) mod constant;
+pub(in crate::analysis) mod constant;
 
 use assignments::Assignments;
 use axes::Axes;
@@ -182,7 +182,7 @@ pub(super) fn more_needed(
 ///
 /// The p-values are visited from the largest to the smallest. Each is multiplied by the number of all
 /// p-values over its rank, and the running minimum keeps the results monotone.
-pub(super) fn adjusted(p: &[f64]) -> Vec<f64> {
+pub(in crate::analysis) fn adjusted(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|one, other| p[*other].total_cmp(&p[*one]));
     let mut adjusted = vec![1.0; p.len()];

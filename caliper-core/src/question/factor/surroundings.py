@@ -1,14 +1,18 @@
-# Runs a command in changed surroundings: python -c THIS '{"clock": 86400}' python test.py
-# For Python 2.7 and later. What Python programs are told of clock, host, user and folders is changed in a module that
-# each of them imports at its start (sitecustomize), so that it takes no rights on the machine.
+# Runs a command in changed surroundings: python -E -c THIS '{"user": 12345}' python test.py
+# For Python 2.7 and later. What Python programs are told of host, user and folders is changed in a module that each of them
+# imports at its start (sitecustomize), and what all programs are told of the date by a library that is loaded into each
+# (ld.so(8)): neither takes rights on the machine.
 import sys
 
 # A file of the project may be named like a module that is imported here.
 sys.path[:] = [path for path in sys.path if path]
 
+import binascii
 import json
 import os
 import shutil
+import signal
+import struct
 import subprocess
 import tempfile
 
@@ -20,8 +24,6 @@ import sys
 def change(wanted):
     if "listing" in wanted:
         reverse_listings()
-    if "clock" in wanted:
-        shift_clock(wanted["clock"])
     if "host" in wanted:
         name_host(wanted["host"])
     if "user" in wanted:
@@ -57,66 +59,6 @@ def reverse_listings():
             self.entries = iter(())
 
     os.scandir = Entries
-
-
-def shift_clock(seconds):
-    import datetime
-    import time
-    try:
-        import copyreg
-    except ImportError:
-        import copy_reg as copyreg
-
-    now = time.time
-    time.time = lambda: now() + seconds
-    if hasattr(time, "time_ns"):
-        now_ns = time.time_ns
-        time.time_ns = lambda: now_ns() + seconds * 10 ** 9
-    for name in ("localtime", "gmtime", "ctime"):
-        told = getattr(time, name)
-        setattr(time, name, lambda when=None, told=told: told(time.time() if when is None else when))
-    strftime, asctime = time.strftime, time.asctime
-    time.strftime = lambda form, when=None: strftime(form, time.localtime() if when is None else when)
-    time.asctime = lambda when=None: asctime(time.localtime() if when is None else when)
-
-    shift = datetime.timedelta(seconds=seconds)
-    moment, day = datetime.datetime, datetime.date
-
-    # They make values of the true classes: only the classes themselves are others.
-    class Kind(type):
-        def __instancecheck__(self, value):
-            if "true" in self.__dict__:
-                return isinstance(value, self.true)
-            return type.__instancecheck__(self, value)
-
-        def __subclasscheck__(self, kind):
-            if "true" in self.__dict__:
-                return issubclass(kind, self.true)
-            return type.__subclasscheck__(self, kind)
-
-    def new(kind, *args, **named):
-        if "true" in kind.__dict__:
-            return kind.true(*args, **named)
-        return kind.true.__new__(kind, *args, **named)
-
-    shifted_moment = Kind("datetime", (moment,), {
-        "true": moment,
-        "__new__": new,
-        "__module__": "datetime",
-        "now": classmethod(lambda kind, *args, **named: moment.now(*args, **named) + shift),
-        "utcnow": classmethod(lambda kind: moment.utcnow() + shift),
-        "today": classmethod(lambda kind: moment.now() + shift),
-    })
-    shifted_day = Kind("date", (day,), {
-        "true": day,
-        "__new__": new,
-        "__module__": "datetime",
-        "today": classmethod(lambda kind: (moment.now() + shift).date()),
-    })
-    datetime.datetime, datetime.date = shifted_moment, shifted_day
-    # A pickle names the class, which must be the one that is found under its name.
-    for true, shifted in ((moment, shifted_moment), (day, shifted_day)):
-        copyreg.pickle(true, lambda value, kind=shifted: (kind,) + value.__reduce__()[1:])
 
 
 def name_host(name):
@@ -156,54 +98,85 @@ start()
 
 def main():
     wanted, command = json.loads(sys.argv[1]), sys.argv[2:]
-    place = os.path.join(tempfile.gettempdir(), "caliper-surroundings")
-    hook = os.path.join(place, "hook")
-    os.makedirs(hook)
-    with open(os.path.join(hook, "sitecustomize.py"), "w") as file:
-        file.write(HOOK + "\nWANTED = %r\n" % (wanted,) + START)
-    paths = [hook] + [path for path in [os.environ.get("PYTHONPATH")] if path]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    if "home" in wanted:
-        home = os.path.join(place, wanted["home"])
-        os.makedirs(home)
-        os.environ["HOME"] = home
-    if "folder" not in wanted:
-        run(command)
-    here, elsewhere = os.getcwd(), os.path.join(place, wanted["folder"])
-    shutil.copytree(here, elsewhere, symlinks=True)
-    os.chdir(elsewhere)
+    place = folder_outside()
     try:
-        status = subprocess.call(command)
-    except OSError as error:
-        refuse(command, error)
-    # Its results are looked for where it was started.
-    for folder, _, names in os.walk(elsewhere):
-        back = os.path.join(here, os.path.relpath(folder, elsewhere))
-        if not os.path.isdir(back):
-            os.makedirs(back)
-        for name in names:
-            source, target = os.path.join(folder, name), os.path.join(back, name)
-            if os.path.lexists(target):
-                os.remove(target)
-            if os.path.islink(source):
-                os.symlink(os.readlink(source), target)
-            else:
-                shutil.copy2(source, target)
+        status = run(wanted, command, place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
     if status < 0:
         os.kill(os.getpid(), -status)
     sys.exit(status)
 
 
-def run(command):
+# A folder that is not in the project, of the same name in each run if there is none yet.
+def folder_outside():
+    here = os.path.realpath(os.getcwd()) + os.sep
+    for folder in [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]:
+        if os.path.isdir(folder) and not (os.path.realpath(folder) + os.sep).startswith(here):
+            place = os.path.join(folder, "caliper-surroundings")
+            try:
+                os.mkdir(place)
+            except OSError:
+                place = tempfile.mkdtemp(prefix="caliper-", dir=folder)
+            return place
+    sys.exit("caliper: there is no temporary folder outside of the project")
+
+
+def run(wanted, command, place):
+    hook = os.path.join(place, "hook")
+    os.mkdir(hook)
+    with open(os.path.join(hook, "sitecustomize.py"), "w") as file:
+        file.write(HOOK + "\nWANTED = %r\n" % (wanted.get("python", {}),) + START)
+    put_first("PYTHONPATH", hook, os.pathsep)
+    if "home" in wanted:
+        os.environ["HOME"] = os.path.join(place, wanted["home"])
+        os.mkdir(os.environ["HOME"])
+    if "clock" in wanted:
+        library = binascii.unhexlify(wanted["clock"]["library"])
+        ahead = [struct.pack("<q", number) for number in (0x1122334455667788, wanted["clock"]["seconds"])]
+        path = os.path.join(place, "clock.so")
+        with open(path, "wb") as file:
+            file.write(library.replace(*ahead))
+        put_first("LD_PRELOAD", path, ":")
+    here = os.getcwd()
+    if "folder" not in wanted:
+        return call(command)
+    # Moved, not copied: what the test removes must stay away, and what it makes may be anything.
+    elsewhere = os.path.join(place, wanted["folder"])
+    os.makedirs(elsewhere)
+    move(here, elsewhere)
+    os.chdir(elsewhere)
     try:
-        os.execvp(command[0], command)
+        return call(command)
+    finally:
+        os.chdir(here)
+        # Its results are looked for where it was started.
+        move(elsewhere, here)
+
+
+def move(folder, target):
+    for name in os.listdir(folder):
+        shutil.move(os.path.join(folder, name), os.path.join(target, name))
+
+
+def put_first(name, value, separator):
+    present = os.environ.get(name)
+    os.environ[name] = value + separator + present if present else value
+
+
+# Python ignores these signals, and the programs that it starts would, too.
+def usual_signals():
+    for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def call(command):
+    try:
+        return subprocess.call(command, preexec_fn=usual_signals)
     except OSError as error:
-        refuse(command, error)
-
-
-def refuse(command, error):
-    sys.stderr.write("cannot run %s: %s\n" % (command[0], error))
-    sys.exit(127)
+        sys.stderr.write("cannot run %s: %s\n" % (command[0], error))
+        return 127
 
 
 main()

@@ -36,6 +36,8 @@ pub struct ProbedTest {
     pub usual: State,
     /// How often it was run in them.
     pub runs: u32,
+    /// How many of these runs passed.
+    pub passed: u32,
     /// Whether all these runs have the same result.
     pub is_constant: bool,
     /// How many of them do not have the result that most of them have.
@@ -99,7 +101,8 @@ impl ProbedTest {
         changes: &[FactorChange],
         together: Option<ChangesTogether>,
     ) -> Option<Self> {
-        let TestProbed { test, usual, runs, is_constant, odd, mut effects } = probed.clone();
+        let TestProbed { test, usual, runs, passed, is_constant, odd, mut effects } =
+            probed.clone();
         let instrument = effects.pop()?;
         let changes = changes.iter().zip(effects);
         let changes = changes.map(|(change, effect)| ProbedChange { change: *change, effect });
@@ -107,12 +110,18 @@ impl ProbedTest {
             test,
             usual,
             runs,
+            passed,
             is_constant,
             odd,
             changes: changes.collect(),
             instrument,
             together,
         })
+    }
+
+    /// Whether it is not the same where it is started as usual, so that nothing can be concluded.
+    pub fn is_disturbed(&self) -> bool {
+        self.instrument.kind.is_effect()
     }
 
     /// Whether a change acts on it, alone or with others.
@@ -125,7 +134,8 @@ impl ProbedTest {
     pub fn is_decided(&self) -> bool {
         use crate::analysis::probe::EffectKind::{NotMeasured, Undecided};
         let open = |effect: &Effect| matches!(effect.kind, Undecided | NotMeasured);
-        !self.changes.iter().any(|one| open(&one.effect))
+        !self.is_disturbed()
+            && !self.changes.iter().any(|one| open(&one.effect))
             && self.together != Some(ChangesTogether::Unknown)
     }
 }

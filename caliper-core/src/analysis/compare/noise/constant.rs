@@ -12,7 +12,7 @@
 //! given other cells.
 
 /// How many runs each of some cells has, and how many cells have so many.
-pub(in crate::analysis::compare) type Runs = std::collections::BTreeMap<u32, u32>;
+pub(in crate::analysis) type Runs = std::collections::BTreeMap<u32, u32>;
 
 /// How many shares of the more frequent result are tried.
 const STEPS: u32 = 500;
@@ -24,7 +24,7 @@ const STEPS: u32 = 500;
 /// With two possible results, of which the one has the probability p and the other q, that is
 /// (p^k q^l + q^k p^l) · Π (p^n + q^n). The largest value over all p is returned. More possible results
 /// make it less likely.
-pub(in crate::analysis::compare) fn p_of_two(first: u32, second: u32, others: &Runs) -> f64 {
+pub(in crate::analysis) fn p_of_two(first: u32, second: u32, others: &Runs) -> f64 {
     let at = |step: u32| {
         let p = 0.5 + 0.5 * f64::from(step) / f64::from(STEPS);
         let q = 1.0 - p;
@@ -43,11 +43,7 @@ pub(in crate::analysis::compare) fn p_of_two(first: u32, second: u32, others: &R
 /// `runs` runs, if all runs of the row are equally likely to be odd; `others` are cells without any.
 ///
 /// Source: R. A. Fisher's exact test, one-sided.
-pub(in crate::analysis::compare) fn p_of_one_that_varies(
-    odd: u32,
-    runs: u32,
-    others: &Runs,
-) -> f64 {
+pub(in crate::analysis) fn p_of_one_that_varies(odd: u32, runs: u32, others: &Runs) -> f64 {
     let all = runs + others.iter().map(|(runs, cells)| runs * cells).sum::<u32>();
     // The combinations of `odd` out of `runs` over those out of `all`.
     (0..odd).map(|one| f64::from(runs - one.min(runs)) / f64::from((all - one).max(1))).product()
@@ -55,7 +51,7 @@ pub(in crate::analysis::compare) fn p_of_one_that_varies(
 
 /// How many runs on each side [`p_of_two`] needs to be at most `wanted`, if `cells` others have as many
 /// and the two have `present` runs already. `None` if more than a few are.
-pub(in crate::analysis::compare) fn more_needed(
+pub(in crate::analysis) fn more_needed(
     wanted: f64,
     present: (u32, u32),
     cells: u32,

@@ -139,6 +139,6 @@ fn what_is_exported_takes_the_place_of_its_file() {
     assert_eq!(config.results, ["a.csv", "out/*.pt.export.npz"]);
     assert_eq!(config.compare.stages[1].files, ["out/*.pt.export.npz"]);
     let command = &config.tests[0].command;
-    assert_eq!(command[..2], ["python", "-c"]);
-    assert_eq!(command[3..], [r#"["out/*.pt"]"#, "python", "test.py"]);
+    assert_eq!(command[..3], ["python", "-E", "-c"]);
+    assert_eq!(command[4..], [r#"["out/*.pt"]"#, "python", "test.py"]);
 }
