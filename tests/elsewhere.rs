@@ -170,3 +170,29 @@ fn what_is_wrong_with_another_machine_is_said() {
         unknown.err
     );
 }
+
+#[test]
+fn what_watches_over_a_job_is_not_killed_alone() {
+    let Some(elsewhere) = Elsewhere::new("import time; time.sleep(600)\n", "") else { return };
+    let id = elsewhere.run(&["--detach"]).expect(0).out.trim().to_owned();
+    let far = elsewhere.far.path().display().to_string();
+    let found = |pattern: &str| {
+        Command::new("pgrep").args(["-f", pattern]).output().unwrap().status.success()
+    };
+    let wait_for = |what: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !what() {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    wait_for(&|| found(&format!("{far}.*python t.py")));
+    let killed = Command::new("pkill").args(["-KILL", "-f", &format!("^timeout .*{far}")]).status();
+    assert!(killed.unwrap().success());
+    // All of it ends, and only then it is said to have ended.
+    wait_for(&|| elsewhere.said(&["status", &id]).out.contains("ended with status 137"));
+    assert!(!found(&far), "something still runs there");
+    let attached = elsewhere.said(&["attach", &id]);
+    assert_eq!(attached.code, 3);
+    assert!(attached.err.contains("it was killed; the same command goes on"), "{}", attached.err);
+}

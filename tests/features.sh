@@ -7,7 +7,7 @@
 # combination builds its own dependencies.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-all=(pypi- core- core-template core-config core-store core-hdf5 core-sqlite core-parquet container- container-bundle container-local container-docker)
+all=(pypi- core- core-template core-config core-store core-hdf5 core-sqlite core-parquet container- container-bundle container-local container-docker container-remote)
 for one in "${@:-${all[@]}}"; do
     echo "caliper-${one%%-*} with \`${one#*-}\`"
     cargo clippy -p "caliper-${one%%-*}" --no-default-features --features "${one#*-}" --quiet -- -D warnings

@@ -6,6 +6,7 @@ pub mod axes;
 pub mod config;
 pub mod criteria;
 pub mod expected;
+#[cfg(feature = "config")]
 mod export;
 pub mod factor;
 pub mod files;

@@ -88,14 +88,15 @@ chmod 755 "caliper.$$"
 mv "caliper.$$" caliper
 "#;
 
-/// Sets `$state` to how far the job in the current folder is.
+/// Sets `$state` to how far the job in the current folder is. It runs as long as any process of its group does: what watches
+/// over its time may have been killed alone.
 const STATE: &str = r#"
 look() {
     state=lost
     if [ -f status ]; then state="ended $(cat status)"
     elif [ -f process ]; then
         read -r process boot < process
-        if [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ] && kill -0 "$process" 2>/dev/null; then
+        if [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ] && kill -0 "-$process" 2>/dev/null; then
             state=running
         elif [ -f status ]; then state="ended $(cat status)"
         fi
@@ -144,12 +145,12 @@ setsid sh -c '
     status=0
     wait $! || status=$?
     # If only what watches over the time was killed, the rest goes on: it is one group of processes.
-    kill -TERM -- "-$!" 2>/dev/null
+    kill -TERM "-$!" 2>/dev/null
     for second in $(seq 30); do
-        kill -0 -- "-$!" 2>/dev/null || break
+        kill -0 "-$!" 2>/dev/null || break
         sleep 1
     done
-    kill -KILL -- "-$!" 2>/dev/null
+    kill -KILL "-$!" 2>/dev/null
     echo "$status" > "$job/status.new"
     mv "$job/status.new" "$job/status"
 ' sh "$@" > /dev/null 2>&1 < /dev/null &
@@ -174,7 +175,7 @@ echo "$state"
 const STOP: &str = r#"
 cd "$base/jobs/$1" || { echo "there is no job $1" >&2; exit 9; }
 look
-if [ "$state" = running ]; then kill -TERM "$process"; fi
+if [ "$state" = running ]; then kill -TERM "-$process"; fi
 "#;
 
 /// Lists the jobs that are named behind `$1`, or all if none is. With `$1` as `remove`, those go that do not run.
