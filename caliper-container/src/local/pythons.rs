@@ -1,6 +1,8 @@
 //! Finds the Pythons of this machine, probes each, and chooses one for each feature release.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use caliper_core::names::PythonVersion;
@@ -41,7 +43,9 @@ impl Pythons {
         let mut pythons = Self::default();
         for (path, answer) in ask::all(&places.programs(), cache) {
             let interpreter = match answer.and_then(|answer| {
-                let executable = path.clone();
+                // An environment that is made of a script would lead out of itself.
+                let executable =
+                    if is_script(&path) { answer.executable.clone() } else { path.clone() };
                 (!answer.r#virtual)
                     .then(|| {
                         answer.interpreter().map(|interpreter| Python { interpreter, executable })
@@ -135,6 +139,13 @@ impl Pythons {
     }
 }
 
+/// Whether a program is a script, such as the shims by which version managers choose a Python.
+fn is_script(path: &Path) -> bool {
+    let mut start = [0; 2];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"#!"
+}
+
 #[cfg(test)]
 mod tests {
     use caliper_core::question::interpreter::{Libc, Platform};
@@ -173,6 +184,27 @@ mod tests {
         assert_eq!(chosen(&pythons, &["3.11"]).unwrap(), "3.11.10");
         // The first of two that are equal, which is the first on PATH.
         assert_eq!(pythons.of("3.11".parse().unwrap()).unwrap().executable, Path::new("/c"));
+    }
+
+    #[test]
+    fn a_script_stands_for_the_python_that_it_starts() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let here = Places::of_this_machine();
+        let mut of_this_machine = here.programs().into_iter().filter(|path| !is_script(path));
+        let Some(real) = of_this_machine.next() else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let shim = folder.path().join("python3");
+        fs::write(&shim, format!("#!/bin/sh\nexec {} \"$@\"\n", real.display())).unwrap();
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
+        let places = Places { path: vec![folder.path().to_owned()], ..Places::default() };
+        let found = Pythons::find(&places, &folder.path().join("cache.json"));
+        let executables: Vec<PathBuf> = found
+            .usable
+            .values()
+            .chain(found.too_old.values())
+            .filter_map(|python| fs::canonicalize(&python.executable).ok())
+            .collect();
+        assert_eq!(executables, [real]);
     }
 
     #[test]
