@@ -169,8 +169,8 @@ fn what_is_wrong_with_another_machine_is_said() {
     let Some(elsewhere) = Elsewhere::new("", "") else { return };
     let run = |address: &str| elsewhere.said(&["run", "--host", address]);
     assert!(run("box").expect(2).err.contains("`box` is no machine: write `ssh://user@host`"));
-    let nobody = run("ssh://127.0.0.1:1").expect(3);
-    assert!(nobody.err.contains("could not reach ssh://127.0.0.1:1: "), "{}", nobody.err);
+    let unreachable = run("ssh://127.0.0.1:1").expect(3);
+    assert!(unreachable.err.contains("could not reach ssh://127.0.0.1:1: "), "{}", unreachable.err);
     elsewhere.sshd.forget_host();
     let stranger = elsewhere.run(&[]).expect(3);
     assert!(stranger.err.contains("Host key verification failed"), "{}", stranger.err);

@@ -122,7 +122,7 @@ fn a_factor_that_changes_the_output_is_named() {
     );
     let one = probe(&["--tests", "plain.py", "--factor", "clock", "--check"]).expect(0);
     assert!(one.out.contains("no effect seen: clock\n"), "{}", one.out);
-    // The results of a run are none of it.
+    // The records of `run` are kept apart from these.
     assert!(!world.project().join(".caliper/results.json").exists());
     assert!(!world.project().join(".caliper/records").exists());
 }

@@ -35,12 +35,14 @@ mod witness;
 
 use std::io::Write as _;
 
+use caliper_container::interrupt::Interrupt;
 use serde::Serialize;
 use serde_json::Error;
 
 use crate::args::{Args, Command, FromBundle, HowToReplay, IndexCommand};
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::layout;
+use crate::signals::Watch;
 use crate::terminal::Terminal;
 
 /// Does what was asked for.
@@ -123,6 +125,21 @@ pub(crate) fn run(args: Args, terminal: Terminal) -> Outcome {
         Command::Schema { format } => Ok(schema::run(format, terminal)),
         Command::Completions { shell } => Ok(completions::run(shell, terminal)),
         Command::Man { folder } => man::run(&folder, terminal),
+    }
+}
+
+/// Does what can be interrupted, and goes on from what it measured when it is called again.
+fn resumable(terminal: Terminal, measure: impl FnOnce(&Interrupt) -> Outcome) -> Outcome {
+    let interrupt = Interrupt::default();
+    let watch = Watch::start(&interrupt)?;
+    match measure(&interrupt) {
+        Err(failure) if failure.exit == Exit::Interrupted => {
+            terminal.note(
+                "interrupted; what was measured is kept, and the same command goes on from there",
+            );
+            Ok(watch.exit().unwrap_or(Exit::Interrupted))
+        }
+        done => done,
     }
 }
 

@@ -37,7 +37,7 @@ const NOT_CONNECTED: i32 = 255;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
-    /// The address is none.
+    /// The text is not the address of a machine.
     #[error(
         "`{0}` is no machine: write `ssh://user@host`, `ssh://host:22` or `ssh://host/path/of/a/folder`"
     )]
@@ -184,9 +184,8 @@ impl Host {
             let what = format!("is `{}`, and this program is for `{here}`", facts.system);
             return Err(unfit(what, "choose a machine of the same kind"));
         }
-        if facts.free.is_some_and(|free| free < LEAST_FREE) {
-            let free = facts.free.unwrap_or_default() >> 10;
-            let what = format!("has only {free} MiB free where jobs are kept");
+        if let Some(free) = facts.free.filter(|free| *free < LEAST_FREE) {
+            let what = format!("has only {} MiB free where jobs are kept", free >> 10);
             return Err(unfit(what, "make room, or name another folder: `ssh://host/folder`"));
         }
         if needs_engine && facts.engine.is_none() {

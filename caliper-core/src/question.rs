@@ -24,6 +24,7 @@ pub mod project;
 pub mod requirement;
 pub mod requirements_file;
 pub mod selection;
+mod started;
 pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -88,7 +88,7 @@ impl Sshd {
         }
     }
 
-    /// The network is lost: nobody listens, and the connections are closed.
+    /// Stops listening and closes the connections, as if the network were lost.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();

@@ -30,7 +30,6 @@ use crate::layout;
 use crate::own;
 use crate::progress;
 use crate::setting::{self, OWN};
-use crate::signals::Watch;
 use crate::sources::{self, Index};
 use crate::terminal::{Terminal, printable};
 use crate::today;
@@ -42,17 +41,7 @@ const FOLDER: &str = "bounds";
 const DAY: &str = "day";
 
 pub(super) fn run(how: &Bounds, terminal: Terminal) -> Outcome {
-    let interrupt = Interrupt::default();
-    let watch = Watch::start(&interrupt)?;
-    match (watch.exit(), measure(how, &interrupt, terminal)) {
-        (_, Err(failure)) if failure.exit == Exit::Interrupted => {
-            terminal.note(
-                "interrupted; what was measured is kept, and the same command goes on from there",
-            );
-            Ok(watch.exit().unwrap_or(Exit::Interrupted))
-        }
-        (_, done) => done,
-    }
+    super::resumable(terminal, |interrupt| measure(how, interrupt, terminal))
 }
 
 fn measure(how: &Bounds, interrupt: &Interrupt, terminal: Terminal) -> Outcome {

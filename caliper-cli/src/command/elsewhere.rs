@@ -3,7 +3,6 @@
 mod jobs;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -103,8 +102,9 @@ pub(super) fn run(
     terminal
         .note(&format!("job {id}; Ctrl-C stops it there too, and `--detach` would leave it alone"));
     let following = Following { job: &job, every: elsewhere.every, terminal };
-    let exit = following.to_its_end(&folder(&setting, &host), &interrupt, &watch)?;
-    shown(&folder(&setting, &host), format, terminal)?;
+    let place = folder(&setting, &host);
+    let exit = following.to_its_end(&place, &interrupt, &watch)?;
+    shown(&place, format, terminal)?;
     Ok(exit)
 }
 
@@ -340,7 +340,7 @@ impl Following<'_> {
     }
 }
 
-/// Waits, but not after a signal has come.
+/// Waits, and stops waiting when a signal comes, unless the job was asked to stop already.
 fn wait(time: Duration, interrupt: &Interrupt, asked_to_stop: bool) {
     let end = Instant::now() + time;
     while Instant::now() < end && (asked_to_stop || !interrupt.is_raised()) {
@@ -375,7 +375,6 @@ fn say_fetched(fetched: &Fetched, place: &Path, terminal: Terminal) {
             &format!("; {} changed meanwhile and come the next time", fetched.changed_meanwhile);
     }
     terminal.note(&printable(&said));
-    let _ = std::io::stderr().flush();
 }
 
 /// Where the results of a machine are kept.

@@ -18,7 +18,6 @@ use crate::args::{FormatName, Probe};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::layout::{Layout, lay_out};
 use crate::progress;
-use crate::signals::Watch;
 use crate::sources::Purpose;
 use crate::terminal::{Terminal, printable};
 
@@ -26,17 +25,7 @@ use crate::terminal::{Terminal, printable};
 const FOLDER: &str = "probe";
 
 pub(super) fn run(how: &Probe, terminal: Terminal) -> Outcome {
-    let interrupt = Interrupt::default();
-    let watch = Watch::start(&interrupt)?;
-    match (watch.exit(), measure(how, &interrupt, terminal)) {
-        (_, Err(failure)) if failure.exit == Exit::Interrupted => {
-            terminal.note(
-                "interrupted; what was measured is kept, and the same command goes on from there",
-            );
-            Ok(watch.exit().unwrap_or(Exit::Interrupted))
-        }
-        (_, done) => done,
-    }
+    super::resumable(terminal, |interrupt| measure(how, interrupt, terminal))
 }
 
 fn measure(how: &Probe, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
@@ -86,8 +75,8 @@ fn of_one_cell(layout: &Layout) -> Result<Plan, Failure> {
     let cells = plan.cells.iter().filter(|cell| cell.file().is_some());
     // Of several that are equal in both, the first.
     let newest = cells.reduce(|best, cell| {
-        let key = |id: &caliper_core::question::grid::CellId| (id.version.clone(), id.python);
-        if key(&cell.id) > key(&best.id) { cell } else { best }
+        let is_newer = (&cell.id.version, cell.id.python) > (&best.id.version, best.id.python);
+        if is_newer { cell } else { best }
     });
     let cell = newest.ok_or_else(|| {
         Failure::question(
@@ -123,7 +112,7 @@ fn possible(
         }
         let usual = surrounded(setup, &[], 1);
         for change in of_factor {
-            let changed = surrounded(setup, std::slice::from_ref(&change), 1);
+            let changed = surrounded(setup, &[change], 1);
             if changed == usual {
                 not_for(format!("the configuration says so already ({})", change.value));
             } else if let Err(error) = backend.check(&changed) {

@@ -1,7 +1,7 @@
 //! Whether tests give the numbers that are expected of them.
 //!
 //! A table says which number a test must give where: on which releases, Pythons, labels of axes and machines. A cell that
-//! the table does not speak of is an outcome of its own, and never a pass: nobody has said what is right there.
+//! the table does not speak of is an outcome of its own, and never a pass, because the right number is not known.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -101,8 +101,8 @@ impl fmt::Display for EffectKind {
     }
 }
 
-/// What changes do to the tests of a cell: `changed` are its records with each of them, `None` where there is none, and
-/// `usual` is the one without.
+/// What changes do to the tests of a cell: `usual` is its record without a change, and `changed` are its records with each
+/// change, `None` for a change with which it could not be measured.
 pub fn probe(
     usual: &Record,
     changed: &[Option<&Record>],

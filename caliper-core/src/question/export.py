@@ -1,16 +1,9 @@
-# Runs a command, then writes the arrays in the files of Python objects that it left: python -E -c THIS '["out/*.pt"]' python train.py
+# Runs a command, then writes the arrays in the files of Python objects that it left. Stands behind started.py:
+# python -E -c THIS '["out/*.pt"]' python train.py
 # Beside each file NAME stands NAME.export.npz then. For Python 2.7 and later. What a file holds is code that runs when it is
 # read, so this is for the place where the file was written, and for no other.
-import sys
-
-# A file of the project may be named like a module that is imported here.
-sys.path[:] = [path for path in sys.path if path]
-
 import json
-import os
 import re
-import signal
-import subprocess
 import types
 
 DEPTH = 64
@@ -18,15 +11,9 @@ DEPTH = 64
 
 def main():
     globs, command = json.loads(sys.argv[1]), sys.argv[2:]
-    try:
-        status = subprocess.call(command, preexec_fn=usual_signals)
-    except OSError as error:
-        sys.stderr.write("cannot run %s: %s\n" % (command[0], error))
-        sys.exit(127)
-    if status < 0:
-        os.kill(os.getpid(), -status)
+    status = call(command)
     if status:
-        sys.exit(status)
+        leave(status)
     # The test's own modules may be needed to read its objects.
     sys.path.insert(0, os.getcwd())
     # Python 2 empties a module that nobody holds.
@@ -38,13 +25,6 @@ def main():
             sys.stderr.write("cannot export %s: %s: %s\n" % (path, type(error).__name__, error))
             sys.exit(1)
     del held
-
-
-# Python ignores these signals, and the programs that it starts would, too.
-def usual_signals():
-    for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def expression(glob):

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use super::started::started_by;
+
 /// Runs a command and exports what it left. For Python 2.7 and later.
 const PROGRAM: &str = include_str!("export.py");
 
@@ -19,7 +21,5 @@ pub(super) fn exported(glob: &str) -> String {
 /// A command that runs `command`, and then exports the files of these globs. Its exit status is that of the command; 1 if a
 /// file cannot be exported.
 pub(super) fn command(globs: &[String], command: Vec<String>) -> Vec<String> {
-    let globs = Value::from(globs.to_vec()).to_string();
-    let front = ["python", "-E", "-c", PROGRAM, &globs].map(str::to_owned);
-    front.into_iter().chain(command).collect()
+    started_by(PROGRAM, &Value::from(globs.to_vec()).to_string(), command)
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::limits::CpuSet;
 use super::modules::ImportChoice;
 use super::plan::Setup;
+use super::started::started_by;
 
 /// Starts a test in changed surroundings. For Python 2.7 and later.
 const PROGRAM: &str = include_str!("factor/surroundings.py");
@@ -255,8 +256,7 @@ pub fn surrounded(setup: &Setup, changes: &[FactorChange], repeat: u32) -> Setup
     told.insert("python".to_owned(), python.into());
     let told = Value::Object(told).to_string();
     for test in &mut changed.tests {
-        let front = ["python", "-E", "-c", PROGRAM, &told].map(str::to_owned);
-        test.command.splice(0..0, front);
+        test.command = started_by(PROGRAM, &told, std::mem::take(&mut test.command));
     }
     for change in changes {
         changed.set_variables(&change.variables());

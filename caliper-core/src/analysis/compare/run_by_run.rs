@@ -25,7 +25,8 @@ pub(in crate::analysis) struct FilesOfStage {
     /// Its files, by their paths.
     pub(in crate::analysis) files: BTreeSet<String>,
     /// Those that do not hold what they hold in the first run, in the order of their paths, with those that only one of
-    /// the two left. A difference within the tolerance is one; another spelling of the same number, such as `-0.0`, is none.
+    /// the two left. A difference within the tolerance counts; another
+    /// spelling of the same number, such as `-0.0`, does not.
     pub(in crate::analysis) differing: Vec<PartComparison>,
 }
 

@@ -51,17 +51,18 @@ pub(in crate::analysis) fn judge_beside(
     comparer: &Comparer<'_>,
 ) -> Vec<Beside> {
     let mut judgements: Vec<Vec<Judgement>> = Vec::new();
-    let mut repeats: Vec<(Vec<bool>, Vec<bool>, Vec<u32>)> = Vec::new();
+    let mut all: Vec<Beside> = Vec::new();
     for (test, records) in questions {
         let runs: Vec<Runs> =
             records.iter().map(|record| Runs::of(record, test, comparer).of_one_batch()).collect();
         let known: Vec<(u32, bool)> =
             runs.iter().map(|runs| (runs.count(), runs.is_constant(comparer))).collect();
-        repeats.push((
-            known.iter().map(|(_, is_constant)| *is_constant).collect(),
-            runs.iter().map(Runs::has_equal_bytes).collect(),
-            runs.iter().map(|runs| runs.odd(comparer)).collect(),
-        ));
+        all.push(Beside {
+            is_constant: known.iter().map(|(_, is_constant)| *is_constant).collect(),
+            is_byte_constant: runs.iter().map(Runs::has_equal_bytes).collect(),
+            odd: runs.iter().map(|runs| runs.odd(comparer)).collect(),
+            judged: Vec::new(),
+        });
         let variation = Variation { cells: known.into_iter().enumerate().collect() };
         let judge = |place: usize| {
             let beside = variation.constant_beside([0, place]);
@@ -70,19 +71,11 @@ pub(in crate::analysis) fn judge_beside(
         judgements.push((1..runs.len()).map(judge).collect());
     }
     decide(judgements.iter_mut().flatten(), comparer.criteria.alpha);
-    let judged = |judgements: Vec<Judgement>| {
-        judgements.into_iter().map(|judgement| (judgement.verdict, judgement.evidence)).collect()
-    };
-    repeats
-        .into_iter()
-        .zip(judgements)
-        .map(|((is_constant, is_byte_constant, odd), judgements)| Beside {
-            is_constant,
-            is_byte_constant,
-            odd,
-            judged: judged(judgements),
-        })
-        .collect()
+    for (beside, judgements) in all.iter_mut().zip(judgements) {
+        let judged = judgements.into_iter();
+        beside.judged = judged.map(|judgement| (judgement.verdict, judgement.evidence)).collect();
+    }
+    all
 }
 
 /// Whether a test gives the same result in two records: the same but for what is looked past, or, where

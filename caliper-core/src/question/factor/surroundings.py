@@ -1,19 +1,11 @@
-# Runs a command in changed surroundings: python -E -c THIS '{"user": 12345}' python test.py
+# Runs a command in changed surroundings. Stands behind started.py: python -E -c THIS '{"user": 12345}' python test.py
 # For Python 2.7 and later. What Python programs are told of host, user and folders is changed in a module that each of them
 # imports at its start (sitecustomize), and what all programs are told of the date by a library that is loaded into each
 # (ld.so(8)): neither takes rights on the machine.
-import sys
-
-# A file of the project may be named like a module that is imported here.
-sys.path[:] = [path for path in sys.path if path]
-
 import binascii
 import json
-import os
 import shutil
-import signal
 import struct
-import subprocess
 import tempfile
 
 HOOK = r'''
@@ -103,9 +95,7 @@ def main():
         status = run(wanted, command, place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    if status < 0:
-        os.kill(os.getpid(), -status)
-    sys.exit(status)
+    leave(status)
 
 
 # A folder that is not in the project, of the same name in each run if there is none yet.
@@ -162,21 +152,6 @@ def move(folder, target):
 def put_first(name, value, separator):
     present = os.environ.get(name)
     os.environ[name] = value + separator + present if present else value
-
-
-# Python ignores these signals, and the programs that it starts would, too.
-def usual_signals():
-    for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
-
-
-def call(command):
-    try:
-        return subprocess.call(command, preexec_fn=usual_signals)
-    except OSError as error:
-        sys.stderr.write("cannot run %s: %s\n" % (command[0], error))
-        return 127
 
 
 main()

@@ -38,7 +38,7 @@ fn a_table_is_read_as_it_was_written() {
         // A file that was cut while it was written, and others that are not as they should be.
         told("loss,accuracy\n1,2\n3\n", None),
         told("loss\n1\nnan\n-inf\noops\n1e999\n2,3\n", None),
-        // Other separators, also with commas in fractions and below a header; and what is none.
+        // Other separators, also with commas in fractions and below a header; and what is no separator.
         told("1.0 2.0\n3.0 4.0\n", Some(&["loss", "accuracy"])),
         told("  1.0   2.0\n", None),
         told("loss;accuracy\n1,5;2\n", None),
