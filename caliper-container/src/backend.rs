@@ -212,6 +212,9 @@ pub struct RunRequest<'a> {
     pub limits: &'a Limits,
     /// Globs of the files that the test leaves as results, see [`Setup::results`].
     pub results: &'a [String],
+    /// Is given each result file that is complete while the test goes on; `None` if they are to be taken at the end only.
+    /// It may be given a file again that was changed.
+    pub meanwhile: Option<&'a (dyn Fn(&ResultFile) + Sync)>,
     /// As in [`EnvironmentRequest::interrupt`].
     pub interrupt: &'a Interrupt,
 }

@@ -9,6 +9,8 @@ use std::os::unix::fs::FileExt as _;
 #[cfg(any(feature = "docker", feature = "local"))]
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(any(feature = "docker", feature = "local"))]
+use std::time::Duration;
 
 #[cfg(any(feature = "docker", feature = "local"))]
 use caliper_core::facts::functions::{MOST_BYTES, ReportError};
@@ -19,7 +21,7 @@ use caliper_core::names::Sha256;
 use caliper_core::question::limits::Limits;
 
 #[cfg(any(feature = "docker", feature = "local"))]
-pub(crate) use collector::Collector;
+pub(crate) use collector::{Collector, Seen};
 
 /// A file that a test left.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub(crate) struct Left {
     pub(crate) files: Vec<ResultFile>,
     /// Which limit they exceed.
     pub(crate) over: Option<String>,
+    /// What was seen while the test goes on.
+    pub(crate) seen: Seen,
 }
 
 #[cfg(any(feature = "docker", feature = "local"))]
@@ -56,6 +60,14 @@ impl Left {
         }
     }
 }
+
+/// How long it takes until the files of a test that goes on are looked at for the first time, and then at least until the
+/// next time.
+#[cfg(any(feature = "docker", feature = "local"))]
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How many times as long as a look took it takes at least until the next, so that the test is not slowed down.
+#[cfg(any(feature = "docker", feature = "local"))]
+pub(crate) const PAUSE: u32 = 10;
 
 /// The file in a folder of its own at which a test leaves the report of its functions.
 #[cfg(any(feature = "docker", feature = "local"))]

@@ -255,7 +255,7 @@ fn search_rows(
     search: &RowSearch<'_>,
     outputs: &Arc<Outputs>,
 ) -> Result<Outcome, RunError> {
-    let blobs = |blob| context.store.blob(blob).ok();
+    let blobs = |blob| context.store.content(blob).ok();
     let analysis = question.analysis(&blobs, outputs);
     let searching = Searching {
         search: search.search,

@@ -31,7 +31,7 @@ fn measure() -> Result<String, Box<dyn Error>> {
     let (backend, project, files, store) = (&backend, &project, &files, &store);
     let context = RunContext { backend, project, files, store, reporter, interrupt };
     let records = run(&plan, context, &RunOptions { jobs: 2, ..RunOptions::default() })?.records;
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     let analysis = Analysis::new(&records, config.baseline.as_ref(), &config.compare, &blobs);
     let view = GridView::new(&records, analysis.verdicts(), &BTreeSet::new());
     Ok(grid::plain(&view))

@@ -15,7 +15,7 @@ fn results(
     let options = RunOptions { jobs: 2, ..RunOptions::default() };
     let method = Method { confirm: true, ..Method::default() };
     let study = measure(&question, context, &options, &method)?;
-    Ok(study.results(&question, &[], &|blob| context.store.blob(blob).ok()))
+    Ok(study.results(&question, &[], &|blob| context.store.content(blob).ok()))
 }
 
 #[test]

@@ -153,7 +153,7 @@ impl Around<'_> {
         releases: &dyn Fn(&Pin) -> Result<Option<Vec<Version>>, Failure>,
     ) -> Outcome {
         let differing = sides.differing();
-        let blobs = |blob| store.blob(blob).ok();
+        let blobs = |blob| store.content(blob).ok();
         let analysis = Analysis::new(&[], None, criteria, &blobs);
         let measure = |pins: &Pins, repeats| {
             let moved: Vec<String> =

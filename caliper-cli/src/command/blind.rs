@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use caliper_core::facts::record::{BlobRef, Record};
-use caliper_core::facts::store::{DirStore, ResultStore as _};
+use caliper_core::facts::store::{Content, DirStore, ResultStore as _};
 
 use crate::exit::Failure;
 use crate::terminal::Terminal;
@@ -34,7 +34,7 @@ impl Second {
     pub(crate) fn blobs<'a>(
         &'a self,
         first: &'a DirStore,
-    ) -> impl Fn(BlobRef) -> Option<Vec<u8>> + 'a {
-        |blob| first.blob(blob).or_else(|_| self.store.blob(blob)).ok()
+    ) -> impl Fn(BlobRef) -> Option<Content> + 'a {
+        |blob| first.content(blob).or_else(|_| self.store.content(blob)).ok()
     }
 }

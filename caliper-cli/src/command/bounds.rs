@@ -104,7 +104,7 @@ fn measure(how: &Bounds, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
     };
     let mixtures = Mixtures::new(&plan, &declared, context, options);
     let measure = |wanted: &[Mixture], repeats| mixtures.measure(wanted, repeats);
-    let world = BoundsWorld { measure: &measure, blobs: &|blob| store.blob(blob).ok() };
+    let world = BoundsWorld { measure: &measure, blobs: &|blob| store.content(blob).ok() };
     let question = Question { dependencies: directs, pythons, widen: how.widen };
     let bounding = match bounds(question.clone(), how.repeats, &world) {
         Err(PinnedError::Interrupted) => {

@@ -64,7 +64,7 @@ pub(super) fn run(
     let side = |name| side(name, config, grid.as_ref(), terminal);
     let (one, other) = (side(first)?, side(second)?);
     let criteria = criteria([first, second], config)?;
-    let blobs = |blob| one.store.blob(blob).or_else(|_| other.store.blob(blob)).ok();
+    let blobs = |blob| one.store.content(blob).or_else(|_| other.store.content(blob)).ok();
     // Two releases of one grid: what `run` says of them depends on all results of the grid.
     let cells: &[Record] = grid.as_ref().map_or(&[], |(_, results)| &results.cells);
     let baseline = Setting::open(config).ok().and_then(|setting| setting.config.baseline);

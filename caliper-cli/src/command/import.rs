@@ -71,7 +71,7 @@ pub(super) fn run(from: &Path, into: &Path, format: FormatName, terminal: Termin
         )));
     };
     let (records, _) = store.records()?;
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     let title = format!("{dependency}, imported");
     let criteria = Criteria::default();
     let analysis = Analysis::new(&[], None, &criteria, &blobs);

@@ -47,7 +47,7 @@ fn measure(how: &Probe, interrupt: &Interrupt, terminal: Terminal) -> Outcome {
         reporter: &*reporter,
         interrupt,
     };
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     let analysis = Analysis::new(&[], None, &layout.setting.config.compare, &blobs);
     let (repeats, together) = (how.repeats, !how.alone);
     let question = ProbeQuestion { plan: &plan, changes: &changes, repeats, together };

@@ -83,7 +83,7 @@ pub(super) fn rebuild(
             break;
         }
     }
-    let blobs = |blob| first.blob(blob).or_else(|_| second.blob(blob)).ok();
+    let blobs = |blob| first.content(blob).or_else(|_| second.content(blob)).ok();
     let analysis = Analysis::new(&[], None, &setting.config.compare, &blobs);
     let cells = replay::compare(&records, &done.replayed, &analysis);
     let replays = Replays::new(cells, done.not_rebuilt, done.empty);

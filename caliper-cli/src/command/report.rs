@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use caliper_core::analysis::Analysis;
 use caliper_core::analysis::changes::differences;
 use caliper_core::facts::record::Record;
-use caliper_core::facts::store::ResultStore as _;
+use caliper_core::facts::store::{Content, ResultStore as _};
 use caliper_core::names::Bytes;
 use caliper_core::question::criteria::Criteria;
 use caliper_core::report::page::{Against, Room, page};
@@ -30,12 +30,13 @@ pub(super) fn run(
         output::check(path, Some(config), store.folder())?;
     }
     let other = against.map(|path| before(path, terminal)).transpose()?;
-    let blobs = |blob| store.blob(blob).ok();
+    // What is too large for memory is too large for a page.
+    let blobs = |blob| store.blob(blob).ok().map(Content::from);
     // What they are looked past is what the configuration of these results says.
     let setting = config.is_file().then(|| Setting::open(config)).transpose()?;
     let criteria = setting.map_or_else(Criteria::default, |setting| setting.config.compare);
     let found = other.as_ref().map(|(other, earlier)| {
-        let both = |blob| store.blob(blob).or_else(|_| other.blob(blob)).ok();
+        let both = |blob| store.content(blob).or_else(|_| other.content(blob)).ok();
         let analysis = Analysis::new(&[], None, &criteria, &both);
         differences(&earlier.cells, &results.cells, Record::id, &analysis)
     });

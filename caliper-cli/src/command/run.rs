@@ -134,7 +134,7 @@ fn values(
         return Held::default();
     }
     let of = |store: &DirStore, results: &Results| -> Vec<ValueVerdict> {
-        let blobs = |blob| store.blob(blob).ok();
+        let blobs = |blob| store.content(blob).ok();
         expected_values(&results.cells, &config.expected, &config.compare, &blobs)
     };
     let found = of(store, results);

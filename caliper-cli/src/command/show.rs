@@ -131,7 +131,7 @@ fn of_test(results: Results, test: &str, store: &DirStore) -> Result<Results, Fa
         return Err(no_such_test(test, " in the results", &names));
     }
     let criteria = Criteria::default();
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     let analysis = Analysis::new(&[], None, &criteria, &blobs);
     Ok(results.of_test(test, &|records| analysis.with(records).causes()))
 }

@@ -138,7 +138,7 @@ fn of_results(
     let recording = Recording {
         records: &recorded.results.cells,
         criteria: &criteria,
-        blobs: &|blob| recorded.store.blob(blob).ok(),
+        blobs: &|blob| recorded.store.content(blob).ok(),
         planned: &|test, variant| asked.planned.or_else(|| recorded.planned(test, variant)),
         labels: &|axis| recorded.labels(axis),
     };

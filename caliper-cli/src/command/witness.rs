@@ -250,7 +250,7 @@ impl<'a> Pair<'a> {
 }
 
 fn is_same(one: &Record, other: &Record, test: &str, setting: &Setting, store: &DirStore) -> bool {
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     Analysis::new(&[], None, &setting.config.compare, &blobs).same(one, other, test)
 }
 

@@ -5,6 +5,7 @@ mod granted;
 mod meter;
 mod request;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::results::{self, Collector, Left, ResultFile};
+use crate::results::{self, Collector, Left, ResultFile, Seen};
 use ending::{cannot_start, end};
 use granted::Details;
 use meter::Meter;
@@ -58,6 +59,9 @@ pub(super) struct Order {
     pub(super) swap_limit: bool,
     pub(super) init: bool,
 }
+
+/// Is given what is complete while a program runs.
+pub(super) type Meanwhile<'a> = &'a (dyn Fn(&ResultFile) + Sync);
 
 /// How it went.
 #[derive(Debug)]
@@ -106,6 +110,7 @@ impl Order {
         &self,
         engine: &Engine,
         interrupt: Option<&Interrupt>,
+        meanwhile: Option<Meanwhile<'_>>,
     ) -> Result<Finished, BackendError> {
         let mut container = Container { engine, name: &self.name, removed: false };
         let outcome = engine.block_on(async {
@@ -114,7 +119,7 @@ impl Order {
             let watching = async {
                 self.put_project(engine).await?;
                 self.put_reports(engine).await?;
-                self.watch(engine).await
+                self.watch(engine, meanwhile).await
             };
             let Some(interrupt) = interrupt else { return watching.await };
             tokio::select! {
@@ -173,7 +178,11 @@ impl Order {
     }
 
     /// From the start of the program to its end.
-    async fn watch(&self, engine: &Engine) -> Result<Finished, BackendError> {
+    async fn watch(
+        &self,
+        engine: &Engine,
+        meanwhile: Option<Meanwhile<'_>>,
+    ) -> Result<Finished, BackendError> {
         let failed = |fault| engine.error(self.action.clone(), fault);
         let container = engine.docker.containers().get(&self.name);
         // Before the start: what a short program prints would otherwise be lost.
@@ -213,7 +222,13 @@ impl Order {
         }
         let mut streams = Streams::new(self.limits.output);
         let meter = Meter::default();
-        let ended = self.await_end(engine, &container, &mut streams, attached, &meter).await;
+        let ended = async {
+            tokio::select! {
+                ended = self.await_end(engine, &container, &mut streams, attached, &meter) => ended,
+                never = self.take_meanwhile(engine, meanwhile) => match never {},
+            }
+        };
+        let ended = ended.await;
         let (status, stopped) = ended.map_err(failed)?;
         let seconds = began.elapsed().as_secs_f64();
         let details = self.state(engine).await.map_err(failed)?;
@@ -289,7 +304,32 @@ impl Order {
         Ok((exit?.status_code, stopped))
     }
 
-    /// Takes files out of a folder of the container, which has ended.
+    /// Takes up the result files that are complete, as long as the program runs.
+    async fn take_meanwhile(
+        &self,
+        engine: &Engine,
+        meanwhile: Option<Meanwhile<'_>>,
+    ) -> Infallible {
+        let mut pause = results::LOOK_EVERY;
+        let mut seen = Seen::default();
+        while let Some(take) = meanwhile {
+            tokio::time::sleep(pause).await;
+            let began = Instant::now();
+            let Some(collector) = Collector::new(&self.results, &self.limits) else { break };
+            let Ok(details) = self.state(engine).await else { continue };
+            let folder = self.folder.unwrap_or(&details.config.working_dir);
+            // What cannot be read now is read at the end.
+            let collector = collector.meanwhile(seen.clone());
+            if let Ok(left) = self.take(engine, collector, folder).await {
+                tokio::task::block_in_place(|| left.files.iter().for_each(take));
+                seen = left.seen;
+            }
+            pause = results::LOOK_EVERY.max(began.elapsed() * results::PAUSE);
+        }
+        std::future::pending().await
+    }
+
+    /// Takes files out of a folder of the container, which has ended or goes on.
     async fn take(
         &self,
         engine: &Engine,

@@ -64,7 +64,7 @@ impl Environment for DockerEnvironment<'_> {
     }
 
     fn run(&self, request: &RunRequest<'_>) -> Result<TestRun, BackendError> {
-        let RunRequest { cell, test, project, limits, results, interrupt } = request;
+        let RunRequest { cell, test, project, limits, results, meanwhile, interrupt } = request;
         let backend = self.backend;
         let action = format!("run the test `{}` of {cell}", test.name);
         let mut container = backend.container(&action, &self.image, Some(&self.run));
@@ -94,7 +94,7 @@ impl Environment for DockerEnvironment<'_> {
             let variable = TestKind::REPORT;
             container.environment.push(format!("{variable}={}/{REPORT}", container::REPORTS));
         }
-        let finished = container.run(&backend.engine, Some(interrupt))?;
+        let finished = container.run(&backend.engine, Some(interrupt), *meanwhile)?;
         Ok(TestRun {
             end: finished.end,
             elapsed: Duration::try_from_secs_f64(finished.seconds).unwrap_or_default(),
@@ -116,7 +116,7 @@ impl Environment for DockerEnvironment<'_> {
         container.environment = vec!["PYTHONDONTWRITEBYTECODE=1".to_owned()];
         container.limits.network = Network::None;
         container.limits.timeout = PROBE;
-        let finished = container.run(&self.backend.engine, Some(interrupt))?;
+        let finished = container.run(&self.backend.engine, Some(interrupt), None)?;
         match finished.end {
             TestEnd::Exited(0) => Ok(finished.output.bytes),
             end => {

@@ -154,7 +154,7 @@ impl DockerBackend {
         order.init = false;
         order.limits.network = Network::None;
         order.limits.timeout = Duration::from_secs(120);
-        let finished = order.run(&self.engine, interrupt)?;
+        let finished = order.run(&self.engine, interrupt, None)?;
         let said = String::from_utf8_lossy(&finished.error.bytes);
         let answer = match finished.end {
             TestEnd::Exited(0) => read(&finished.output.bytes),

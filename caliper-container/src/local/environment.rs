@@ -76,7 +76,13 @@ impl<'a> LocalEnvironment<'a> {
         held.compile(|| {
             // What is wrong is wrong with the test too, whose outcome counts.
             let Ok(project) = request.project.for_test(import) else { return };
-            let request = RunRequest { test: import, project: &project, results: &[], ..*request };
+            let request = RunRequest {
+                test: import,
+                project: &project,
+                results: &[],
+                meanwhile: None,
+                ..*request
+            };
             let keeper = self.backend.keeper();
             if let Ok(run) = process::run(&self.folder, &request, &self.ready.workspace, keeper) {
                 held.look_at(&run.error.bytes);

@@ -5,8 +5,11 @@ use std::io::{self, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-use std::{env, fs};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::TestEnd;
@@ -21,7 +24,7 @@ use super::variables::{self, Variables};
 use super::work::Workspace;
 use crate::backend::{BackendError, RunRequest, TestRun};
 use crate::capture::Captured;
-use crate::results::{self, Collector, Left};
+use crate::results::{self, Collector, Left, Seen};
 
 /// Runs a test once in the environment in that folder.
 pub(super) fn run(
@@ -84,12 +87,12 @@ pub(super) fn run(
     command.args(arguments).current_dir(&project).env_clear().envs(&variables);
     let group = keeper.control().map(|control| control.group(limits)).transpose();
     let group = group.map_err(BackendError::machine("could not make a control group"))?;
-    let ended = Program::new(command, limits.timeout)
+    let program = Program::new(command, limits.timeout)
         .until(request.interrupt)
         .idle_for(limits.idle)
         .keeping(limits.output)
-        .within(limits, group.as_ref())
-        .run();
+        .within(limits, group.as_ref());
+    let ended = taking_up(&project, request, || program.run());
     let ended = match ended {
         Ok(ended) => ended,
         // It was found, so it is not itself what is missing.
@@ -147,6 +150,37 @@ fn end(how: How, group: Option<&Group>) -> Option<TestEnd> {
             (None, Some(signal)) => TestEnd::Signalled(signal),
             (None, None) => TestEnd::Exited(status.into_raw()),
         },
+    })
+}
+
+/// Does `work`, and meanwhile takes up the result files that are complete.
+fn taking_up<T>(project: &Path, request: &RunRequest<'_>, work: impl FnOnce() -> T) -> T {
+    let (Some(take), false) = (request.meanwhile, request.results.is_empty()) else {
+        return work();
+    };
+    let mut seen = Seen::default();
+    let ended = Arc::clone(&seen.ended);
+    let (end, waiting) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut pause = results::LOOK_EVERY;
+            while waiting.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let began = Instant::now();
+                let collector = Collector::new(request.results, request.limits);
+                let Some(collector) = collector else { return };
+                let mut collector = collector.meanwhile(std::mem::take(&mut seen));
+                // A folder may go while it is looked at. What is there is seen the next time.
+                let _ = collector.folder(project);
+                let left = collector.finish();
+                left.files.iter().for_each(take);
+                seen = left.seen;
+                pause = results::LOOK_EVERY.max(began.elapsed() * results::PAUSE);
+            }
+        });
+        let done = work();
+        ended.store(true, Ordering::Relaxed);
+        drop(end);
+        done
     })
 }
 

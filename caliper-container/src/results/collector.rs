@@ -1,5 +1,6 @@
 //! Finds the files that a test left.
 
+use std::collections::HashMap;
 #[cfg(feature = "docker")]
 use std::ffi::OsStr;
 #[cfg(feature = "local")]
@@ -7,10 +8,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 #[cfg(feature = "docker")]
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
-#[cfg(feature = "local")]
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use caliper_core::names::Sha256Stream;
 use caliper_core::question::limits::Limits;
@@ -38,6 +39,32 @@ pub(crate) struct Collector {
     until: Instant,
     /// The limit that was hit.
     over: Option<String>,
+    /// Set while the test goes on.
+    seen: Option<Seen>,
+}
+
+/// What was seen so far of the files of a test that goes on. A file is complete if it is as it was when it was looked at
+/// before: programs write a file from its beginning to its end, or put it in place when it is complete.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// The size and the time of the last change of each file, and whether it was taken as that.
+    files: HashMap<PathBuf, (u64, SystemTime, bool)>,
+    /// Set when the test has ended: a look that still goes on is given up.
+    pub(crate) ended: Arc<AtomicBool>,
+}
+
+impl Seen {
+    /// Whether a file is complete and was not taken yet.
+    fn is_complete(&mut self, path: &Path, size: u64, changed: SystemTime) -> bool {
+        let before = self.files.insert(path.to_owned(), (size, changed, false));
+        let Some((_, _, was_taken)) =
+            before.filter(|(before, then, _)| (*before, *then) == (size, changed))
+        else {
+            return false;
+        };
+        self.files.insert(path.to_owned(), (size, changed, true));
+        !was_taken
+    }
 }
 
 impl Collector {
@@ -64,13 +91,19 @@ impl Collector {
             time,
             until: Instant::now() + time,
             over: None,
+            seen: None,
         })
+    }
+
+    /// Takes only what is complete of a test that goes on, and was not taken before.
+    pub(crate) fn meanwhile(self, seen: Seen) -> Self {
+        Self { seen: Some(seen), ..self }
     }
 
     /// The files, sorted by path, and which limit they exceed.
     pub(crate) fn finish(mut self) -> Left {
         self.files.sort_by(|one, other| one.path.cmp(&other.path));
-        Left { files: self.files, over: self.over }
+        Left { files: self.files, over: self.over, seen: self.seen.unwrap_or_default() }
     }
 
     /// Takes up what is in a folder. Links are not followed: they could lead anywhere.
@@ -92,9 +125,18 @@ impl Collector {
                     folders.push(path);
                 } else if kind.is_file() && self.globs.is_match(&path) {
                     // Of a sparse file no more than its size need be known.
-                    let size = entry.metadata()?.len();
-                    if self.has_room(&path, size) {
-                        self.take(&path, File::open(entry.path())?)?;
+                    let about = entry.metadata()?;
+                    let (size, changed) = (about.len(), about.modified()?);
+                    if self.is_wanted(&path, size, changed) && self.has_room(&path, size) {
+                        let (file, before) = (File::open(entry.path())?, self.files.len());
+                        self.take(&path, &file)?;
+                        // Of a test that goes on, the file may have been changed while it was read.
+                        let about = file.metadata()?;
+                        if self.seen.is_some()
+                            && (about.len(), about.modified()?) != (size, changed)
+                        {
+                            self.files.truncate(before);
+                        }
                     }
                 }
             }
@@ -128,6 +170,7 @@ impl Collector {
             // A second name of a file is no file of its own here: its content came with the first.
             if entry.header().entry_type().is_file()
                 && self.globs.is_match(path)
+                && self.is_wanted(path, entry.size(), changed(entry.header()))
                 && self.has_room(path, entry.size())
             {
                 self.take(path, entry)?;
@@ -140,9 +183,17 @@ impl Collector {
         Ok(())
     }
 
+    /// Whether a file is to be taken: at the end of a test each.
+    fn is_wanted(&mut self, path: &Path, size: u64, changed: SystemTime) -> bool {
+        self.seen.as_mut().is_none_or(|seen| seen.is_complete(path, size, changed))
+    }
+
     /// Whether a limit was hit, after which nothing more is looked at.
     fn is_over(&mut self) -> bool {
         self.entries += 1;
+        if self.seen.as_ref().is_some_and(|seen| seen.ended.load(Ordering::Relaxed)) {
+            self.stop("the test has ended".to_owned());
+        }
         if self.entries > MOST_ENTRIES {
             self.stop(format!("its folder holds more than {MOST_ENTRIES} entries"));
         } else if Instant::now() > self.until {
@@ -201,6 +252,12 @@ impl Collector {
         self.files.push(ResultFile { path, size, sha256: digest.finish(), content });
         Ok(())
     }
+}
+
+/// When a file in an archive was changed, in whole seconds.
+#[cfg(feature = "docker")]
+fn changed(header: &tar::Header) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(header.mtime().unwrap_or_default())
 }
 
 /// An archive that ends with an error when the time is over.
@@ -279,7 +336,7 @@ mod tests {
     fn limited(folder: &Path, limits: &Limits) -> (Vec<String>, Option<String>) {
         let mut collector = Collector::new(&["**".to_owned()], limits).unwrap();
         collector.folder(folder).unwrap();
-        let Left { files, over } = collector.finish();
+        let Left { files, over, .. } = collector.finish();
         (files.into_iter().map(|file| file.path).collect(), over)
     }
 
@@ -299,6 +356,39 @@ mod tests {
         let (taken, over) = of(11, 3);
         assert_eq!(taken, all[..2]);
         insta::assert_snapshot!(over.unwrap(), @"its result files hold more than 11 bytes (`limits.results`), with `c`");
+    }
+
+    #[test]
+    fn what_is_complete_is_taken_while_the_test_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut seen = Seen::default();
+        let mut look = || {
+            let mut collector = patterns(&["**"]).meanwhile(std::mem::take(&mut seen));
+            collector.folder(folder.path()).unwrap();
+            let left = collector.finish();
+            seen = left.seen;
+            left.files.into_iter().map(|file| (file.path.clone(), read(&file))).collect::<Vec<_>>()
+        };
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("init", "1");
+        assert!(look().is_empty());
+        write("growing", "1");
+        assert_eq!(look(), [("init".to_owned(), b"1".to_vec())]);
+        write("growing", "12");
+        assert!(look().is_empty());
+        // Once complete, once changed: it is taken again.
+        assert_eq!(look(), [("growing".to_owned(), b"12".to_vec())]);
+        write("init", "2.");
+        assert!(look().is_empty());
+        assert_eq!(look(), [("init".to_owned(), b"2.".to_vec())]);
+        assert!(look().is_empty());
+        // After the end of the test nothing is.
+        write("late", "1");
+        look();
+        seen.ended.store(true, Ordering::Relaxed);
+        let mut collector = patterns(&["**"]).meanwhile(seen);
+        collector.folder(folder.path()).unwrap();
+        assert!(collector.finish().files.is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use caliper_core::facts::event::Event;
 use caliper_core::facts::functions::{self, Exited, Functions, ReportError};
 use caliper_core::facts::record::{
-    CellOutcome, Installed, Record, RecordedFile, RecordedFunctions, RecordedLimits,
+    BlobRef, CellOutcome, Installed, Record, RecordedFile, RecordedFunctions, RecordedLimits,
     RecordedProject, RecordedResult, Run, TestEnd, TestOutcome, TestRecord,
 };
 use caliper_core::facts::store::{Output, StoreError};
@@ -152,12 +152,15 @@ impl Running<'_> {
                 attempt: planned.attempt,
             });
             let test = planned.test.for_run(planned.attempt);
+            let meanwhile = |file: &ResultFile| self.take_up(cell, planned, file);
             let request = RunRequest {
                 cell: id,
                 test: &test,
                 project: &self.found[name],
                 limits: &planned.limits,
                 results: &self.plan.setup_of(cell.task.cell).results,
+                // What is timed alone is not to be disturbed.
+                meanwhile: (!self.gate.is_exclusive()).then_some(&meanwhile),
                 interrupt: self.context.interrupt,
             };
             // Of the last attempt, as the time that it took.
@@ -235,15 +238,12 @@ impl Running<'_> {
         };
         let (output, error) = (keep(&ran.output)?, keep(&ran.error)?);
         let mut run = Run::new(of.attempt, ran.end.outcome());
-        for ResultFile { path, size, sha256, content } in &ran.files {
-            let content = content.as_ref();
-            let content =
-                content.map(|content| self.context.store.save_blob_from(&mut content.open()));
+        for file in &ran.files {
             run.files.push(RecordedResult {
-                path: path.clone(),
-                size: *size,
-                sha256: *sha256,
-                content: content.transpose()?,
+                path: file.path.clone(),
+                size: file.size,
+                sha256: file.sha256,
+                content: self.kept(file)?,
             });
         }
         run.batch = Some(self.batch.clone());
@@ -267,6 +267,32 @@ impl Running<'_> {
         (run.output_digest, run.error_digest) = (ran.output.digest, ran.error.digest);
         run.truncated = ran.output.dropped + ran.error.dropped > 0;
         Ok(run)
+    }
+
+    /// Keeps what a result file holds, unless equal content is kept already.
+    fn kept(&self, file: &ResultFile) -> Result<Option<BlobRef>, StoreError> {
+        let Some(content) = &file.content else { return Ok(None) };
+        let (store, blob) = (self.context.store, BlobRef(file.sha256));
+        if store.has_blob(blob) {
+            return Ok(Some(blob));
+        }
+        store.save_blob_from(&mut content.open()).map(Some)
+    }
+
+    /// Keeps a result file of a test that goes on, and tells it.
+    fn take_up(&self, cell: &OpenCell<'_>, of: &PlannedRun, file: &ResultFile) {
+        // What cannot be kept now is tried again at the end, and fails the run then.
+        if self.kept(file).is_err() {
+            return;
+        }
+        self.report(&Event::ResultTaken {
+            cell: cell.task.cell.id.to_string(),
+            test: of.test.name.clone(),
+            attempt: of.attempt,
+            path: file.path.clone(),
+            size: file.size,
+            sha256: file.sha256,
+        });
     }
 
     /// Reads what a test says of its functions, and with that how it ended.

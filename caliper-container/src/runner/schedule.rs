@@ -51,7 +51,7 @@ impl Gate {
     }
 
     /// Whether nothing may happen beside a test.
-    fn is_exclusive(&self) -> bool {
+    pub(super) fn is_exclusive(&self) -> bool {
         self.exclusive
     }
 

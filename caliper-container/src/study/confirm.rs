@@ -22,7 +22,7 @@ impl Study {
         context: RunContext<'_>,
         options: &RunOptions,
     ) -> Result<(), RunError> {
-        let blobs = |blob| context.store.blob(blob).ok();
+        let blobs = |blob| context.store.content(blob).ok();
         let outputs = Arc::clone(&self.outputs);
         let analysis = question.analysis(&blobs, &outputs);
         for _ in 0..ROUNDS {

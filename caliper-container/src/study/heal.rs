@@ -203,7 +203,7 @@ impl Patient<'_> {
     }
 
     fn why(&self, record: &Record) -> Option<String> {
-        heal::why(record, &|blob| self.context.store.blob(blob).ok())
+        heal::why(record, &|blob| self.context.store.content(blob).ok())
     }
 }
 

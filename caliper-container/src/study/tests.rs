@@ -223,7 +223,7 @@ fn an_output_is_read_once_in_a_whole_study() {
     let study = measure(&question, context, &RunOptions::default(), &method).unwrap();
     let all: u32 = study.records.iter().map(|record| record.attempts("t")).sum();
     assert!(all > 8, "there were rounds of repeats: {:?}", runs(&study.records));
-    let results = study.results(&question, &[], &|blob| store.blob(blob).ok()).unwrap();
+    let results = study.results(&question, &[], &|blob| store.content(blob).ok()).unwrap();
     assert!(results.verdicts.iter().any(|one| one.evidence.is_some()));
     let opened = store.opened.lock().unwrap();
     assert_eq!(opened.len(), all as usize, "each run left another output");

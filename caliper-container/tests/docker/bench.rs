@@ -14,6 +14,7 @@ use caliper_container::backend::{
 use caliper_container::docker::{DockerBackend, DockerOptions, EngineKind};
 use caliper_container::interrupt::Interrupt;
 use caliper_container::project::Project;
+use caliper_container::results::ResultFile;
 use caliper_core::facts::record::TestEnd;
 use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::files::FilesInMemory;
@@ -364,6 +365,15 @@ pub(crate) struct Runs<'a> {
 
 impl Runs<'_> {
     pub(crate) fn try_test(&self, test: &Test) -> Result<TestRun, BackendError> {
+        self.try_meanwhile(test, None)
+    }
+
+    /// Runs a test, and gives what is complete before its end to `meanwhile`.
+    pub(crate) fn try_meanwhile(
+        &self,
+        test: &Test,
+        meanwhile: Option<&(dyn Fn(&ResultFile) + Sync)>,
+    ) -> Result<TestRun, BackendError> {
         self.bench.order(|order| {
             let limits = &self.setup.limits;
             let timeout = test.timeout.unwrap_or(limits.timeout);
@@ -373,6 +383,7 @@ impl Runs<'_> {
                 project: order.project,
                 limits: &Limits { timeout, ..limits.clone() },
                 results: &self.setup.results,
+                meanwhile,
                 interrupt: order.interrupt,
             })
         })

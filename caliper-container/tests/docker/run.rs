@@ -1,9 +1,11 @@
 //! How tests end.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use caliper_container::backend::{BackendError, ContainerBackend as _, Environment};
 use caliper_container::docker::{EngineKind, GpuRequests};
+use caliper_container::results::ResultFile;
 use caliper_core::facts::functions::ReportError;
 use caliper_core::facts::record::TestEnd;
 use caliper_core::question::limits::{Gpus, Network};
@@ -63,6 +65,16 @@ fn results_are_taken_out(runs: &mut Runs<'_>) {
     assert_eq!((run.files[0].path.as_str(), run.files[0].size), ("out/a.csv", 300_000));
     let content = run.files[0].content.as_ref().unwrap();
     assert_eq!(std::io::copy(&mut content.open(), &mut std::io::sink()).unwrap(), 300_000);
+    // What is complete is taken before the end.
+    let taken = Mutex::new(Vec::new());
+    let take = |file: &ResultFile| taken.lock().unwrap().push((file.path.clone(), file.size));
+    let program = "import os, time; os.mkdir('out'); open('out/a.csv', 'w').write('x'); \
+                   time.sleep(12); os.remove('out/a.csv')";
+    let run = runs.try_meanwhile(&test(&python(program)), Some(&take)).unwrap();
+    assert_eq!(
+        (run.files, taken.into_inner().unwrap()),
+        (vec![], vec![("out/a.csv".to_owned(), 1)])
+    );
     // A program that removes its working directory leaves no files.
     let program = "import os, shutil; shutil.rmtree(os.getcwd(), ignore_errors=True)";
     assert_eq!(runs.try_test(&test(&python(program))).unwrap().files, []);

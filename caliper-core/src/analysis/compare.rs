@@ -37,6 +37,7 @@ mod told;
 mod verdict;
 
 use crate::facts::record::BlobRef;
+use crate::facts::store::Content;
 pub use arrays::{ArrayComparison, ArrayKind};
 pub use blind::Blind;
 pub use comparison::{
@@ -56,4 +57,4 @@ pub use stages::{Agreement, StageVerdict, StagesOfRuns};
 pub use verdict::Verdict;
 
 /// Returns the content of a blob that a record refers to; `None` if it is lost.
-pub type Blobs<'a> = &'a dyn Fn(BlobRef) -> Option<Vec<u8>>;
+pub type Blobs<'a> = &'a dyn Fn(BlobRef) -> Option<Content>;

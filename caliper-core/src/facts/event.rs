@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::record::{BuildReason, CellOutcome, Record, TestOutcome};
-use crate::names::PackageName;
+use crate::names::{PackageName, Sha256};
 
 /// The version of the format that [`Event`] is written in, as lines of JSON.
 ///
@@ -130,6 +130,22 @@ pub enum Event {
         test: String,
         /// Which of the test's repeats this is, from 1.
         attempt: u32,
+    },
+    /// A file that a test has written is complete, and is kept although the test goes on. The record has the file as it
+    /// is at the end.
+    ResultTaken {
+        /// The cell.
+        cell: String,
+        /// The test.
+        test: String,
+        /// Which of the test's repeats this is, from 1.
+        attempt: u32,
+        /// The path of the file, relative to the project.
+        path: String,
+        /// In bytes.
+        size: u64,
+        /// Of its content.
+        sha256: Sha256,
     },
     /// A test ended.
     TestFinished {

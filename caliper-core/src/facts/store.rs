@@ -1,5 +1,6 @@
 //! Where results are kept.
 
+mod content;
 #[cfg(feature = "store")]
 mod dir;
 mod memory;
@@ -10,6 +11,7 @@ mod replace;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+pub use content::{Content, Pieces, Reading};
 #[cfg(feature = "store")]
 pub use dir::{DirStore, Unreadable};
 pub use memory::MemoryStore;
@@ -73,6 +75,11 @@ pub trait ResultStore: Send + Sync {
         self.save_blob_from(&mut bytes)
     }
 
+    /// Whether a blob is there. Its content is not looked at.
+    fn has_blob(&self, blob: BlobRef) -> bool {
+        self.open_blob(blob).is_ok()
+    }
+
     /// Opens a blob for reading. The reader fails with [`io::ErrorKind::InvalidData`] at the end of the
     /// content if that does not have the blob's digest.
     ///
@@ -88,6 +95,16 @@ pub trait ResultStore: Send + Sync {
     /// [`StoreError`] if there is no such blob, or it is damaged or larger.
     fn blob(&self, blob: BlobRef) -> Result<Vec<u8>, StoreError> {
         self.blob_up_to(blob, MOST_IN_MEMORY)
+    }
+
+    /// What a blob of any length holds. A store may lay what is longer than [`MOST_IN_MEMORY`] where it is read piece by
+    /// piece; by default it is not read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if there is no such blob, or it is damaged, or there is no room for it.
+    fn content(&self, blob: BlobRef) -> Result<Content, StoreError> {
+        self.blob(blob).map(Content::from)
     }
 
     /// Reads a blob of at most `most` bytes.

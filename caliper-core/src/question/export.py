@@ -101,6 +101,8 @@ def read(path):
             return torch.load(path, map_location="cpu", weights_only=False)
         except TypeError:
             return torch.load(path, map_location="cpu")
+    if ending in TABLES:
+        return table(path, ending)
     if ending == ".joblib":
         import joblib
 
@@ -109,6 +111,67 @@ def read(path):
 
     with open(path, "rb") as file:
         return pickle.load(file)
+
+
+TABLES = (".parquet", ".feather", ".arrow", ".orc")
+
+
+# The columns of a table by name. Row groups, compression and what libraries write beside the columns say nothing.
+def table(path, ending):
+    try:
+        import pyarrow
+    except ImportError:
+        import pandas
+
+        return getattr(pandas, "read_" + ending.strip(".").replace("arrow", "feather"))(path)
+    if ending == ".parquet":
+        import pyarrow.parquet
+
+        found = pyarrow.parquet.ParquetFile(path).read()
+    elif ending == ".orc":
+        import pyarrow.orc
+
+        found = pyarrow.orc.read_table(path)
+    else:
+        with pyarrow.memory_map(path) as file:
+            try:
+                found = pyarrow.ipc.open_file(file).read_all()
+            except pyarrow.ArrowInvalid:
+                file.seek(0)
+                found = pyarrow.ipc.open_stream(file).read_all()
+    if len(set(found.column_names)) < len(found.column_names):
+        raise ValueError("two columns have one name")
+    return {name: column(found.column(name)) for name in found.column_names}
+
+
+# What is missing is told apart from values such as NaN.
+def column(values):
+    import numpy
+    import pyarrow
+
+    kind = values.type
+    if pyarrow.types.is_dictionary(kind):
+        values = pyarrow.chunked_array(
+            [chunk.dictionary_decode() for chunk in values.chunks], type=kind.value_type
+        )
+        kind = values.type
+    missing = values.is_null().to_numpy()
+    plain = (
+        pyarrow.types.is_integer(kind)
+        or pyarrow.types.is_floating(kind)
+        or pyarrow.types.is_boolean(kind)
+    )
+    if plain and missing.any():
+        values = values.fill_null(False if pyarrow.types.is_boolean(kind) else 0)
+    if plain or pyarrow.types.is_timestamp(kind) or pyarrow.types.is_duration(kind):
+        found = values.to_numpy()
+    else:
+        found = numpy.array(["" if one is None else text(one) for one in values.to_pylist()], dtype=str)
+    return {"values": found, "missing": missing} if missing.any() else found
+
+
+def text(value):
+    return value if isinstance(value, str) else repr(value)
 
 
 # The arrays, numbers and texts of an object, by the way to them.
@@ -125,7 +188,9 @@ def flatten(value, way, arrays, depth, above):
         flatten(child, way + "/" + name if way else name, arrays, depth + 1, below)
 
     if isinstance(value, (numpy.ndarray, numpy.generic)):
-        if value.dtype == object:
+        if value.dtype == object and all(isinstance(child, str) for child in value.ravel()):
+            arrays[way] = numpy.asarray(value, dtype=str)
+        elif value.dtype == object:
             arrays[way + ".shape"] = numpy.array(value.shape, dtype="int64")
             for place, child in enumerate(value.ravel()):
                 member(place, child)

@@ -61,7 +61,7 @@ fn what_stands_for_much_is_told() {
     insta::assert_snapshot!(told.join("\n"), @"
     circle.h5: same, normalised
     deep.h5: other text; the expected result is not HDF5, so they were compared as bytes: its groups lie in each other more than 256 times; the actual result is not HDF5, so they were compared as bytes: its groups lie in each other more than 256 times
-    huge.h5: other text; it holds more bytes than are unpacked, which are 1073741824 or twice its length: compared as bytes
+    huge.h5: other text; it holds more bytes than are unpacked, which are 8589934592 or twice its length: compared as bytes
     ");
     // Each thing in a circle is gone through once, and its other names are links to the first.
     let circle = read("hostile/circle.h5");

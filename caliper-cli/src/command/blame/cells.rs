@@ -49,7 +49,7 @@ pub(super) fn run(cell: &str, against: &str, around: &Around<'_>) -> Outcome {
     if one.id() == other.id() {
         return Err(Failure::question(format!("`{cell}` and `{against}` are the same cell")));
     }
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     let Config { compare: criteria, axes, .. } = Setting::open(&how.config)?.config;
     let analysis = Analysis::new(&[], None, &criteria, &blobs);
     let (test, is_swapped) = test(how, &one, &other, &analysis)?;

@@ -20,7 +20,7 @@ pub(super) fn run(config: &Path, axis: Option<&str>, terminal: Terminal) -> Outc
     let recording = Recording {
         records: &recorded.results.cells,
         criteria: &criteria,
-        blobs: &|blob| recorded.store.blob(blob).ok(),
+        blobs: &|blob| recorded.store.content(blob).ok(),
         planned: &|test, variant| recorded.planned(test, variant),
         labels: &|axis| recorded.labels(axis),
     };

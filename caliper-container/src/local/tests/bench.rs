@@ -106,6 +106,7 @@ impl Bench {
             project: &self.project,
             limits: &self.setup.limits,
             results: &self.setup.results,
+            meanwhile: None,
             interrupt: &self.interrupt,
         }
     }

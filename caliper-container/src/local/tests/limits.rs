@@ -1,9 +1,13 @@
 //! Limits that are kept by watching.
 
+use std::sync::Mutex;
+
 use caliper_core::facts::record::TestOutcome;
 use caliper_core::question::limits::Limits;
 
 use super::*;
+use crate::backend::RunRequest;
+use crate::results::ResultFile;
 
 /// How a program ends within `limits`, and what it prints.
 fn run(script: &str, limits: Limits) -> TestRun {
@@ -56,6 +60,29 @@ fn processors_are_chosen() {
     let unlimited = run("import os; print(len(os.sched_getaffinity(0)))", setup().limits);
     let here = thread::available_parallelism().unwrap();
     assert_eq!(text(&unlimited.output), format!("{here}\n"));
+}
+
+#[test]
+fn what_is_complete_is_taken_while_the_test_goes_on() {
+    let script = "import os, time\n\
+                  open('first.out', 'w').write('1')\n\
+                  growing = open('growing.out', 'w')\n\
+                  for turn in range(60):\n\
+                  \x20   growing.write('1')\n\
+                  \x20   growing.flush()\n\
+                  \x20   time.sleep(0.1)\n\
+                  os.remove('first.out')\n";
+    let (mut bench, workspace, environment) = Bench::bare(&[("script.py", script)]);
+    bench.setup.results = vec!["*.out".to_owned()];
+    let taken = Mutex::new(Vec::new());
+    let take = |file: &ResultFile| taken.lock().unwrap().push((file.path.clone(), file.size));
+    let test = test(&["python", "script.py"]);
+    let request = RunRequest { meanwhile: Some(&take), ..bench.run_of(&test) };
+    let ended = process::run(&environment, &request, &workspace, &unlimited()).unwrap();
+    // What is not there at the end was taken before; what grew was not, and is complete at the end.
+    assert_eq!(*taken.lock().unwrap(), [("first.out".to_owned(), 1)]);
+    let left: Vec<_> = ended.files.iter().map(|file| (&*file.path, file.size)).collect();
+    assert_eq!(left, [("growing.out", 60)]);
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn measured(bench: &Bench, repeats: u32) -> Result<Bounding, PinnedError> {
     let mixtures = Mixtures::new(&plan, &declared, bench.context(&files), options);
     let measure = |wanted: &[Mixture], repeats| mixtures.measure(wanted, repeats);
     let store: &MemoryStore = &bench.store;
-    let blobs = |blob| caliper_core::facts::store::ResultStore::blob(store, blob).ok();
+    let blobs = |blob| caliper_core::facts::store::ResultStore::content(store, blob).ok();
     bounds(question(), repeats, &BoundsWorld { measure: &measure, blobs: &blobs })
 }
 

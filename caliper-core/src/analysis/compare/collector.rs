@@ -411,23 +411,22 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Bytes that nothing is known of.
-    pub(super) fn bytes(&mut self, array: Option<&str>, expected: &[u8], actual: &[u8]) {
-        if expected == actual {
-            return;
-        }
-        let same = expected.iter().zip(actual).take_while(|(one, other)| one == other).count();
-        let place = || Place::Byte {
-            offset: u64::try_from(same).unwrap_or(u64::MAX),
-            array: array.map(excerpt),
-        };
-        let bytes = |bytes: &[u8]| match bytes.get(same..bytes.len().min(same + 8)) {
+    /// Bytes that nothing is known of, and that are not the same: where they part, the bytes that follow there, and how
+    /// many there are in all.
+    pub(super) fn bytes(
+        &mut self,
+        array: Option<&str>,
+        offset: u64,
+        [expected, actual]: [&[u8]; 2],
+        lengths: [u64; 2],
+    ) {
+        let place = || Place::Byte { offset, array: array.map(excerpt) };
+        let shown = |bytes: &[u8]| match bytes.get(..bytes.len().min(8)) {
             Some([]) | None => "nothing".to_owned(),
             Some(bytes) => hex(bytes),
         };
-        self.other(&place, &bytes(expected), &bytes(actual));
-        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let (expected, actual) = (length(expected), length(actual));
+        self.other(&place, &shown(expected), &shown(actual));
+        let [expected, actual] = lengths;
         self.extent.get_or_insert(Extent::Bytes { expected, actual });
     }
 

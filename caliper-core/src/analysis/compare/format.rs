@@ -32,6 +32,7 @@ mod named;
 mod npy;
 mod npz;
 mod safetensors;
+mod source;
 mod svg;
 mod table;
 mod text;
@@ -41,11 +42,14 @@ mod without_hdf5;
 use super::collector::Collector;
 #[cfg(doc)]
 use super::comparison::Rung;
-use super::comparison::{Comparison, Format, ReadAs, Unlike};
+use super::comparison::{Comparison, Format, Place, ReadAs, Unlike};
 use super::items::Item;
 use super::nearest::Nearest;
 use super::rules::Lens;
+use crate::facts::store::Content;
 use crate::question::criteria::Policy;
+
+use source::Source;
 
 /// How results of one format are read and compared.
 trait ResultFormat: Sync {
@@ -58,7 +62,12 @@ trait ResultFormat: Sync {
     /// Reads both results and reports every difference to `collector`.
     ///
     /// Returns a sentence for each part that could not be read and was compared as bytes.
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome;
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome;
 
     /// The lines or fields of a result, for a test that compares several runs with each other; `None` if
     /// such results can only be compared as a whole.
@@ -138,8 +147,13 @@ impl Format {
     }
 
     /// The format in which two contents of a file can be compared.
-    pub(super) fn of_both(name: &str, expected: &[u8], actual: &[u8]) -> Self {
-        let (expected, actual) = (Self::of(name, expected), Self::of(name, actual));
+    pub(super) fn of_both(name: &str, expected: &Content, actual: &Content) -> Self {
+        let of = |content| {
+            let mut all = Source::of(content).all();
+            // What cannot be read is told where it is compared.
+            all.start(content::LOOKED_AT + 1).map_or(Self::Binary, |start| Self::of(name, &start))
+        };
+        let (expected, actual) = (of(expected), of(actual));
         if expected == actual {
             return expected;
         }
@@ -159,16 +173,20 @@ impl Format {
 /// from that, and with whole numbers or absolute tolerances alone, the rung is the same either way.
 pub fn compare(format: Format, expected: &[u8], actual: &[u8], policy: &Policy) -> Comparison {
     let lens = Lens::new(policy, None);
-    compare_numbers(format, [expected, actual], [lens, lens]).0
+    let [expected, actual] = [expected, actual].map(|bytes| Content::Memory(bytes.into()));
+    compare_numbers(format, [&expected, &actual], [lens, lens]).0
 }
 
-/// Compares as [`compare`] does, and also returns the differences that the test for noise needs.
+/// Compares as [`compare`] does, and also returns the differences that the test for noise needs. Of results that are too
+/// large for memory those that hold arrays are compared by their values, piece by piece, and others by their bytes.
 pub(super) fn compare_numbers(
     format: Format,
-    [expected, actual]: [&[u8]; 2],
+    [expected, actual]: [&Content; 2],
     lenses: [Lens<'_>; 2],
 ) -> (Comparison, Unlike) {
-    if expected == actual {
+    let (expected, actual) = (Source::of(expected), Source::of(actual));
+    let in_memory = expected.memory().ok().zip(actual.memory().ok());
+    if in_memory.is_some_and(|(expected, actual)| expected == actual) {
         return (Comparison::alike(), Unlike::default());
     }
     let reader = format.reader();
@@ -176,15 +194,20 @@ pub(super) fn compare_numbers(
     match reader.compare(expected, actual, &mut collector) {
         Ok(unread) => collector.done(reader.read_as(), unread),
         // What was collected before reading failed does not count: begin again.
-        Err(Unread { reasons, weaker }) => {
+        Err(Unread { mut reasons, weaker }) => {
             let mut collector = Collector::new(lenses);
-            let read_as = match weaker {
-                Weaker::Text => {
+            let read_as = match (weaker, in_memory) {
+                (Weaker::Text, Some((expected, actual))) => {
                     text::compare_bytes(expected, actual, &mut collector);
                     ReadAs::Text
                 }
-                Weaker::Bytes => {
-                    collector.bytes(None, expected, actual);
+                (Weaker::Text | Weaker::Bytes, _) => {
+                    let read = binary::compare(None, expected.all(), actual.all(), &mut collector);
+                    if let Err(reason) = read {
+                        let place = || Place::Whole { name: "bytes".to_owned() };
+                        collector.other(&place, "what can be read", "what cannot be read");
+                        reasons.push(format!("the results could not be read: {reason}"));
+                    }
                     ReadAs::Bytes
                 }
             };
@@ -207,6 +230,15 @@ pub(super) fn labelled(
     found: &mut dyn FnMut(&str, Nearest),
 ) {
     format.reader().labelled(result, lens, found);
+}
+
+/// Both results as bytes in memory, if `what` can be held there.
+fn in_memory<'a>(
+    what: &str,
+    expected: Source<'a>,
+    actual: Source<'a>,
+) -> Result<(&'a [u8], &'a [u8]), Unread> {
+    both(what, Weaker::Bytes, expected.memory(), actual.memory())
 }
 
 /// Both results as they were read, or why one of them could not be read as `what`.

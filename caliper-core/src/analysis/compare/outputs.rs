@@ -1,12 +1,13 @@
 //! The outputs of tests, each read once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Blobs;
 use super::comparison::{Comparison, Unlike};
 use crate::facts::record::BlobRef;
+use crate::facts::store::Content;
 use crate::names::Sha256;
 
 /// What was read of outputs so far; equal ones are held once. The analyses of a growing set of records
@@ -22,7 +23,9 @@ struct Held {
     /// How long all of `blobs` is.
     bytes: usize,
     /// `None` for a blob that is lost.
-    blobs: HashMap<BlobRef, Option<Arc<[u8]>>>,
+    blobs: HashMap<BlobRef, Option<Content>>,
+    /// The large ones that were asked for last, which take room on the disk.
+    large: VecDeque<(BlobRef, Content)>,
     /// The texts that stand in records, and their digests.
     texts: HashMap<Arc<[u8]>, Sha256>,
     /// How large outputs compare, and how many numbers all of these hold.
@@ -36,6 +39,9 @@ pub(super) type Pair = (Sha256, Sha256, u64);
 /// How many numbers of comparisons are held: some 250 MB. A row of five cells with six runs of 100,000 noisy numbers
 /// needs about that.
 const MOST_NUMBERS: usize = 8_000_000;
+
+/// How many contents are held that are too large for memory. All runs are compared with the first.
+const MOST_LARGE: usize = 2;
 
 /// How many bytes are held if nothing else is said: more than a thousand cells with different outputs of
 /// 100 KiB.
@@ -64,16 +70,33 @@ impl Outputs {
     }
 
     /// The content of a blob, which `read` is asked for the first time.
-    pub(super) fn blob(&self, blob: BlobRef, read: Blobs<'_>) -> Option<Arc<[u8]>> {
-        if let Some(known) = self.held().blobs.get(&blob) {
+    pub(super) fn blob(&self, blob: BlobRef, read: Blobs<'_>) -> Option<Content> {
+        let mut held = self.held();
+        if let Some(known) = held.blobs.get(&blob) {
             return known.clone();
         }
+        if let Some(known) = held.large.iter().position(|(known, _)| *known == blob) {
+            let known = held.large.remove(known)?;
+            held.large.push_back(known.clone());
+            return Some(known.1);
+        }
         // Not while the lock is held: reading takes long, and is another's code.
-        let content: Option<Arc<[u8]>> = read(blob).map(Arc::from);
+        drop(held);
+        let content = read(blob);
         let mut held = self.held();
-        if held.bytes < self.most {
-            held.bytes += content.as_ref().map_or(0, |content| content.len());
-            held.blobs.insert(blob, content.clone());
+        match &content {
+            Some(Content::Large(_)) => {
+                held.large.extend(content.clone().map(|content| (blob, content)));
+                if held.large.len() > MOST_LARGE {
+                    held.large.pop_front();
+                }
+            }
+            Some(Content::Memory(bytes)) if held.bytes < self.most => {
+                held.bytes += bytes.len();
+                held.blobs.insert(blob, content.clone());
+            }
+            None if held.bytes < self.most => drop(held.blobs.insert(blob, None)),
+            Some(Content::Memory(_)) | None => {}
         }
         content
     }
@@ -90,17 +113,17 @@ impl Outputs {
         (digest, content)
     }
 
-    /// How two outputs compare, which `compare` is asked the first time. The same two are compared to find
-    /// whether they differ, and again to find whether that is noise.
+    /// How two outputs compare, which `compare` is asked the first time; `None` if it cannot tell. The same two are
+    /// compared to find whether they differ, and again to find whether that is noise.
     pub(super) fn compared(
         &self,
         pair: Pair,
-        compare: impl FnOnce() -> (Comparison, Unlike),
-    ) -> Arc<(Comparison, Unlike)> {
+        compare: impl FnOnce() -> Option<(Comparison, Unlike)>,
+    ) -> Option<Arc<(Comparison, Unlike)>> {
         if let Some(known) = self.held().compared.get(&pair) {
-            return Arc::clone(known);
+            return Some(Arc::clone(known));
         }
-        let found = Arc::new(compare());
+        let found = Arc::new(compare()?);
         let mut held = self.held();
         let numbers = found.1.apart.len();
         if held.numbers + numbers > MOST_NUMBERS {
@@ -109,7 +132,7 @@ impl Outputs {
         }
         held.numbers += numbers;
         held.compared.insert(pair, Arc::clone(&found));
-        found
+        Some(found)
     }
 
     /// Looks for lost blobs once more: another function to read with may find them.
@@ -131,7 +154,7 @@ mod tests {
             ["a", "b", "c"].map(|name| BlobRef(Sha256::of(name.as_bytes()))).into();
         let read = |blob: BlobRef| {
             asked.borrow_mut().push(blob);
-            (blob != names[2]).then(|| vec![7; 6])
+            (blob != names[2]).then(|| vec![7; 6].into())
         };
         let outputs = Outputs::up_to(10);
         for blob in names.iter().chain(&names) {

@@ -17,6 +17,7 @@ use super::noise::{self, Sample};
 use super::number::close;
 use super::rules::{Lens, Subject};
 use crate::facts::record::{BlobRef, Record, RecordedResult, Run, TestOutcome};
+use crate::facts::store::Content;
 use crate::names::Sha256;
 use crate::question::criteria::Tolerance;
 use crate::question::plan::TestKind;
@@ -26,7 +27,7 @@ use crate::question::plan::TestKind;
 pub(super) struct Runs {
     pub(super) version: Version,
     test: String,
-    runs: Vec<BTreeMap<String, Content>>,
+    runs: Vec<BTreeMap<String, Part>>,
     /// For each run in which batch it was measured.
     batches: Vec<Option<String>>,
     is_constant: OnceCell<bool>,
@@ -39,9 +40,11 @@ struct Source {
 }
 
 /// What is known of a part.
-struct Content {
+struct Part {
     source: Arc<Source>,
     digest: Sha256,
+    /// In bytes, where it is known without reading it.
+    size: Option<u64>,
     /// Where it is; `None` if it was too much to keep.
     kept: Option<Kept>,
     /// Whether that is all of it.
@@ -54,13 +57,19 @@ enum Kept {
     Blob(BlobRef),
 }
 
-impl Content {
+impl Part {
     /// What was kept of it; `None` if it was too much, or is lost.
-    fn read(&self, comparer: &Comparer<'_>) -> Option<Arc<[u8]>> {
+    fn read(&self, comparer: &Comparer<'_>) -> Option<Content> {
         match self.kept.as_ref()? {
-            Kept::Text(text) => Some(Arc::clone(text)),
-            Kept::Blob(blob) => comparer.blob(*blob),
+            Kept::Text(text) => Some(Content::Memory(Arc::clone(text))),
+            Kept::Blob(blob) => comparer.content(*blob),
         }
+    }
+
+    /// What was kept of it with its format, if it can be held in memory.
+    fn readable(&self, part: &str, comparer: &Comparer<'_>) -> Option<(Format, Arc<[u8]>)> {
+        let content = self.read(comparer)?;
+        Some((format(part, &content, &content), content.memory()?))
     }
 }
 
@@ -92,7 +101,7 @@ fn project_of(filename: &str) -> &str {
     version.map_or("", |(at, _)| &filename[..at])
 }
 
-impl PartialEq for Content {
+impl PartialEq for Part {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
@@ -129,19 +138,19 @@ impl Runs {
         let source = Arc::new(Source::of(record, test));
         let criteria = comparer.criteria.of(test);
         let printed = |text: &str, blob: Option<BlobRef>, all: Option<Sha256>| {
-            let (of_kept, kept) = if let Some(blob) = blob {
-                (blob.0, Kept::Blob(blob))
+            let (of_kept, size, kept) = if let Some(blob) = blob {
+                (blob.0, None, Kept::Blob(blob))
             } else {
                 let (digest, text) = comparer.outputs.text(text);
-                (digest, Kept::Text(text))
+                (digest, u64::try_from(text.len()).ok(), Kept::Text(text))
             };
             let (digest, is_whole) = (all.unwrap_or(of_kept), all.is_none());
-            Content { source: Arc::clone(&source), digest, kept: Some(kept), is_whole }
+            Part { source: Arc::clone(&source), digest, size, kept: Some(kept), is_whole }
         };
         let file = |file: &RecordedResult| {
             let kept = file.content.map(Kept::Blob);
             let (source, digest) = (Arc::clone(&source), file.sha256);
-            let content = Content { source, digest, kept, is_whole: true };
+            let content = Part { source, digest, size: Some(file.size), kept, is_whole: true };
             // A file may be named like a stream.
             let dot =
                 if [STDOUT, STDERR, FUNCTIONS].contains(&file.path.as_str()) { "./" } else { "" };
@@ -151,12 +160,12 @@ impl Runs {
             if criteria.exit_status {
                 return BTreeMap::new();
             }
-            let mut parts: BTreeMap<String, Content> = run.files.iter().map(file).collect();
+            let mut parts: BTreeMap<String, Part> = run.files.iter().map(file).collect();
             if let Some(outcomes) = run.functions.as_ref().and_then(|known| known.outcomes) {
                 let kept = Some(Kept::Blob(outcomes));
                 let (source, digest) = (Arc::clone(&source), outcomes.0);
-                parts
-                    .insert(FUNCTIONS.to_owned(), Content { source, digest, kept, is_whole: true });
+                let content = Part { source, digest, size: None, kept, is_whole: true };
+                parts.insert(FUNCTIONS.to_owned(), content);
             }
             if criteria.stdout.unwrap_or(kind.compares_output()) {
                 parts.insert(
@@ -257,11 +266,10 @@ impl Runs {
                 continue;
             }
             is_whole &= content.is_whole;
-            let Some(bytes) = content.read(comparer) else {
+            let Some((format, bytes)) = content.readable(part, comparer) else {
                 is_whole = false;
                 continue;
             };
-            let format = format(part, &bytes, &bytes);
             let lens = content.source.lens(comparer);
             formats::labelled(format, &bytes, &lens, &mut |name, number| found(part, name, number));
         }
@@ -324,7 +332,7 @@ impl Runs {
         })
     }
 
-    fn parts<'a>(&'a self, run: &'a BTreeMap<String, Content>) -> Vec<&'a String> {
+    fn parts<'a>(&'a self, run: &'a BTreeMap<String, Part>) -> Vec<&'a String> {
         let first = self.runs.first().into_iter().flat_map(BTreeMap::keys);
         let mut parts: Vec<&String> = first.chain(run.keys()).collect();
         parts.sort_by_key(|part| (part.as_str() != STDOUT, part.as_str()));
@@ -344,7 +352,7 @@ impl Runs {
             all.filter_map(|(run, batch)| Some((run, place(batch)?))).collect()
         };
         let (here, there) = (of_these(self), of_these(others));
-        let all: Vec<&BTreeMap<String, Content>> = here
+        let all: Vec<&BTreeMap<String, Part>> = here
             .iter()
             .map(|(run, _)| &self.runs[*run])
             .chain(there.iter().map(|(run, _)| &others.runs[*run]))
@@ -372,8 +380,8 @@ impl Runs {
 
 /// Whether two runs have the same result.
 fn is_same(
-    one: &BTreeMap<String, Content>,
-    other: &BTreeMap<String, Content>,
+    one: &BTreeMap<String, Part>,
+    other: &BTreeMap<String, Part>,
     comparer: &Comparer<'_>,
 ) -> bool {
     let mut parts = one.keys().chain(other.keys());
@@ -381,11 +389,7 @@ fn is_same(
 }
 
 /// One part of several runs, as what corresponds in them.
-fn side_by_side(
-    part: &str,
-    runs: &[&BTreeMap<String, Content>],
-    comparer: &Comparer<'_>,
-) -> Aligned {
+fn side_by_side(part: &str, runs: &[&BTreeMap<String, Part>], comparer: &Comparer<'_>) -> Aligned {
     let mut found = Vec::new();
     for content in runs {
         let compared = compare_part(part, runs.first().copied(), content, comparer);
@@ -438,25 +442,24 @@ fn find(numbers: &[(&Apart, Tolerance)], wanted: &Apart, before: Option<usize>) 
 }
 
 /// The same where runs differ in more than numbers.
-fn other_text(part: &str, runs: &[&BTreeMap<String, Content>], comparer: &Comparer<'_>) -> Aligned {
-    let items = |run: &&BTreeMap<String, Content>| {
+fn other_text(part: &str, runs: &[&BTreeMap<String, Part>], comparer: &Comparer<'_>) -> Aligned {
+    let items = |run: &&BTreeMap<String, Part>| {
         let content = run.get(part).filter(|content| content.is_whole)?;
-        let bytes = content.read(comparer)?;
-        formats::items(format(part, &bytes, &bytes), &bytes, &content.source.lens(comparer))
+        let (format, bytes) = content.readable(part, comparer)?;
+        formats::items(format, &bytes, &content.source.lens(comparer))
     };
     let known: Option<Vec<Vec<Item>>> = runs.iter().map(items).collect();
     let mut aligned = known.map(|items| Aligned::of(&items)).unwrap_or_default();
     if aligned == Aligned::default() {
         // They differ in something else, such as the order of fields, or nothing can be read of them.
-        let digest =
-            |run: &&BTreeMap<String, Content>| hashed(&run.get(part).map(|one| one.digest));
+        let digest = |run: &&BTreeMap<String, Part>| hashed(&run.get(part).map(|one| one.digest));
         aligned.shapes.push(runs.iter().map(digest).collect());
     }
     aligned
 }
 
 /// What a test prints is text, whatever it is.
-fn format(part: &str, expected: &[u8], actual: &[u8]) -> Format {
+fn format(part: &str, expected: &Content, actual: &Content) -> Format {
     match part {
         STDOUT | STDERR => Format::Text,
         FUNCTIONS => Format::Json,
@@ -465,7 +468,7 @@ fn format(part: &str, expected: &[u8], actual: &[u8]) -> Format {
 }
 
 /// How long two outputs are together, in bytes, so that their comparison is worth being kept.
-const LARGE: usize = 64 << 10;
+const LARGE: u64 = 64 << 10;
 
 /// A digest over the criteria: other questions may share what was read.
 fn hashed_policy(lenses: &[Lens<'_>; 2]) -> u64 {
@@ -474,18 +477,18 @@ fn hashed_policy(lenses: &[Lens<'_>; 2]) -> u64 {
 
 fn compare_part(
     part: &str,
-    expected: Option<&BTreeMap<String, Content>>,
-    actual: &BTreeMap<String, Content>,
+    expected: Option<&BTreeMap<String, Part>>,
+    actual: &BTreeMap<String, Part>,
     comparer: &Comparer<'_>,
 ) -> Arc<(Comparison, Unlike)> {
     let (expected, actual) = (expected.and_then(|expected| expected.get(part)), actual.get(part));
     if expected == actual {
         return Arc::new((Comparison::alike(), Unlike::default()));
     }
-    let shown = |content: Option<&Content>| {
+    let shown = |content: Option<&Part>| {
         let Some(content) = content else { return "no such file".to_owned() };
         match content.read(comparer).filter(|_| content.is_whole) {
-            Some(bytes) => format!("{} bytes", bytes.len()),
+            Some(bytes) => format!("{} bytes", bytes.length()),
             None => format!("more than was kept, {}", content.digest),
         }
     };
@@ -493,19 +496,21 @@ fn compare_part(
         Arc::new((Comparison::of_names(part, shown(expected), shown(actual)), Unlike::default()))
     };
     let (Some(expected), Some(actual)) = (expected, actual) else { return by_name() };
-    let (Some(left), Some(right)) = (expected.read(comparer), actual.read(comparer)) else {
-        return by_name();
-    };
     let lenses = [expected.source.lens(comparer), actual.source.lens(comparer)];
-    let format = format(part, &left, &right);
-    let compare = || formats::compare_numbers(format, [&left, &right], lenses);
-    let found = if left.len() + right.len() < LARGE {
-        Arc::new(compare())
+    let compare = || {
+        let (left, right) = (expected.read(comparer)?, actual.read(comparer)?);
+        let format = format(part, &left, &right);
+        Some(formats::compare_numbers(format, [&left, &right], lenses))
+    };
+    let size = |part: &Part| part.size.unwrap_or(u64::MAX);
+    let found = if size(expected).saturating_add(size(actual)) < LARGE {
+        compare().map(Arc::new)
     } else {
         let sides = [&expected.source, &actual.source];
         let decides = (part, sides.map(|side| (&side.test, &side.subject)), hashed_policy(&lenses));
         comparer.outputs.compared((expected.digest, actual.digest, hashed(&decides)), compare)
     };
+    let Some(found) = found else { return by_name() };
     // They differ in what was not kept.
     let is_whole = expected.is_whole && actual.is_whole;
     if found.0.rung <= Rung::WithinTolerance && !is_whole { by_name() } else { found }

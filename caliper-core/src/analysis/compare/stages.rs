@@ -305,7 +305,7 @@ mod tests {
             runs.iter().flat_map(|(files, ..)| files.iter().map(|(_, content)| *content)).collect();
         let blobs = |blob: BlobRef| {
             let found = all.iter().find(|content| Sha256::of(content.as_bytes()) == blob.0);
-            found.map(|content| content.as_bytes().to_vec())
+            found.map(|content| content.as_bytes().to_vec().into())
         };
         let stage = |(name, files): &(&str, &str)| Stage {
             name: (*name).to_owned(),

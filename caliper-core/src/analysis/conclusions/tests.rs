@@ -5,6 +5,7 @@ use crate::facts::record::tests::{record, run};
 use crate::facts::record::{
     BuildReason, BuildRecord, CellOutcome, RecordedResult, Run, TestOutcome, TestRecord,
 };
+use crate::facts::store::Content;
 use crate::names::Sha256;
 use crate::question::criteria::TestCriteria;
 
@@ -22,9 +23,9 @@ impl Counting {
         blob
     }
 
-    fn read(&self, blob: BlobRef) -> Option<Vec<u8>> {
+    fn read(&self, blob: BlobRef) -> Option<Content> {
         *self.read.borrow_mut().entry(blob).or_default() += 1;
-        self.blobs.borrow().get(&blob).cloned()
+        self.blobs.borrow().get(&blob).cloned().map(Content::from)
     }
 
     fn times(&self, content: &str) -> u32 {

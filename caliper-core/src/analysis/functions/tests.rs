@@ -34,7 +34,7 @@ fn suite(store: &MemoryStore, outcome: TestOutcome, functions: &[&str]) -> TestR
 
 fn told(store: &MemoryStore, records: &[Record]) -> String {
     let criteria = Criteria::default();
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     let analysis = Analysis::new(records, None, &criteria, &blobs);
     let mut lines = Vec::new();
     for summary in analysis.functions() {
@@ -185,7 +185,7 @@ fn a_suite_passes_with_the_same_result_if_the_same_functions_pass() {
         cell("1.2", "2 passed in 3 s, 1 warning", &["+a", "+b"]),
     ];
     let criteria = Criteria::default();
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     let verdicts = Analysis::new(&records, None, &criteria, &blobs).into_verdicts();
     let told: Vec<String> = verdicts
         .iter()

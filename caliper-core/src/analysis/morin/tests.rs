@@ -5,6 +5,7 @@ use super::*;
 use crate::facts::record::TestOutcome::{self, Failed, Passed};
 use crate::facts::record::tests::{record, test};
 use crate::facts::record::{BlobRef, CellOutcome, RecordedResult};
+use crate::facts::store::Content;
 use crate::names::Sha256;
 use crate::question::criteria::Criteria;
 use crate::report::morin::text;
@@ -58,7 +59,7 @@ impl World {
         let recording = Recording {
             records: &self.records,
             criteria: &self.criteria,
-            blobs: &|blob| self.blobs.get(&blob.0).cloned(),
+            blobs: &|blob| self.blobs.get(&blob.0).cloned().map(Content::from),
             planned: &|_, _| Some(planned),
             labels: &|_| labels.iter().map(ToString::to_string).collect(),
         };

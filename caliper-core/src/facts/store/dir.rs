@@ -5,15 +5,16 @@
 )]
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufReader, BufWriter, Read, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::replace::{UNFINISHED, Unfinished, replace};
-use super::{ResultStore, StoreError};
+use super::{Content, MOST_IN_MEMORY, Pieces, ResultStore, StoreError};
 use crate::facts::asked::{self, Asked};
 use crate::facts::record;
 use crate::facts::record::{BlobRef, Record};
@@ -326,6 +327,51 @@ impl ResultStore for DirStore {
             .map_err(|source| StoreError::Blob { blob, source })?;
         Ok(Box::new(Verified { content, blob, digest: Sha256Stream::default() }))
     }
+
+    /// What is long is unpacked into a file without a name, beside the blobs or, where these cannot be written, where the
+    /// system has temporary files. The system removes it when it is no longer used, also if this process is killed.
+    fn content(&self, blob: BlobRef) -> Result<Content, StoreError> {
+        let unread = |source| StoreError::Blob { blob, source };
+        let mut content = self.open_blob(blob)?;
+        let mut start = Vec::new();
+        (&mut content).take(SHORT).read_to_end(&mut start).map_err(unread)?;
+        if (start.len() as u64) < SHORT {
+            return Ok(start.into());
+        }
+        let file = tempfile::tempfile_in(self.folder.join("blobs"));
+        let mut file = file.or_else(|_| tempfile::tempfile()).map_err(unread)?;
+        file.write_all(&start).map_err(unread)?;
+        let length = start.len() as u64 + io::copy(&mut content, &mut file).map_err(unread)?;
+        drop(start);
+        let unpacked = Unpacked { length, file: Mutex::new(file) };
+        if length > MOST_IN_MEMORY {
+            return Ok(Content::Large(Arc::new(unpacked)));
+        }
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        unpacked.read_at(0, &mut bytes).map_err(unread)?;
+        Ok(bytes.into())
+    }
+}
+
+/// What is not longer is unpacked in memory without a look at how long it is.
+const SHORT: u64 = 16 << 20;
+
+/// A blob that is unpacked on the disk.
+struct Unpacked {
+    length: u64,
+    file: Mutex<File>,
+}
+
+impl Pieces for Unpacked {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(buffer)
+    }
 }
 
 /// The level of zstd at which blobs are compressed.
@@ -391,6 +437,30 @@ mod tests {
             matches!(&error, StoreError::Blob { source, .. } if source.kind() == io::ErrorKind::FileTooLarge),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_long_blob_is_read_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DirStore::open(folder.path()).unwrap();
+        for (left, is_large) in [(SHORT, false), (SHORT + 1, false), (MOST_IN_MEMORY + 5, true)] {
+            let mut bytes =
+                (&b"start"[..]).chain(io::repeat(7).take(left - 10)).chain(&b"ended"[..]);
+            let blob = store.save_blob_from(&mut bytes).unwrap();
+            let content = store.content(blob).unwrap();
+            assert_eq!(content.length(), left);
+            let mut end = [0; 6];
+            match &content {
+                Content::Memory(bytes) => end.copy_from_slice(&bytes[bytes.len() - 6..]),
+                Content::Large(pieces) => {
+                    pieces.read_at(left - 6, &mut end).unwrap();
+                    assert!(pieces.read_at(left - 5, &mut [0; 6]).is_err());
+                }
+            }
+            assert_eq!((&end, matches!(content, Content::Large(_))), (b"\x07ended", is_large));
+        }
+        // Nothing is left but the blobs themselves.
+        assert_eq!(fs::read_dir(folder.path().join("blobs")).unwrap().count(), 3);
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn summary(
         }
     }
     let criteria = Criteria::default();
-    let blobs = |blob| store.blob(blob).ok();
+    let blobs = |blob| store.content(blob).ok();
     Analysis::new(&records, None, &criteria, &blobs).functions()
 }
 

@@ -1,6 +1,7 @@
 //! Outputs, logs and images, each once, in compressed pieces.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -80,15 +81,15 @@ impl<'a> Texts<'a> {
         if let Some(number) = self.numbers.get(&blob.0) {
             return *number;
         }
-        match (self.blobs)(blob) {
-            Some(bytes) => self.add(blob.0, || bytes),
+        match self.bytes(blob) {
+            Some(bytes) => self.add(blob.0, || bytes.to_vec()),
             None => LEFT_OUT,
         }
     }
 
     /// What is kept by itself, for those who read more from it.
-    pub(super) fn bytes(&self, blob: BlobRef) -> Option<Vec<u8>> {
-        (self.blobs)(blob)
+    pub(super) fn bytes(&self, blob: BlobRef) -> Option<Arc<[u8]>> {
+        (self.blobs)(blob)?.memory()
     }
 
     /// The number of an image; `None` if the bytes are none that a page can show.

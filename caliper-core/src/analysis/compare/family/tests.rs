@@ -2,6 +2,7 @@ use super::*;
 use crate::analysis::Analysis;
 use crate::facts::record::tests::{record, test};
 use crate::facts::record::{BlobRef, Record, RecordedResult, TestOutcome};
+use crate::facts::store::Content;
 use crate::names::Sha256;
 use crate::question::criteria::{Criteria, TestCriteria};
 
@@ -234,7 +235,7 @@ fn files_are_results_too() {
     ];
     let blobs = |blob: BlobRef| {
         let mut contents = values.map(content).into_iter();
-        contents.find(|content| Sha256::of(content) == blob.0)
+        contents.find(|content| Sha256::of(content) == blob.0).map(Content::from)
     };
     let verdicts = Analysis::new(&records, None, &Criteria::default(), &blobs).into_verdicts();
     let seen: Vec<String> = verdicts

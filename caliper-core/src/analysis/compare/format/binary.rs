@@ -1,6 +1,9 @@
 //! Bytes of which nothing is known: they are equal, or other bytes.
 
-use super::{Outcome, ResultFormat};
+use std::io::Read;
+
+use super::source::{Data, Source};
+use super::{Outcome, ResultFormat, Unread, Weaker};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::ReadAs;
 
@@ -16,8 +19,60 @@ impl ResultFormat for Binary {
         ReadAs::Bytes
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
-        collector.bytes(None, expected, actual);
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
+        let read = compare(None, expected.all(), actual.all(), collector);
+        read.map_err(|reason| Unread { reasons: vec![reason], weaker: Weaker::Bytes })?;
         Ok(Vec::new())
     }
+}
+
+/// How many bytes are read at once.
+const PIECE: usize = if cfg!(test) { 16 } else { 1 << 16 };
+
+/// Compares bytes, of a whole result or of an array in it. Returns whether they are the same.
+///
+/// # Errors
+///
+/// Why they cannot be read to their end.
+pub(super) fn compare(
+    array: Option<&str>,
+    expected: Data<'_>,
+    actual: Data<'_>,
+    collector: &mut Collector<'_>,
+) -> Result<bool, String> {
+    let lengths = [expected.length(), actual.length()];
+    let (mut expected, mut actual) = (expected.reader(), actual.reader());
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    let mut offset = 0;
+    loop {
+        fill(&mut *expected, &mut left, PIECE)?;
+        fill(&mut *actual, &mut right, PIECE)?;
+        if left != right {
+            break;
+        }
+        if left.is_empty() {
+            return Ok(true);
+        }
+        offset += u64::try_from(left.len()).unwrap_or(u64::MAX);
+        left.clear();
+        right.clear();
+    }
+    let same = left.iter().zip(&right).take_while(|(one, other)| one == other).count();
+    // What follows is told, and may lie in the next piece.
+    fill(&mut *expected, &mut left, PIECE + 8)?;
+    fill(&mut *actual, &mut right, PIECE + 8)?;
+    offset += u64::try_from(same).unwrap_or(u64::MAX);
+    collector.bytes(array, offset, [&left[same..], &right[same..]], lengths);
+    Ok(false)
+}
+
+/// Reads until there are so many bytes, or no more.
+fn fill(reader: &mut dyn Read, bytes: &mut Vec<u8>, most: usize) -> Result<(), String> {
+    let missing = u64::try_from(most.saturating_sub(bytes.len())).unwrap_or(u64::MAX);
+    reader.take(missing).read_to_end(bytes).map(drop).map_err(|error| error.to_string())
 }

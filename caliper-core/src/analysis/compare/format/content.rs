@@ -46,7 +46,7 @@ const NPY: &[u8] = b"\x93NUMPY";
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// How much of a content is looked at to tell text from binary.
-const LOOKED_AT: usize = 1 << 20;
+pub(super) const LOOKED_AT: usize = 1 << 20;
 
 /// The format of a content whose name promises another.
 pub(super) fn format(promised: Format, content: &[u8]) -> Format {
@@ -147,7 +147,10 @@ mod tests {
         for (name, content, format) in cases {
             assert_eq!(Format::of(name, content), *format, "{name} {content:?}");
         }
-        assert_eq!(Format::of_both("a.csv", b"1,2\n", b"\0"), Binary);
-        assert_eq!(Format::of_both("a.txt", b"x", b"<svg/>"), Text);
+        let both = |name, expected: &[u8], actual: &[u8]| {
+            Format::of_both(name, &expected.to_vec().into(), &actual.to_vec().into())
+        };
+        assert_eq!(both("a.csv", b"1,2\n", b"\0"), Binary);
+        assert_eq!(both("a.txt", b"x", b"<svg/>"), Text);
     }
 }

@@ -13,6 +13,7 @@
 //! Sources: HDF5 File Format Specification, version 3.0; for Keras `save_weights_to_hdf5_group` in
 //! `keras/src/legacy/saving/legacy_h5_format.py`.
 
+mod bands;
 mod keras;
 mod limited;
 mod tree;
@@ -25,17 +26,24 @@ use hdf5_reader::{Dataset, Hdf5File, OpenOptions};
 
 use super::named::{self, Container, Named, Part};
 use super::npy::Array;
+use super::source::{Data, Source};
 use super::{Outcome, ResultFormat, Weaker, both};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::ReadAs;
 use crate::analysis::compare::show;
 
+use bands::Bands;
 use limited::Limited;
 use tree::{Tree, What};
 use types::{Reference, Type};
 
-/// How many bytes the arrays of a file may hold together, unpacked, if the file itself is not larger.
-const MOST: u64 = 1 << 30;
+/// How many bytes the arrays of a file may hold together, unpacked, if the file itself is not larger. Long arrays are
+/// unpacked piece by piece, so that this limits the time and not the memory.
+const MOST: u64 = 8 << 30;
+/// Arrays that are not longer are unpacked at once.
+const SHORT: u64 = if cfg!(test) { 16 } else { 64 << 20 };
+/// Arrays that cannot be unpacked piece by piece are read if they are not longer.
+const LONGEST_AT_ONCE: u64 = 1 << 30;
 /// How many bytes a chunk may hold.
 const LARGEST_CHUNK: usize = 256 << 20;
 /// How many bytes may say what an object is.
@@ -53,7 +61,12 @@ impl ResultFormat for Hdf5 {
         ReadAs::Hdf5
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
         let (mut expected, mut actual) =
             both("HDF5", Weaker::Bytes, File::open(expected), File::open(actual))?;
         named::compare(&mut expected, &mut actual, collector)
@@ -69,16 +82,15 @@ struct File {
 }
 
 impl File {
-    fn open(bytes: &[u8]) -> Result<Self, String> {
+    fn open(source: Source<'_>) -> Result<Self, String> {
         let explain = |error: hdf5_reader::error::Error| show::excerpt(&error.to_string());
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let left = length.saturating_mul(2).max(MOST);
+        let left = source.length().saturating_mul(2).max(MOST);
         let options = OpenOptions::default()
             .with_chunk_cache_bytes(0)
             .with_max_chunk_bytes(LARGEST_CHUNK)
             .with_max_read_bytes(usize::try_from(left).unwrap_or(usize::MAX))
             .with_max_object_header_bytes(LONGEST_HEADER);
-        let storage = Arc::new(Limited::new(bytes));
+        let storage = Arc::new(Limited::new(source.content()));
         let file = Hdf5File::from_storage_with_options(storage, options).map_err(explain)?;
         let root = file.root_group().map_err(explain)?;
         let tree = Tree::of(&root)?;
@@ -107,7 +119,7 @@ impl File {
         Ok(())
     }
 
-    fn dataset(&mut self, dataset: &Dataset) -> Result<Part<'static>, String> {
+    fn dataset<'a>(&mut self, dataset: &Dataset) -> Result<Part<'a>, String> {
         let known = shape(dataset.shape(), dataset.num_elements().ok())
             .and_then(|shape| {
                 Ok((shape, dataset.raw_datatype().map_err(|error| error.to_string())?))
@@ -119,7 +131,23 @@ impl File {
             Ok(known) => known,
             Err(reason) => return Ok(unreadable(&reason)),
         };
-        self.take(unpacked(dataset))?;
+        let size = unpacked(dataset);
+        self.take(size)?;
+        if size > SHORT {
+            if let Some(bands) = Bands::of(dataset, &of) {
+                let length = dataset.raw_byte_len().unwrap_or_default();
+                let values = Data::there(u64::try_from(length).unwrap_or(u64::MAX), bands);
+                return Ok(match Array::new(values, 0, shape, false, of.dtype) {
+                    Ok(array) => Part::Array(array),
+                    Err((_, reason)) => unreadable(&reason),
+                });
+            }
+            if size > LONGEST_AT_ONCE {
+                return Ok(unreadable(
+                    "it is too large to be read at once, and cannot be read in pieces",
+                ));
+            }
+        }
         match dataset.read_raw_bytes() {
             Ok(bytes) => self.array(bytes, shape, of),
             Err(error) => Ok(unreadable(&error.to_string())),
@@ -127,12 +155,12 @@ impl File {
     }
 
     /// An array of these bytes, with what they refer to.
-    fn array(
+    fn array<'a>(
         &mut self,
         mut bytes: Vec<u8>,
         shape: Vec<usize>,
         of: Type,
-    ) -> Result<Part<'static>, String> {
+    ) -> Result<Part<'a>, String> {
         let Type { dtype, references } = of;
         let mut heap: Vec<u8> = Vec::new();
         for element in bytes.chunks_exact_mut(dtype.size.max(1)) {
@@ -182,7 +210,7 @@ impl Container for File {
     }
 }
 
-fn unreadable(reason: &str) -> Part<'static> {
+fn unreadable<'a>(reason: &str) -> Part<'a> {
     Part::Opaque { bytes: None, reason: show::excerpt(reason) }
 }
 

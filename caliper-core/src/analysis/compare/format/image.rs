@@ -12,7 +12,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Outcome, ResultFormat, Weaker, both};
+use super::source::Source;
+use super::{Outcome, ResultFormat, Weaker, both, in_memory};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Place, ReadAs, Rung, hashed};
 use crate::analysis::compare::items::Item;
@@ -36,8 +37,14 @@ impl ResultFormat for Image {
         ReadAs::Image
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
         let what = "an image that can be read";
+        let (expected, actual) = in_memory(what, expected, actual)?;
         let (expected, actual) = both(what, Weaker::Bytes, read(expected), read(actual))?;
         compare(&expected, &actual, collector);
         Ok(Vec::new())

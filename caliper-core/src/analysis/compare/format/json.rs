@@ -7,7 +7,8 @@ mod parse;
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, ResultFormat, Weaker, both, text};
+use super::source::Source;
+use super::{Outcome, ResultFormat, Weaker, both, in_memory, text};
 use crate::analysis::compare::collector::{Collector, Pair};
 use crate::analysis::compare::comparison::{Place, ReadAs, hashed};
 use crate::analysis::compare::items::Item;
@@ -30,7 +31,13 @@ impl ResultFormat for Json {
         ReadAs::Json
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
+        let (expected, actual) = in_memory("JSON", expected, actual)?;
         let (expected, actual) = both("JSON", Weaker::Text, read(expected), read(actual))?;
         compare(&expected, &actual, collector);
         Ok(Vec::new())

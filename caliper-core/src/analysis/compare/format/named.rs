@@ -1,10 +1,10 @@
 //! Several arrays with names in one result, whatever the format.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::npy::{self, Array, Name};
-use super::{Outcome, Unread, Weaker};
+use super::source::Data;
+use super::{Outcome, Unread, Weaker, binary};
 use crate::analysis::compare::arrays::ArrayComparison;
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::Place;
@@ -44,7 +44,7 @@ pub(super) enum Part<'a> {
     Array(Array<'a>),
     /// What cannot be read as an array, and its bytes where these at least can be read.
     Opaque {
-        bytes: Option<Cow<'a, [u8]>>,
+        bytes: Option<Data<'a>>,
         reason: String,
     },
     /// What is no array: a group without content, or another name of something; said in words.
@@ -148,7 +148,9 @@ fn both(
     let place = || Place::Array { array: show::excerpt(&named.name) };
     match (expected, actual) {
         (Part::Array(left), Part::Array(right)) => {
-            npy::compare(called(named), &left, &right, collector);
+            if let Err(reason) = npy::compare(called(named), &left, &right, collector) {
+                unread(named, &reason, None, None, collector, opaque);
+            }
         }
         (Part::Other(left), Part::Other(right)) if left == right => {}
         (Part::Opaque { bytes, reason }, other) => {
@@ -176,19 +178,25 @@ fn both(
 fn unread(
     named: &Named,
     reason: &str,
-    expected: Option<Cow<'_, [u8]>>,
-    actual: Option<Cow<'_, [u8]>>,
+    expected: Option<Data<'_>>,
+    actual: Option<Data<'_>>,
     collector: &mut Collector<'_>,
     opaque: &mut Opaque,
 ) {
     let name = show::excerpt(&named.name);
-    if let (Some(left), Some(right)) = (expected, actual) {
-        opaque.add(|| format!("`{name}` was compared as bytes: {reason}"));
-        if left == right {
-            return;
+    let compared = match (expected, actual) {
+        (Some(left), Some(right)) => {
+            binary::compare(Some(&named.name), left, right, collector).ok()
         }
-        collector.bytes(Some(&named.name), &left, &right);
-    } else {
+        _ => None,
+    };
+    if compared.is_some() {
+        opaque.add(|| format!("`{name}` was compared as bytes: {reason}"));
+    }
+    if compared == Some(true) {
+        return;
+    }
+    if compared.is_none() {
         opaque.add(|| format!("`{name}` was not compared, and counts as other: {reason}"));
         let place = || Place::Array { array: name.clone() };
         collector.other(&place, "an array", "one that cannot be compared with it");

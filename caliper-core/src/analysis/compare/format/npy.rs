@@ -16,10 +16,10 @@ mod literal;
 mod scalar;
 mod tally;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Outcome, ResultFormat, Weaker, both};
+use super::source::Source;
+use super::{Outcome, ResultFormat, Unread, Weaker, both};
 use crate::analysis::compare::arrays::{ArrayComparison, shape};
 use crate::analysis::compare::collector::{Collector, Pair};
 use crate::analysis::compare::comparison::{Place, ReadAs};
@@ -27,7 +27,7 @@ use crate::analysis::compare::number::Distance;
 use crate::analysis::compare::show;
 use crate::question::criteria::{Nan, Rule, Tolerance};
 
-use array::Walk;
+use array::{Order, Walk};
 use dtype::Leaf;
 use item::Item;
 use tally::{Found, Tally};
@@ -51,10 +51,18 @@ impl ResultFormat for Npy {
         ReadAs::Npy
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
-        let array = |bytes| read(Cow::Borrowed(bytes)).map_err(|(_, reason)| reason);
-        let (expected, actual) = both("an array", Weaker::Bytes, array(expected), array(actual))?;
-        compare(Name { index: Some(0), ..Name::default() }, &expected, &actual, collector);
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
+        let (expected, actual) = (read(expected.all()), read(actual.all()));
+        let reason = |(_, reason)| reason;
+        let (expected, actual) =
+            both("an array", Weaker::Bytes, expected.map_err(reason), actual.map_err(reason))?;
+        compare(Name { index: Some(0), ..Name::default() }, &expected, &actual, collector)
+            .map_err(|reason| Unread { reasons: vec![reason], weaker: Weaker::Bytes })?;
         Ok(Vec::new())
     }
 }
@@ -101,29 +109,39 @@ struct Match<'a> {
 
 /// How many bytes are held against each other before their elements are.
 const BLOCK: usize = 1 << 14;
+/// How many bytes of a large array are read at once.
+const PIECE: usize = if cfg!(test) { 40 } else { 1 << 18 };
 
+/// Compares two arrays.
+///
+/// # Errors
+///
+/// Why one of them cannot be read to its end. What was found before is told nevertheless.
 pub(super) fn compare(
     name: Name<'_>,
     expected: &Array<'_>,
     actual: &Array<'_>,
     collector: &mut Collector<'_>,
-) {
+) -> Result<(), String> {
     let mut comparison = name.comparison(Some(expected), Some(actual));
     let array = comparison.name.clone();
     if expected.shape != actual.shape {
         let place = || Place::Shape { array: array.clone() };
         collector.other(&place, &shape(&expected.shape), &shape(&actual.shape));
         collector.array(comparison);
-        return;
+        return Ok(());
     }
     let dtype = || Place::Dtype { array: array.clone() };
     let Some(matches) = matched(name.name, expected, actual, collector) else {
         collector.other(&dtype, &expected.dtype.shown, &actual.dtype.shown);
         collector.array(comparison);
-        return;
+        return Ok(());
     };
+    let order = order(expected, actual)?;
     let other_type = expected.dtype.canonical != actual.dtype.canonical;
-    let tally = elements(&matches, expected, actual, array.as_ref(), other_type, collector);
+    let how = How { matches: &matches, order, array: array.as_ref(), other_type };
+    let mut tally = Tally::default();
+    let read = elements(&how, expected, actual, &mut tally, collector);
     if other_type && !collector.looks_past(Rule::Spelling) {
         collector.other(&dtype, &expected.dtype.shown, &actual.dtype.shown);
     } else if other_type {
@@ -132,24 +150,48 @@ pub(super) fn compare(
     if other_type || tally.found_any() {
         let length = if matches.is_empty() { 0 } else { expected.length };
         comparison.elements = u64::try_from(length).unwrap_or(u64::MAX);
-        tally.tell(&mut comparison, |element| index(element, &expected.shape, &[], 0));
+        tally.tell(&mut comparison, |element| index(element, &expected.shape, order));
         collector.array(comparison);
+    }
+    read
+}
+
+/// In which order the elements of two arrays of one shape are held against each other. Large ones are read in the order
+/// in which they lie.
+fn order(expected: &Array<'_>, actual: &Array<'_>) -> Result<Order, String> {
+    let is_fixed = |array: &Array<'_>| array.is_large() && !array.is_in_order();
+    match (is_fixed(expected), is_fixed(actual)) {
+        (false, false) => Ok(Order::C),
+        _ if !expected.is_in_order() && !actual.is_in_order() => Ok(Order::AsTheyLie),
+        _ => Err(
+            "the elements of a large array lie in another order than those that it is compared \
+                  with"
+                .to_owned(),
+        ),
     }
 }
 
-/// Compares the elements of two arrays of one shape, in C's order.
+/// How the elements of two arrays are compared.
+struct How<'a> {
+    matches: &'a [Match<'a>],
+    order: Order,
+    /// The name of the array.
+    array: Option<&'a String>,
+    other_type: bool,
+}
+
+/// Compares the elements of two arrays of one shape.
 fn elements(
-    matches: &[Match<'_>],
+    how: &How<'_>,
     expected: &Array<'_>,
     actual: &Array<'_>,
-    array: Option<&String>,
-    other_type: bool,
+    tally: &mut Tally,
     collector: &mut Collector<'_>,
-) -> Tally {
-    let mut tally = Tally::default();
+) -> Result<(), String> {
+    let How { matches, order, array, other_type } = *how;
     // Elements of no size have no value, however many there are said to be.
     let length = if matches.is_empty() { 0 } else { expected.length };
-    let (mut left, mut right) = (Walk::of(expected), Walk::of(actual));
+    let (mut left, mut right) = (Walk::of(expected, order), Walk::of(actual, order));
     // Blocks of equal bytes need no look at their elements: a file of gigabytes with one other number is compared as
     // fast as its bytes are. Each element counts as many numbers as it holds, so that places stay what they are.
     let numbers = matches.iter().all(|leaf| {
@@ -158,14 +200,21 @@ fn elements(
     let alike =
         expected.dtype.shown == actual.dtype.shown && left.is_straight() && right.is_straight();
     let each: usize = matches.iter().fold(0, |sum, leaf| sum.saturating_add(leaf.left.count));
-    let block =
-        if numbers && alike { (BLOCK / expected.dtype.size.max(1)).max(1) } else { usize::MAX };
-    let mut element = 0;
+    let size = expected.dtype.size.max(actual.dtype.size).max(1);
+    let block = if numbers && alike { (BLOCK / size).max(1) } else { usize::MAX };
+    let piece = match expected.is_large() || actual.is_large() {
+        true => (PIECE / size).max(1),
+        false => usize::MAX,
+    };
+    let (mut element, mut unread) = (0, 0);
     while element < length {
-        let end = element.saturating_add(block).min(length);
-        if block < usize::MAX
-            && left.bytes(expected, end - element) == right.bytes(actual, end - element)
-        {
+        if element == unread {
+            unread = element.saturating_add(piece).min(length);
+            left.read(unread - element)?;
+            right.read(unread - element)?;
+        }
+        let end = element.saturating_add(block).min(unread);
+        if block < usize::MAX && left.bytes(end - element) == right.bytes(end - element) {
             let count = each.saturating_mul(end - element);
             collector.count(u64::try_from(count).unwrap_or(u64::MAX));
             left.skip(end - element);
@@ -179,17 +228,21 @@ fn elements(
                 for repeat in 0..leaf.left.count {
                     let place = || Place::Element {
                         array: array.cloned(),
-                        index: index(element, &expected.shape, &leaf.left.shape, repeat),
+                        index: {
+                            let mut index = index(element, &expected.shape, order);
+                            index.extend(axes(repeat, &leaf.left.shape));
+                            index
+                        },
                         field: (!leaf.left.name.is_empty()).then(|| show::excerpt(&leaf.left.name)),
                     };
                     let (one, other) = (
-                        leaf.left.item(expected.data(), &expected.heap, left.at(), repeat),
-                        leaf.right.item(actual.data(), &actual.heap, right.at(), repeat),
+                        leaf.left.item(left.data(), &expected.heap, left.at(), repeat),
+                        leaf.right.item(right.data(), &actual.heap, right.at(), repeat),
                     );
                     let before = collector.differences();
                     let distance = items(&one, &other, leaf, &place, other_type, collector);
                     let is_beyond = collector.differences() > before;
-                    found.add(distance, is_beyond, other_type, &mut tally);
+                    found.add(distance, is_beyond, other_type, tally);
                 }
             }
             tally.add(found, element);
@@ -198,7 +251,7 @@ fn elements(
         }
         element = end;
     }
-    tally
+    Ok(())
 }
 
 /// The fields that are compared with each other, if both types have the same ones, of kinds that
@@ -300,15 +353,26 @@ fn items(
     Some(Distance::unknown(false))
 }
 
-/// The index of an element, from its place in C's order, and of a value in its field.
-fn index(element: usize, shape: &[usize], inner: &[usize], repeat: usize) -> Vec<u64> {
-    let mut index = Vec::new();
-    for (mut place, shape) in [(repeat, inner), (element, shape)] {
-        for length in shape.iter().rev() {
-            let length = (*length).max(1);
-            index.push(u64::try_from(place % length).unwrap_or(u64::MAX));
-            place /= length;
+/// The index of an element, from its place in the order in which elements are gone through.
+fn index(element: usize, shape: &[usize], order: Order) -> Vec<u64> {
+    match order {
+        Order::C => axes(element, shape),
+        Order::AsTheyLie => {
+            let reversed: Vec<usize> = shape.iter().rev().copied().collect();
+            let mut index = axes(element, &reversed);
+            index.reverse();
+            index
         }
+    }
+}
+
+/// The index of a place in C's order.
+fn axes(mut place: usize, shape: &[usize]) -> Vec<u64> {
+    let mut index = Vec::new();
+    for length in shape.iter().rev() {
+        let length = (*length).max(1);
+        index.push(u64::try_from(place % length).unwrap_or(u64::MAX));
+        place /= length;
     }
     index.reverse();
     index

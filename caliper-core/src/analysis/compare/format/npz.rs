@@ -1,18 +1,20 @@
 //! Several arrays in an archive, by name.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read as _};
+use std::io::{BufReader, Read as _};
 
 use zip::ZipArchive;
 
 use super::named::{self, Container, Named, Part};
+use super::source::{Data, Seeker, Source};
 use super::{Outcome, ResultFormat, Weaker, both, npy};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::ReadAs;
 use crate::analysis::compare::show;
 
-/// How many bytes the files of an archive may hold together, unpacked.
-const MOST: u64 = 1 << 30;
+/// How many bytes the files of an archive may hold together, unpacked. They are unpacked piece by piece, so that this
+/// limits the time and not the memory.
+const MOST: u64 = 8 << 30;
 
 /// Arrays with names.
 pub(super) struct Npz;
@@ -26,7 +28,12 @@ impl ResultFormat for Npz {
         ReadAs::Npz
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
         let what = "an archive of arrays";
         let (mut expected, mut actual) = both(what, Weaker::Bytes, open(expected), open(actual))?;
         named::compare(&mut expected, &mut actual, collector)
@@ -35,15 +42,16 @@ impl ResultFormat for Npz {
 
 /// An archive, of which nothing is unpacked yet.
 struct Archive<'a> {
-    zip: ZipArchive<Cursor<&'a [u8]>>,
+    zip: ZipArchive<BufReader<Seeker<'a>>>,
     /// The places of files, by their names.
     files: BTreeMap<String, usize>,
     /// How many bytes may still be unpacked.
     left: u64,
 }
 
-fn open(bytes: &[u8]) -> Result<Archive<'_>, String> {
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+fn open(source: Source<'_>) -> Result<Archive<'_>, String> {
+    let reader = BufReader::new(Seeker::new(source));
+    let mut zip = ZipArchive::new(reader).map_err(|error| error.to_string())?;
     let mut files: BTreeMap<String, usize> = BTreeMap::new();
     for place in 0..zip.len() {
         let file = zip.by_index_raw(place).map_err(|error| error.to_string())?;
@@ -59,9 +67,12 @@ fn open(bytes: &[u8]) -> Result<Archive<'_>, String> {
     Ok(Archive { zip, files, left: MOST })
 }
 
+/// Files that are not longer are unpacked at once.
+const SHORT: u64 = if cfg!(test) { 200 } else { 64 << 20 };
+
 impl Archive<'_> {
     /// Unpacks a file, up to the size that it says it has, of which nothing else is believed.
-    fn file(&mut self, name: &str) -> Result<Vec<u8>, String> {
+    fn file(&mut self, name: &str) -> Result<Data<'_>, String> {
         let explain = |error: &dyn std::fmt::Display| {
             format!("`{}` cannot be unpacked: {error}", show::excerpt(name))
         };
@@ -72,6 +83,9 @@ impl Archive<'_> {
         self.left = self.left.checked_sub(size).ok_or_else(|| {
             format!("an archive holds more than the {MOST} bytes that are unpacked")
         })?;
+        if size > SHORT {
+            return Ok(Data::there(size, file.take(size)));
+        }
         let mut bytes = Vec::new();
         file.take(size.saturating_add(1))
             .read_to_end(&mut bytes)
@@ -79,7 +93,7 @@ impl Archive<'_> {
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > size {
             return Err(explain(&"it is longer than it says"));
         }
-        Ok(bytes)
+        Ok(bytes.into())
     }
 }
 
@@ -95,7 +109,7 @@ impl Container for Archive<'_> {
     }
 
     fn open(&mut self, key: &str) -> Result<Part<'_>, String> {
-        Ok(match npy::read(self.file(key)?.into()) {
+        Ok(match npy::read(self.file(key)?) {
             Ok(array) => Part::Array(array),
             Err((bytes, reason)) => Part::Opaque { bytes: Some(bytes), reason },
         })

@@ -5,14 +5,14 @@
 //!
 //! Source: <https://huggingface.co/docs/safetensors/index#format>.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use safetensors::Dtype as Type;
 use safetensors::tensor::{Metadata, TensorInfo};
-use safetensors::{Dtype as Type, SafeTensors};
 
 use super::named::{self, Container, Named, Part};
 use super::npy::{Array, Dtype, Kind, Scalar};
+use super::source::{Data, Source};
 use super::{Outcome, ResultFormat, Weaker, both};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::ReadAs;
@@ -29,7 +29,12 @@ impl ResultFormat for Safetensors {
         ReadAs::Safetensors
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
         let what = "a file of safetensors";
         let (mut expected, mut actual) = both(what, Weaker::Bytes, open(expected), open(actual))?;
         named::compare(&mut expected, &mut actual, collector)
@@ -41,8 +46,9 @@ struct Tensors<'a> {
     metadata: Metadata,
     /// What is said beside the arrays, by its key with `__metadata__.` before it.
     texts: BTreeMap<String, String>,
-    /// The bytes behind the header.
-    data: &'a [u8],
+    source: Source<'a>,
+    /// Where the values begin.
+    start: u64,
 }
 
 /// What stands before the key of a text.
@@ -51,17 +57,28 @@ const TEXTS: &str = "__metadata__.";
 /// A header that is longer is not read. It is held in memory several times over.
 const LONGEST: u64 = 16 << 20;
 
-fn open(bytes: &[u8]) -> Result<Tensors<'_>, String> {
-    let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+fn open(source: Source<'_>) -> Result<Tensors<'_>, String> {
+    let short = || "its header is cut off".to_owned();
+    let mut all = source.all();
+    let length = all.start(8)?.first_chunk().map(|length| u64::from_le_bytes(*length));
+    let length = length.ok_or_else(short)?;
     if length > LONGEST {
         return Err(format!("its header is longer than {LONGEST} bytes"));
     }
-    let (length, metadata) =
-        SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-    let data = bytes.get(8 + length..).unwrap_or_default();
+    let start = 8 + length;
+    let end = usize::try_from(start).unwrap_or(usize::MAX);
+    let head = all.start(end)?;
+    let header = head.get(8..end).ok_or_else(short)?;
+    // This makes sure that each array is as long as its shape and type say, and begins where the one before it ends.
+    let metadata: Metadata = serde_json::from_slice(header).map_err(|error| error.to_string())?;
+    let values = metadata.tensors().values().map(|info| info.data_offsets.1).max().unwrap_or(0);
+    let there = source.length() - start;
+    if u64::try_from(values) != Ok(there) {
+        return Err(format!("it has {there} bytes of values instead of {values}"));
+    }
     let texts = metadata.metadata().iter().flatten();
     let texts = texts.map(|(key, text)| (format!("{TEXTS}{key}"), text.clone())).collect();
-    Ok(Tensors { metadata, texts, data })
+    Ok(Tensors { metadata, texts, source, start })
 }
 
 impl Container for Tensors<'_> {
@@ -81,18 +98,19 @@ impl Container for Tensors<'_> {
     fn open(&mut self, key: &str) -> Result<Part<'_>, String> {
         let lost = || "an array is not where its header says".to_owned();
         if let Some(info) = self.metadata.info(key) {
+            let place = |at: usize| self.start + u64::try_from(at).unwrap_or(u64::MAX);
             let (from, to) = info.data_offsets;
-            return Ok(part(info, self.data.get(from..to).ok_or_else(lost)?));
+            return Ok(part(info, self.source.part(place(from), place(to))?));
         }
         let text = self.texts.get(key).ok_or_else(lost)?;
         let scalar = Scalar { kind: Kind::Bytes, size: text.len(), big: false };
         let mut dtype = Dtype::called("text");
         dtype.push(String::new(), scalar, 0, "text", Vec::new(), "")?;
-        Ok(array(text.as_bytes(), Vec::new(), dtype))
+        Ok(array(Data::of(text.as_bytes()), Vec::new(), dtype))
     }
 }
 
-fn part<'a>(info: &TensorInfo, bytes: &'a [u8]) -> Part<'a> {
+fn part<'a>(info: &TensorInfo, data: Data<'a>) -> Part<'a> {
     let shown = info.dtype.to_string();
     let (kind, size) = match info.dtype {
         Type::BOOL => (Kind::Bool, 1),
@@ -112,7 +130,7 @@ fn part<'a>(info: &TensorInfo, bytes: &'a [u8]) -> Part<'a> {
         other if other.bitsize() == 8 => (Kind::Void, 1),
         other => {
             let reason = format!("its type {other} is not known");
-            return Part::Opaque { bytes: Some(bytes.into()), reason };
+            return Part::Opaque { bytes: Some(data), reason };
         }
     };
     let scalar = Scalar { kind, size, big: false };
@@ -120,13 +138,13 @@ fn part<'a>(info: &TensorInfo, bytes: &'a [u8]) -> Part<'a> {
     // Types of 8 bits are told apart by their names alone.
     let more = if kind == Kind::Void { &*shown } else { "" };
     match dtype.push(String::new(), scalar, 0, &shown, Vec::new(), more) {
-        Ok(()) => array(bytes, info.shape.clone(), dtype),
-        Err(reason) => Part::Opaque { bytes: Some(bytes.into()), reason },
+        Ok(()) => array(data, info.shape.clone(), dtype),
+        Err(reason) => Part::Opaque { bytes: Some(data), reason },
     }
 }
 
-fn array(bytes: &[u8], shape: Vec<usize>, dtype: Dtype) -> Part<'_> {
-    match Array::new(Cow::Borrowed(bytes), 0, shape, false, dtype) {
+fn array(data: Data<'_>, shape: Vec<usize>, dtype: Dtype) -> Part<'_> {
+    match Array::new(data, 0, shape, false, dtype) {
         Ok(array) => Part::Array(array),
         Err((bytes, reason)) => Part::Opaque { bytes: Some(bytes), reason },
     }

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Outcome, ResultFormat, text};
+use super::source::Source;
+use super::{Outcome, ResultFormat, in_memory, text};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Extent, ReadAs};
 use crate::analysis::compare::items::Item;
@@ -29,7 +30,13 @@ impl ResultFormat for Svg {
         ReadAs::Svg
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
+        let (expected, actual) = in_memory("SVG", expected, actual)?;
         let (expected, actual) = (show::decoded(expected), show::decoded(actual));
         if !collector.policy().rules.contains(&Rule::SvgIds) {
             text::compare(&expected, &actual, collector);

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Outcome, ResultFormat, text};
+use super::source::Source;
+use super::{Outcome, ResultFormat, in_memory, text};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Place, ReadAs};
 use crate::analysis::compare::items::Item;
@@ -26,7 +27,13 @@ impl ResultFormat for Csv {
         ReadAs::Csv
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
+        let (expected, actual) = in_memory("a table", expected, actual)?;
         let (expected, actual) = (show::decoded(expected), show::decoded(actual));
         compare(&read(&expected), &read(&actual), collector);
         Ok(Vec::new())

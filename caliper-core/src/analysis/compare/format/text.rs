@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::{Outcome, ResultFormat};
+use super::source::Source;
+use super::{Outcome, ResultFormat, in_memory};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::{Extent, Place, ReadAs};
 use crate::analysis::compare::items::Item;
@@ -25,7 +26,13 @@ impl ResultFormat for Text {
         ReadAs::Text
     }
 
-    fn compare(&self, expected: &[u8], actual: &[u8], collector: &mut Collector<'_>) -> Outcome {
+    fn compare(
+        &self,
+        expected: Source<'_>,
+        actual: Source<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Outcome {
+        let (expected, actual) = in_memory("text", expected, actual)?;
         compare_bytes(expected, actual, collector);
         Ok(Vec::new())
     }

@@ -1,5 +1,6 @@
 //! HDF5 in a build that does not read it: bytes, which a comparison says.
 
+use super::source::Source;
 use super::{Outcome, ResultFormat, Unread, Weaker};
 use crate::analysis::compare::collector::Collector;
 use crate::analysis::compare::comparison::ReadAs;
@@ -16,7 +17,7 @@ impl ResultFormat for Hdf5 {
         ReadAs::Hdf5
     }
 
-    fn compare(&self, _: &[u8], _: &[u8], _: &mut Collector<'_>) -> Outcome {
+    fn compare(&self, _: Source<'_>, _: Source<'_>, _: &mut Collector<'_>) -> Outcome {
         let reason = "this build of Caliper does not read HDF5: compared as bytes";
         Err(Unread { reasons: vec![reason.to_owned()], weaker: Weaker::Bytes })
     }

@@ -115,7 +115,10 @@ fn files_and_measures_have_numbers_too() {
     run.measures.insert("speed".to_owned(), 2.0);
     let other = cell("1.0", &[("group", "b")], &[(Passed, "")]);
     let blobs = |blob: BlobRef| {
-        [json, csv, long].into_iter().find(|one| Sha256::of(one) == blob.0).map(<[u8]>::to_vec)
+        [json, csv, long]
+            .into_iter()
+            .find(|one| Sha256::of(one) == blob.0)
+            .map(|one| one.to_vec().into())
     };
     let criteria = Criteria::default();
     let records = [one, other];

@@ -20,7 +20,10 @@ fn drawn(width: u32, kind: ColorType, samples: &[u8], text: &str) -> Vec<u8> {
 }
 
 fn of(expected: &[u8], actual: &[u8], policy: &Policy) -> Comparison {
-    assert_eq!(Format::of_both("figure.png", expected, actual), Format::Image);
+    assert_eq!(
+        Format::of_both("figure.png", &expected.to_vec().into(), &actual.to_vec().into()),
+        Format::Image
+    );
     compare(Format::Image, expected, actual, policy)
 }
 

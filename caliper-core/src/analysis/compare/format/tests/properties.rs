@@ -1,10 +1,58 @@
 //! Properties that hold for any bytes.
 
+use std::io;
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::facts::store::Pieces;
 
-const FORMATS: [Format; 5] = [Format::Text, Format::Json, Format::Csv, Format::Npy, Format::Npz];
+const FORMATS: [Format; 9] = [
+    Format::Text,
+    Format::Json,
+    Format::Csv,
+    Format::Npy,
+    Format::Npz,
+    Format::Safetensors,
+    Format::Hdf5,
+    Format::Svg,
+    Format::Image,
+];
+
+/// A content that is read in pieces although it is short.
+struct InPieces(Vec<u8>);
+
+impl Pieces for InPieces {
+    fn length(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let from = usize::try_from(at).unwrap();
+        let part = from.checked_add(buffer.len()).and_then(|to| self.0.get(from..to));
+        buffer.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+/// An array or an archive of arrays whose values are these, in this order of axes.
+fn arrays() -> impl Strategy<Value = (Format, Vec<u8>)> {
+    let order = proptest::sample::select(vec!["False", "True"]);
+    let descr = proptest::sample::select(vec!["'<f4'", "'>f4'", "'<i4'", "'|V4'", "'<f2'"]);
+    let values = proptest::collection::vec(proptest::sample::select(vec![0_u8, 1, 63, 128]), 96);
+    (order, descr, values, any::<bool>(), any::<bool>()).prop_map(
+        |(order, descr, values, cut, packed)| {
+            let shape = if descr == "'<f2'" { "(6, 4, 2)" } else { "(6, 4)" };
+            let values = if cut { &values[..90] } else { &values };
+            let bytes = array(descr, order, shape, values);
+            match packed {
+                true => (Format::Npz, archive(&[("a.npy", &bytes), ("b.npy", b"\x93NUMPY")])),
+                false => (Format::Npy, bytes),
+            }
+        },
+    )
+}
 
 /// Bytes that get further than random ones do.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -78,6 +126,25 @@ proptest! {
             prop_assert!(written.len() < 10_000);
             prop_assert_eq!(compare(format, &expected, &expected, &policy).rung, Rung::SameBytes);
         }
+    }
+
+    #[test]
+    fn what_is_read_in_pieces_compares_as_in_memory(one in arrays(), other in arrays()) {
+        let ((format, expected), (_, actual)) = (one, other);
+        let policy = Policy::default();
+        let lens = Lens::new(&policy, None);
+        let of = |content: fn(&[u8]) -> Content| {
+            let contents = [content(&expected), content(&actual)];
+            compare_numbers(format, [&contents[0], &contents[1]], [lens, lens])
+        };
+        let (in_memory, _) = of(|bytes| Content::Memory(bytes.into()));
+        let (in_pieces, _) = of(|bytes| Content::Large(Arc::new(InPieces(bytes.to_vec()))));
+        // Without a look at all bytes it is not known that these are equal.
+        let rung = in_memory.rung.max(Rung::SameNormalised);
+        prop_assert_eq!(in_pieces.rung.max(Rung::SameNormalised), rung);
+        prop_assert_eq!(in_pieces.divergence, in_memory.divergence);
+        prop_assert_eq!(in_pieces.arrays, in_memory.arrays);
+        prop_assert_eq!(in_pieces.unread, in_memory.unread);
     }
 
     #[test]
