@@ -27,7 +27,7 @@ fn unknown_and_misspelt_keys() {
     4 |   colour: red
       |   ^^^^^^
       |
-      = help: the keys here are `name`, `packagemanager`, `dependency`, `versions`, `python_versions`, `sdist`, `dockerfile`, `base`, `args`, `project`, `requirements`, `requirements_files`, `constraints`, `build_constraints`, `as_of`, `unknown_upload_time`, `axes`, `groups`, `exclude`, `include`, `import`, `tests`, `results`, `export`, `limits`, `compare`, `baseline`, `expect`
+      = help: the keys here are `name`, `packagemanager`, `dependency`, `versions`, `python_versions`, `sdist`, `dockerfile`, `base`, `args`, `project`, `requirements`, `requirements_files`, `constraints`, `build_constraints`, `overlay`, `as_of`, `unknown_upload_time`, `axes`, `groups`, `exclude`, `include`, `import`, `tests`, `results`, `export`, `limits`, `compare`, `baseline`, `expect`
     ");
 }
 

@@ -32,6 +32,7 @@ mod live;
 mod local_run;
 mod looks;
 mod mirror;
+mod overlay;
 mod partial;
 mod private_index;
 mod probe;

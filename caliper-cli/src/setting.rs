@@ -29,7 +29,8 @@ impl Setting {
         let text = String::from_utf8(text)
             .map_err(|_| Failure::question(format!("`{}` is not UTF-8 text", path.display())))?;
         let read = |name: &str| read_inside(&folder, name);
-        let config = Config::from_yaml(&path.display().to_string(), &text, &read)?;
+        let list = |name: &str| list_inside(&folder, name);
+        let config = Config::from_project(&path.display().to_string(), &text, &read, &list)?;
         Ok(Self { path: path.to_owned(), config })
     }
 
@@ -128,4 +129,43 @@ pub(crate) fn read_inside(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is a folder"));
     }
     std::fs::read(path)
+}
+
+/// Lists the files below a folder of the project. A symbolic link in it or on the way to it is refused: what it leads to
+/// may be another file when the cell is measured.
+fn list_inside(folder: &Path, name: &str) -> io::Result<Vec<String>> {
+    let mut place = folder.to_owned();
+    for part in name.split('/') {
+        place.push(part);
+        if std::fs::symlink_metadata(&place)?.is_symlink() {
+            return Err(is_link(&place.strip_prefix(folder).unwrap_or(&place).to_string_lossy()));
+        }
+    }
+    let mut found = Vec::new();
+    list_below(&place, "", &mut found)?;
+    Ok(found)
+}
+
+fn list_below(folder: &Path, above: &str, found: &mut Vec<String>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_str().ok_or_else(|| {
+            io::Error::other(format!("the name `{above}{}` is not UTF-8", name.to_string_lossy()))
+        })?;
+        let path = format!("{above}{name}");
+        let kind = entry.file_type()?;
+        if kind.is_symlink() {
+            return Err(is_link(&path));
+        } else if kind.is_dir() {
+            list_below(&entry.path(), &format!("{path}/"), found)?;
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_link(path: &str) -> io::Error {
+    io::Error::other(format!("`{path}` is a symbolic link; put a copy in its place"))
 }

@@ -209,6 +209,7 @@ pub(crate) fn plain_setup() -> Setup {
         project: None,
         lifted: Vec::new(),
         allowed_files: Vec::new(),
+        overlays: Vec::new(),
         import: ImportChoice::default(),
         variables: BTreeMap::new(),
         group: None,

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use caliper_core::facts::functions::ReportError;
-use caliper_core::facts::record::{BuildReason, Installed, Machine, TestEnd};
+use caliper_core::facts::record::{BuildReason, Installed, Machine, OverlaidFile, TestEnd};
 use caliper_core::names::{PackageName, PythonVersion, Sha256};
 use caliper_core::question::files::FileSource;
 use caliper_core::question::grid::CellId;
@@ -15,6 +15,8 @@ use caliper_core::question::interpreter::Interpreter;
 use caliper_core::question::limits::Limits;
 use caliper_core::question::modules::Imports;
 use caliper_core::question::plan::{PlannedCell, Recipe, Setup, Test};
+use pep440_rs::Version;
+use serde::{Deserialize, Serialize};
 
 pub use error::BackendError;
 
@@ -270,6 +272,25 @@ pub struct Built<'a> {
     /// The names of the files without upload time that were left out because a date was asked for
     /// ([`Setup::as_of`]).
     pub without_upload_time: Vec<String>,
+    /// What was laid over packages, see [`Setup::overlays`].
+    pub overlays: Vec<LaidOverlay>,
+}
+
+/// Files of the project that were laid over a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaidOverlay {
+    /// The package.
+    pub package: PackageName,
+    /// The version that the files are for.
+    pub version: Version,
+    /// The folder of the project that held the files.
+    pub folder: String,
+    /// The files.
+    pub files: Vec<OverlaidFile>,
+    /// How those that are text differ from those of the package: a unified diff.
+    pub diff: String,
+    /// Whether the diff was longer than is kept.
+    pub is_diff_cut: bool,
 }
 
 impl<'a> Built<'a> {
@@ -281,6 +302,7 @@ impl<'a> Built<'a> {
             tools: BTreeMap::new(),
             reused: false,
             without_upload_time: Vec::new(),
+            overlays: Vec::new(),
         }
     }
 

@@ -38,6 +38,7 @@ mod labels;
 mod leftovers;
 mod make;
 mod origin;
+mod overlay;
 mod pythons;
 mod recipe;
 mod ssh;

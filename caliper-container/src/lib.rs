@@ -96,6 +96,8 @@ pub mod local;
 #[cfg(any(feature = "docker", feature = "local"))]
 mod machine;
 #[cfg(any(feature = "docker", feature = "local"))]
+mod overlay;
+#[cfg(any(feature = "docker", feature = "local"))]
 mod probe;
 pub mod project;
 #[cfg(feature = "remote")]

@@ -336,8 +336,8 @@ impl ContainerBackend for LocalBackend {
         _: &Recipe,
         key: &Sha256,
     ) -> Result<Built<'a>, BackendError> {
-        let Made { environment, log, tools, reused } = self.make(request, key)?;
+        let Made { environment, log, tools, reused, overlays } = self.make(request, key)?;
         let environment = environment.map(|made| Box::new(made) as Box<dyn Environment + 'a>);
-        Ok(Built { tools, reused, ..Built::new(environment, log) })
+        Ok(Built { tools, reused, overlays, ..Built::new(environment, log) })
     }
 }

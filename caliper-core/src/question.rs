@@ -19,6 +19,7 @@ pub mod lock;
 pub mod lockfile;
 pub(crate) mod marker;
 pub mod modules;
+pub mod overlay;
 pub mod plan;
 pub mod project;
 pub mod requirement;

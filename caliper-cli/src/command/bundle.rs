@@ -30,7 +30,7 @@ pub(super) fn write(asked: &args::Bundle, terminal: Terminal) -> Outcome {
     let folder = setting::cache(config);
     let _in_use = CacheLock::open(&setting.folder(), &folder)?;
     let path = asked.output.clone().unwrap_or_else(|| usual_name(&setting));
-    let project = layout::read_project(&setting)?;
+    let project = layout::read_project(&setting)?.with_overlays(&setting.config.overlays)?;
     let index = Index::open(&index_of(&asked.index, &results.cells), &folder, terminal)?;
     let downloader = index.downloader(&folder);
     if !results.stale.is_empty() {

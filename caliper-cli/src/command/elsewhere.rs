@@ -63,6 +63,11 @@ pub(super) fn run(
     for test in setting.config.tests.iter().filter(|test| test.files.is_some()) {
         projects.push(projects[0].for_test(test)?);
     }
+    let overlaid = projects[0].with_overlays(&setting.config.overlays)?;
+    // A rule may leave files of an overlay out of the project.
+    if overlaid.digest() != projects[0].digest() {
+        projects.push(overlaid);
+    }
     let needs_engine = match work.backend {
         BackendName::Auto => sources::usual(&setting.config) != sources::LOCAL,
         BackendName::Local => false,

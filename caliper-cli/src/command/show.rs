@@ -99,6 +99,12 @@ fn show_cell(
         // Which needs another measurement or another cell.
         let lock = lock::of(record).map_err(Failure::question)?;
         terminal.data(&lock.to_toml());
+        for overlay in &record.environment.overlays {
+            terminal.note(&printable(&format!(
+                "note: the overlay of {} {} is no part of the lock; `caliper replay` lays it",
+                overlay.package, overlay.version
+            )));
+        }
         return Ok(Exit::Done);
     }
     match format {
@@ -211,6 +217,18 @@ fn details(
     }
     if let Some(dockerfile) = &record.environment.dockerfile {
         let _ = writeln!(text, "\nDockerfile:\n{}", texts.indented(dockerfile));
+    }
+    let is_whole = texts.whole;
+    for overlay in &record.environment.overlays {
+        let Some(diff) = overlay.diff else { continue };
+        let name = format!("{} {}", overlay.package, overlay.version);
+        if is_whole {
+            let cut = if overlay.is_diff_cut { ", the beginning" } else { "" };
+            let diff = texts.blob(diff)?;
+            let _ = writeln!(text, "\noverlay of {name}{cut}:\n{}", texts.indented(&diff));
+        } else {
+            let _ = writeln!(text, "\noverlay of {name}: `-v` shows the diff");
+        }
     }
     for (test, run) in record.runs() {
         let judged = verdicts.of(&record.id(), &test.name);

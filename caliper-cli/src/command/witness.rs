@@ -269,6 +269,14 @@ fn pins(record: &Record) -> Result<Pins, Failure> {
             project.version
         ))));
     }
+    if let Some(overlay) = record.environment.overlays.first() {
+        return Err(Failure::question(printable(&format!(
+            "a witness is made of packages that an index has, and in `{}` files of the project lie over {} {}",
+            record.id(),
+            overlay.package,
+            overlay.version
+        ))));
+    }
     let pin = |name: &str, version: &str| {
         let told = |problem: &dyn std::fmt::Display| {
             let id = record.id();

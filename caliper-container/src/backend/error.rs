@@ -60,6 +60,12 @@ pub enum BackendError {
         /// What was asked for, and why there was no answer.
         reason: String,
     },
+    /// The files of an overlay are not for this environment, or could not be laid.
+    #[error("{reason}")]
+    Overlay {
+        /// Why.
+        reason: String,
+    },
     /// The machine failed: for example a full disk, or a process that could not be started.
     #[error("{action}")]
     Machine {
@@ -84,6 +90,7 @@ impl BackendError {
             | Self::NoImage { .. }
             | Self::NoPython { .. }
             | Self::Unsupported { .. }
+            | Self::Overlay { .. }
             | Self::Template(_)
             | Self::Interrupted => false,
         }

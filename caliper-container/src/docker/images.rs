@@ -48,9 +48,17 @@ pub(super) struct ImageConfig {
     env: Option<Vec<String>>,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    user: Option<String>,
 }
 
 impl Image {
+    /// The user of its programs; empty for the usual one.
+    pub(super) fn user(&self) -> &str {
+        let user = self.config.as_ref().and_then(|config| config.user.as_deref());
+        user.unwrap_or_default()
+    }
+
     /// Whether it says which language its programs speak.
     pub(super) fn sets_locale(&self) -> bool {
         self.variables().iter().any(|variable| {

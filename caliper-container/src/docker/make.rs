@@ -89,11 +89,13 @@ impl DockerBackend {
                 return Ok(Built { without_upload_time, ..Built::failed(reason, finished.log) });
             }
         };
+        let mut log = finished.log;
+        let (image, held) = self.overlaid(request, image, held, &mut log)?;
         if key.is_some() && self.options.keep > 0 {
-            self.keep_log(&image.id, &finished.log);
+            self.keep_log(&image.id, &log);
         }
         let held = Held { sets_locale: image.sets_locale(), key, ..held };
-        self.hold(request, of_base, &image.id, held, dockerfile.copies_all, finished.log)
+        self.hold(request, of_base, &image.id, held, dockerfile.copies_all, log)
     }
 
     /// The environment of an image, if the dependency is in it. `base` is the digest of the image that it is built on.
@@ -119,8 +121,13 @@ impl DockerBackend {
             Ok((installed, imports)) => {
                 let names = installed.iter().filter_map(|one| one.name.parse().ok()).collect();
                 let without_upload_time = self.left_out_of_date(request.setup, Some(&names));
+                let overlays = self.laid(request, image, &installed)?;
                 (environment.installed, environment.imports) = (installed, imports);
-                Ok(Built { without_upload_time, ..Built::new(Ok(Box::new(environment)), log) })
+                Ok(Built {
+                    without_upload_time,
+                    overlays,
+                    ..Built::new(Ok(Box::new(environment)), log)
+                })
             }
             Err(problem) => {
                 environment.abandon()?;
@@ -160,7 +167,7 @@ impl DockerBackend {
     }
 
     /// Builds, and leaves nothing behind if that ends with an error.
-    fn try_build(
+    pub(super) fn try_build(
         &self,
         build: &build::Order<'_>,
         base: &str,
@@ -232,7 +239,7 @@ impl DockerBackend {
     }
 
     /// The value of Caliper's label. The engine takes up layers only from builds with the same one.
-    fn mark<'a>(&self, run: &'a RunId) -> &'a str {
+    pub(super) fn mark<'a>(&self, run: &'a RunId) -> &'a str {
         if self.options.anew { run.as_str() } else { "1" }
     }
 
@@ -245,7 +252,7 @@ impl DockerBackend {
     }
 
     /// A name that holds on to an image.
-    fn fresh_tag(&self, run: &RunId) -> String {
+    pub(super) fn fresh_tag(&self, run: &RunId) -> String {
         let owner = Owner::this().map_or_else(|| "0-0-0".to_owned(), ToString::to_string);
         format!("{}:{owner}_{}", labels::HELD, self.fresh_name(Some(run)))
     }

@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use caliper_core::facts::record::BuildReason;
-use caliper_core::names::Sha256;
+use caliper_core::names::{PackageName, Sha256};
 
 use super::discarded::remove;
 use super::environment::LocalEnvironment;
 use super::install::Filled;
 use super::kept::Held;
 use super::pythons::Python;
-use super::{Builder, Files, LocalBackend, Ready};
-use crate::backend::{BackendError, EnvironmentRequest};
+use super::supervise::{How, Program};
+use super::{Builder, Files, LocalBackend, Ready, variables};
+use crate::backend::{BackendError, EnvironmentRequest, LaidOverlay};
+use crate::overlay;
+
+/// How long laying the files of overlays may take.
+const LAYING: Duration = Duration::from_secs(120);
 
 /// What came of a build.
 pub(super) struct Made<'a> {
@@ -23,6 +30,7 @@ pub(super) struct Made<'a> {
     pub(super) log: Vec<u8>,
     pub(super) tools: BTreeMap<String, String>,
     pub(super) reused: bool,
+    pub(super) overlays: Vec<LaidOverlay>,
 }
 
 impl LocalBackend {
@@ -83,11 +91,13 @@ impl LocalBackend {
         let version = ready.uv_version.clone();
         let tools = version.into_iter().map(|version| ("uv".to_owned(), version)).collect();
         let Filled { contents, log } = filled;
+        let overlays = contents.as_ref().map(|contents| contents.overlays.clone());
+        let overlays = overlays.unwrap_or_default();
         let environment = contents.map(|contents| {
             let import = request.setup.import_test(&contents.imports);
             LocalEnvironment::new(self, Arc::clone(&ready), folder, held, contents, import, files)
         });
-        Ok(Made { environment, log, tools, reused })
+        Ok(Made { environment, log, tools, reused, overlays })
     }
 }
 
@@ -134,7 +144,9 @@ impl Ready {
             }
             let (wrong, files) =
                 self.linked.wrong_in_new(folder, request.alone).map_err(failed())?;
-            let Some(first) = wrong.first() else { return Ok((filled, Some(files))) };
+            let Some(first) = wrong.first() else {
+                return self.overlaid(request, folder, filled, files);
+            };
             if has_purged {
                 let error = format!("`{first}` does not have the content that its wheel records");
                 return Err(failed()(io::Error::other(error)));
@@ -143,6 +155,46 @@ impl Ready {
             remove(folder).and_then(|()| fs::create_dir(folder)).map_err(failed())?;
             has_purged = true;
         }
+    }
+
+    /// Lays the files of the overlays over an environment that was just made. Not before, because what is shared is checked
+    /// against what its wheel records.
+    fn overlaid(
+        &self,
+        request: &EnvironmentRequest<'_>,
+        folder: &Path,
+        mut filled: Filled,
+        files: Files,
+    ) -> Result<(Filled, Option<Files>), BackendError> {
+        let Ok(contents) = &mut filled.contents else { return Ok((filled, None)) };
+        let order = overlay::Order::new(request.setup, request.project, |package| {
+            let is_it = |name: &str| name.parse().is_ok_and(|name: PackageName| name == *package);
+            let found = contents.installed.iter().find(|one| is_it(&one.name));
+            found.map(|one| one.version.clone())
+        })?;
+        let Some(order) = order else { return Ok((filled, Some(files))) };
+        let action = "lay the files of an overlay";
+        let place = self.workspace.place('o')?;
+        let (home, temporary) = (place.folder("home")?, place.folder("tmp")?);
+        let [program, text, report] =
+            ["overlay.py", "order.json", "report.json"].map(|name| place.path().join(name));
+        fs::write(&program, overlay::PROGRAM)
+            .and_then(|()| fs::write(&text, &order.text))
+            .map_err(BackendError::machine(action))?;
+        let mut command = Command::new(folder.join("bin/python"));
+        command.arg("-B").args([&program, &text, &report]).current_dir(&home).env_clear();
+        command.envs(variables::of_test(folder, &home, &temporary));
+        let program = Program::new(command, LAYING).until(request.interrupt);
+        let ended = program.run().map_err(BackendError::machine(action))?;
+        match ended.how {
+            How::Interrupted => return Err(BackendError::Interrupted),
+            How::Ended(status) if status.success() => {}
+            _ => return Err(overlay::refused(&String::from_utf8_lossy(&ended.error.bytes))),
+        }
+        let told = fs::read(&report).map_err(BackendError::machine(action))?;
+        contents.overlays = order.laid(overlay::read(&told).map_err(overlay::unreadable)?)?;
+        let files = Files::of(folder).map_err(BackendError::machine(action))?;
+        Ok((filled, Some(files)))
     }
 
     /// The files of an environment that changed since they were `files`, apart from bytecode. What others share

@@ -23,7 +23,7 @@ use super::pythons::Python;
 use super::supervise::{How, Program};
 use super::work::Workspace;
 use super::{installed, linked, lock, variables};
-use crate::backend::{BackendError, EnvironmentRequest};
+use crate::backend::{BackendError, EnvironmentRequest, LaidOverlay};
 
 /// How long a build may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -63,6 +63,8 @@ pub(super) struct Contents {
     pub(super) installed: Vec<Installed>,
     /// What to import of the dependency.
     pub(super) imports: Imports,
+    /// What was laid over packages.
+    pub(super) overlays: Vec<LaidOverlay>,
 }
 
 impl Builder<'_> {
@@ -169,7 +171,7 @@ impl Builder<'_> {
             Some(lock) => lock::name_files(&mut installed, lock),
             None => lock::add_files(&mut installed, request, uv("compile"), around.path()),
         }
-        Ok(Filled { contents: Ok(Contents { installed, imports }), log })
+        Ok(Filled { contents: Ok(Contents { installed, imports, overlays: Vec::new() }), log })
     }
 
     /// `uv pip ACTION` for the index, the date and the Python of a cell.

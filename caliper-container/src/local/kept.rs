@@ -25,7 +25,7 @@ use super::files::{Files, Stamp};
 use super::install::{Contents, Filled};
 use super::linked::Linked;
 use super::pythons::Python;
-use crate::backend::{BackendError, EnvironmentRequest};
+use crate::backend::{BackendError, EnvironmentRequest, LaidOverlay};
 
 /// How long an environment stands for what the index would give now. As long as `uv` believes an
 /// answer of the index.
@@ -74,6 +74,8 @@ struct Seal {
     size: u64,
     installed: Vec<Installed>,
     imports: Imports,
+    #[serde(default)]
+    overlays: Vec<LaidOverlay>,
 }
 
 impl Name {
@@ -182,8 +184,11 @@ impl Held {
         {
             let _ = self.bytecode.set(now.bytecode());
             self.files = Some(now);
-            let contents =
-                Contents { installed: seal.installed.clone(), imports: seal.imports.clone() };
+            let contents = Contents {
+                installed: seal.installed.clone(),
+                imports: seal.imports.clone(),
+                overlays: seal.overlays.clone(),
+            };
             self.made = Some(seal);
             return Ok(Some(Filled { contents: Ok(contents), log }));
         }
@@ -215,6 +220,7 @@ impl Held {
                 size: files.size,
                 installed: contents.installed.clone(),
                 imports: contents.imports.clone(),
+                overlays: contents.overlays.clone(),
             });
         }
         self.files = Some(files);

@@ -262,7 +262,11 @@ mod tests {
                     made.push(*name);
                     fs::write(held.environment().join("large"), vec![1; SIZE]).unwrap();
                     let files = Files::of(&held.environment()).unwrap();
-                    let contents = Contents { installed: Vec::new(), imports: Imports::Nothing };
+                    let contents = Contents {
+                        installed: Vec::new(),
+                        imports: Imports::Nothing,
+                        overlays: Vec::new(),
+                    };
                     held.made(&contents, b"", files);
                 }
                 shelf.give_back(held, &linked, &workspace).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 #[cfg(any(feature = "docker", test))]
 use caliper_core::question::left_out::WhyLeftOut;
+use caliper_core::question::overlay::PackageOverlay;
 use caliper_core::question::plan::Test;
 use globset::{Glob, GlobMatcher};
 
@@ -104,6 +105,27 @@ impl Project {
                     return Err(problem("the project has no such file".to_owned()));
                 }
                 _ => {}
+            }
+        }
+        Ok(self.picked(picked))
+    }
+
+    /// The project with all files of these overlays, also where a rule leaves them out.
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError`] if one cannot be read.
+    pub fn with_overlays(&self, overlays: &[PackageOverlay]) -> Result<Self, ProjectError> {
+        let mut picked: BTreeMap<String, Entry> =
+            self.entries.iter().map(|entry| (entry.path.clone(), entry.clone())).collect();
+        for overlay in overlays {
+            for path in overlay.files.iter().map(|file| overlay.in_project(file)) {
+                let Ok(glob) = glob(&globset::escape(&path)) else { continue };
+                let pattern = Pattern::new(&glob);
+                let holds = |outside: &&Outside| outside.holds(&path) && outside.why.can_be_named();
+                for outside in self.outside.iter().filter(holds) {
+                    self.pick_outside(&pattern, outside, &mut picked)?;
+                }
             }
         }
         Ok(self.picked(picked))

@@ -351,3 +351,34 @@ fn a_copy_shows_the_history_and_leaves_that_of_the_project_alone() {
     fs::create_dir(root.join("below")).unwrap();
     assert_eq!(Project::read(&root.join("below"), None).unwrap().history(), None);
 }
+
+#[test]
+fn an_overlay_is_carried_whatever_leaves_it_out() {
+    use caliper_core::question::overlay::{OverlayFile, PackageOverlay};
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(".gitignore", "patches/\n");
+    write("t.py", "");
+    write("patches/demo/demo/a.py", "A = 1\n");
+    write("patches/demo/demo/b.py", "B = 1\n");
+    write("patches/another.txt", "");
+    let project = Project::read(folder.path(), None).unwrap();
+    let paths = |project: &Project| project.manifest().into_keys().collect::<Vec<_>>().join(" ");
+    assert_eq!(paths(&project), ".gitignore t.py");
+    let overlay = PackageOverlay {
+        package: "demo".parse().unwrap(),
+        version: "1.0".parse().unwrap(),
+        folder: "patches/demo".to_owned(),
+        files: vec![OverlayFile { path: "demo/a.py".to_owned(), sha256: Sha256::of(b"A = 1\n") }],
+    };
+    let carried = project.with_overlays(&[overlay]).unwrap();
+    assert_eq!(
+        paths(&carried),
+        ".gitignore patches patches/demo patches/demo/demo patches/demo/demo/a.py t.py"
+    );
+    assert_eq!(project.with_overlays(&[]).unwrap().digest(), project.digest());
+}

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use caliper_core::facts::allowed_files::not_allowed;
 use caliper_core::facts::event::Event;
-use caliper_core::facts::record::{BuildReason, BuildRecord, CellOutcome, Record};
+use caliper_core::facts::record::{BuildReason, BuildRecord, CellOutcome, Record, RecordedOverlay};
 use caliper_core::facts::store::StoreError;
 
 use super::cell::{OpenCell, nanoseconds};
 use super::retry::Discarded;
 use super::{Running, chain, request, rounded};
-use crate::backend::{BackendError, Built, Environment, EnvironmentRequest, RunRequest, TestRun};
+use crate::backend::{
+    BackendError, Built, Environment, EnvironmentRequest, LaidOverlay, RunRequest, TestRun,
+};
 
 /// An environment that was built and in which the tests of its cells are running.
 pub(super) struct OpenEnvironment<'a> {
@@ -65,6 +67,7 @@ struct BuildFacts {
     build: BuildRecord,
     tools: BTreeMap<String, String>,
     without_upload_time: Vec<String>,
+    overlays: Vec<RecordedOverlay>,
 }
 
 impl<'a> Running<'a> {
@@ -129,6 +132,7 @@ impl<'a> Running<'a> {
             record.build = Some(build);
             record.environment.tools.clone_from(&facts.tools);
             record.environment.without_upload_time.clone_from(&facts.without_upload_time);
+            record.environment.overlays.clone_from(&facts.overlays);
             record
         });
         let environment = match built.environment {
@@ -203,7 +207,7 @@ impl<'a> Running<'a> {
         request: &EnvironmentRequest<'_>,
         built: Built<'a>,
     ) -> Result<Built<'a>, BackendError> {
-        let Built { environment, mut log, tools, reused, without_upload_time } = built;
+        let Built { environment, mut log, .. } = built;
         let environment = match environment {
             // A lock names its files by their digests.
             Ok(environment)
@@ -224,7 +228,7 @@ impl<'a> Running<'a> {
             }
             other => other,
         };
-        Ok(Built { environment, log, tools, reused, without_upload_time })
+        Ok(Built { environment, log, ..built })
     }
 
     /// Asks, after a failure that may be its own, whether the index still answers. If it does not, no
@@ -257,7 +261,19 @@ impl<'a> Running<'a> {
         let mut build = BuildRecord::new(reason, nanoseconds(elapsed));
         (build.reused, build.log, build.started) = (built.reused, log, Some(started.into()));
         let (tools, without_upload_time) = (built.tools.clone(), built.without_upload_time.clone());
-        Ok(BuildFacts { build, tools, without_upload_time })
+        let overlays = built.overlays.iter().map(|laid| self.recorded_overlay(laid));
+        let overlays = overlays.collect::<Result<_, _>>()?;
+        Ok(BuildFacts { build, tools, without_upload_time, overlays })
+    }
+
+    /// What is recorded of an overlay. Its diff is kept beside the record.
+    fn recorded_overlay(&self, laid: &LaidOverlay) -> Result<RecordedOverlay, StoreError> {
+        let LaidOverlay { package, version, folder, files, diff, is_diff_cut } = laid.clone();
+        let diff = match diff.as_str() {
+            "" => None,
+            diff => Some(self.context.store.save_blob(diff.as_bytes())?),
+        };
+        Ok(RecordedOverlay { package, version, folder, files, diff, is_diff_cut })
     }
 
     /// Keeps the record of a cell whose environment could not be built.

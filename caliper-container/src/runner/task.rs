@@ -6,6 +6,7 @@ use caliper_core::facts::identity::Identity;
 use caliper_core::facts::record::{BlobRef, CellOutcome, Record};
 use caliper_core::question::grid::Choice;
 use caliper_core::question::group::Seeds;
+use caliper_core::question::overlay::mismatch_of_release;
 use caliper_core::question::plan::{Plan, PlannedCell, Recipe, Test};
 
 use super::{Attempts, CellAction, Rerun, RunContext, RunError, RunOptions, chain};
@@ -58,9 +59,13 @@ fn task<'a>(
     let identity =
         |recipe: &Recipe| Identity::of(plan, cell, recipe, &|test| *found[&test.name].digest());
     let nothing = || Recipe { backend: context.backend.name().to_owned(), ..Recipe::default() };
-    let recipe = match request(plan, cell, context, run) {
-        Some(request) => context.backend.recipe(&request),
-        None => Ok(nothing()),
+    let overlays = &plan.setup_of(cell).overlays;
+    let mismatch = mismatch_of_release(overlays, &plan.dependency, &cell.id.version);
+    let recipe = match (request(plan, cell, context, run), mismatch) {
+        // What would be measured is not what was asked for.
+        (Some(_), Some(mismatch)) => Err(BackendError::Overlay { reason: mismatch.to_string() }),
+        (Some(request), None) => context.backend.recipe(&request),
+        (None, _) => Ok(nothing()),
     };
     let recipe = match recipe {
         Ok(recipe) => recipe,

@@ -145,6 +145,7 @@ impl Bench {
             project: None,
             lifted: Vec::new(),
             allowed_files: Vec::new(),
+            overlays: Vec::new(),
             import: ImportChoice::default(),
             variables: BTreeMap::new(),
             group: None,

@@ -14,6 +14,7 @@ use caliper_core::names::{PackageName, PythonVersion, Timestamp};
 use caliper_core::question::grid::DistFile;
 use caliper_core::question::interpreter::Implementation;
 use caliper_core::question::lock::Lock;
+use caliper_core::question::overlay::{OverlayFile, PackageOverlay};
 use caliper_core::question::plan::Recipe;
 use caliper_core::question::template::Template;
 
@@ -453,4 +454,56 @@ fn an_engine_that_is_not_there_is_named_with_a_fix() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let refused = connect(format!("unix://{}", path.display()));
     assert!(refused.contains("nothing listens there"), "{refused}");
+}
+
+#[test]
+fn an_overlay_is_a_layer_behind_the_template() {
+    let Some(bench) = Bench::new() else { return };
+    let mut bench = bench.with(|options| options.keep = u64::MAX);
+    // Its packages belong to another user than that of its programs, and `/tmp` is no part of the image.
+    bench.dockerfile(
+        "FROM {{ base }}\nVOLUME /tmp\nCOPY {{ basename }} /\nRUN pip install --no-deps /{{ basename }}\nUSER 1234\n",
+    );
+    let text = "PATCHED = True\n";
+    let folder = bench.folder.path().join("project/patches");
+    std::fs::create_dir_all(folder.join("tinier")).unwrap();
+    std::fs::write(folder.join("tinier/__init__.py"), text).unwrap();
+    let sha256 = caliper_core::names::Sha256::of(text.as_bytes());
+    let overlay = |version: &str| PackageOverlay {
+        package: "tiny".parse().unwrap(),
+        version: version.parse().unwrap(),
+        folder: "patches".to_owned(),
+        files: vec![OverlayFile { path: "tinier/__init__.py".to_owned(), sha256 }],
+    };
+    let program = "import os, tinier; print(tinier.PATCHED, os.getuid())";
+    let mut laid = Vec::new();
+    bench.setup.overlays = vec![overlay("1.0")];
+    for reused in [false, true] {
+        let built = bench.try_build().unwrap();
+        assert_eq!(built.reused, reused, "{}", log_of(&built));
+        laid.push(built.overlays.clone());
+        let environment = made(built);
+        let (end, out, error) = bench.test(&*environment, &["python", "-c", program]);
+        assert_eq!((end, out.as_str()), (TestEnd::Exited(0), "True 1234"), "{error}");
+        environment.release().unwrap();
+    }
+    let [one] = laid[0].as_slice() else { panic!("{laid:?}") };
+    let file = &one.files[0];
+    assert_eq!((file.path.as_str(), file.after), ("tinier/__init__.py", sha256));
+    assert!(file.before.is_some_and(|before| before != sha256) && file.added == Some(1));
+    assert!(one.diff.contains("+PATCHED = True\n"), "{}", one.diff);
+    assert_eq!(laid[0], laid[1]);
+
+    // A file that changed since the plan was made, and another version, are not laid.
+    std::fs::write(folder.join("tinier/__init__.py"), "PATCHED = None\n").unwrap();
+    let refused = |bench: &Bench| bench.try_build().map(|_| ()).unwrap_err();
+    let error = refused(&bench);
+    assert!(error.to_string().contains("is not the file that is asked for"), "{error}");
+    let mut bench = bench.with(|options| options.anew = true);
+    bench.setup.overlays = vec![overlay("1.1")];
+    let error = refused(&bench);
+    assert!(!error.may_pass());
+    insta::assert_snapshot!(error, @"the overlay of tiny is for 1.1, and this environment has 1.0");
+    bench.backend.clean().unwrap();
+    bench.assert_clean();
 }

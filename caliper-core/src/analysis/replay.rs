@@ -10,7 +10,7 @@ use super::Analysis;
 use super::changes::{Change, Difference, differences};
 use super::row::{AlsoDiffers, Factor};
 use crate::facts::lock::{self, LockError};
-use crate::facts::record::Record;
+use crate::facts::record::{Record, RecordedOverlay};
 use crate::names::{Sha256, Timestamp};
 use crate::question::axes::UnknownValueError;
 use crate::question::config::Config;
@@ -113,6 +113,7 @@ fn planned(
     // What was installed of the project then, whatever it is now.
     own.project = record.environment.project.as_ref().map(|project| Arc::new(project.package()));
     own.lifted.clone_from(&record.environment.lifted);
+    own.overlays = record.environment.overlays.iter().map(RecordedOverlay::overlay).collect();
     let file = DistFile::from(file);
     let abi = record.abi.clone().unwrap_or_else(|| python.usual_abi());
     let choice = Choice::File { file, abi };
@@ -243,7 +244,7 @@ fn packages(recorded: &Record, replayed: &Record) -> Vec<PackageDiffers> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::{CellOutcome, Installed, RecordedFile, TestOutcome};
+    use crate::facts::record::{CellOutcome, Installed, OverlaidFile, RecordedFile, TestOutcome};
     use crate::facts::testing::{record, test};
     use crate::question::criteria::Criteria;
     use crate::question::grid::FileKind;
@@ -307,6 +308,30 @@ mod tests {
         3.0/3.11[colour=red] false the configuration has no value `red` of an axis `colour`
         4.0/3.9 false there is no Python 3.9 to rebuild it with
         ");
+    }
+
+    #[test]
+    fn overlays_are_those_of_the_record() {
+        let with =
+            "analysis: {dependency: demo, overlay: [{package: demo, version: 2.0, files: p}]}";
+        let (read, list) = (|_: &str| Ok(Vec::new()), |_: &str| Ok(vec!["demo/x.py".to_owned()]));
+        let config = Config::from_project("c", with, &read, &list).unwrap();
+        let (mut patched, plain) = (recorded("1.0"), recorded("2.0"));
+        let after = Sha256::of(b"patched");
+        let path = "demo/x.py".to_owned();
+        patched.environment.overlays = vec![RecordedOverlay {
+            package: "demo".parse().unwrap(),
+            version: "1.0".parse().unwrap(),
+            folder: "patches".to_owned(),
+            files: vec![OverlaidFile { path, before: None, after, added: None, removed: None }],
+            diff: None,
+            is_diff_cut: false,
+        }];
+        let plan = plan(&config, &[patched, plain], vec![interpreter("3.11")]).plan;
+        let of = |cell: usize| &plan.setup_of(&plan.cells[cell]).overlays;
+        assert_eq!(of(0)[0].files[0].sha256, after);
+        assert_eq!(of(0)[0].in_project(&of(0)[0].files[0]), "patches/demo/x.py");
+        assert_eq!((of(0).len(), of(1).len()), (1, 0));
     }
 
     #[test]

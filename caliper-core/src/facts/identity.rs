@@ -4,6 +4,8 @@ mod canonical;
 mod parts;
 mod stale;
 
+use std::collections::BTreeMap;
+
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,7 @@ use crate::names::{PackageName, Sha256, Timestamp};
 use crate::question::grid::{Choice, Missing};
 use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
+use crate::question::overlay::PackageOverlay;
 use crate::question::plan::{Plan, PlannedCell, Recipe, Test};
 use crate::question::selection::UnknownUploadTime;
 
@@ -26,8 +29,8 @@ use crate::question::selection::UnknownUploadTime;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Over all that decides what stands in the environment: the file's digest (or its URL, where the
-    /// index gives none), the interpreter, the recipe, the requirements and constraints, those of builds too, the project's own package, the index and
-    /// its date. The name of the cell is not in it, so that cells can share an environment.
+    /// index gives none), the interpreter, the recipe, the requirements and constraints, those of builds too, the project's own package, the files that are laid over
+    /// packages, the index and its date. The name of the cell is not in it, so that cells can share an environment.
     pub environment: Sha256,
     /// For each test, in the order of [`Setup::all_tests`](crate::question::plan::Setup::all_tests), its name
     /// and a digest over the environment and all that decides how it ends in that: its command,
@@ -145,6 +148,8 @@ struct Decides<'a> {
     project: Option<DecidesProject<'a>>,
     /// The files that may be installed: a requirement each, with digests.
     allowed_files: Vec<(&'a str, &'a [Sha256])>,
+    /// The files that are laid over packages, each with its digest.
+    overlay: BTreeMap<String, String>,
     /// The digest of the lock that it is rebuilt from.
     lock: Option<Sha256>,
     recipe: Option<&'a Recipe>,
@@ -189,6 +194,7 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
         build_constraints: &[],
         project: None,
         allowed_files: Vec::new(),
+        overlay: BTreeMap::new(),
         lock: None,
         recipe: None,
     };
@@ -213,11 +219,35 @@ fn decides<'a>(plan: &'a Plan, cell: &'a PlannedCell, recipe: &'a Recipe) -> Dec
                 .iter()
                 .map(|allowed| (allowed.requirement.as_str(), allowed.sha256.as_slice()))
                 .collect(),
+            overlay: overlay(plan, cell),
             lock: setup.lock.as_ref().map(|lock| lock.digest()),
             recipe: Some(recipe),
             ..nothing
         },
     }
+}
+
+/// The files that may be laid over packages in a cell. Of an overlay for another release of the dependency only that it is
+/// one: such a cell is not measured, whatever the files are.
+fn overlay(plan: &Plan, cell: &PlannedCell) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut has_own = false;
+    for PackageOverlay { package, version, files: all, .. } in &plan.setup_of(cell).overlays {
+        let is_own = *package == plan.dependency;
+        if is_own && *version != cell.id.version {
+            continue;
+        }
+        has_own |= is_own;
+        for file in all {
+            let name = format!("{} {version}: {}", package.normalized(), file.path);
+            files.insert(name, file.sha256.to_string());
+        }
+    }
+    let overlays = &plan.setup_of(cell).overlays;
+    if !has_own && overlays.iter().any(|one| one.package == plan.dependency) {
+        files.insert(plan.dependency.normalized().to_owned(), "of another release".to_owned());
+    }
+    files
 }
 
 #[cfg(test)]

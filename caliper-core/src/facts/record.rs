@@ -21,7 +21,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use blob::BlobRef;
 pub use build_reason::BuildReason;
 pub(crate) use build_reason::without_markers;
-pub use environment::{BuildRecord, Installed, RecordedEnvironment, RecordedFile, RecordedProject};
+pub use environment::{
+    BuildRecord, Installed, OverlaidFile, RecordedEnvironment, RecordedFile, RecordedOverlay,
+    RecordedProject,
+};
 pub use functions::{FunctionOutcome, RecordedFunctions};
 pub use machine::Machine;
 pub use outcome::{CellOutcome, TestEnd, TestOutcome};

@@ -27,6 +27,7 @@ use crate::question::criteria::Criteria;
 use crate::question::expected::ExpectedValue;
 use crate::question::limits::Limits;
 use crate::question::modules::ImportChoice;
+use crate::question::overlay::PackageOverlay;
 use crate::question::plan::{Setup, Test};
 use crate::question::project::ProjectChoice;
 use crate::question::requirement::{Declared, Requirement, lift};
@@ -66,6 +67,8 @@ pub struct Config {
     pub declared_constraints: Vec<Declared>,
     /// The files that requirements files allow of packages.
     pub allowed_files: Vec<AllowedFiles>,
+    /// The files that are laid over packages.
+    pub overlays: Vec<PackageOverlay>,
     /// What the import test is about.
     pub import: ImportChoice,
     /// The further axes of the grid.
@@ -91,6 +94,12 @@ pub struct Config {
 /// The caller defines the project, and returns an error for a file that is missing or outside of it.
 pub type ReadProjectFile<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 
+/// Lists the files below a folder of the project, with `/` between the components of their paths in that folder.
+///
+/// The caller returns an error for a folder that is missing or outside of the project, and for one that holds a symbolic
+/// link.
+pub type ListProjectFolder<'a> = &'a dyn Fn(&str) -> io::Result<Vec<String>>;
+
 impl Config {
     /// The default of `base`: the name under which the Docker community publishes Pythons.
     pub const BASE: &'static str = "python:{{ python }}";
@@ -109,7 +118,23 @@ impl Config {
         text: &str,
         read: ReadProjectFile<'_>,
     ) -> Result<Self, ConfigError> {
-        read::config(name, text, read)
+        let list = |_: &str| Err(io::Error::other("the folders of the project are not known here"));
+        read::config(name, text, read, &list)
+    }
+
+    /// As [`Config::from_yaml`], where `list` lists the folders that the key `overlay` names.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] holds every problem at once.
+    #[cfg(feature = "config")]
+    pub fn from_project(
+        name: &str,
+        text: &str,
+        read: ReadProjectFile<'_>,
+        list: ListProjectFolder<'_>,
+    ) -> Result<Self, ConfigError> {
+        read::config(name, text, read, list)
     }
 
     /// What is done in every cell, without the project's own package, which has to be built first.
@@ -136,6 +161,7 @@ impl Config {
             project: None,
             lifted,
             allowed_files: self.allowed_files.clone(),
+            overlays: self.overlays.clone(),
             import: self.import.clone(),
             variables: std::collections::BTreeMap::new(),
             group: None,
@@ -156,18 +182,31 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod tests_support {
     use super::read::{
-        ANALYSIS, BUNDLE, COMPARE, EXPECT, EXPECTED_VALUE, GROUP, LIMITS, PROJECT, TEST, VERSIONS,
+        ANALYSIS, BUNDLE, COMPARE, EXPECT, EXPECTED_VALUE, GROUP, LIMITS, OVERLAY, PROJECT, TEST,
+        VERSIONS,
     };
 
     /// The keys of `analysis`, `limits`, a test, `versions`, `compare`, a bundle, `project`, a group,
-    /// `expect` and an expected value, each sorted.
-    pub(crate) fn keys() -> [Vec<String>; 10] {
+    /// `expect`, an expected value and an overlay, each sorted.
+    pub(crate) fn keys() -> [Vec<String>; 11] {
         let sorted = |keys: &[&str]| {
             let mut keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             keys.sort();
             keys
         };
-        [ANALYSIS, LIMITS, TEST, VERSIONS, COMPARE, BUNDLE, PROJECT, GROUP, EXPECT, EXPECTED_VALUE]
-            .map(sorted)
+        [
+            ANALYSIS,
+            LIMITS,
+            TEST,
+            VERSIONS,
+            COMPARE,
+            BUNDLE,
+            PROJECT,
+            GROUP,
+            EXPECT,
+            EXPECTED_VALUE,
+            OVERLAY,
+        ]
+        .map(sorted)
     }
 }

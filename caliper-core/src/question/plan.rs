@@ -20,6 +20,7 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
 use crate::question::modules::{ImportChoice, Imports};
+use crate::question::overlay::PackageOverlay;
 use crate::question::project::{ProjectPackage, ProjectWheel};
 use crate::question::requirement::Declared;
 use crate::question::requirements_file::AllowedFiles;
@@ -167,6 +168,8 @@ pub struct Setup {
     pub lifted: Vec<Declared>,
     /// The files that may be installed of some packages. An environment with another one counts as not built.
     pub allowed_files: Vec<AllowedFiles>,
+    /// The files that are laid over packages once everything is installed.
+    pub overlays: Vec<PackageOverlay>,
     /// What the import test is about.
     pub import: ImportChoice,
     /// The tests, in the order of the configuration. The import of the dependency comes before

@@ -1,7 +1,7 @@
 //! What a verdict rests on, and what is recorded of a cell, as text.
 
 use crate::analysis::compare::{Comparison, Evidence, Extent, PartComparison, Rung};
-use crate::facts::record::{Record, TestRecord};
+use crate::facts::record::{OverlaidFile, Record, RecordedOverlay, TestRecord};
 use crate::question::grid::FileKind;
 use crate::report::measures::three_digits;
 
@@ -107,6 +107,9 @@ pub fn facts(record: &Record, is_stale: bool) -> Vec<(&'static str, String)> {
     let installed: Vec<String> =
         installed.map(|each| format!("{} {}", each.name, each.version)).collect();
     fact("installed", Some(installed.join(", ")));
+    for overlay in &environment.overlays {
+        fact("overlay", Some(overlaid(overlay)));
+    }
     if let Some(build) = &record.build {
         let how = match build.reason {
             Some(reason) => format!("failed: {reason} in {} s", three_digits(build.seconds())),
@@ -121,6 +124,22 @@ pub fn facts(record: &Record, is_stale: bool) -> Vec<(&'static str, String)> {
         fact("granted", Some(format!("{} (by {})", limits.granted, limits.by)));
     }
     facts
+}
+
+/// What was laid over a package: `keras 2.2.4: keras/engine/training.py (+3 −1)`.
+fn overlaid(overlay: &RecordedOverlay) -> String {
+    let file = |OverlaidFile { path, before, after, added, removed }: &OverlaidFile| {
+        let how = match (before, added.zip(*removed)) {
+            (Some(before), _) if before == after => "as it was".to_owned(),
+            (Some(_), Some((added, removed))) => format!("+{added} −{removed}"),
+            (Some(_), None) => "not text".to_owned(),
+            (None, Some((added, _))) => format!("new, +{added}"),
+            (None, None) => "new, not text".to_owned(),
+        };
+        format!("{} ({how})", single_line(path))
+    };
+    let files: Vec<String> = overlay.files.iter().map(file).collect();
+    format!("{} {}: {}", overlay.package, overlay.version, files.join(", "))
 }
 
 /// A word for a shell. What is not surely harmless stands in single quotes.

@@ -135,6 +135,7 @@ mod tests {
             of_group,
             of_expect,
             of_expected_value,
+            of_overlay,
         ] = keys();
         assert_eq!(names(analysis), of_analysis);
         assert_eq!(names(&analysis["limits"]["properties"]), of_limits);
@@ -148,6 +149,7 @@ mod tests {
         let expect = &analysis["expect"]["anyOf"][1]["properties"];
         assert_eq!(names(expect), of_expect);
         assert_eq!(names(&expect["values"]["items"]["properties"]), of_expected_value);
+        assert_eq!(names(&analysis["overlay"]["items"]["properties"]), of_overlay);
         assert_eq!(names(&analysis["versions"]["anyOf"][1]["properties"]), of_versions);
     }
 }

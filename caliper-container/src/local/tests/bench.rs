@@ -142,6 +142,7 @@ pub(super) fn setup() -> Setup {
         project: None,
         lifted: Vec::new(),
         allowed_files: Vec::new(),
+        overlays: Vec::new(),
         import: ImportChoice::default(),
         variables: std::collections::BTreeMap::new(),
         group: None,

@@ -193,6 +193,13 @@ fn maps(
         let nothing = Value::Null;
         match (one.unwrap_or(&nothing), other.unwrap_or(&nothing)) {
             (Value::Object(one), Value::Object(other)) => maps(&what, test, one, other, found),
+            // Where there is no overlay, each file of one is new or gone.
+            (Value::Object(one), Value::Null) if what == OVERLAY => {
+                maps(&what, test, one, &Map::new(), found);
+            }
+            (Value::Null, Value::Object(other)) if what == OVERLAY => {
+                maps(&what, test, &Map::new(), other, found);
+            }
             // The order of a command matters, and its words mean nothing alone.
             (one, other) if (one.is_array() || other.is_array()) && key != "command" => {
                 entries(&what, test, one, other, found);
@@ -293,6 +300,9 @@ impl fmt::Display for Stale {
                 match (from, to) {
                     // Digests say nothing to a person.
                     _ if what == CONTEXT => formatter.write_str(" changed"),
+                    (None, Some(_)) if overlaid(what).is_some() => formatter.write_str(" is new"),
+                    (Some(_), None) if overlaid(what).is_some() => formatter.write_str(" is gone"),
+                    _ if overlaid(what).is_some() => formatter.write_str(" changed"),
                     (Some(from), Some(_)) if what == CONTENT && !from.is_empty() => {
                         formatter.write_str(" changed")
                     }
@@ -321,8 +331,19 @@ const CONTEXT: &str = "recipe.context";
 /// The part that is the digest of the project's own package.
 const CONTENT: &str = "project.content";
 
+/// The part that holds the digests of the files of overlays.
+const OVERLAY: &str = "overlay";
+
+/// The file of an overlay that a part is the digest of.
+fn overlaid(what: &str) -> Option<&str> {
+    what.strip_prefix(OVERLAY)?.strip_prefix('.')
+}
+
 /// A part in words.
 fn named(what: &str) -> String {
+    if let Some(file) = overlaid(what) {
+        return format!("the overlay of {file}");
+    }
     match what.trim_start_matches("test.") {
         CONTEXT => "what the Dockerfile copies of the project".to_owned(),
         CONTENT => "the project's own package".to_owned(),

@@ -6,6 +6,7 @@ use super::*;
 use crate::names::PythonVersion;
 use crate::question::config::Config;
 use crate::question::grid::Grid;
+use crate::question::overlay::tests::overlay;
 use crate::question::plan::{Base, Setup};
 use crate::question::testing;
 
@@ -70,6 +71,21 @@ fn what_acts_at_run_time_makes_no_other_environment() {
 }
 
 #[test]
+fn an_overlay_of_another_release_decides_by_being_there() {
+    let of = |version: &str, text: &str| {
+        let mut plan = plan();
+        let mut overlay = overlay("Demo", version);
+        overlay.files[0].sha256 = Sha256::of(text.as_bytes());
+        plan.setup.overlays.push(overlay);
+        identity(&plan, 0).environment
+    };
+    assert_ne!(of("1.0", "a"), of("1.0", "b"));
+    assert_eq!(of("3.0", "a"), of("3.0", "b"));
+    assert_ne!(of("3.0", "a"), identity(&plan(), 0).environment);
+    assert_ne!(of("3.0", "a"), of("1.0", "a"));
+}
+
+#[test]
 fn what_decides_an_environment_is_in_its_digest() {
     let changed = |change: &dyn Fn(&mut Plan, &mut Setup)| {
         let mut plan = plan();
@@ -90,7 +106,16 @@ fn what_decides_an_environment_is_in_its_digest() {
     };
     let locked = |name: &'static str| changed(&move |_, setup| setup.lock = lock(name));
     assert_ne!(locked("a"), locked("b"));
-    let differing: [Sha256; 7] = [
+    let overlaid = |text: &'static str| {
+        changed(&move |_, setup| {
+            let mut overlay = overlay("six", "1.16");
+            overlay.files[0].sha256 = Sha256::of(text.as_bytes());
+            setup.overlays.push(overlay);
+        })
+    };
+    assert_ne!(overlaid("a"), overlaid("b"));
+    let differing: [Sha256; 8] = [
+        overlaid("a"),
         locked("a"),
         changed(&|_, setup| setup.as_of = Some(Timestamp::from_unix_seconds(0))),
         changed(&|_, setup| setup.requirements.push("numpy".to_owned())),

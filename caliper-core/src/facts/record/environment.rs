@@ -7,6 +7,7 @@ use super::{BlobRef, BuildReason};
 use crate::names::{PackageName, PythonVersion, Sha256, Timestamp};
 use crate::question::grid::{DistFile, FileKind};
 use crate::question::interpreter::Interpreter;
+use crate::question::overlay::{OverlayFile, PackageOverlay};
 use crate::question::plan::Base;
 use crate::question::project::{ProjectPackage, ProjectWheel};
 use crate::question::requirement::Declared;
@@ -53,6 +54,9 @@ pub struct RecordedEnvironment {
     /// The ranges of the dependency that the project declares and that were taken away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lifted: Vec<Declared>,
+    /// The files of the project that were laid over packages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<RecordedOverlay>,
     /// The distributions that were installed when the tests began, sorted by name.
     pub installed: Vec<Installed>,
 }
@@ -74,6 +78,7 @@ impl RecordedEnvironment {
             file: None,
             project: None,
             lifted: Vec::new(),
+            overlays: Vec::new(),
             installed: Vec::new(),
         }
     }
@@ -123,6 +128,57 @@ impl RecordedProject {
             wheels: vec![ProjectWheel { python: None, content: self.content, file }],
             extras: self.extras.clone(),
             groups: self.groups.clone(),
+        }
+    }
+}
+
+/// Files of the project that were laid over a package, as the environment was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RecordedOverlay {
+    /// The package.
+    pub package: PackageName,
+    /// The version that the files are for, and that was installed.
+    #[schemars(with = "String")]
+    pub version: Version,
+    /// The folder of the project that held the files.
+    pub folder: String,
+    /// The files, sorted by path.
+    pub files: Vec<OverlaidFile>,
+    /// How the files differ from those of the package: a unified diff. `None` if none is text that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<BlobRef>,
+    /// Whether the diff was longer than Caliper keeps, and ends early.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_diff_cut: bool,
+}
+
+/// A file that was laid over a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OverlaidFile {
+    /// Its path in `site-packages`.
+    pub path: String,
+    /// The digest of the file that it replaced; `None` if there was none.
+    pub before: Option<Sha256>,
+    /// Its own digest.
+    pub after: Sha256,
+    /// How many lines are in it and were not; `None` if one of both is not text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<u64>,
+    /// How many lines were in it and are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<u64>,
+}
+
+impl RecordedOverlay {
+    /// The overlay as it was asked for, to lay it again.
+    pub fn overlay(&self) -> PackageOverlay {
+        let file =
+            |file: &OverlaidFile| OverlayFile { path: file.path.clone(), sha256: file.after };
+        PackageOverlay {
+            package: self.package.clone(),
+            version: self.version.clone(),
+            folder: self.folder.clone(),
+            files: self.files.iter().map(file).collect(),
         }
     }
 }

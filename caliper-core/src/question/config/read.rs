@@ -6,6 +6,7 @@ mod expect_key;
 mod files;
 mod groups_key;
 mod limits_key;
+mod overlay_key;
 mod project_key;
 mod requirements_files_key;
 mod requirements_key;
@@ -25,6 +26,8 @@ pub(super) use groups_key::GROUP;
 #[cfg(test)]
 pub(super) use limits_key::LIMITS;
 #[cfg(test)]
+pub(super) use overlay_key::OVERLAY;
+#[cfg(test)]
 pub(super) use project_key::PROJECT;
 #[cfg(test)]
 pub(super) use tests_key::TEST;
@@ -36,7 +39,7 @@ use std::fmt::Display;
 
 use super::problem::Problem;
 use super::yaml::{self, Node, Path, ScalarKind};
-use super::{Config, ConfigError, ReadProjectFile};
+use super::{Config, ConfigError, ListProjectFolder, ReadProjectFile};
 use crate::question::selection::Selection;
 use requirements_files_key::FromFiles;
 use values::{list, shorten};
@@ -57,6 +60,7 @@ pub(super) const ANALYSIS: &[&str] = &[
     "requirements_files",
     "constraints",
     "build_constraints",
+    "overlay",
     "as_of",
     "unknown_upload_time",
     "axes",
@@ -80,13 +84,14 @@ pub(super) fn config(
     name: &str,
     text: &str,
     read: ReadProjectFile<'_>,
+    list: ListProjectFolder<'_>,
 ) -> Result<Config, ConfigError> {
     if text.len() > MOST_BYTES {
         return Err(ConfigError::syntax(name, "", "it is larger than 1 MiB", None));
     }
     let tree = yaml::parse(text)
         .map_err(|(message, place)| ConfigError::syntax(name, text, &message, place))?;
-    let mut reader = Reader { read, problems: Vec::new() };
+    let mut reader = Reader { read, list, problems: Vec::new() };
     match reader.root(&tree) {
         Some(config) if reader.problems.is_empty() => Ok(config),
         _ => Err(ConfigError::new(name, text, reader.problems)),
@@ -95,6 +100,7 @@ pub(super) fn config(
 
 struct Reader<'a> {
     read: ReadProjectFile<'a>,
+    list: ListProjectFolder<'a>,
     problems: Vec<Problem>,
 }
 
@@ -189,6 +195,8 @@ impl Reader<'_> {
             self.constraints_without_hashes(&node, "`build_constraints`", help)
         });
         let build_constraints = build_constraints.unwrap_or_default();
+        let overlays =
+            entries.remove("overlay").map(|node| self.overlays(&node)).unwrap_or_default();
         // One date is that of the whole analysis, and all else is an axis.
         let as_of = entries.remove("as_of");
         let is_date = as_of.as_ref().is_some_and(|at| match at.node {
@@ -254,6 +262,7 @@ impl Reader<'_> {
             declared: files.requirements,
             declared_constraints: files.constraints,
             allowed_files: files.allowed,
+            overlays,
             import,
             axes,
             tests,

@@ -1,4 +1,5 @@
 mod groups;
+mod overlay;
 mod project;
 
 use std::io;

@@ -14,6 +14,7 @@ use crate::question::interpreter::Interpreter;
 use crate::question::limits::Limits;
 use crate::question::lock::Lock;
 use crate::question::modules::ImportChoice;
+use crate::question::overlay::PackageOverlay;
 use crate::question::project::ProjectPackage;
 use crate::question::requirement::Declared;
 use crate::question::requirements_file::AllowedFiles;
@@ -95,6 +96,9 @@ pub struct EnvironmentSpec {
     /// The files that may be installed of some packages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_files: Vec<AllowedFiles>,
+    /// The files of the project that are laid over packages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<PackageOverlay>,
     /// Install what the index offered then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
@@ -142,6 +146,7 @@ impl EnvironmentSpec {
             project: setup.project.as_deref().cloned(),
             lifted: setup.lifted.clone(),
             allowed_files: setup.allowed_files.clone(),
+            overlays: setup.overlays.clone(),
             as_of: setup.as_of,
             lock: setup.lock.as_deref().cloned(),
             unknown_upload_time: setup.unknown_upload_time,
@@ -170,6 +175,7 @@ impl EnvironmentSpec {
             project: self.project.clone().map(Arc::new),
             lifted: self.lifted.clone(),
             allowed_files: self.allowed_files.clone(),
+            overlays: self.overlays.clone(),
             as_of: self.as_of,
             lock: self.lock.clone().map(Arc::new),
             unknown_upload_time: self.unknown_upload_time,
@@ -251,6 +257,7 @@ impl TryFrom<PlanFile> for Plan {
             project: None,
             lifted: Vec::new(),
             allowed_files: Vec::new(),
+            overlays: Vec::new(),
             import: file.import,
             tests: file.tests,
             variables: BTreeMap::new(),

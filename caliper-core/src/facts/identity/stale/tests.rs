@@ -3,6 +3,7 @@ use crate::facts::identity::Identity;
 use crate::facts::identity::tests::{plan, recipe};
 use crate::facts::record::CellOutcome;
 use crate::names::{Sha256, Timestamp};
+use crate::question::overlay::tests::overlay;
 use crate::question::plan::{Setup, Test};
 
 const FILES: &str = r#"{"a.py": "file 1", "data": "folder", "old.py": "file 2"}"#;
@@ -50,6 +51,38 @@ fn said(files: &str, change: impl Fn(&mut Plan, &mut Setup, &mut Recipe)) -> Str
         &manifest,
     );
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn files_of_overlays_are_named() {
+    let with = |versions: &'static [&'static str]| {
+        said(FILES, |_, setup, _| {
+            setup.overlays = versions.iter().map(|version| overlay("six", version)).collect();
+        })
+    };
+    insta::assert_snapshot!(with(&["1.0", "2.0"]), @"
+    the overlay of six 1.0: six/__init__.py is new
+    the overlay of six 2.0: six/__init__.py is new
+    ");
+    let mut before = plan();
+    before.setup.overlays = vec![overlay("six", "1.0"), overlay("six", "2.0")];
+    let mut now = plan();
+    now.setup.overlays = vec![overlay("six", "1.0")];
+    now.setup.overlays[0].files[0].sha256 = Sha256::of(b"edited");
+    let between = |now: &Plan| {
+        let [older, newer] = [&before, now].map(|plan| parts(plan, &recipe(), FILES));
+        let what = (now, &now.cells[0], &recipe());
+        let reasons = Stale::between(&record(&before), Some(&older), what, &newer, &|_| None);
+        reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(between(&now), @"
+    the overlay of six 1.0: six/__init__.py changed
+    the overlay of six 2.0: six/__init__.py is gone
+    ");
+    insta::assert_snapshot!(between(&plan()), @"
+    the overlay of six 1.0: six/__init__.py is gone
+    the overlay of six 2.0: six/__init__.py is gone
+    ");
 }
 
 #[test]
