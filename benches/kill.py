@@ -35,7 +35,7 @@ time.sleep(0.5)
 print(markupsafe.escape("<a>"))
 """
 # What differs between any two runs of the same thing.
-TIMES = {"started", "finished", "nanoseconds", "peak_memory", "batch", "log", "reused"}
+TIMES = {"started", "finished", "nanoseconds", "cpu_nanoseconds", "peak_memory", "batch", "log", "reused"}
 
 
 def timeless(value):

@@ -28,6 +28,7 @@ mod groups;
 mod heal;
 mod imports;
 mod init;
+mod killed;
 mod live;
 mod local_run;
 mod looks;

@@ -260,7 +260,7 @@ fn results_of_the_original_are_imported() {
 #[test]
 fn a_summary_is_made_again_from_records_that_were_merged() {
     let world = World::with_config("");
-    assert!(world.caliper(&["show", "--rebuild"]).error(2).contains("there is no record"));
+    assert!(world.caliper(&["show", "--rebuild"]).error(2).contains("there is no complete record"));
     let file = |version: &str| {
         format!(
             r#"{{"inputs": {{"dependency": "demo", "dockerfile": "FROM python:2.7", "name":

@@ -125,8 +125,13 @@ pub(crate) fn read_inside(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     if !path.starts_with(std::fs::canonicalize(folder)?) {
         return Err(io::Error::other("it leads out of the project"));
     }
-    if path.is_dir() {
+    let kind = std::fs::metadata(&path)?.file_type();
+    if kind.is_dir() {
         return Err(io::Error::other("it is a folder"));
+    }
+    // Of a pipe there may never be an end.
+    if !kind.is_file() {
+        return Err(io::Error::other("it is no file"));
     }
     std::fs::read(path)
 }

@@ -93,8 +93,17 @@ pub(super) fn run(
         variables: &variables,
         time_to_live: elsewhere.ttl,
     };
-    let job = Job::start(&host, &order, &interrupt)?;
-    jobs::keep(&setting.folder(), &job)?;
+    let mut started = None;
+    let job = Job::start(&host, &order, &interrupt, &mut |job| {
+        started = Some(job.id.clone());
+        jobs::keep(&setting.folder(), job)
+    });
+    if let (Err(error), Some(id)) = (&job, &started)
+        && !error.may_pass()
+    {
+        jobs::forget(&setting.folder(), id);
+    }
+    let job = job?;
     let id = &job.id;
     if elsewhere.detach {
         terminal.data(&format!("{id}\n"));

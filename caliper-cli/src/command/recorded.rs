@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use caliper_container::study::rebuild;
 use caliper_core::analysis::results::{self, Results};
+use caliper_core::facts::asked::Asked;
 use caliper_core::facts::record::Record;
 use caliper_core::facts::store::{DirStore, ResultStore as _, Unreadable};
 
@@ -20,7 +21,9 @@ pub(super) fn recorded(path: &Path, terminal: Terminal) -> Result<(DirStore, Res
     let folder = setting::results_of(path);
     let store = DirStore::read_only(&folder);
     let results = match configuration(path, &folder) {
-        Some(config) => concluded(&Setting::open(&config)?, &store, terminal)?,
+        Some(config) => {
+            concluded(&Setting::open(&config)?, &store, store.asked()?.as_ref(), terminal)?
+        }
         None => store.summary(results::SCHEMA)?,
     };
     let results = results.ok_or_else(|| {
@@ -70,16 +73,18 @@ pub(super) fn make_again(config: &Path, terminal: Terminal) -> Result<(), Failur
     let folder = setting.results();
     let nothing = || {
         let folder = folder.display();
-        Failure::question(format!("there is no record in `{folder}` to make a summary of"))
+        Failure::question(format!("there is no complete record in `{folder}` to make a summary of"))
     };
     if !folder.is_dir() {
         return Err(nothing());
     }
     // Opened for writing: a run under way would replace the summary at its end.
     let store = DirStore::open(&folder)?;
-    // What the last run asked does not cover records that were copied from another folder.
+    // What the last run asked does not cover records that were copied from another folder. It is forgotten only once there is
+    // something in its place.
+    let results = concluded(&setting, &store, None, terminal)?.ok_or_else(nothing)?;
     store.forget_asked()?;
-    store.save_summary(&concluded(&setting, &store, terminal)?.ok_or_else(nothing)?)?;
+    store.save_summary(&results)?;
     Ok(())
 }
 
@@ -92,13 +97,13 @@ pub(super) fn configuration(path: &Path, results: &Path) -> Option<PathBuf> {
     path.is_file().then(|| path.to_owned())
 }
 
-/// What follows from the records of a configuration; `None` without one.
+/// What follows from the records of a configuration, with or without what the last run asked; `None` without a record.
 pub(super) fn concluded(
     setting: &Setting,
     store: &DirStore,
+    asked: Option<&Asked>,
     terminal: Terminal,
 ) -> Result<Option<Results>, Failure> {
-    let asked = store.asked()?;
     let (records, unreadable) = store.records()?;
     for Unreadable { error } in unreadable {
         terminal.warning(&format!("not part of the summary: {error}"));
@@ -109,7 +114,7 @@ pub(super) fn concluded(
             "not part of the summary: {cell} was interrupted, and `caliper run` makes the missing runs"
         ));
     }
-    if let Some(asked) = &asked {
+    if let Some(asked) = asked {
         let told = asked.tests();
         let setup = setting.config.setup();
         let left_out = setup.tests.iter().map(|test| test.name.as_str());
@@ -124,5 +129,5 @@ pub(super) fn concluded(
     }
     let second = Second::open(store, terminal)?;
     let blobs = second.blobs(store);
-    Ok(rebuild(&setting.config, asked.as_ref(), records, &second.records, &blobs))
+    Ok(rebuild(&setting.config, asked, records, &second.records, &blobs))
 }

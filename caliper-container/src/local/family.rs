@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -12,16 +13,23 @@ use super::processes::{self, Process};
 
 /// An environment variable of every program, which its descendants inherit. It identifies processes
 /// whose parent has ended and that have a process group of their own.
-const MARK: &str = "CALIPER_TEST_ID";
+pub(super) const MARK: &str = "CALIPER_TEST_ID";
+
+/// What the marks of all programs of this process begin with, as `NAME=value`.
+pub(super) fn marks() -> &'static str {
+    static MARKS: LazyLock<String> = LazyLock::new(|| {
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        format!("{MARK}={:x}-{:x}-", std::process::id(), time.as_nanos())
+    });
+    &MARKS
+}
 
 /// Gives `command` a unique mark.
 pub(super) fn mark(command: &mut Command) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    let mark = format!("{:x}-{:x}-{next:x}", std::process::id(), time.as_nanos());
-    command.env(MARK, &mark);
-    format!("{MARK}={mark}")
+    let mark = format!("{}{:x}", marks(), NEXT.fetch_add(1, Ordering::Relaxed));
+    command.env(MARK, mark.trim_start_matches(MARK).trim_start_matches('='));
+    mark
 }
 
 /// The processes of one program.

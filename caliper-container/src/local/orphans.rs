@@ -5,10 +5,14 @@
 //! (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so that none is lost. One of the programs that ran when an
 //! orphan was first seen must have started it. Which one is unknown, so the orphan is killed when the
 //! last of them has ended.
+//!
+//! If this process itself is killed, it can end nothing. So it starts a guard with the same consent: a shell that waits for
+//! the end of a pipe, and then kills what has the marks of this process's programs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::process::Child;
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +23,7 @@ use super::processes;
 
 static STATE: Mutex<State> = Mutex::new(State {
     adopting: false,
+    guard: None,
     next: 0,
     running: BTreeMap::new(),
     orphans: BTreeMap::new(),
@@ -26,6 +31,8 @@ static STATE: Mutex<State> = Mutex::new(State {
 
 struct State {
     adopting: bool,
+    /// What kills the programs of this process when it is killed; `None` if there is none. Its standard input is open.
+    guard: Option<Child>,
     next: u64,
     /// The running programs and their processes.
     running: BTreeMap<u64, Pid>,
@@ -33,12 +40,31 @@ struct State {
     orphans: BTreeMap<(RawPid, u64), BTreeSet<u64>>,
 }
 
-/// Makes this process the parent of orphans, permanently.
+/// Makes this process the parent of orphans, permanently, and starts the guard.
 pub(super) fn adopt() {
     #[cfg(target_os = "linux")]
     if rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok() {
-        state().adopting = true;
+        let mut state = state();
+        state.adopting = true;
+        if state.guard.is_none() {
+            // Without a shell there is no guard, and what is left by SIGKILL goes on.
+            state.guard = guard().ok();
+        }
     }
+}
+
+/// Starts the guard, in a group of its own: what is sent to the group of this process, such as Ctrl-C, is not for it.
+#[cfg(target_os = "linux")]
+fn guard() -> io::Result<Child> {
+    Command::new("sh")
+        .args(["-c", include_str!("guard.sh"), "guard", super::family::marks()])
+        .env_remove(super::family::MARK)
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 /// Registers a running program until it is dropped. Drop it after the program was waited for.
@@ -50,6 +76,7 @@ pub(super) fn start(spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<(Ch
     // Held during the start, so that no other thread sees a child that is not in the list yet.
     let mut state = state();
     let child = spawn()?;
+    state.tell_guard(b"+\n");
     let name = state.next;
     state.next += 1;
     state.running.insert(name, Pid::from_child(&child));
@@ -67,6 +94,7 @@ impl Drop for Running {
                         state.look();
                     }
                     state.running.remove(&self.0);
+                    state.tell_guard(b"-\n");
                     for suspects in state.orphans.values_mut() {
                         suspects.remove(&self.0);
                     }
@@ -87,11 +115,22 @@ impl Drop for Running {
 }
 
 impl State {
+    fn tell_guard(&mut self, line: &[u8]) {
+        // It may have been killed.
+        let _ = self
+            .guard
+            .as_mut()
+            .and_then(|guard| guard.stdin.as_mut())
+            .map(|pipe| pipe.write_all(line));
+    }
+
     /// Finds new orphans, and removes ended ones from the list.
     fn look(&mut self) {
         let mut present = BTreeSet::new();
         for process in processes::children_of_this() {
-            if self.running.values().any(|pid| *pid == process.pid) {
+            let is_guard =
+                self.guard.as_ref().is_some_and(|guard| Pid::from_child(guard) == process.pid);
+            if is_guard || self.running.values().any(|pid| *pid == process.pid) {
                 continue;
             }
             if process.ended {

@@ -7,7 +7,9 @@ use std::path::{Component, Path, PathBuf};
 
 use caliper_core::names::Sha256Stream;
 
-use super::{Job, RemoteError};
+use rustix::process::Pid;
+
+use super::{Host, Job, RemoteError};
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +36,30 @@ cd "$base/projects/$1/results"
 xargs -0 -r sha256sum -z -- 2>/dev/null || true
 "#;
 
+const ACTION: &str = "send its results";
+
+/// Where blobs are.
+const BLOBS: &str = "blobs/";
+
+/// The files that are here, by path: their digests and sizes.
+type Arrived = BTreeMap<String, (String, u64)>;
+
+/// How the names of folders begin in which files arrive; then comes the number of a process.
+const FETCHING: &str = ".fetching-";
+
+/// Removes the folders of processes that were killed.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let of = name.to_str().and_then(|name| name.strip_prefix(FETCHING)?.split_once('-'));
+        let pid = of.and_then(|(pid, _)| Pid::from_raw(pid.parse().ok()?));
+        if pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_err()) {
+            // What cannot be removed now does no harm.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// What was fetched before: path, and what told whether it changed.
 const KEPT: &str = "fetched.json";
 
@@ -46,39 +72,45 @@ impl Job {
     /// [`RemoteError`]; what was copied until then is kept.
     pub fn fetch(&self, folder: &Path) -> Result<Fetched, RemoteError> {
         let host = self.host()?;
-        let action = "send its results";
-        let listed = host.script(action, LIST, &[&self.key])?;
         let here = |source| RemoteError::Here {
             action: format!("keep results in `{}`", folder.display()),
             source,
         };
         fs::create_dir_all(folder).map_err(here)?;
+        sweep(folder);
         let mut kept: BTreeMap<String, String> = fs::read(folder.join(KEPT))
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
             .unwrap_or_default();
-        let wanted = wanted(&listed, &kept, folder);
-        if wanted.is_empty() {
+        // On the same file system, so that what is whole can be renamed.
+        let prefix = format!("{FETCHING}{}-", std::process::id());
+        let place = tempfile::Builder::new().prefix(&prefix).tempdir_in(folder).map_err(here)?;
+        let mut arrived = Arrived::new();
+        // The other machine keeps a blob before the record that names it. So all blobs of the records that arrive are in a
+        // list that is made afterwards.
+        let mut marks = BTreeMap::new();
+        let mut taken = Ok(());
+        for of_blobs in [false, true] {
+            let mut wanted = self.wanted(&host, &kept, folder)?;
+            wanted.retain(|path, _| path.starts_with(BLOBS) == of_blobs);
+            if taken.is_ok() && !wanted.is_empty() {
+                taken = self.take(&host, &wanted, place.path(), &mut arrived);
+            }
+            marks.extend(wanted);
+        }
+        if marks.is_empty() {
             return Ok(Fetched::default());
         }
-        let list: Vec<u8> =
-            wanted.keys().flat_map(|path| path.bytes().chain(std::iter::once(0))).collect();
-        // On the same file system, so that what is whole can be renamed.
-        let place =
-            tempfile::Builder::new().prefix(".fetching-").tempdir_in(folder).map_err(here)?;
-        let mut arrived: BTreeMap<String, (String, u64)> = BTreeMap::new();
-        let taken = host.exchange(
-            action,
-            SEND,
-            &[&self.key],
-            &mut |pipe| pipe.write_all(&list),
-            &mut |pipe| unpack(pipe, place.path(), &wanted, &mut arrived),
-        );
-        // What arrived whole is kept, whatever became of the connection.
+        // What arrived whole is kept, whatever became of the connection; but no record without its blobs.
         let digests = if arrived.is_empty() { BTreeMap::new() } else { self.digests(&arrived)? };
+        let is_whole =
+            |(path, (digest, _)): (&String, &(String, u64))| digests.get(path) == Some(digest);
+        let has_blobs = taken.is_ok()
+            && arrived.iter().filter(|(path, _)| path.starts_with(BLOBS)).all(is_whole);
         let mut fetched = Fetched::default();
         for (path, (digest, bytes)) in arrived {
-            if digests.get(&path) != Some(&digest) {
+            let is_kept = path.starts_with(BLOBS) || has_blobs;
+            if digests.get(&path) != Some(&digest) || !is_kept {
                 fetched.changed_meanwhile += 1;
                 continue;
             }
@@ -88,8 +120,8 @@ impl Job {
             placed.map_err(here)?;
             fetched.files += 1;
             fetched.bytes += bytes;
-            if let Some(mark) = wanted.get(&path) {
-                kept.insert(path, mark.clone());
+            if let Some(mark) = marks.remove(&path) {
+                kept.insert(path, mark);
             }
         }
         let text = serde_json::to_vec(&kept).unwrap_or_default();
@@ -98,11 +130,34 @@ impl Job {
         taken.map(|()| fetched)
     }
 
-    /// The digests that files have on the other machine now.
-    fn digests(
+    /// The files that are not here as they are there, with what tells whether they change.
+    fn wanted(
         &self,
-        files: &BTreeMap<String, (String, u64)>,
+        host: &Host,
+        kept: &BTreeMap<String, String>,
+        folder: &Path,
     ) -> Result<BTreeMap<String, String>, RemoteError> {
+        let listed = host.script(ACTION, LIST, &[&self.key])?;
+        Ok(wanted(&listed, kept, folder))
+    }
+
+    /// Takes files into `place`.
+    fn take(
+        &self,
+        host: &Host,
+        wanted: &BTreeMap<String, String>,
+        place: &Path,
+        arrived: &mut Arrived,
+    ) -> Result<(), RemoteError> {
+        let list: Vec<u8> =
+            wanted.keys().flat_map(|path| path.bytes().chain(std::iter::once(0))).collect();
+        host.exchange(ACTION, SEND, &[&self.key], &mut |pipe| pipe.write_all(&list), &mut |pipe| {
+            unpack(pipe, place, wanted, arrived)
+        })
+    }
+
+    /// The digests that files have on the other machine now.
+    fn digests(&self, files: &Arrived) -> Result<BTreeMap<String, String>, RemoteError> {
         let list: Vec<u8> =
             files.keys().flat_map(|path| path.bytes().chain(std::iter::once(0))).collect();
         let said = self.host()?.exchange(
@@ -154,7 +209,7 @@ fn unpack(
     pipe: &mut dyn io::Read,
     place: &Path,
     wanted: &BTreeMap<String, String>,
-    arrived: &mut BTreeMap<String, (String, u64)>,
+    arrived: &mut Arrived,
 ) -> io::Result<()> {
     let mut seen = BTreeSet::new();
     let mut archive = tar::Archive::new(pipe);

@@ -210,15 +210,18 @@ true
 
 impl Job {
     /// Copies program and project to `host`, and starts a job there. Its results are those of the project: what an
-    /// earlier job measured is not measured again.
+    /// earlier job measured is not measured again. `known` is given the job before it starts, so that it can be found
+    /// whatever becomes of this process.
     ///
     /// # Errors
     ///
-    /// [`RemoteError`], also if another job of the project goes on there. Nothing is running then.
+    /// [`RemoteError`], also if another job of the project goes on there. Nothing is running then, unless
+    /// [`may_pass`](RemoteError::may_pass) says that the connection was lost; and what `known` says.
     pub fn start(
         host: &Host,
         order: &Order<'_>,
         interrupt: &Interrupt,
+        known: &mut dyn FnMut(&Self) -> io::Result<()>,
     ) -> Result<Self, RemoteError> {
         let program = fs::read(order.program).map_err(RemoteError::here("read this program"))?;
         let digest = Sha256::of(&program).hex();
@@ -235,9 +238,14 @@ impl Job {
         go_on(interrupt)?;
         send_project(host, order)?;
         go_on(interrupt)?;
-        let id = RunId::fresh().to_string();
+        let job = Self {
+            id: RunId::fresh().to_string(),
+            address: host.address(),
+            key: order.key.to_owned(),
+        };
+        known(&job).map_err(RemoteError::here("remember the job"))?;
         let seconds = order.time_to_live.as_secs().to_string();
-        let mut words: Vec<&str> = vec![&id, order.key, &digest, &seconds];
+        let mut words: Vec<&str> = vec![&job.id, order.key, &digest, &seconds];
         words.extend(order.arguments.iter().map(String::as_str));
         let variables: Vec<String> =
             order.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -248,7 +256,7 @@ impl Job {
             &mut |pipe| pipe.write_all(variables.concat().as_bytes()),
             &mut |_| Ok(()),
         )?;
-        Ok(Self { id, address: host.address(), key: order.key.to_owned() })
+        Ok(job)
     }
 
     /// The machine.

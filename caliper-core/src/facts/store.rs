@@ -11,7 +11,8 @@ mod replace;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-pub use content::{Content, Pieces, Reading};
+pub(crate) use content::Reading;
+pub use content::{Content, Pieces};
 #[cfg(feature = "store")]
 pub use dir::{DirStore, Unreadable};
 pub use memory::MemoryStore;

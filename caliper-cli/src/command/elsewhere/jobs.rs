@@ -1,7 +1,7 @@
 //! The jobs that were started from a project, a small file each.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use caliper_container::remote::Job;
 
@@ -16,14 +16,14 @@ fn folder(project: &Path) -> PathBuf {
 }
 
 /// Remembers a job.
-pub(super) fn keep(project: &Path, job: &Job) -> Result<(), Failure> {
+pub(super) fn keep(project: &Path, job: &Job) -> io::Result<()> {
     let folder = folder(project);
-    let path = folder.join(format!("{}.json", job.id));
+    fs::create_dir_all(&folder)?;
     let text = serde_json::to_string_pretty(job).unwrap_or_default();
-    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, text + "\n"));
-    written.map_err(|error| {
-        Failure::infrastructure(format!("could not write `{}`", path.display()), error)
-    })
+    // A file that is half written would stand in the way of all others.
+    let new = folder.join(format!("{}.new", job.id));
+    fs::write(&new, text + "\n")?;
+    fs::rename(&new, folder.join(format!("{}.json", job.id)))
 }
 
 /// All jobs, the newest last.

@@ -57,7 +57,7 @@ impl fmt::Debug for Content {
 
 /// Reads pieces one behind the other.
 #[derive(Clone)]
-pub struct Reading<P> {
+pub(crate) struct Reading<P> {
     pieces: P,
     at: u64,
     end: u64,
@@ -65,7 +65,7 @@ pub struct Reading<P> {
 
 impl<'a> Reading<&'a dyn Pieces> {
     /// Reads what lies between two places, as far as it is there.
-    pub fn between(pieces: &'a dyn Pieces, from: u64, to: u64) -> Self {
+    pub(crate) fn between(pieces: &'a dyn Pieces, from: u64, to: u64) -> Self {
         Self { pieces, at: from, end: to.min(pieces.length()) }
     }
 }

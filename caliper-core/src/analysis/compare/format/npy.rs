@@ -202,10 +202,8 @@ fn elements(
     let each: usize = matches.iter().fold(0, |sum, leaf| sum.saturating_add(leaf.left.count));
     let size = expected.dtype.size.max(actual.dtype.size).max(1);
     let block = if numbers && alike { (BLOCK / size).max(1) } else { usize::MAX };
-    let piece = match expected.is_large() || actual.is_large() {
-        true => (PIECE / size).max(1),
-        false => usize::MAX,
-    };
+    let is_large = expected.is_large() || actual.is_large();
+    let piece = if is_large { (PIECE / size).max(1) } else { usize::MAX };
     let (mut element, mut unread) = (0, 0);
     while element < length {
         if element == unread {

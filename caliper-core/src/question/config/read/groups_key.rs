@@ -1,5 +1,7 @@
 //! What stands under `groups`.
 
+use std::collections::BTreeSet;
+
 use super::tests_key::MOST_RUNS;
 use super::{At, Entries, Node, Reader, shorten};
 use crate::question::axes::{Axes, AxisValue, Overlay};
@@ -105,6 +107,13 @@ impl Reader<'_> {
         let (seeds, count) = if let Node::Sequence(_) = node.node {
             let nodes = self.list(&node, "`seeds`");
             let seeds: Vec<u64> = nodes.iter().filter_map(|node| self.seed(node)).collect();
+            let mut known = BTreeSet::new();
+            if let Some(twice) = seeds.iter().find(|seed| !known.insert(**seed)) {
+                let message = format!("the seed {twice} stands in the list twice");
+                let help = "runs with one seed are a group of their own: `{seed: 1, repeat: 3}`";
+                self.problem_with_help(&node, message, help);
+                return None;
+            }
             let count = seeds.len();
             (SeedsOfRuns::Listed(seeds), u32::try_from(count).ok()?)
         } else {

@@ -49,20 +49,17 @@ impl Bands {
             row = row.saturating_mul(*length);
         }
         rows.reverse();
-        let (axis, step) = match dataset.chunks() {
+        let (axis, step) = if let Some(chunks) = dataset.chunks() {
             // Each chunk is unpacked once.
-            Some(chunks) => {
-                let chunk = u64::from(*chunks.first()?).max(1);
-                let row = rows.first()?.saturating_mul(chunk);
-                if row > LONGEST {
-                    return None;
-                }
-                (0, chunk.saturating_mul((SHORT / row.max(1)).max(1)))
+            let chunk = u64::from(*chunks.first()?).max(1);
+            let row = rows.first()?.saturating_mul(chunk);
+            if row > LONGEST {
+                return None;
             }
-            None => {
-                let axis = rows.iter().position(|row| *row <= SHORT)?;
-                (axis, (SHORT / rows[axis].max(1)).max(1))
-            }
+            (0, chunk.saturating_mul((SHORT / row.max(1)).max(1)))
+        } else {
+            let axis = rows.iter().position(|row| *row <= SHORT)?;
+            (axis, (SHORT / rows[axis].max(1)).max(1))
         };
         let next = Some(vec![0; axis + 1]);
         Some(Self { dataset: dataset.clone(), read, axis, step, next, band: io::Cursor::default() })

@@ -46,9 +46,10 @@ fn arrays() -> impl Strategy<Value = (Format, Vec<u8>)> {
             let shape = if descr == "'<f2'" { "(6, 4, 2)" } else { "(6, 4)" };
             let values = if cut { &values[..90] } else { &values };
             let bytes = array(descr, order, shape, values);
-            match packed {
-                true => (Format::Npz, archive(&[("a.npy", &bytes), ("b.npy", b"\x93NUMPY")])),
-                false => (Format::Npy, bytes),
+            if packed {
+                (Format::Npz, archive(&[("a.npy", &bytes), ("b.npy", b"\x93NUMPY")]))
+            } else {
+                (Format::Npy, bytes)
             }
         },
     )
