@@ -193,6 +193,11 @@ fn stages_name_where_runs_part() {
     1.0/X.YZ[group=different]: `init` differs: the runs do not begin with the same
     1.0/X.YZ[group=same]: `init` is the same, `batches` differs: the runs part there
     ");
+    let cell = format!("1.0/{python}[group=same]");
+    let shown = world.caliper(&["show", &cell]).expect(0).out;
+    let at = shown.find("its runs, stage by stage").unwrap();
+    assert!(shown[at..].contains(&format!("{cell}: `init` is the same, `batches` differs")));
+    assert!(!shown.contains("group=different"), "{shown}");
 }
 
 /// A training that leaves what that of the reproducibility experiment leaves: a model of Keras, data and batches. What is

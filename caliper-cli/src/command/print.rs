@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use caliper_core::analysis::causes::Cause;
+use caliper_core::analysis::compare::StagesOfRuns;
 use caliper_core::analysis::results::Results;
 use caliper_core::facts::record::{CellOutcome, Record};
-use caliper_core::question::grid::FileKind;
+use caliper_core::question::grid::{CellId, FileKind};
 use caliper_core::report::advice::besides;
 use caliper_core::report::details::shell_word;
 use caliper_core::report::grid::Span;
@@ -46,6 +47,14 @@ pub(super) fn results(results: &Results, path: &Path, terminal: Terminal) {
     }
     suggestion(results, terminal);
     part(Some("look further"), further(results, path), usize::MAX, terminal);
+}
+
+/// Prints in which stage the runs of a cell part.
+pub(super) fn stages_of(cell: &CellId, results: &Results, terminal: Terminal) {
+    let of_cell: Vec<StagesOfRuns> =
+        results.stages.iter().filter(|one| one.cell == *cell).cloned().collect();
+    let title = "its runs, stage by stage, against the first that passed";
+    part(Some(title), stages::lines(&of_cell), usize::MAX, terminal);
 }
 
 /// Prints a part of the results below a blank line: its title and its first lines. The others are counted.

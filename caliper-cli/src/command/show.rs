@@ -113,6 +113,7 @@ fn show_cell(
             let texts = Texts { store, whole: terminal.is_verbose() };
             let details = details(record, is_stale, &results.verdicts, &texts)?;
             terminal.data(&printable(&details));
+            super::print::stages_of(&record.id(), results, terminal);
         }
     }
     Ok(Exit::Done)

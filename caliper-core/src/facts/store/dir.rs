@@ -339,10 +339,12 @@ impl ResultStore for DirStore {
             return Ok(start.into());
         }
         let file = tempfile::tempfile_in(self.folder.join("blobs"));
-        let mut file = file.or_else(|_| tempfile::tempfile()).map_err(unread)?;
+        let file = file.or_else(|_| tempfile::tempfile()).map_err(unread)?;
+        let mut file = BufWriter::with_capacity(1 << 18, file);
         file.write_all(&start).map_err(unread)?;
         let length = start.len() as u64 + io::copy(&mut content, &mut file).map_err(unread)?;
         drop(start);
+        let file = file.into_inner().map_err(|error| unread(error.into_error()))?;
         let unpacked = Unpacked { length, file: Mutex::new(file) };
         if length > MOST_IN_MEMORY {
             return Ok(Content::Large(Arc::new(unpacked)));
