@@ -153,7 +153,9 @@ fn what_differs(evidence: &Evidence) -> String {
             None => String::new(),
         };
         text += &format!("    {part}: {count}{divergence}\n");
-        for line in details::arrays(comparison) {
+        // A weaker comparison than that of the format has its reason.
+        let unread = comparison.unread.iter().cloned();
+        for line in unread.chain(details::arrays(comparison)) {
             text += &format!("      {line}\n");
         }
     }

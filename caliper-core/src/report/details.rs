@@ -32,7 +32,7 @@ fn compared(part: &str, comparison: &Comparison) -> Vec<String> {
     }
     let mut lines = vec![format!("  {}: {comparison}", single_line(part))];
     lines.extend(comparison.unread.iter().map(|sentence| format!("    {sentence}")));
-    if matches!(comparison.extent, Some(Extent::Bytes { .. })) {
+    if matches!(comparison.extent, Some(Extent::Bytes { .. })) && comparison.unread.is_empty() {
         lines.push(
             "    nothing is known of these bytes; text, JSON, CSV, .npy, .npz, safetensors, HDF5, PNG and JPEG are compared by what they hold"
                 .to_owned(),

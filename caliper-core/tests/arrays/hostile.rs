@@ -108,8 +108,14 @@ fn headers_promise_more_than_there_is() {
     assert_eq!(comparison.rung, Rung::SameNormalised);
 }
 
+/// How many random files are tried: as many as `PROPTEST_CASES` says, for a long search.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|asked| asked.parse().ok()).unwrap_or(600)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn bytes_can_be_anything(
