@@ -95,14 +95,20 @@ def runs(records):
 
 
 def names(folder):
-    """What is in a folder of results. Environments have random names, and blobs that no record names any more stay."""
+    """What is in a folder of results. Environments have random names, and blobs that no record names any more stay; what a
+    killed run had open in `cache/work` stays until a run measures again."""
     environments = {path: f"E{at}" for at, path in enumerate(sorted(folder.glob("cache/environments/*/")))}
     found = set()
     for path in folder.rglob("*"):
         environment = next((each for each in environments if path.is_relative_to(each)), None)
         if environment and len(path.relative_to(environment).parts) < 2:
             found.add(f"{environments[environment]}/{path.relative_to(environment)}")
-        elif not environment and not path.is_relative_to(folder / "cache/uv") and path.suffix != ".zst":
+        elif not (
+            environment
+            or path.is_relative_to(folder / "cache/uv")
+            or path.is_relative_to(folder / "cache/work")
+            or path.suffix == ".zst"
+        ):
             found.add(str(path.relative_to(folder)))
     return found
 
