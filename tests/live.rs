@@ -45,14 +45,18 @@ fn what_a_pickle_holds_is_the_result() {
     let world = World::new();
     world.write(
         "caliper.yaml",
-        "analysis:\n  dependency: numpy\n  versions: [2.2.6]\n  import: false\n  results: {model: [out/*.pkl]}\n  \
-         export: [out/*.pkl]\n  tests: [{name: t, run: python t.py, repeat: 2}]\n",
+        "analysis:\n  dependency: numpy\n  versions: [2.2.6]\n  import: false\n  requirements: [pyarrow]\n  \
+         results: {model: [out/*.pkl], table: [out/*.parquet]}\n  export: [out/*.pkl, out/*.parquet]\n  \
+         tests: [{name: t, run: python t.py, repeat: 2}]\n",
     );
     world.write(
         "t.py",
         "import os, pickle\nimport numpy as np\nclass Model: pass\nmodel = Model()\n\
          model.weights = [np.arange(3.0), np.float32(0.5)]\nmodel.run = os.getpid()\nos.mkdir('out')\n\
-         pickle.dump(model, open('out/model.pkl', 'wb'))\n",
+         pickle.dump(model, open('out/model.pkl', 'wb'))\n\
+         import pyarrow, pyarrow.parquet\n\
+         table = pyarrow.table({'x': [1.5, None], 'run': [os.getpid()] * 2, 'name': ['a', None]})\n\
+         pyarrow.parquet.write_table(table, 'out/table.parquet')\n",
     );
     let python = python();
     let mut command = world.command(&["run", "--python", &python, "--format", "json"]);
@@ -66,14 +70,16 @@ fn what_a_pickle_holds_is_the_result() {
     let results: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     let run = &results["cells"][0]["tests"][0]["runs"][0];
     assert_eq!(run["files"][0]["path"], "out/model.pkl.export.npz", "{run:#}");
-    // The arrays are equal, and of all that the pickle holds only the number of the process is not.
-    let stage = &results["stages"][0]["stages"][0];
-    assert_eq!(
-        (&stage["stage"], &stage["agreement"]),
-        (&"model".into(), &"differs".into()),
-        "{stage:#}"
-    );
-    let arrays = stage["parts"][0]["comparison"]["arrays"].as_array().unwrap();
-    assert_eq!(arrays.len(), 1, "{arrays:#?}");
-    assert_eq!(arrays[0]["name"], "run", "{arrays:#?}");
+    // The arrays are equal, and of all that each file holds only the number of the process is not.
+    for (number, name) in ["model", "table"].into_iter().enumerate() {
+        let stage = &results["stages"][0]["stages"][number];
+        assert_eq!(
+            (&stage["stage"], &stage["agreement"]),
+            (&name.into(), &"differs".into()),
+            "{stage:#}"
+        );
+        let arrays = stage["parts"][0]["comparison"]["arrays"].as_array().unwrap();
+        assert_eq!(arrays.len(), 1, "{arrays:#?}");
+        assert_eq!(arrays[0]["name"], "run", "{arrays:#?}");
+    }
 }

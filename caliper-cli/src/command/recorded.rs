@@ -30,6 +30,9 @@ pub(super) fn recorded(path: &Path, terminal: Terminal) -> Result<(DirStore, Res
         let folder = store.folder().display();
         Failure::question(match under_way(&store) {
             Some(under_way) => format!("{under_way}; there are no results in `{folder}` yet"),
+            None if path.is_dir() && !path.join(setting::FILE).exists() => format!(
+                "there is no `results.json` in `{folder}`: name a folder of results, or a configuration"
+            ),
             None => format!(
                 "there are no results in `{folder}`; run `caliper run {}` first",
                 path.display()

@@ -46,7 +46,7 @@ const ENVIRONMENT: &str = "e";
 pub(super) struct Held {
     folder: PathBuf,
     name: Name,
-    _lock: File,
+    _lock: Hold,
     /// What it held when the tests began; `None` until it is made.
     made: Option<Seal>,
     /// The state of its files then.
@@ -138,7 +138,7 @@ impl Held {
             Ok(lock) => lock?,
             Err(InUse) => return Ok(Err(InUse)),
         };
-        lock.set_modified(SystemTime::now())?;
+        lock.0.set_modified(SystemTime::now())?;
         Ok(Ok(Self {
             folder,
             name,
@@ -322,8 +322,21 @@ pub(super) fn at_rest(folder: &Path) -> Option<AtRest> {
 /// Another run, or another cell of this one, holds the lock.
 pub(super) struct InUse;
 
+/// The lock of the folder of an environment.
+#[derive(Debug)]
+pub(super) struct Hold(File);
+
+impl Drop for Hold {
+    /// The end of the file alone is not enough: a child that another thread is just starting has a copy of the file until it
+    /// runs its own program, and the lock would last as long.
+    fn drop(&mut self) {
+        // What fails here is released with the last copy.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Locks the folder of an environment.
-pub(super) fn hold(folder: &Path) -> Result<io::Result<File>, InUse> {
+pub(super) fn hold(folder: &Path) -> Result<io::Result<Hold>, InUse> {
     // Not truncated: that would count as a use.
     let open = File::options().write(true).create(true).truncate(false).open(folder.join(LOCK));
     let file = match open {
@@ -331,7 +344,7 @@ pub(super) fn hold(folder: &Path) -> Result<io::Result<File>, InUse> {
         Err(error) => return Ok(Err(error)),
     };
     match file.try_lock() {
-        Ok(()) => Ok(Ok(file)),
+        Ok(()) => Ok(Ok(Hold(file))),
         Err(fs::TryLockError::WouldBlock) => Err(InUse),
         Err(fs::TryLockError::Error(error)) => Ok(Err(error)),
     }

@@ -7,6 +7,9 @@ use crate::analysis::compare::format::source::Data;
 /// Up to so many bytes of values are read into memory if they do not lie in C's order.
 const LARGEST_TURNED: u64 = 256 << 20;
 
+/// An element of an array that is not in memory is no longer, in bytes.
+const LARGEST_ELEMENT: usize = if cfg!(test) { 40 } else { 64 << 20 };
+
 /// An array, of which only the values are not looked at yet.
 #[derive(Debug)]
 pub(in crate::analysis::compare::format) struct Array<'a> {
@@ -45,6 +48,9 @@ impl<'a> Array<'a> {
             }
             (_, None) => return Err((data, "its shape is larger than can be".to_owned())),
         };
+        if matches!(data, Data::There(_)) && dtype.size > LARGEST_ELEMENT {
+            return Err((data, "its elements are too large to be held in memory".to_owned()));
+        }
         if let Err(reason) = data.skip(start) {
             return Err((data, reason));
         }
