@@ -7,8 +7,8 @@
 
 Two releases of a package each leave an array of random 32-bit floats, of which ten values differ. Caliper reads both out
 of its folder of results, where they are compressed, and tells how many values differ, by how much, and where the first
-is. NumPy does the same with the plain files: once with all of both arrays in memory, and once piece by piece. Caliper
-and both ways of NumPy take turns. The peak is that of the process, and for Caliper that of a process whose files are
+is. NumPy does the same with the plain files: once with all of both arrays in memory, and once piece by piece (of
+safetensors the Python package reads all of a file). Caliper and both ways of NumPy take turns. The peak is that of the process, and for Caliper that of a process whose files are
 read and not mapped.
 """
 
