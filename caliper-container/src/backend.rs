@@ -24,7 +24,7 @@ use crate::cache::Taken;
 use crate::capture::Captured;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::results::ResultFile;
+use crate::results::{ResultFile, TakeUp};
 
 /// Makes environments.
 ///
@@ -216,7 +216,7 @@ pub struct RunRequest<'a> {
     pub results: &'a [String],
     /// Is given each result file that is complete while the test goes on; `None` if they are to be taken at the end only.
     /// It may be given a file again that was changed.
-    pub meanwhile: Option<&'a (dyn Fn(&ResultFile) + Sync)>,
+    pub meanwhile: Option<TakeUp<'a>>,
     /// As in [`EnvironmentRequest::interrupt`].
     pub interrupt: &'a Interrupt,
 }

@@ -1,21 +1,12 @@
-# Lays files over an installed package: python overlay.py ORDER REPORT. And tells what was laid: python overlay.py REPORT.
-# Runs on 2.7 and on 3.x, and needs only the standard library.
+# Stands behind distributions.py. Lays files over an installed package: python overlay.py ORDER REPORT. And tells what was
+# laid: python overlay.py REPORT. Runs on 2.7 and on 3.x, and needs only the standard library.
 #
 # A file of an environment may be a hard link into a cache that many environments share. So nothing is ever written into a
 # file that is there: another one is written beside it, and takes its name.
-import sys
-
-# The folder that the program happens to stand in comes first; with `-c` it has no name.
-HERE = sys.argv[0].rpartition("/")[0]
-sys.path[:] = [folder for folder in sys.path if folder and folder != HERE]
-
 import binascii
 import difflib
 import hashlib
-import io
 import json
-import os
-import re
 import stat
 
 # Of the unified diff that is kept.
@@ -26,19 +17,6 @@ class Refused(Exception):
     pass
 
 
-def normal(name):
-    # https://peps.python.org/pep-0503/#normalized-names
-    return re.sub("[-_.]+", "-", name).lower()
-
-
-def read(*parts):
-    try:
-        with io.open(os.path.join(*parts), encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except (IOError, OSError):
-        return None
-
-
 def content(path):
     with open(path, "rb") as file:
         return file.read()
@@ -46,16 +24,6 @@ def content(path):
 
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def identity(text):
-    found = {}
-    for line in text.splitlines():
-        if not line.strip():
-            break
-        key, _, value = line.partition(":")
-        found.setdefault(key.strip().lower(), value.strip())
-    return found.get("name"), found.get("version")
 
 
 def distribution(package):
@@ -78,22 +46,6 @@ def distribution(package):
     raise Refused("%s is not installed for this Python" % package)
 
 
-def installed(folder, name):
-    """The files of a distribution, relative to `folder`; nothing if it does not list them."""
-    record = read(folder, name, "RECORD")
-    if record is not None:
-        import csv
-
-        if str is bytes:
-            record = record.encode("utf-8")
-        rows = [row[0] for row in csv.reader(record.splitlines()) if row]
-        return [row if str is not bytes else row.decode("utf-8") for row in rows]
-    # https://setuptools.pypa.io/en/latest/deprecated/python_eggs.html
-    written = read(folder, name, "installed-files.txt")
-    paths = [os.path.normpath(os.path.join(name, line)) for line in (written or "").splitlines()]
-    return [path.replace(os.sep, "/") for path in paths]
-
-
 def target(package, folder, name, path):
     """The place of a file, if it may be laid there."""
     parts = path.split("/")
@@ -106,7 +58,7 @@ def target(package, folder, name, path):
             raise Refused("`%s` leads through a symbolic link, `%s`" % (path, place))
     if os.path.isdir(place):
         raise Refused("`%s` is a folder of the environment" % path)
-    files = installed(folder, name)
+    files = listed(folder, name) or []
     modules = (read(folder, name, "top_level.txt") or "").split()
     own = set(file.split("/")[0] for file in files if "/" in file and not file.startswith((".", name)))
     own.update(module for module in modules if os.path.isdir(os.path.join(folder, module)))

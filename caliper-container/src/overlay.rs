@@ -3,10 +3,11 @@
 //! The program is given to the Python of the environment once everything is installed. It checks before it writes, never
 //! writes into a file that is there, and tells what it replaced.
 
-use std::fs;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use caliper_core::facts::record::OverlaidFile;
-use caliper_core::names::Sha256;
+use caliper_core::facts::record::{Installed, OverlaidFile};
+use caliper_core::names::{PackageName, Sha256};
 use caliper_core::question::overlay::{PackageOverlay, chosen};
 use caliper_core::question::plan::Setup;
 use serde::{Deserialize, Serialize};
@@ -17,14 +18,15 @@ use crate::project::Project;
 
 /// Lays files, for Python 2.7 and later: `python overlay.py ORDER REPORT`. With the report alone it tells what was laid,
 /// if it is still there.
-pub(crate) const PROGRAM: &str = include_str!("overlay.py");
+pub(crate) const PROGRAM: &str =
+    concat!(include_str!("distributions.py"), include_str!("overlay.py"));
 
 /// What is to be laid in one environment.
 #[derive(Debug)]
 pub(crate) struct Order {
     overlays: Vec<PackageOverlay>,
     /// What the program reads.
-    pub(crate) text: String,
+    text: String,
 }
 
 /// What the program tells of one overlay.
@@ -33,6 +35,12 @@ pub(crate) struct Told {
     files: Vec<OverlaidFile>,
     diff: String,
     is_diff_cut: bool,
+}
+
+/// The version of a package among these distributions, as its metadata spells it.
+pub(crate) fn version_in(installed: &[Installed], package: &PackageName) -> Option<String> {
+    let is_it = |name: &str| name.parse().is_ok_and(|name: PackageName| name == *package);
+    installed.iter().find(|one| is_it(&one.name)).map(|one| one.version.clone())
 }
 
 impl Order {
@@ -45,7 +53,7 @@ impl Order {
     pub(crate) fn new(
         setup: &Setup,
         project: &Project,
-        installed: impl Fn(&caliper_core::names::PackageName) -> Option<String>,
+        installed: impl Fn(&PackageName) -> Option<String>,
     ) -> Result<Option<Self>, BackendError> {
         if setup.overlays.is_empty() {
             return Ok(None);
@@ -79,6 +87,14 @@ impl Order {
         }
         let overlays = found.into_iter().map(|(overlay, _)| overlay.clone()).collect();
         Ok(Some(Self { overlays, text: serde_json::Value::from(all).to_string() }))
+    }
+
+    /// Writes the program and what it reads, `overlay.py` and `order.json`, into a folder.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<[PathBuf; 2]> {
+        let files = ["overlay.py", "order.json"].map(|name| folder.join(name));
+        fs::write(&files[0], PROGRAM)?;
+        fs::write(&files[1], &self.text)?;
+        Ok(files)
     }
 
     /// What was laid, as the program tells it.

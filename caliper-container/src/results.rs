@@ -61,13 +61,15 @@ impl Left {
     }
 }
 
-/// How long it takes until the files of a test that goes on are looked at for the first time, and then at least until the
-/// next time.
+/// Is given each result file that is complete while its test goes on.
+pub(crate) type TakeUp<'a> = &'a (dyn Fn(&ResultFile) + Sync);
+
+/// How long to wait until the files of a test that goes on are looked at again, if the last look took so long. A look takes
+/// a tenth of the time at most, so that the test is not slowed down.
 #[cfg(any(feature = "docker", feature = "local"))]
-pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How many times as long as a look took it takes at least until the next, so that the test is not slowed down.
-#[cfg(any(feature = "docker", feature = "local"))]
-pub(crate) const PAUSE: u32 = 10;
+pub(crate) fn pause_after(look: Duration) -> Duration {
+    Duration::from_secs(2).max(look * 10)
+}
 
 /// The file in a folder of its own at which a test leaves the report of its functions.
 #[cfg(any(feature = "docker", feature = "local"))]

@@ -24,7 +24,7 @@ use crate::backend::BackendError;
 use crate::capture::{Capture, Captured};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::results::{self, Collector, Left, ResultFile, Seen};
+use crate::results::{self, Collector, Left, ResultFile, Seen, TakeUp};
 use ending::{cannot_start, end};
 use granted::Details;
 use meter::Meter;
@@ -59,9 +59,6 @@ pub(super) struct Order {
     pub(super) swap_limit: bool,
     pub(super) init: bool,
 }
-
-/// Is given what is complete while a program runs.
-pub(super) type Meanwhile<'a> = &'a (dyn Fn(&ResultFile) + Sync);
 
 /// How it went.
 #[derive(Debug)]
@@ -110,7 +107,7 @@ impl Order {
         &self,
         engine: &Engine,
         interrupt: Option<&Interrupt>,
-        meanwhile: Option<Meanwhile<'_>>,
+        meanwhile: Option<TakeUp<'_>>,
     ) -> Result<Finished, BackendError> {
         let mut container = Container { engine, name: &self.name, removed: false };
         let outcome = engine.block_on(async {
@@ -181,14 +178,15 @@ impl Order {
     async fn watch(
         &self,
         engine: &Engine,
-        meanwhile: Option<Meanwhile<'_>>,
+        meanwhile: Option<TakeUp<'_>>,
     ) -> Result<Finished, BackendError> {
         let failed = |fault| engine.error(self.action.clone(), fault);
         let container = engine.docker.containers().get(&self.name);
         // Before the start: what a short program prints would otherwise be lost.
         let attached = patiently(self.attach(engine, &container)).await.map_err(failed)?;
-        let granted =
-            self.state(engine).await.map_err(failed)?.granted(&self.limits, engine.answers);
+        let created = self.state(engine).await.map_err(failed)?;
+        let granted = created.granted(&self.limits, engine.answers);
+        let folder = self.folder.unwrap_or(&created.config.working_dir);
         if let Some(what) = self.limits.missing_from(&granted) {
             return Err(BackendError::Unsupported {
                 backend: engine.answers.name(),
@@ -225,7 +223,7 @@ impl Order {
         let ended = async {
             tokio::select! {
                 ended = self.await_end(engine, &container, &mut streams, attached, &meter) => ended,
-                never = self.take_meanwhile(engine, meanwhile) => match never {},
+                never = self.take_meanwhile(engine, folder, meanwhile) => match never {},
             }
         };
         let ended = ended.await;
@@ -246,10 +244,7 @@ impl Order {
         };
         let seconds = state.seconds().unwrap_or(seconds);
         let left = match Collector::new(&self.results, &self.limits) {
-            Some(collector) => {
-                let folder = self.folder.unwrap_or(&details.config.working_dir);
-                self.take(engine, collector, folder).await?
-            }
+            Some(collector) => self.take(engine, collector, folder).await?,
             None => Left::default(),
         };
         let report = match results::report_collector(&self.limits) {
@@ -308,23 +303,22 @@ impl Order {
     async fn take_meanwhile(
         &self,
         engine: &Engine,
-        meanwhile: Option<Meanwhile<'_>>,
+        folder: &str,
+        meanwhile: Option<TakeUp<'_>>,
     ) -> Infallible {
-        let mut pause = results::LOOK_EVERY;
+        let mut pause = results::pause_after(Duration::ZERO);
         let mut seen = Seen::default();
         while let Some(take) = meanwhile {
             tokio::time::sleep(pause).await;
             let began = Instant::now();
             let Some(collector) = Collector::new(&self.results, &self.limits) else { break };
-            let Ok(details) = self.state(engine).await else { continue };
-            let folder = self.folder.unwrap_or(&details.config.working_dir);
             // What cannot be read now is read at the end.
             let collector = collector.meanwhile(seen.clone());
             if let Ok(left) = self.take(engine, collector, folder).await {
                 tokio::task::block_in_place(|| left.files.iter().for_each(take));
                 seen = left.seen;
             }
-            pause = results::LOOK_EVERY.max(began.elapsed() * results::PAUSE);
+            pause = results::pause_after(began.elapsed());
         }
         std::future::pending().await
     }

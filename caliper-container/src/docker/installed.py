@@ -1,57 +1,16 @@
-# Asked of every environment, with the name of the dependency behind it. Runs on 2.7 and on 3.x, and
-# needs only the standard library.
+# Stands behind distributions.py. Asked of every environment, with the name of the dependency behind it. Runs on 2.7 and on
+# 3.x, and needs only the standard library.
 #
 # Run with `-E -s -S`: a `.pth` file is a program of whoever was installed, and could answer in place of
 # this one. So what `site` would have done is done here, without running anything.
-import sys
-
-# With `-c`, the folder that the program happens to stand in comes first.
-sys.path[:] = [folder for folder in sys.path if folder]
-
-import io
 import json
-import os
-import re
-
-
-def normal(name):
-    # https://peps.python.org/pep-0503/#normalized-names
-    return re.sub("[-_.]+", "-", name).lower()
-
-
-def read(*parts):
-    try:
-        with io.open(os.path.join(*parts), encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except (IOError, OSError):
-        return None
-
-
-def identity(text):
-    found = {}
-    for line in text.splitlines():
-        if not line.strip():
-            break
-        key, _, value = line.partition(":")
-        found.setdefault(key.strip().lower(), value.strip())
-    return found.get("name"), found.get("version")
 
 
 def files(folder, name):
     """The installed files of a distribution, relative to `folder`, as far as it says."""
-    record = read(folder, name, "RECORD")
-    if record is not None:
-        import csv
-
-        if str is bytes:
-            record = record.encode("utf-8")
-        rows = csv.reader(record.splitlines())
-        return [row[0] if str is not bytes else row[0].decode("utf-8") for row in rows if row]
-    # https://setuptools.pypa.io/en/latest/deprecated/python_eggs.html
-    written = read(folder, name, "installed-files.txt")
-    if written is not None:
-        paths = [os.path.normpath(os.path.join(name, line)) for line in written.splitlines()]
-        return [path.replace(os.sep, "/") for path in paths]
+    found = listed(folder, name)
+    if found is not None:
+        return found
     modules = read(folder, name, "top_level.txt") or ""
     return [line.strip() + ".py" for line in modules.splitlines() if line.strip()]
 

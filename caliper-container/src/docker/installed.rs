@@ -12,7 +12,7 @@ use crate::direct_url;
 ///
 /// With these options no code of what was installed is run, which could answer instead.
 pub(super) fn question(dependency: &PackageName) -> Question<'_> {
-    let program = include_str!("installed.py");
+    let program = concat!(include_str!("../distributions.py"), include_str!("installed.py"));
     let argument = Some(dependency.normalized());
     Question { options: &["-E", "-s", "-S"], program, argument }
 }

@@ -1,7 +1,5 @@
 //! Laying files over the packages of an image, in layers of its own behind those of the template.
 
-use std::fs;
-
 use caliper_core::facts::record::Installed;
 use caliper_core::names::PackageName;
 
@@ -34,7 +32,7 @@ impl DockerBackend {
         let made = self.lay_over(request, &image, &below, log);
         let (above, held) = match made {
             Ok(Some(made)) => made,
-            // Whoever looks into it will say what is wrong with it.
+            // Its packages cannot be listed. That is told when the environment is opened, which lists them again.
             Ok(None) => return Ok((image, below)),
             Err(error) => {
                 // The first error says more.
@@ -66,15 +64,12 @@ impl DockerBackend {
         };
         let action = "lay the files of an overlay";
         let folder = tempfile::tempdir().map_err(BackendError::machine(action))?;
-        let [program, text] = ["overlay.py", "order.json"].map(|name| folder.path().join(name));
-        fs::write(&program, overlay::PROGRAM)
-            .and_then(|()| fs::write(&text, &order.text))
-            .map_err(BackendError::machine(action))?;
+        let files = order.write(folder.path()).map_err(BackendError::machine(action))?;
         let tag = self.fresh_tag(request.run);
         let build = build::Order {
             action: format!("lay the overlays of {}", request.cell.id),
             dockerfile: &Dockerfile::new(&dockerfile(image), "", ""),
-            files: vec![program, text],
+            files: files.to_vec(),
             project: request.project.matching(&[]),
             tag: &tag,
             mark: self.mark(request.run),
@@ -96,11 +91,7 @@ impl DockerBackend {
         image: &str,
         installed: &[Installed],
     ) -> Result<Vec<LaidOverlay>, BackendError> {
-        let version = |package: &PackageName| {
-            let is_it = |name: &str| name.parse().is_ok_and(|name: PackageName| name == *package);
-            let found = installed.iter().find(|one| is_it(&one.name));
-            found.map(|one| one.version.clone())
-        };
+        let version = |package: &PackageName| overlay::version_in(installed, package);
         let Some(order) = Order::new(request.setup, request.project, version)? else {
             return Ok(Vec::new());
         };
@@ -113,7 +104,7 @@ impl DockerBackend {
     }
 }
 
-/// What lays the files. Whoever is the user of the image, packages may belong to another one.
+/// The Dockerfile that lays the files. It runs as root, because the packages may belong to another user than that of the image.
 fn dockerfile(image: &Image) -> String {
     let (before, after) = match image.user() {
         "" => (String::new(), String::new()),

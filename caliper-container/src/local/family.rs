@@ -15,21 +15,23 @@ use super::processes::{self, Process};
 /// whose parent has ended and that have a process group of their own.
 pub(super) const MARK: &str = "CALIPER_TEST_ID";
 
+/// What the values of the marks of all programs of this process begin with.
+static OF_THIS_PROCESS: LazyLock<String> = LazyLock::new(|| {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}-", std::process::id(), time.as_nanos())
+});
+
 /// What the marks of all programs of this process begin with, as `NAME=value`.
-pub(super) fn marks() -> &'static str {
-    static MARKS: LazyLock<String> = LazyLock::new(|| {
-        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        format!("{MARK}={:x}-{:x}-", std::process::id(), time.as_nanos())
-    });
-    &MARKS
+pub(super) fn marks() -> String {
+    format!("{MARK}={}", *OF_THIS_PROCESS)
 }
 
 /// Gives `command` a unique mark.
 pub(super) fn mark(command: &mut Command) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let mark = format!("{}{:x}", marks(), NEXT.fetch_add(1, Ordering::Relaxed));
-    command.env(MARK, mark.trim_start_matches(MARK).trim_start_matches('='));
-    mark
+    let mark = format!("{}{:x}", *OF_THIS_PROCESS, NEXT.fetch_add(1, Ordering::Relaxed));
+    command.env(MARK, &mark);
+    format!("{MARK}={mark}")
 }
 
 /// The processes of one program.

@@ -167,22 +167,16 @@ impl Ready {
         files: Files,
     ) -> Result<(Filled, Option<Files>), BackendError> {
         let Ok(contents) = &mut filled.contents else { return Ok((filled, None)) };
-        let order = overlay::Order::new(request.setup, request.project, |package| {
-            let is_it = |name: &str| name.parse().is_ok_and(|name: PackageName| name == *package);
-            let found = contents.installed.iter().find(|one| is_it(&one.name));
-            found.map(|one| one.version.clone())
-        })?;
+        let version = |package: &PackageName| overlay::version_in(&contents.installed, package);
+        let order = overlay::Order::new(request.setup, request.project, version)?;
         let Some(order) = order else { return Ok((filled, Some(files))) };
         let action = "lay the files of an overlay";
         let place = self.workspace.place('o')?;
         let (home, temporary) = (place.folder("home")?, place.folder("tmp")?);
-        let [program, text, report] =
-            ["overlay.py", "order.json", "report.json"].map(|name| place.path().join(name));
-        fs::write(&program, overlay::PROGRAM)
-            .and_then(|()| fs::write(&text, &order.text))
-            .map_err(BackendError::machine(action))?;
+        let files = order.write(place.path()).map_err(BackendError::machine(action))?;
+        let report = place.path().join("report.json");
         let mut command = Command::new(folder.join("bin/python"));
-        command.arg("-B").args([&program, &text, &report]).current_dir(&home).env_clear();
+        command.arg("-B").args(&files).arg(&report).current_dir(&home).env_clear();
         command.envs(variables::of_test(folder, &home, &temporary));
         let program = Program::new(command, LAYING).until(request.interrupt);
         let ended = program.run().map_err(BackendError::machine(action))?;

@@ -31,7 +31,8 @@ static STATE: Mutex<State> = Mutex::new(State {
 
 struct State {
     adopting: bool,
-    /// What kills the programs of this process when it is killed; `None` if there is none. Its standard input is open.
+    /// The shell that kills the running programs if this process is killed; `None` if it could not be started. The pipe to its
+    /// standard input stays open as long as this process runs.
     guard: Option<Child>,
     next: u64,
     /// The running programs and their processes.
@@ -57,7 +58,7 @@ pub(super) fn adopt() {
 #[cfg(target_os = "linux")]
 fn guard() -> io::Result<Child> {
     Command::new("sh")
-        .args(["-c", include_str!("guard.sh"), "guard", super::family::marks()])
+        .args(["-c", include_str!("guard.sh"), "guard", &super::family::marks()])
         .env_remove(super::family::MARK)
         .current_dir("/")
         .process_group(0)
@@ -116,12 +117,10 @@ impl Drop for Running {
 
 impl State {
     fn tell_guard(&mut self, line: &[u8]) {
-        // It may have been killed.
-        let _ = self
-            .guard
-            .as_mut()
-            .and_then(|guard| guard.stdin.as_mut())
-            .map(|pipe| pipe.write_all(line));
+        if let Some(pipe) = self.guard.as_mut().and_then(|guard| guard.stdin.as_mut()) {
+            // It may have been killed.
+            let _ = pipe.write_all(line);
+        }
     }
 
     /// Finds new orphans, and removes ended ones from the list.

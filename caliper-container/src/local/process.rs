@@ -163,7 +163,7 @@ fn taking_up<T>(project: &Path, request: &RunRequest<'_>, work: impl FnOnce() ->
     let (end, waiting) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {
-            let mut pause = results::LOOK_EVERY;
+            let mut pause = results::pause_after(Duration::ZERO);
             while waiting.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 let began = Instant::now();
                 let collector = Collector::new(request.results, request.limits);
@@ -174,7 +174,7 @@ fn taking_up<T>(project: &Path, request: &RunRequest<'_>, work: impl FnOnce() ->
                 let left = collector.finish();
                 left.files.iter().for_each(take);
                 seen = left.seen;
-                pause = results::LOOK_EVERY.max(began.elapsed() * results::PAUSE);
+                pause = results::pause_after(began.elapsed());
             }
         });
         let done = work();

@@ -59,15 +59,10 @@ trait ResultFormat: Sync {
     /// What [`Comparison::read_as`] says when both results could be read.
     fn read_as(&self) -> ReadAs;
 
-    /// Reads both results and reports every difference to `collector`.
+    /// Reads both results, the expected one first, and reports every difference to `collector`.
     ///
     /// Returns a sentence for each part that could not be read and was compared as bytes.
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome;
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome;
 
     /// The lines or fields of a result, for a test that compares several runs with each other; `None` if
     /// such results can only be compared as a whole.
@@ -191,7 +186,7 @@ pub(super) fn compare_numbers(
     }
     let reader = format.reader();
     let mut collector = Collector::new(lenses);
-    match reader.compare(expected, actual, &mut collector) {
+    match reader.compare([expected, actual], &mut collector) {
         Ok(unread) => collector.done(reader.read_as(), unread),
         // What was collected before reading failed does not count: begin again.
         Err(Unread { mut reasons, weaker }) => {
@@ -235,8 +230,7 @@ pub(super) fn labelled(
 /// Both results as bytes in memory, if `what` can be held there.
 fn in_memory<'a>(
     what: &str,
-    expected: Source<'a>,
-    actual: Source<'a>,
+    [expected, actual]: [Source<'a>; 2],
 ) -> Result<(&'a [u8], &'a [u8]), Unread> {
     both(what, Weaker::Bytes, expected.memory(), actual.memory())
 }

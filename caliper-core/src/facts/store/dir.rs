@@ -312,7 +312,11 @@ impl ResultStore for DirStore {
     /// Compresses nothing that is there already.
     fn save_blob(&self, mut bytes: &[u8]) -> Result<BlobRef, StoreError> {
         let blob = BlobRef(Sha256::of(bytes));
-        if self.blob_path(blob).exists() { Ok(blob) } else { self.save_blob_from(&mut bytes) }
+        if self.has_blob(blob) { Ok(blob) } else { self.save_blob_from(&mut bytes) }
+    }
+
+    fn has_blob(&self, blob: BlobRef) -> bool {
+        self.blob_path(blob).exists()
     }
 
     fn open_blob(&self, blob: BlobRef) -> Result<Box<dyn Read + Send>, StoreError> {

@@ -19,12 +19,8 @@ impl ResultFormat for Binary {
         ReadAs::Bytes
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let [expected, actual] = sides;
         let read = compare(None, expected.all(), actual.all(), collector);
         read.map_err(|reason| Unread { reasons: vec![reason], weaker: Weaker::Bytes })?;
         Ok(Vec::new())

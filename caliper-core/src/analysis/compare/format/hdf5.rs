@@ -61,12 +61,8 @@ impl ResultFormat for Hdf5 {
         ReadAs::Hdf5
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let [expected, actual] = sides;
         let (mut expected, mut actual) =
             both("HDF5", Weaker::Bytes, File::open(expected), File::open(actual))?;
         named::compare(&mut expected, &mut actual, collector)

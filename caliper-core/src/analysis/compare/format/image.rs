@@ -37,14 +37,9 @@ impl ResultFormat for Image {
         ReadAs::Image
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
         let what = "an image that can be read";
-        let (expected, actual) = in_memory(what, expected, actual)?;
+        let (expected, actual) = in_memory(what, sides)?;
         let (expected, actual) = both(what, Weaker::Bytes, read(expected), read(actual))?;
         compare(&expected, &actual, collector);
         Ok(Vec::new())

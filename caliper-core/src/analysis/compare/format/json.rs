@@ -31,13 +31,8 @@ impl ResultFormat for Json {
         ReadAs::Json
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
-        let (expected, actual) = in_memory("JSON", expected, actual)?;
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let (expected, actual) = in_memory("JSON", sides)?;
         let (expected, actual) = both("JSON", Weaker::Text, read(expected), read(actual))?;
         compare(&expected, &actual, collector);
         Ok(Vec::new())

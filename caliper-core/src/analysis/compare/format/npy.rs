@@ -51,12 +51,8 @@ impl ResultFormat for Npy {
         ReadAs::Npy
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let [expected, actual] = sides;
         let (expected, actual) = (read(expected.all()), read(actual.all()));
         let reason = |(_, reason)| reason;
         let (expected, actual) =

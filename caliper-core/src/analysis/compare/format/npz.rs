@@ -28,12 +28,8 @@ impl ResultFormat for Npz {
         ReadAs::Npz
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let [expected, actual] = sides;
         let what = "an archive of arrays";
         let (mut expected, mut actual) = both(what, Weaker::Bytes, open(expected), open(actual))?;
         named::compare(&mut expected, &mut actual, collector)

@@ -29,12 +29,8 @@ impl ResultFormat for Safetensors {
         ReadAs::Safetensors
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let [expected, actual] = sides;
         let what = "a file of safetensors";
         let (mut expected, mut actual) = both(what, Weaker::Bytes, open(expected), open(actual))?;
         named::compare(&mut expected, &mut actual, collector)

@@ -30,13 +30,8 @@ impl ResultFormat for Svg {
         ReadAs::Svg
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
-        let (expected, actual) = in_memory("SVG", expected, actual)?;
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let (expected, actual) = in_memory("SVG", sides)?;
         let (expected, actual) = (show::decoded(expected), show::decoded(actual));
         if !collector.policy().rules.contains(&Rule::SvgIds) {
             text::compare(&expected, &actual, collector);

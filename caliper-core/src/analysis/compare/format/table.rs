@@ -27,13 +27,8 @@ impl ResultFormat for Csv {
         ReadAs::Csv
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
-        let (expected, actual) = in_memory("a table", expected, actual)?;
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let (expected, actual) = in_memory("a table", sides)?;
         let (expected, actual) = (show::decoded(expected), show::decoded(actual));
         compare(&read(&expected), &read(&actual), collector);
         Ok(Vec::new())

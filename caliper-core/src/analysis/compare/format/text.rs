@@ -26,13 +26,8 @@ impl ResultFormat for Text {
         ReadAs::Text
     }
 
-    fn compare(
-        &self,
-        expected: Source<'_>,
-        actual: Source<'_>,
-        collector: &mut Collector<'_>,
-    ) -> Outcome {
-        let (expected, actual) = in_memory("text", expected, actual)?;
+    fn compare(&self, sides: [Source<'_>; 2], collector: &mut Collector<'_>) -> Outcome {
+        let (expected, actual) = in_memory("text", sides)?;
         compare_bytes(expected, actual, collector);
         Ok(Vec::new())
     }

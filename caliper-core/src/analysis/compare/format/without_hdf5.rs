@@ -17,7 +17,7 @@ impl ResultFormat for Hdf5 {
         ReadAs::Hdf5
     }
 
-    fn compare(&self, _: Source<'_>, _: Source<'_>, _: &mut Collector<'_>) -> Outcome {
+    fn compare(&self, _: [Source<'_>; 2], _: &mut Collector<'_>) -> Outcome {
         let reason = "this build of Caliper does not read HDF5: compared as bytes";
         Err(Unread { reasons: vec![reason.to_owned()], weaker: Weaker::Bytes })
     }
